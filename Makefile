@@ -1,0 +1,47 @@
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+PYTHONS := python3.11 python3 python3.12 python3.13 python3.14
+
+.PHONY: help setup demo test check format
+
+help: ## list what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
+
+setup: $(DEV) ## install the package with the tools for its development
+
+demo: $(RUNTIME) ## train on made-up motions with offline agents, and write a report
+	$(BIN)/skeletonagent demo --out runs/demo
+
+test: $(DEV) ## run all tests; what was skipped is listed with the reason
+	$(BIN)/python -m pytest -q -rs
+
+check: $(DEV) ## lint, formatting, types, import direction, spelling, dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+	$(BIN)/deptry src
+
+format: $(DEV) ## put the code into the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "$$python -m venv $(VENV)"; \
+	    exec $$python -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo "no Python 3.11 or newer found among: $(PYTHONS)" >&2; exit 1
+
+$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@ $(RUNTIME)

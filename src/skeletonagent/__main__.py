@@ -1,0 +1,5 @@
+"""``python -m skeletonagent``."""
+
+from skeletonagent.cli.main import run
+
+run()

@@ -1,0 +1,147 @@
+"""What the training clips themselves show: how a class's joints differ from other classes'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from skeletonagent.agents.quantities import measure_clips
+from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.layout import SkeletonLayout
+
+PRIOR_CLIPS = 2.0
+"""How many clips of typical variance join a class's own, so that few clips cannot look exact."""
+FLOOR = 0.25
+"""Share of a quantity's typical variance over all joints that every joint is given on top."""
+ONE_SIDED = 1.5
+"""By how much sorting the two sides must sharpen a difference before either side is meant."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance, over a class's clips, of each quantity of each joint."""
+
+    mean: Float[Tensor, "y v q"]
+    variance: Float[Tensor, "y v q"]
+
+
+@dataclass(frozen=True)
+class Effects:
+    """How a class differs from others.
+
+    Args:
+        size: Cohen's d, positive where the class has more of the quantity.
+        either: Where the difference is that of whichever side has more (or less) of it, because
+            people act with either side; such a ``size`` stands at both joints of a pair.
+    """
+
+    size: Float[Tensor, "v q"]
+    either: Bool[Tensor, "v q"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Measurements of the training clips, by class.
+
+    Args:
+        layout: The skeleton.
+        class_names: Names in the order of the labels.
+        counts: Clips of each class.
+        plain: Moments of the joints as they are.
+        ordered: Moments with each pair's larger value first, whichever side it was on.
+    """
+
+    layout: SkeletonLayout
+    class_names: tuple[str, ...]
+    counts: Int[Tensor, " y"]
+    plain: Moments
+    ordered: Moments
+
+    def against(self, action: str, rivals: Sequence[str]) -> Effects:
+        """Return how a class differs from its rivals, the first weighing most (1, 1/2, 1/3, ...).
+
+        Raises:
+            KeyError: If a class is unknown or has no clips.
+        """
+        weights = torch.zeros(len(self.class_names), dtype=torch.double)
+        for rank, rival in enumerate(rivals, start=1):
+            weights[self._label(rival)] += 1 / rank
+        return self._effects(self._label(action), weights)
+
+    def against_all(self, action: str) -> Effects:
+        """Return how a class differs from all others, which weigh alike.
+
+        Raises:
+            KeyError: If the class is unknown or has no clips.
+        """
+        return self._effects(self._label(action), (self.counts > 0).double())
+
+    def _label(self, action: str) -> int:
+        """Return the label of a class; the first, where two have the same name."""
+        if action not in self.class_names or not self.counts[self.class_names.index(action)]:
+            raise KeyError(action)
+        return self.class_names.index(action)
+
+    def _effects(self, own: int, weights: Float[Tensor, " y"]) -> Effects:
+        """Return plain effects, and those of the ordered sides where they are clearly larger."""
+        weights = weights.index_fill(0, torch.tensor([own]), 0.0)
+        size = self._cohen(self.plain, own, weights)
+        ordered = self._cohen(self.ordered, own, weights)
+        either = torch.zeros_like(size, dtype=torch.bool)
+        for pair in map(list, self.layout.pairs):
+            stronger = ordered[pair].abs().argmax(dim=0, keepdim=True)
+            sharpest = ordered[pair].gather(0, stronger)[0]
+            either[pair] = sharpest.abs() > ONE_SIDED * size[pair].abs().amax(dim=0)
+            size[pair] = torch.where(either[pair], sharpest, size[pair])
+        return Effects(size, either)
+
+    def _cohen(
+        self, moments: Moments, own: int, weights: Float[Tensor, " y"]
+    ) -> Float[Tensor, "v q"]:
+        """Return Cohen's d of a class against the mixture of others; 0 if there are no others."""
+        if not weights.any():
+            return torch.zeros_like(moments.mean[0])
+        share = (weights / weights.sum())[:, None, None]
+        clips = self.counts[:, None, None].double()
+        typical = (clips * moments.variance).sum(dim=0) / clips.sum()
+        within = (clips * moments.variance + PRIOR_CLIPS * typical) / (clips + PRIOR_CLIPS)
+        mean = (share * moments.mean).sum(dim=0)
+        mixed = (share * (within + (moments.mean - mean).square())).sum(dim=0)
+        floor = FLOOR * typical.mean(dim=0) + 1e-8
+        return (moments.mean[own] - mean) / ((within[own] + mixed) / 2 + floor).sqrt()
+
+
+def measure(store: ClipStore, samples: Int[Tensor, " n"]) -> Evidence:
+    """Return the measurements of some samples of a store: those of the training split.
+
+    Args:
+        store: Clips in any unit, 2D or 3D.
+        samples: Which of them.
+    """
+    values = measure_clips(store, samples).double()
+    labels = store.labels[samples].cpu()
+    counts = torch.bincount(labels, minlength=store.num_classes)
+    ordered = values.clone()
+    for left, right in store.layout.pairs:
+        ordered[:, left] = torch.maximum(values[:, left], values[:, right])
+        ordered[:, right] = torch.minimum(values[:, left], values[:, right])
+    return Evidence(
+        layout=store.layout,
+        class_names=store.class_names,
+        counts=counts,
+        plain=_moments(values, labels, counts),
+        ordered=_moments(ordered, labels, counts),
+    )
+
+
+def _moments(
+    values: Float[Tensor, "n v q"], labels: Int[Tensor, " n"], counts: Int[Tensor, " y"]
+) -> Moments:
+    clips = counts.clamp(min=1)[:, None, None]
+    zeros = values.new_zeros(len(counts), *values.shape[1:])
+    mean = zeros.index_add(0, labels, values) / clips
+    return Moments(mean, zeros.index_add(0, labels, (values - mean[labels]).square()) / clips)

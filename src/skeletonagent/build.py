@@ -1,0 +1,206 @@
+"""From a configuration to objects: the only module that knows every family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from skeletonagent.agents.analyst import Analyst
+from skeletonagent.agents.evidence import measure
+from skeletonagent.agents.guide import Guide
+from skeletonagent.agents.questioner import Questioner
+from skeletonagent.agents.selector import Selector
+from skeletonagent.config import Config, to_dict
+from skeletonagent.core.clips import ClipStore, SkeletonData
+from skeletonagent.core.errors import CheckpointError, ConfigError
+from skeletonagent.core.guidance import ClassGuidance, Guidance
+from skeletonagent.data.archive import read_archive, require_finite
+from skeletonagent.data.sampling import Sampler
+from skeletonagent.data.splits import choose_split, hold_out, test_parts, test_samples
+from skeletonagent.data.synthetic import synthetic
+from skeletonagent.data.transforms import Augment, normalise
+from skeletonagent.models.recognizer import Recognizer, build_recognizer
+from skeletonagent.text.encoder import (
+    CachedEncoder,
+    TextEncoder,
+    build_encoder,
+    default_cache_folder,
+)
+from skeletonagent.training.checkpoint import Checkpoint
+from skeletonagent.training.engine import Engine, pick_device, start_engine
+from skeletonagent.training.loop import Learner, Refresh, TrainingData
+from skeletonagent.training.objective import Objective
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a training run is made of.
+
+    Args:
+        config: The configuration, its split filled in.
+        data: The data set.
+        learner: The recognizer and its optimizer.
+        training: Clips to learn from and to validate on.
+        test: Samples of the test part.
+        tested: Split names the test part is reported for, with their sample ids.
+        objective: The losses.
+        start: The agents' guidance before training.
+        refresh: The agents in training.
+        encoder: The text encoder.
+    """
+
+    config: Config
+    data: SkeletonData
+    learner: Learner
+    training: TrainingData
+    test: Int[Tensor, " n"]
+    tested: Mapping[str, Set[str]]
+    objective: Objective
+    start: Callable[[], Guidance]
+    refresh: Refresh
+    encoder: TextEncoder
+
+
+def open_data(archive: str) -> SkeletonData:
+    """Return a data set ready for use: finite, and centred once and for all.
+
+    Args:
+        archive: Path of a skeleton archive, or ``synthetic``.
+
+    Raises:
+        DataError: If it cannot be used.
+    """
+    data = read_data(archive)
+    require_finite(data.store)
+    return replace(data, store=normalise(data.store))
+
+
+def read_data(archive: str) -> SkeletonData:
+    """Return a data set as it is stored, for inspection.
+
+    Raises:
+        DataError: If its structure is damaged.
+    """
+    return synthetic() if archive == "synthetic" else read_archive(Path(archive))
+
+
+def assemble(config: Config, data: SkeletonData) -> Job:
+    """Return the objects of a training run.
+
+    Raises:
+        ConfigError: If the configuration does not fit the data or the machine.
+    """
+    name, split = choose_split(data, config.data.split)
+    config = replace(config, data=replace(config.data, split=name))
+    engine = start_engine(pick_device(config.device), config.precision)
+    store = data.store.to(engine.device, getattr(torch, config.data.storage))
+    train, validation = hold_out(
+        store, store.indices(split.train), config.training.hold_out, config.seed
+    )
+    encoder = CachedEncoder(build_encoder(config.agents.text_encoder), default_cache_folder())
+    guided = config.agents.chat != "none"
+    objective = config.objective if guided else replace(config.objective, alpha=0.0, beta=0.0)
+    start, refresh = _agents(config, data.store, train.cpu()) if guided else _silence(data.store)
+    tested = test_parts(data, name)
+    return Job(
+        config=config,
+        data=data,
+        learner=_learner(config, store, encoder.dim, engine),
+        training=TrainingData(Sampler(store, config.clips, config.augment), train, validation),
+        test=test_samples(store, tested),
+        tested=tested,
+        objective=Objective(objective),
+        start=start,
+        refresh=refresh,
+        encoder=encoder,
+    )
+
+
+def facts_of(job: Job) -> dict[str, object]:
+    """Return what a checkpoint must say for the recognizer to be built again without the data."""
+    store = job.data.store
+    return {
+        "config": to_dict(job.config),
+        "class_names": list(store.class_names),
+        "layout": {
+            "name": store.layout.name,
+            "joints": list(store.layout.joints),
+            "bones": [list(bone) for bone in store.layout.bones],
+            "center": store.layout.center,
+        },
+        "channels": store.channels,
+        "persons": store.max_persons,
+        "text_dim": job.encoder.dim,
+    }
+
+
+def recognizer_of(checkpoint: Checkpoint, config: Config, data: SkeletonData) -> Recognizer:
+    """Return the recognizer a run ended with, on the host: the averaged weights, if it kept any.
+
+    Raises:
+        CheckpointError: If it does not fit the data.
+    """
+    facts, store = checkpoint.facts, data.store
+    if facts["class_names"] != list(store.class_names) or facts["layout"]["joints"] != list(
+        store.layout.joints
+    ):
+        raise CheckpointError(
+            f"the run was trained on {len(facts['class_names'])} classes and "
+            f"{len(facts['layout']['joints'])} joints that are not those of {data.name}; name the "
+            "data it was trained on with --data"
+        )
+    recognizer = _recognizer(config, store, int(facts["text_dim"]), persons=int(facts["persons"]))
+    recognizer.load_state_dict(checkpoint.part("averaged") or checkpoint.part("recognizer"))
+    return recognizer
+
+
+def evaluation_sampler(config: Config, store: ClipStore) -> Sampler:
+    """Return a sampler for test clips."""
+    return Sampler(store, config.clips, Augment(rotation=0))
+
+
+def _learner(config: Config, store: ClipStore, text_dim: int, engine: Engine) -> Learner:
+    torch.manual_seed(config.seed)
+    recognizer = _recognizer(config, store, text_dim, persons=store.max_persons)
+    return Learner(recognizer, config.training, engine)
+
+
+def _recognizer(config: Config, store: ClipStore, text_dim: int, persons: int) -> Recognizer:
+    try:
+        return build_recognizer(
+            config.model.backbone,
+            store.layout,
+            channels=store.channels,
+            persons=persons,
+            num_classes=store.num_classes,
+            text_dim=text_dim,
+            width=config.model.width,
+            person_rule=config.model.person_rule,
+            dropout=config.model.dropout,
+        )
+    except ValueError as error:
+        raise ConfigError(f"model: {error}") from error
+
+
+def _agents(
+    config: Config, store: ClipStore, train: Int[Tensor, " n"]
+) -> tuple[Callable[[], Guidance], Refresh]:
+    """Return the agents, who have seen nothing but the clips that are learned from."""
+    guide = Guide(
+        Questioner(Analyst(measure(store, train)), store.layout),
+        Selector(store.layout),
+        store.class_names,
+        config.agents.rivals,
+    )
+    return guide.start, guide.refresh
+
+
+def _silence(store: ClipStore) -> tuple[Callable[[], Guidance], Refresh]:
+    """Return agents that say nothing, for the unguided baseline."""
+    classes = tuple(ClassGuidance(name, (), name) for name in store.class_names)
+    return (lambda: Guidance(store.layout, classes)), (lambda _, guidance: guidance)

@@ -1,0 +1,135 @@
+"""What a person at a terminal sees: progress, agents speaking, tables. All on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from jaxtyping import Float
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from skeletonagent.core.dialogue import Step
+from skeletonagent.core.guidance import ClassGuidance, Guidance
+from skeletonagent.training.loop import EpochRecord, TrainSettings
+
+console = Console(stderr=True, highlight=False)
+"""Everything for people goes here, so that standard output holds nothing but results."""
+
+_SPOKEN = 3
+"""Exchanges shown of one round; all of them are in the run directory."""
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print one JSON object on standard output."""
+    sys.stdout.write(json.dumps(value) + "\n")
+
+
+class TrainingDisplay:
+    """A progress bar over the whole training, and what the agents say."""
+
+    def __init__(self, settings: TrainSettings, first_epoch: int, title: str) -> None:
+        """Show nothing yet; use as a context manager around the training."""
+        self.settings = settings
+        self.first_epoch = first_epoch
+        self.began = self.shown = time.perf_counter()
+        self.latest: EpochRecord | None = None
+        self.progress = Progress(
+            TextColumn(f"[bold]{escape(title)}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("epochs  {task.fields[facts]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=not console.is_terminal,
+        )
+        self.task = self.progress.add_task(
+            "train", total=settings.epochs, completed=first_epoch, facts=""
+        )
+
+    def __enter__(self) -> TrainingDisplay:
+        """Start drawing."""
+        self.progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop drawing."""
+        self.progress.stop()
+
+    def on_step(self, epoch: int, step: int, steps: int, losses: Float[Tensor, "4"]) -> None:
+        """Move the bar; the loss is read only where reading makes no device wait."""
+        now = time.perf_counter()
+        if now - self.shown < 0.2:
+            return
+        self.shown = now
+        loss = f"loss {float(losses[3]) / step:.3f}  " if losses.device.type == "cpu" else ""
+        self.progress.update(self.task, completed=epoch + step / steps, facts=loss + self._facts())
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Show the epoch's figures; without a terminal, a line now and then."""
+        self.latest = record
+        self.progress.update(
+            self.task, completed=record.epoch + 1, facts=f"loss {record.loss:.3f}  {self._facts()}"
+        )
+        every = max(1, self.settings.epochs // 10)
+        if not console.is_terminal and (record.epoch + 1) % every == 0:
+            console.print(f"epoch {record.epoch + 1}: loss {record.loss:.3f}  {self._facts()}")
+
+    def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
+        """Show what was newly asked and answered, the most confused classes first."""
+        if before is None:
+            return
+        pairs = zip(before.classes, after.classes, strict=True)
+        changed = [
+            new for old, new in pairs if new.dialogue != old.dialogue or new.notes != old.notes
+        ]
+        console.print(f"[cyan]round {after.round}:[/] asked about {len(changed)} class(es)")
+        for guidance in sorted(changed, key=lambda g: -len(g.rivals))[:_SPOKEN]:
+            console.print(exchange_panel(guidance, after))
+
+    def _facts(self) -> str:
+        if self.latest is None:
+            return ""
+        validation = self.latest.validation_top1
+        parts = [f"train {self.latest.train_top1:.1%}"]
+        parts += [f"validation {validation:.1%}"] if validation is not None else []
+        parts += [f"{self.latest.clips_per_second:.0f} clips/s"]
+        return "  ".join(parts)
+
+
+def exchange_panel(guidance: ClassGuidance, whole: Guidance) -> Panel:
+    """Return what was said about one class: rivals, joints, sentence and notes."""
+    joints = ", ".join(whole.layout.spoken(joint) for joint in guidance.joints) or "all"
+    rivals = ", ".join(guidance.rivals) or "no other class"
+    lines = [
+        f"[yellow]Questioner:[/] {escape(guidance.action)} is taken for {escape(rivals)}",
+        f"[green]Selector:[/]   {escape(joints)}",
+        f"            “{escape(guidance.sentence)}”",
+        *(f"[red]note:[/]       {escape(note)}" for note in guidance.notes),
+    ]
+    return Panel(
+        "\n".join(lines),
+        title=escape(guidance.action),
+        title_align="left",
+        width=min(100, console.width),
+    )
+
+
+def asked_and_answered(guidance: Guidance, actions: list[str]) -> list[dict[str, Any]]:
+    """Return the latest targeted exchange about each of some classes, as plain values."""
+    told = {item.action: item for item in guidance.classes}
+    return [
+        {
+            "action": action,
+            "rivals": list(told[action].rivals),
+            "joints": [guidance.layout.spoken(joint) for joint in told[action].joints],
+            "sentence": told[action].sentence,
+            "answer": told[action].dialogue.answer(Step.DISTINGUISH),
+        }
+        for action in actions
+    ]

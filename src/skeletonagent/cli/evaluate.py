@@ -1,0 +1,70 @@
+"""``skeletonagent evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from skeletonagent.build import evaluation_sampler, open_data, recognizer_of
+from skeletonagent.cli.console import console, print_json
+from skeletonagent.config import read_config, with_overrides
+from skeletonagent.core.errors import CheckpointError
+from skeletonagent.data.splits import choose_split, test_parts, test_samples
+from skeletonagent.evaluation.evaluate import score
+from skeletonagent.experiment import test_report
+from skeletonagent.training.checkpoint import load_checkpoint
+from skeletonagent.training.engine import pick_device
+from skeletonagent.training.record import RunDirectory
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run directory that 'train' wrote.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Another archive of the same classes and joints.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Another split of the archive.")] = None,
+    scores: Annotated[Path | None, typer.Option(help="Write the scores to this npz file.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override section.key=value, such as clips.test_clips=1."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Score the test part with a trained recognizer.
+
+    Examples:
+      skeletonagent evaluate runs/utd
+
+      skeletonagent evaluate runs/utd --set clips.test_clips=1 --json
+    """
+    directory = RunDirectory(run)
+    newest = directory.checkpoints.latest()
+    if newest is None or not directory.begun:
+        raise CheckpointError(
+            f"{run} holds no trained run; train one with 'skeletonagent train --out {run}'"
+        )
+    config = with_overrides(read_config(directory.config), set_ or [])
+    opened = open_data(str(data) if data else config.data.archive)
+    name, _ = choose_split(opened, split or (config.data.split if data is None else None))
+    device = pick_device(config.device)
+    recognizer = recognizer_of(load_checkpoint(newest), config, opened).to(device)
+    sampler = evaluation_sampler(config, opened.store.to(device, opened.store.frames.dtype))
+    tested = test_parts(opened, name)
+    samples = test_samples(sampler.store, tested)
+    result = score(recognizer, sampler, samples, batch_size=2 * config.training.batch_size)
+    if scores is not None:
+        result.save(scores)
+    report = test_report(result, tested)
+    table = Table("test part", "samples", "top-1", "top-5", "mean over classes", box=None)
+    for part, figures in report.items():
+        table.add_row(
+            part,
+            str(figures["samples"]),
+            *(f"{figures[k]:.2%}" for k in ("top1", "top5", "mean_class")),
+        )
+    console.print(table)
+    if as_json:
+        print_json({"split": name, "top1": report[name]["top1"], "test": report})

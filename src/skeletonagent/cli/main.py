@@ -1,0 +1,54 @@
+"""The command ``skeletonagent``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from skeletonagent.cli.configs import app as config_app
+from skeletonagent.cli.console import console
+from skeletonagent.cli.data import app as data_app
+from skeletonagent.cli.demo import demo
+from skeletonagent.cli.evaluate import evaluate
+from skeletonagent.cli.runs import app as runs_app
+from skeletonagent.cli.train import train
+from skeletonagent.core.errors import ConfigError, SkeletonAgentError
+
+app = typer.Typer(
+    name="skeletonagent",
+    help="Recognise human actions from skeletons, guided by agents that ask what tells confused "
+    "classes apart.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("demo")(demo)
+app.command("train")(train)
+app.command("evaluate")(evaluate)
+app.add_typer(data_app, name="data")
+app.add_typer(config_app, name="config")
+app.add_typer(runs_app, name="runs")
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Recognise human actions from skeletons, guided by agents."""
+
+
+def run() -> None:
+    """Run the command line: status 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        console.print("[red]interrupted[/]; 'train --resume' goes on from the last epoch")
+        sys.exit(130)
+    except (SkeletonAgentError, OSError) as error:
+        if "--debug" in sys.argv:
+            raise
+        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)

@@ -1,0 +1,142 @@
+"""``skeletonagent train``."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from skeletonagent.build import open_data
+from skeletonagent.cli.console import TrainingDisplay, console, print_json
+from skeletonagent.config import Config, read_config, with_overrides
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.files import write_text
+from skeletonagent.core.streams import Stream
+from skeletonagent.data.splits import choose_split
+from skeletonagent.experiment import run_experiment
+from skeletonagent.presets import PresetSize, preset
+from skeletonagent.training.loop import Observer
+
+
+def resolve_config(
+    name: str, size: PresetSize, stream: str | None, archive: Path | None, assignments: list[str]
+) -> Config:
+    """Return the configuration of a preset or a YAML file, with what the command line says."""
+    path = Path(name)
+    chosen = parse_stream(stream) if stream else Stream.JOINT
+    is_file = path.suffix in (".yaml", ".yml") or path.is_file()
+    config = read_config(path) if is_file else preset(name, size, chosen)
+    if stream:
+        config = replace(config, clips=replace(config.clips, stream=chosen))
+    if archive is not None:
+        config = replace(config, data=replace(config.data, archive=str(archive)))
+    return with_overrides(config, assignments)
+
+
+def parse_stream(name: str) -> Stream:
+    """Return the stream of a full or short name, or raise a ConfigError."""
+    try:
+        return Stream.parse(name)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def watch(config: Config, first_epoch: int) -> AbstractContextManager[Observer]:
+    """Return the terminal's display of a run."""
+    title = f"{config.data.split}, {config.clips.stream.value}, seed {config.seed}"
+    if first_epoch:
+        console.print(f"resuming after epoch {first_epoch}")
+    return TrainingDisplay(config.training, first_epoch, title)
+
+
+def train(
+    config: Annotated[
+        str, typer.Argument(help="A preset ('config show' lists them) or a YAML file.")
+    ] = "default",
+    data: Annotated[
+        Path | None, typer.Option(help="A skeleton archive: NAME.npz or its folder.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Run directory to write.")] = Path("runs/train"),
+    stream: Annotated[
+        str | None,
+        typer.Option(help="joint, bone, kbone, joint_motion, ... or j, b, k, jm, bm, km."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Split, several with commas, or 'all' for one run each.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of runs that differ in the seed alone.")
+    ] = 1,
+    preset_size: Annotated[
+        PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")
+    ] = PresetSize.SMALL,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override section.key=value; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Train a recognizer that its agents guide, and test it once at the end.
+
+    Examples:
+      skeletonagent train synthetic --out runs/first
+
+      skeletonagent train utd-mhad --data utd_mhad --out runs/utd --seeds 3
+
+      skeletonagent train sbu --data sbu --out runs/sbu --split all --set agents.chat=none
+    """
+    resolved = resolve_config(config, preset_size, stream, data, set_ or [])
+    opened = open_data(resolved.data.archive)
+    names = (
+        list(opened.splits)
+        if split == "all"
+        else split.split(",")
+        if split
+        else [resolved.data.split]
+    )
+    splits = [choose_split(opened, name)[0] for name in names]
+    summaries = []
+    for name in splits:
+        for seed in range(resolved.seed, resolved.seed + seeds):
+            chosen = replace(resolved, data=replace(resolved.data, split=name), seed=seed)
+            parts = ([name] if len(splits) > 1 else []) + ([f"seed{seed}"] if seeds > 1 else [])
+            summary = run_experiment(
+                chosen, opened, out.joinpath(*parts), resume=resume, watch=watch
+            )
+            summaries.append(summary)
+            _print_summary(summary)
+    if len(summaries) > 1:
+        together = _together(summaries)
+        write_text(out / "summary.json", json.dumps(together, indent=1))
+        console.print(
+            f"[bold]mean of {len(summaries)} runs: {together['top1']:.2%}[/] "
+            f"(standard deviation {together['top1_sd']:.2%})"
+        )
+    console.print(f"everything is in {out}", soft_wrap=True)
+    if as_json:
+        print_json(summaries[0] if len(summaries) == 1 else together)
+
+
+def _together(summaries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return means over several runs, with the runs."""
+    values = [summary["top1"] for summary in summaries]
+    return {"top1": statistics.mean(values), "top1_sd": statistics.stdev(values), "runs": summaries}
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    table = Table("test part", "samples", "top-1", "top-5", "mean over classes", box=None)
+    for name, part in summary["test"].items():
+        figures = (f"{part[key]:.2%}" for key in ("top1", "top5", "mean_class"))
+        table.add_row(name, str(part["samples"]), *figures)
+    console.print(table)
+    console.print(
+        f"{summary['epochs']} epochs in {summary['seconds']:.0f} s on {summary['device']}"
+    )

@@ -1,0 +1,187 @@
+"""The configuration of a run: typed, checked all at once, saved with the run."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+from annotated_types import Ge, Interval
+from pydantic import TypeAdapter, ValidationError
+
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.files import write_text
+from skeletonagent.data.sampling import ClipSettings
+from skeletonagent.data.transforms import Augment
+from skeletonagent.models.recognizer import PersonRule
+from skeletonagent.training.engine import Precision
+from skeletonagent.training.loop import TrainSettings
+from skeletonagent.training.objective import ObjectiveSettings
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which data.
+
+    Args:
+        archive: Path of a skeleton archive, or ``synthetic`` for the generated data set.
+        split: Name of the split; none takes the archive's default.
+        storage: Number format of the joints in device memory; clips are float32 in any case.
+    """
+
+    archive: str = "synthetic"
+    split: str | None = None
+    storage: Literal["float32", "float16"] = "float32"
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which recognizer.
+
+    Args:
+        backbone: Name in the table of backbones.
+        width: Channels of the first stage; none takes the backbone's own.
+        person_rule: Whether an absent person counts in the mean over persons.
+        dropout: Before the classifier.
+    """
+
+    backbone: str = "skeletonagent"
+    width: Annotated[int, Ge(1)] | None = None
+    person_rule: PersonRule = PersonRule.PAPER
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """Who gives guidance.
+
+    Args:
+        chat: ``analyst`` answers from the training clips, offline; ``none`` trains without
+            guidance, on the class loss alone.
+        rivals: k, how many confused classes a question names at most.
+        text_encoder: Name in the table of text encoders.
+    """
+
+    chat: Literal["analyst", "none"] = "analyst"
+    rivals: Annotated[int, Ge(1)] = 10
+    text_encoder: str = "wordllama"
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of a run's choices; each section is documented with the code that reads it."""
+
+    data: DataSettings = field(default_factory=DataSettings)
+    clips: ClipSettings = field(default_factory=ClipSettings)
+    augment: Augment = field(default_factory=Augment)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
+    training: TrainSettings = field(default_factory=TrainSettings)
+    agents: AgentSettings = field(default_factory=AgentSettings)
+    seed: Annotated[int, Ge(0)] = 0
+    device: str = "auto"
+    precision: Precision = "32"
+
+
+_ADAPTER = TypeAdapter(Config)
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Return a configuration as plain values."""
+    plain: dict[str, Any] = _ADAPTER.dump_python(config, mode="json")
+    return plain
+
+
+def from_dict(values: Mapping[str, Any], source: str = "config") -> Config:
+    """Return the configuration of plain values; what is not named keeps its default.
+
+    Raises:
+        ConfigError: Listing every unknown key, with the nearest valid one, and every wrong value.
+    """
+    problems = _unknown_keys(values, Config)
+    try:
+        config = _ADAPTER.validate_python(dict(values))
+    except ValidationError as error:
+        problems += [
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}, got {item['input']!r}"
+            for item in error.errors()
+        ]
+    if problems:
+        raise ConfigError(f"{source} has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
+    return config
+
+
+def read_config(path: Path) -> Config:
+    """Return the configuration in a YAML file.
+
+    Raises:
+        ConfigError: If it cannot be read or holds mistakes; all are listed.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
+    if values is not None and not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} must hold sections such as 'training:', got {type(values).__name__}"
+        )
+    return from_dict(values or {}, source=str(path))
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Write a configuration as YAML."""
+    write_text(path, as_yaml(config))
+
+
+def as_yaml(config: Config) -> str:
+    """Return a configuration as YAML text."""
+    return str(yaml.safe_dump(to_dict(config), sort_keys=False))
+
+
+def with_overrides(config: Config, assignments: Sequence[str]) -> Config:
+    """Return the configuration with ``section.key=value`` assignments applied.
+
+    Raises:
+        ConfigError: If an assignment is not of that form, or names or sets something wrong.
+    """
+    values = to_dict(config)
+    malformed = [text for text in assignments if "=" not in text]
+    if malformed:
+        raise ConfigError(f"--set takes section.key=value, got {', '.join(map(repr, malformed))}")
+    for text in assignments:
+        path, _, value = text.partition("=")
+        *sections, key = path.strip().split(".")
+        place = values
+        for section in sections:
+            inner = place.setdefault(section, {})
+            place = inner if isinstance(inner, dict) else place
+        try:
+            place[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {text!r}: {value!r} is not a value: {error}") from error
+    return from_dict(values, source="--set" if assignments else "config")
+
+
+def _unknown_keys(values: Mapping[str, Any], section: type, prefix: str = "") -> list[str]:
+    hints = get_type_hints(section)
+    valid = [item.name for item in fields(section)]
+    problems = []
+    for key, value in values.items():
+        if key not in valid:
+            near = difflib.get_close_matches(str(key), valid, n=1)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(valid)}"
+            problems.append(f"{prefix}{key}: unknown key; {hint}")
+        elif isinstance(value, dict) and is_dataclass(inner := _plain_type(hints[key])):
+            problems += _unknown_keys(value, inner, f"{prefix}{key}.")
+    return problems
+
+
+def _plain_type(hint: Any) -> type:
+    """Return the class in a type hint, without ``| None`` around it."""
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    return hint if isinstance(hint, type) else object

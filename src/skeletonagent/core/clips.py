@@ -1,0 +1,190 @@
+"""Skeleton clips: one sequence, a whole data set on a device, and a batch of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from skeletonagent.core.layout import SkeletonLayout
+
+
+@dataclass(frozen=True)
+class SkeletonSequence:
+    """One labelled sequence of body joints.
+
+    Args:
+        joints: Coordinates; an absent body or joint is all zeros.
+        label: Class index.
+        sample_id: Name of the sample, unique in its data set.
+        group: Whoever performed it, so that people can be kept apart; None if unknown.
+    """
+
+    joints: Float[np.ndarray, "m t v c"]
+    label: int
+    sample_id: str
+    group: int | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sample ids of a training and a test part."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips of equal length, as the recognizer takes them."""
+
+    clips: Float[Tensor, "n m t v c"]
+    labels: Int[Tensor, " n"]
+
+
+@dataclass(frozen=True)
+class ClipStore:
+    """A data set as one ragged tensor on a device.
+
+    The bodies of all samples lie one after another: frame ``t`` of person ``m`` of sample ``i``
+    is row ``starts[i] + m * lengths[i] + t`` of ``frames``.
+
+    Args:
+        frames: All frames of all bodies.
+        starts: Row of each sample's first frame.
+        lengths: Number of frames of each sample.
+        persons: Number of bodies of each sample.
+        labels: Class index of each sample.
+        sample_ids: Name of each sample.
+        groups: Subject of each sample, or None where subjects are not known.
+        layout: The skeleton's joints and bones.
+        class_names: Names in the order of the labels.
+    """
+
+    frames: Float[Tensor, "f v c"]
+    starts: Int[Tensor, " s"]
+    lengths: Int[Tensor, " s"]
+    persons: Int[Tensor, " s"]
+    labels: Int[Tensor, " s"]
+    sample_ids: tuple[str, ...]
+    groups: tuple[int, ...] | None
+    layout: SkeletonLayout
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.sample_ids)
+
+    @property
+    def device(self) -> torch.device:
+        """The device the frames lie on."""
+        return self.frames.device
+
+    @property
+    def num_classes(self) -> int:
+        """Y, the number of classes."""
+        return len(self.class_names)
+
+    @property
+    def channels(self) -> int:
+        """C, the number of coordinates."""
+        return int(self.frames.shape[-1])
+
+    @cached_property
+    def max_persons(self) -> int:
+        """M, the largest number of bodies in one sample."""
+        return int(self.persons.max())
+
+    @cached_property
+    def index_of(self) -> Mapping[str, int]:
+        """Position of each sample id."""
+        return {sample_id: index for index, sample_id in enumerate(self.sample_ids)}
+
+    def indices(self, sample_ids: Sequence[str]) -> Int[Tensor, " n"]:
+        """Return the positions of samples, on the store's device."""
+        return torch.tensor(
+            [self.index_of[s] for s in sample_ids], dtype=torch.long, device=self.device
+        )
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> ClipStore:
+        """Return the same samples on ``device``, coordinates as ``dtype``."""
+        moved = {
+            name: getattr(self, name).to(device)
+            for name in ("starts", "lengths", "persons", "labels")
+        }
+        return replace(self, frames=self.frames.to(device, dtype), **moved)
+
+    def sequence(self, index: int) -> SkeletonSequence:
+        """Return one sample by itself, on the host."""
+        m, t = int(self.persons[index]), int(self.lengths[index])
+        rows = self.frames[int(self.starts[index]) :][: m * t]
+        return SkeletonSequence(
+            joints=rows.reshape(m, t, *rows.shape[1:]).float().cpu().numpy(),
+            label=int(self.labels[index]),
+            sample_id=self.sample_ids[index],
+            group=self.groups[index] if self.groups is not None else None,
+        )
+
+    def gather(
+        self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
+    ) -> Float[Tensor, "n m t v c"]:
+        """Return chosen frames of all bodies of samples; missing bodies are zeros.
+
+        Args:
+            samples: Which samples.
+            frames: Which frames of each, within its length.
+        """
+        persons = torch.arange(self.max_persons, device=self.device)
+        present: Bool[Tensor, "n m"] = persons < self.persons[samples, None]
+        body = self.starts[samples, None] + persons * self.lengths[samples, None]
+        rows = torch.where(present, body, self.starts[samples, None])[:, :, None] + frames[:, None]
+        clips = self.frames[rows.reshape(-1)].reshape(*rows.shape, *self.frames.shape[1:])
+        return clips.float() * present[:, :, None, None, None]
+
+    @classmethod
+    def from_sequences(
+        cls,
+        sequences: Sequence[SkeletonSequence],
+        layout: SkeletonLayout,
+        class_names: Sequence[str],
+    ) -> ClipStore:
+        """Return a store on the host of sequences already in memory."""
+        shapes = [sequence.joints.shape for sequence in sequences]
+        rows = np.cumsum([0, *(m * t for m, t, _, _ in shapes)])
+        flat = [sequence.joints.reshape(-1, *sequence.joints.shape[2:]) for sequence in sequences]
+        groups = tuple(sequence.group for sequence in sequences)
+        return cls(
+            frames=torch.from_numpy(np.concatenate(flat).astype(np.float32)),
+            starts=torch.from_numpy(rows[:-1].astype(np.int64)),
+            lengths=torch.tensor([t for _, t, _, _ in shapes]),
+            persons=torch.tensor([m for m, _, _, _ in shapes]),
+            labels=torch.tensor([sequence.label for sequence in sequences]),
+            sample_ids=tuple(sequence.sample_id for sequence in sequences),
+            groups=None if None in groups else tuple(int(g) for g in groups if g is not None),
+            layout=layout,
+            class_names=tuple(class_names),
+        )
+
+
+@dataclass(frozen=True)
+class SkeletonData:
+    """A data set as read: its samples on the host, untouched, and its splits.
+
+    Args:
+        name: Short name.
+        title: Name for people.
+        store: All samples.
+        splits: Splits by name.
+        default_split: Name of the split that is used unless another is asked for.
+    """
+
+    name: str
+    title: str
+    store: ClipStore
+    splits: Mapping[str, Split]
+    default_split: str

@@ -1,0 +1,63 @@
+"""The online confusion matrix H of the paper: what goes up from the recognizer to the agents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Confusions:
+    """Counts of one epoch: ``counts[m, n]`` samples of class ``m`` were predicted as ``n``.
+
+    The tensor lives on the training device and is added to in place, so that counting never
+    makes the host wait for the device.
+    """
+
+    counts: Int[Tensor, "y y"]
+
+    @classmethod
+    def empty(cls, num_classes: int, device: torch.device | None = None) -> Confusions:
+        """Return zero counts."""
+        return cls(torch.zeros(num_classes, num_classes, dtype=torch.long, device=device))
+
+    def add(self, labels: Int[Tensor, " n"], predictions: Int[Tensor, " n"]) -> None:
+        """Count predictions, on the device."""
+        y = self.counts.shape[0]
+        self.counts.view(-1).index_add_(0, labels * y + predictions, torch.ones_like(labels))
+
+    def reset(self) -> None:
+        """Set all counts to zero, for the next epoch."""
+        self.counts.zero_()
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right predictions, 0 if nothing was counted."""
+        return float(self.counts.diagonal().sum() / self.counts.sum().clamp(min=1))
+
+
+def similar_classes(confusions: Int[Tensor, "y y"], k: int) -> list[tuple[int, ...]]:
+    """Return the classes each class is most often mistaken for (paper eq. 3).
+
+    Args:
+        confusions: Counts; ``[m, n]`` is samples of class ``m`` predicted as ``n``.
+        k: Largest size of a set.
+
+    Returns:
+        One tuple per class, most confused first, ties by index. Classes never predicted by
+        mistake are left out, so a class without errors gets ``()``.
+
+    Raises:
+        ValueError: If ``k`` is not positive.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    mistakes = confusions.detach().cpu().clone()
+    mistakes.fill_diagonal_(0)
+    order = mistakes.argsort(dim=1, descending=True, stable=True)[:, :k]
+    return [
+        tuple(int(n) for n in row if mistakes[m, n] > 0) for m, row in enumerate(order.tolist())
+    ]

@@ -1,0 +1,116 @@
+"""Guidance: what comes down from the agents to the recognizer.
+
+For each class a set of salient joints (the paper's matrix K) and one distinguishing sentence,
+with the dialogue both were taken from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from skeletonagent.core.dialogue import Dialogue
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.streams import Stream
+
+
+@dataclass(frozen=True)
+class ClassGuidance:
+    """What a recognizer is told about one class.
+
+    Args:
+        action: Name of the class.
+        joints: Salient joints, ascending; empty means nothing is known.
+        sentence: What sets the class apart, in one sentence.
+        rivals: The classes the latest question was about, worst first.
+        dialogue: What was said; joints and sentence were taken from it.
+        notes: What went wrong in the latest round and what was done instead.
+    """
+
+    action: str
+    joints: tuple[int, ...]
+    sentence: str
+    rivals: tuple[str, ...] = ()
+    dialogue: Dialogue = field(default_factory=lambda: Dialogue(action=""))
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Guidance for all classes at one time of training.
+
+    Args:
+        layout: The skeleton whose joints are meant.
+        classes: One per class, in label order.
+        round: How many times the agents have been asked; 0 before training.
+    """
+
+    layout: SkeletonLayout
+    classes: tuple[ClassGuidance, ...]
+    round: int = 0
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The distinguishing sentence of each class."""
+        return tuple(guidance.sentence for guidance in self.classes)
+
+    def salient(self, stream: Stream = Stream.JOINT) -> Bool[Tensor, "y v"]:
+        """Return K as a mask: which joints, or bones by their outer end, are salient.
+
+        In the bone streams a bone is salient if either of its ends is. A class of which
+        nothing is known counts all joints, so that its constraint constrains nothing.
+        Source: paper section 3.4; the bones' rule is the released code's, spec 3.2.
+        """
+        mask = torch.zeros(len(self.classes), self.layout.num_joints, dtype=torch.bool)
+        for row, guidance in zip(mask, self.classes, strict=True):
+            row[list(guidance.joints) or slice(None)] = True
+        ends = {Stream.BONE: self.layout.parents, Stream.KBONE: self.layout.grandparents}.get(
+            stream.base
+        )
+        return mask if ends is None else mask | mask[:, list(ends)]
+
+    def k(self, stream: Stream = Stream.JOINT) -> Float[Tensor, "y v v"]:
+        """Return the paper's matrix K: row ``v`` of a class is ones if joint ``v`` is salient."""
+        mask = self.salient(stream).float()
+        return mask[:, :, None].expand(-1, -1, mask.shape[1]).clone()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the guidance, dialogues included, as plain values."""
+        return {
+            "round": self.round,
+            "classes": [
+                {
+                    "action": guidance.action,
+                    "joints": [self.layout.label(joint) for joint in guidance.joints],
+                    "sentence": guidance.sentence,
+                    "rivals": list(guidance.rivals),
+                    "notes": list(guidance.notes),
+                    "dialogue": guidance.dialogue.to_json(),
+                }
+                for guidance in self.classes
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], layout: SkeletonLayout) -> Guidance:
+        """Return the guidance of :meth:`to_json`, for a skeleton of ``layout``."""
+        return cls(
+            layout=layout,
+            round=int(value["round"]),
+            classes=tuple(
+                ClassGuidance(
+                    action=item["action"],
+                    joints=tuple(int(label.split("-", 1)[0]) - 1 for label in item["joints"]),
+                    sentence=item["sentence"],
+                    rivals=tuple(item["rivals"]),
+                    notes=tuple(item["notes"]),
+                    dialogue=Dialogue.from_json(item["dialogue"], layout.joints),
+                )
+                for item in value["classes"]
+            ),
+        )

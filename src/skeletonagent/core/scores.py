@@ -1,0 +1,76 @@
+"""Class scores of a set of samples: what evaluation passes on."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of samples, each row a probability over the classes.
+
+    Args:
+        sample_ids: Names of the samples.
+        labels: True classes.
+        scores: Mean over a sample's clips of the softmax.
+    """
+
+    sample_ids: tuple[str, ...]
+    labels: Int[np.ndarray, " n"]
+    scores: Float[np.ndarray, "n y"]
+
+    def top(self, k: int) -> float:
+        """Return the share of samples with their class among the ``k`` best; ties count against."""
+        own = np.take_along_axis(self.scores, self.labels[:, None], axis=1)
+        not_worse = (~(self.scores < own)).sum(axis=1)  # itself counts, and so does NaN
+        return float((not_worse <= k).mean())
+
+    def class_accuracy(self) -> Float[np.ndarray, " y"]:
+        """Return the top-1 accuracy of each class; NaN for a class without samples."""
+        right = self.scores.argmax(axis=1) == self.labels
+        y = self.scores.shape[1]
+        hits = np.bincount(self.labels, weights=right, minlength=y)
+        total = np.bincount(self.labels, minlength=y)
+        accuracy: np.ndarray = np.divide(hits, total, out=np.full(y, np.nan), where=total > 0)
+        return accuracy
+
+    def confusions(self) -> Int[np.ndarray, "y y"]:
+        """Return counts: ``[m, n]`` samples of class ``m`` were predicted as ``n``."""
+        counts = np.zeros((self.scores.shape[1],) * 2, dtype=np.int64)
+        np.add.at(counts, (self.labels, self.scores.argmax(axis=1)), 1)
+        return counts
+
+    def subset(self, sample_ids: Set[str]) -> Scores:
+        """Return the scores of some of the samples, in the same order."""
+        keep = np.array([sample_id in sample_ids for sample_id in self.sample_ids])
+        kept = tuple(s for s, chosen in zip(self.sample_ids, keep, strict=True) if chosen)
+        return Scores(kept, self.labels[keep], self.scores[keep])
+
+    def save(self, path: Path) -> None:
+        """Write ``sample_ids``, ``labels`` and ``scores`` to an npz file."""
+        with write_atomically(path) as file:
+            np.savez(
+                file, sample_ids=np.array(self.sample_ids), labels=self.labels, scores=self.scores
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> Scores:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            DataError: If the file is missing, damaged or lacks an array.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(tuple(file["sample_ids"].tolist()), file["labels"], file["scores"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"cannot be read as scores: {error}", path=path) from error

@@ -1,0 +1,272 @@
+"""Skeleton archives: the native on-disk form, read and written.
+
+An archive is ``NAME.npz`` with ``NAME.json`` beside it, or a folder of ``.npy`` files of the same
+names for sets too large for memory. Sample ``i`` is
+``keypoint[offset[i]:offset[i+1]].reshape(num_person[i], total_frames[i], V, C)``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+
+from skeletonagent.core.clips import ClipStore, SkeletonData, Split
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.files import write_atomically, write_text
+from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
+
+ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_dir")
+"""Arrays an archive must have; ``subject`` may be there too."""
+
+
+def read_archive(path: Path) -> SkeletonData:
+    """Return the data set of a skeleton archive, checked once and for all, on the host.
+
+    Args:
+        path: ``NAME.npz``, ``NAME.json``, ``NAME`` without either, or the folder they lie in.
+
+    Raises:
+        DataError: If a file or an array is missing or damaged, arrays do not fit each other, a
+            label is outside the classes or a split names a sample that is not there. Joints that
+            are not finite are left to :func:`require_finite`, so that they can be inspected.
+    """
+    meta_path, arrays_path = _locate(path)
+    meta = _read_meta(meta_path)
+    arrays = _read_arrays(arrays_path)
+    keypoint, offset = arrays["keypoint"], arrays["offset"].astype(np.int64)
+    sample_ids = tuple(str(sample) for sample in arrays["frame_dir"].tolist())
+    class_names = tuple(str(name) for name in meta["class_names"])
+    layout = _layout(meta, meta_path, keypoint)
+    _check_shapes(arrays, arrays_path)
+    _check_labels(arrays["label"], sample_ids, class_names, arrays_path)
+    subject = arrays.get("subject")
+    store = ClipStore(
+        frames=torch.from_numpy(np.ascontiguousarray(keypoint, dtype=np.float32)),
+        starts=torch.from_numpy(offset[:-1].copy()),
+        lengths=torch.from_numpy(arrays["total_frames"].astype(np.int64)),
+        persons=torch.from_numpy(arrays["num_person"].astype(np.int64)),
+        labels=torch.from_numpy(arrays["label"].astype(np.int64)),
+        sample_ids=sample_ids,
+        groups=None if subject is None else tuple(int(group) for group in subject),
+        layout=layout,
+        class_names=class_names,
+    )
+    splits = _splits(meta, sample_ids, meta_path)
+    name = str(meta.get("name", arrays_path.stem))
+    return SkeletonData(
+        name=name,
+        title=str(meta.get("title", name)),
+        store=store,
+        splits=splits,
+        default_split=str(meta.get("default_split", next(iter(splits)))),
+    )
+
+
+def write_archive(data: SkeletonData, folder: Path) -> Path:
+    """Write a data set as ``folder/NAME.npz`` and ``folder/NAME.json``; return the npz's path."""
+    store = data.store
+    rows = (store.persons * store.lengths).cumsum(0)
+    arrays: dict[str, Any] = {
+        "keypoint": store.frames.float().numpy(),
+        "offset": np.concatenate([[0], rows.numpy()]),
+        "num_person": store.persons.numpy().astype(np.int16),
+        "total_frames": store.lengths.numpy().astype(np.int32),
+        "label": store.labels.numpy().astype(np.int16),
+        "frame_dir": np.array(store.sample_ids),
+    }
+    if store.groups is not None:
+        arrays["subject"] = np.array(store.groups, dtype=np.int32)
+    meta = {
+        "name": data.name,
+        "title": data.title,
+        "class_names": store.class_names,
+        "layout": store.layout.name,
+        "joint_names": store.layout.joints,
+        "bones": store.layout.bones,
+        "root_joint": store.layout.center,
+        "default_split": data.default_split,
+        "split": {n: {"train": s.train, "val": s.test} for n, s in data.splits.items()},
+    }
+    path = folder / f"{data.name}.npz"
+    with write_atomically(path) as file:
+        np.savez_compressed(file, **arrays)
+    write_text(path.with_suffix(".json"), json.dumps(meta, indent=1))
+    return path
+
+
+def require_finite(store: ClipStore) -> None:
+    """Refuse data whose joints are not all finite numbers.
+
+    Raises:
+        DataError: Naming the first such sample.
+    """
+    bad = ~torch.isfinite(store.frames).flatten(1).all(dim=1)
+    if bad.any():
+        ends = store.starts + store.persons * store.lengths
+        first = int((ends > int(bad.nonzero()[0])).nonzero()[0])
+        raise DataError(
+            f"{int(bad.sum())} frame(s) hold NaN or infinite joints; repair or leave it out "
+            "('skeletonagent data check' lists all of them)",
+            sample=store.sample_ids[first],
+        )
+
+
+def _locate(path: Path) -> tuple[Path, Path]:
+    """Return the paths of an archive's JSON and of its npz file or folder of npy files."""
+    if path.is_dir() and not (path / "keypoint.npy").exists():
+        inside = sorted(path.glob("*.json"))
+        if len(inside) != 1:
+            found = ", ".join(file.name for file in inside) or "none"
+            raise DataError(
+                f"a folder with exactly one NAME.json is needed, found {found}", path=path
+            )
+        path = inside[0]
+    base = path.with_suffix("") if path.suffix in (".npz", ".json") else path
+    meta = base.with_name(f"{base.name}.json")
+    if not meta.is_file():
+        raise DataError("no such file; an archive is NAME.npz with NAME.json beside it", path=meta)
+    if base.is_dir():
+        return meta, base
+    arrays = base.with_name(f"{base.name}.npz")
+    if not arrays.is_file():
+        raise DataError(
+            "no such file; an archive is NAME.npz with NAME.json beside it", path=arrays
+        )
+    return meta, arrays
+
+
+def _read_meta(path: Path) -> Mapping[str, Any]:
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read as JSON: {error}", path=path) from error
+    needed = ("class_names", "joint_names", "bones", "split")
+    missing = [key for key in needed if key not in meta] if isinstance(meta, dict) else list(needed)
+    if missing:
+        raise DataError(f"lacks {', '.join(missing)}", path=path)
+    return dict(meta)
+
+
+def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
+    try:
+        if path.is_dir():
+            arrays = {file.stem: open_memmap(file, mode="r") for file in sorted(path.glob("*.npy"))}
+        else:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        raise DataError(f"cannot be read as NumPy arrays: {error}", path=path) from error
+    missing = [name for name in ARRAYS if name not in arrays]
+    if missing:
+        raise DataError(
+            f"lacks the array(s) {', '.join(missing)}; an archive has {', '.join(ARRAYS)}",
+            path=path,
+        )
+    return arrays
+
+
+def _layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> SkeletonLayout:
+    names = tuple(str(name) for name in meta["joint_names"])
+    known = LAYOUTS.get(str(meta.get("layout")))
+    if known is not None and known.joints == names:
+        return known
+    if keypoint.ndim == 3 and keypoint.shape[1] != len(names):
+        raise DataError(
+            f"names {len(names)} joints, but the archive's keypoint has {keypoint.shape[1]}",
+            path=path,
+        )
+    try:
+        return SkeletonLayout(
+            name=str(meta.get("name", path.stem)),
+            joints=names,
+            bones=tuple((int(child), int(parent)) for child, parent in meta["bones"]),
+            center=int(meta.get("root_joint", 0)),
+        )
+    except (TypeError, ValueError) as error:
+        raise DataError(f"does not describe a skeleton: {error}", path=path) from error
+
+
+def _check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    keypoint, offset = arrays["keypoint"], arrays["offset"]
+    samples = len(arrays["label"])
+    if keypoint.ndim != 3 or keypoint.shape[2] not in (2, 3):
+        raise DataError(f"keypoint must be (frames, V, 2 or 3), got {keypoint.shape}", path=path)
+    for name in (
+        "num_person",
+        "total_frames",
+        "frame_dir",
+        *(["subject"] if "subject" in arrays else []),
+    ):
+        if arrays[name].shape != (samples,):
+            raise DataError(
+                f"{name} has shape {arrays[name].shape}, label has {samples} samples", path=path
+            )
+    frames = arrays["num_person"].astype(np.int64) * arrays["total_frames"]
+    expected = np.concatenate([[0], np.cumsum(frames)])
+    if (
+        offset.shape != expected.shape
+        or (offset != expected).any()
+        or len(keypoint) != expected[-1]
+    ):
+        raise DataError("offset does not fit num_person x total_frames and keypoint", path=path)
+    if samples == 0 or (frames < 1).any():
+        raise DataError("is empty or has a sample without frames or persons", path=path)
+
+
+def _check_labels(
+    labels: np.ndarray, sample_ids: tuple[str, ...], class_names: tuple[str, ...], path: Path
+) -> None:
+    outside = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
+    if len(outside):
+        raise DataError(
+            f"label {labels[outside[0]]} is outside the JSON's classes 0..{len(class_names) - 1}",
+            path=path,
+            sample=sample_ids[outside[0]],
+        )
+    if len(set(sample_ids)) != len(sample_ids):
+        raise DataError("frame_dir names a sample twice", path=path)
+
+
+def _splits(meta: Mapping[str, Any], sample_ids: tuple[str, ...], path: Path) -> dict[str, Split]:
+    known = set(sample_ids)
+    splits = {}
+    for name, parts in meta["split"].items():
+        if not isinstance(parts, dict) or not {"train", "val"} <= parts.keys():
+            raise DataError(f"split {name!r} must have the parts train and val", path=path)
+        for part in ("train", "val"):
+            unknown = [sample for sample in parts[part] if sample not in known]
+            if unknown:
+                raise DataError(
+                    f"split {name!r} ({part}) names {len(unknown)} sample(s) the archive lacks",
+                    path=path,
+                    sample=unknown[0],
+                )
+        splits[str(name)] = Split(train=tuple(parts["train"]), test=tuple(parts["val"]))
+    if not splits:
+        raise DataError("has no split", path=path)
+    if meta.get("default_split", next(iter(splits))) not in splits:
+        raise DataError(
+            f"default_split {meta['default_split']!r} is not one of {', '.join(splits)}", path=path
+        )
+    return splits
+
+
+def find_archives(folder: Path) -> list[Path]:
+    """Return the archives in a folder, down to two levels below it."""
+    metas = sorted(
+        path for depth in ("*.json", "*/*.json", "*/*/*.json") for path in folder.glob(depth)
+    )
+    bases = (meta.with_suffix("") for meta in metas)
+    return [
+        base
+        for base in bases
+        if base.with_suffix(".npz").is_file() or (base / "keypoint.npy").is_file()
+    ]

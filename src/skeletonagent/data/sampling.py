@@ -1,0 +1,167 @@
+"""From a store to batches: which frames of which samples a recognizer sees.
+
+All index arithmetic is batched and stays on the store's device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+import torch
+from annotated_types import Ge
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from skeletonagent.core.clips import Batch, ClipStore
+from skeletonagent.core.streams import Stream
+from skeletonagent.data.transforms import Augment, augmented, bones
+
+TEST_SEED = 255
+"""Every sample's test clips are drawn with this seed, so that they depend on its length alone."""
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """What a clip is.
+
+    Args:
+        frames: T, frames a clip is sampled to.
+        stream: Which quantity of the skeleton is seen.
+        test_clips: Clips of a test sample whose scores are averaged.
+    """
+
+    frames: Annotated[int, Ge(1)] = 100
+    stream: Stream = Stream.JOINT
+    test_clips: Annotated[int, Ge(1)] = 10
+
+
+def train_frames(
+    lengths: Int[Tensor, " n"], frames: int, generator: torch.Generator
+) -> Int[Tensor, "n t"]:
+    """Return random frame indices of each sample, by the three rules of spec 2.2.
+
+    A sample shorter than T is repeated from a random start; one shorter than 2 T is shortened by
+    leaving out random frames; of a longer one each of T equal segments gives one random frame.
+    """
+    n, t, device = len(lengths), frames, lengths.device
+    length = lengths[:, None]
+    steps = torch.arange(t, device=device)
+    random = torch.rand(n, t + 1, generator=generator, device=device)
+    start = (random[:, :1] * length).long()
+    repeated = (start + steps) % length
+    rank = random.argsort(dim=1).argsort(dim=1)
+    skipped = (rank < length - t).cumsum(dim=1)[:, :t] + steps
+    bounds = torch.arange(t + 1, device=device) * length // t
+    sizes = bounds.diff(dim=1)
+    segments = bounds[:, :t] + (random[:, :t] * sizes).long()
+    chosen = torch.where(length < t, repeated, torch.where(length < 2 * t, skipped, segments))
+    return chosen.clamp(max=length - 1)  # float32 rounding of random * length may reach length
+
+
+def test_frames(length: int, frames: int, clips: int) -> Int[np.ndarray, "clips t"]:
+    """Return the frame indices of a sample's test clips; they depend on its length alone.
+
+    The same three rules, drawn by NumPy's legacy generator with :data:`TEST_SEED` anew for every
+    sample, which is what the published accuracies were taken with. Source: spec 2.2.
+    """
+    random = np.random.RandomState(TEST_SEED)
+    return np.stack([_one_test_clip(length, frames, random) for _ in range(clips)])
+
+
+def _one_test_clip(n: int, t: int, random: np.random.RandomState) -> Int[np.ndarray, " t"]:
+    random.random_sample()  # the released sampler draws a window's length here, always the whole
+    steps = np.arange(t)
+    if n < t:
+        return (random.randint(0, n) + steps) % n
+    if n < 2 * t:
+        skips = np.zeros(t + 1, dtype=np.int64)
+        skips[random.choice(t + 1, n - t, replace=False)] = 1
+        return steps + np.cumsum(skips)[:-1]
+    bounds = np.arange(t + 1) * n // t
+    return bounds[:-1] + random.randint(np.diff(bounds))
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Turn samples of a store into batches of clips in one stream."""
+
+    store: ClipStore
+    settings: ClipSettings
+    augment: Augment
+
+    def train_batch(self, samples: Int[Tensor, " n"], generator: torch.Generator) -> Batch:
+        """Return one randomly sampled, augmented clip of each sample."""
+        lengths, starts = self._crop(self.store.lengths[samples], generator)
+        frames = starts[:, None] + train_frames(lengths, self.settings.frames, generator)
+        clips = augmented(self._clips(samples, frames), self.store.layout, self.augment, generator)
+        return Batch(
+            bones(clips, self.store.layout, self.settings.stream), self.store.labels[samples]
+        )
+
+    def test_batches(
+        self, samples: Int[Tensor, " n"], batch_size: int, clips: int | None = None
+    ) -> Iterator[Batch]:
+        """Yield test clips, all clips of a sample one after another.
+
+        Args:
+            samples: Which samples.
+            batch_size: Samples in a batch; it has as many clips times the number of clips.
+            clips: Clips of a sample, if not as many as the settings say.
+        """
+        count = clips or self.settings.test_clips
+        for chunk in samples.split(batch_size):
+            frames = self._test_table(count)[self._length_row[self.store.lengths[chunk]]]
+            repeated = chunk.repeat_interleave(count)
+            drawn = self._clips(repeated, frames.flatten(0, 1))
+            yield Batch(
+                bones(drawn, self.store.layout, self.settings.stream), self.store.labels[repeated]
+            )
+
+    def _clips(
+        self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
+    ) -> Float[Tensor, "n m t v c"]:
+        """Return joints, or their differences to the next frame of the sample (the last: zero)."""
+        joints = self.store.gather(samples, frames)
+        if not self.settings.stream.is_motion:
+            return joints
+        following = torch.minimum(frames + 1, self.store.lengths[samples, None] - 1)
+        return self.store.gather(samples, following) - joints
+
+    def _crop(
+        self, lengths: Int[Tensor, " n"], generator: torch.Generator
+    ) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
+        """Return length and start of a random window of each sample."""
+        if self.augment.crop == 1:
+            return lengths, torch.zeros_like(lengths)
+        random = torch.rand(2, len(lengths), generator=generator, device=lengths.device)
+        share = self.augment.crop + (1 - self.augment.crop) * random[0]
+        kept = (lengths * share).ceil().long().clamp(min=1)
+        return kept, (random[1] * (lengths - kept + 1)).long().clamp(
+            max=(lengths - kept).clamp(min=0)
+        )
+
+    @cached_property
+    def _known_lengths(self) -> list[int]:
+        return [int(length) for length in self.store.lengths.unique().tolist()]
+
+    @cached_property
+    def _length_row(self) -> Int[Tensor, " l"]:
+        """Row of the test table for each length."""
+        rows = torch.zeros(max(self._known_lengths) + 1, dtype=torch.long)
+        rows[self._known_lengths] = torch.arange(len(self._known_lengths))
+        return rows.to(self.store.device)
+
+    @cached_property
+    def _test_tables(self) -> dict[int, Int[Tensor, "rows clips t"]]:
+        return {}
+
+    def _test_table(self, clips: int) -> Int[Tensor, "rows clips t"]:
+        """Return the test frames of every length that occurs, computed once."""
+        if clips not in self._test_tables:
+            rows = [test_frames(n, self.settings.frames, clips) for n in self._known_lengths]
+            self._test_tables[clips] = torch.from_numpy(np.stack(rows)).long().to(self.store.device)
+        return self._test_tables[clips]

@@ -1,0 +1,99 @@
+"""Which samples are learned from, which are held out, and which are tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from skeletonagent.core.clips import ClipStore, SkeletonData, Split
+from skeletonagent.core.errors import ConfigError
+
+
+def choose_split(data: SkeletonData, name: str | None) -> tuple[str, Split]:
+    """Return a split by name, or the data set's default.
+
+    Raises:
+        ConfigError: If there is none of that name.
+    """
+    chosen = name or data.default_split
+    if chosen not in data.splits:
+        known = ", ".join(data.splits)
+        raise ConfigError(f"{data.name} has no split {chosen!r}; it has {known}")
+    return chosen, data.splits[chosen]
+
+
+def tested_splits(data: SkeletonData, name: str) -> list[str]:
+    """Return the split and all others that differ from it in the test part alone.
+
+    One training serves them all: a benchmark whose test part is in doubt has a cleaned one
+    beside it, and both are reported.
+    """
+    train = set(data.splits[name].train)
+    others = [other for other, split in data.splits.items() if set(split.train) == train]
+    return [name, *(other for other in others if other != name)]
+
+
+def test_parts(data: SkeletonData, name: str) -> dict[str, frozenset[str]]:
+    """Return the test part of a split and of those it is reported with, as sample ids."""
+    return {other: frozenset(data.splits[other].test) for other in tested_splits(data, name)}
+
+
+def test_samples(store: ClipStore, parts: Mapping[str, Set[str]]) -> Int[Tensor, " n"]:
+    """Return the positions of all samples in some test parts, each once, in the store's order."""
+    ids = frozenset[str]().union(*parts.values())
+    return store.indices([sample for sample in store.sample_ids if sample in ids])
+
+
+def hold_out(
+    store: ClipStore, train: Int[Tensor, " n"], share: float, seed: int
+) -> tuple[Int[Tensor, " a"], Int[Tensor, " b"]]:
+    """Divide a training part into what is learned from and what is kept for validation.
+
+    Where subjects are known, whole subjects are held out, so that validation meets people never
+    seen; otherwise samples are drawn within each class.
+
+    Args:
+        store: The samples.
+        train: The training part.
+        share: Wanted share of validation; 0 holds out nothing. At least one subject stays.
+        seed: Of the draw.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    kept = torch.ones(len(train), dtype=torch.bool)
+    if share > 0:
+        groups = _groups(store, train)
+        if len(groups.unique()) > 1:
+            kept = _without_groups(groups, share, generator)
+        else:
+            kept = _without_some_of_each(store.labels[train].cpu(), share, generator)
+    kept = kept.to(train.device)
+    return train[kept], train[~kept]
+
+
+def _groups(store: ClipStore, train: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    known = store.groups or (0,) * len(store)
+    return torch.tensor(known)[train.cpu()]
+
+
+def _without_groups(groups: Int[Tensor, " n"], share: float, generator: torch.Generator) -> Tensor:
+    """Keep all groups but as many as come nearest to the share, at least one of either."""
+    values, counts = groups.unique(return_counts=True)
+    order = torch.randperm(len(values), generator=generator)
+    reached = counts[order].cumsum(0) / counts.sum()
+    number = int((reached - share).abs().argmin()) + 1
+    held = values[order[: min(number, len(values) - 1)]]
+    return ~torch.isin(groups, held)
+
+
+def _without_some_of_each(
+    labels: Int[Tensor, " n"], share: float, generator: torch.Generator
+) -> Tensor:
+    kept = torch.ones(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        members = (labels == label).nonzero().flatten()
+        number = min(round(share * len(members)), len(members) - 1)
+        kept[members[torch.randperm(len(members), generator=generator)[:number]]] = False
+    return kept

@@ -1,0 +1,57 @@
+"""Heads: pooled features to class scores, joint-constrained class scores and an embedding."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class ClassHead(nn.Module):
+    """Score the classes from the mean over persons, frames and joints."""
+
+    def __init__(self, channels: int, num_classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.score = nn.Linear(channels, num_classes)
+        nn.init.normal_(self.score.weight, std=0.01)
+        nn.init.zeros_(self.score.bias)
+
+    def forward(self, pooled: Float[Tensor, "n d"]) -> Float[Tensor, "n y"]:
+        """Return class scores."""
+        scores: Tensor = self.score(self.dropout(pooled))
+        return scores
+
+
+class JointConstraintHead(nn.Module):
+    """Score every class from its own salient joints (paper eq. 4).
+
+    A row of K is all ones (salient) or all zeros, so ``x_pre @ K`` only sums salient joints.
+    Scoring joints first and masking after is equal, and needs no ``N Y C V`` tensor.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(channels, 1)
+
+    def forward(
+        self, x_pre: Float[Tensor, "n d v"], salient: Float[Tensor, "y v"]
+    ) -> Float[Tensor, "n y"]:
+        """Return class scores; ``x_pre`` is the mean over persons and frames."""
+        joint_scores = (self.score.weight @ x_pre).squeeze(1)  # N V
+        # Once for each class, not for each joint: Proj follows the sum over the joints.
+        return joint_scores @ salient.T + self.score.bias
+
+
+class AlignmentHead(nn.Module):
+    """Project the mean over persons, frames and joints to the sentences (paper eq. 6, 7: ``s``)."""
+
+    def __init__(self, channels: int, text_dim: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(channels, text_dim)
+        nn.init.kaiming_normal_(self.project.weight, mode="fan_out")
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, pooled: Float[Tensor, "n c"]) -> Float[Tensor, "n d"]:
+        """Return embeddings, not normalised."""
+        embedding: Tensor = self.project(pooled)
+        return embedding

@@ -1,0 +1,138 @@
+"""The recognizer: a backbone with its heads, clips to predictions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.models.backbones import BACKBONES, Backbone
+from skeletonagent.models.heads import AlignmentHead, ClassHead, JointConstraintHead
+
+
+class PersonRule(StrEnum):
+    """Which bodies count in the mean over persons.
+
+    ``paper``: those that are there; an absent body is all zeros, and where nobody is there
+    all count. ``released``: all, absent ones too, as in the authors' code (spec 1.4).
+    """
+
+    PAPER = "paper"
+    RELEASED = "released"
+
+
+class Prediction(NamedTuple):
+    """What a recognizer makes of clips; a tuple, so that wrappers of modules can look inside."""
+
+    logits: Float[Tensor, "n y"]
+    """Class scores."""
+    joint_logits: Float[Tensor, "n y"]
+    """Class scores from each class's salient joints alone."""
+    embedding: Float[Tensor, "n d"]
+    """The clips among the sentences, not normalised."""
+
+
+class Recognizer(nn.Module):
+    """Recognise actions, and while training say what the two guidance losses ask for.
+
+    Args:
+        backbone: Clips to features.
+        num_classes: Y.
+        text_dim: D, width of the sentences' vectors.
+        person_rule: Which bodies count in the means the heads take.
+        dropout: Share of features dropped before the class scores.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        num_classes: int,
+        text_dim: int,
+        person_rule: PersonRule = PersonRule.PAPER,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.person_rule = person_rule
+        self.classes = ClassHead(backbone.out_channels, num_classes, dropout)
+        self.constraint = JointConstraintHead(backbone.out_channels)
+        self.alignment = AlignmentHead(backbone.out_channels, text_dim)
+
+    def forward(
+        self, clips: Float[Tensor, "n m t v c"], salient: Float[Tensor, "y v"]
+    ) -> Prediction:
+        """Return the outputs of all heads; ``salient`` is K as a mask, 0 or 1."""
+        x_pre = self._pool(clips)
+        pooled = x_pre.mean(dim=-1)
+        return Prediction(
+            logits=self.classes(pooled),
+            joint_logits=self.constraint(x_pre, salient),
+            embedding=self.alignment(pooled),
+        )
+
+    def classify(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n y"]:
+        """Return the class scores alone: all that inference needs."""
+        logits: Tensor = self.classes(self._pool(clips).mean(dim=-1))
+        return logits
+
+    def _pool(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d v"]:
+        """Return the paper's ``x_pre``: features averaged over frames and persons."""
+        bodies = self.backbone(clips).mean(dim=3)
+        weights = person_weights(clips, self.person_rule)
+        pooled: Tensor = (bodies * weights[:, :, None, None]).sum(dim=1)
+        return pooled
+
+
+def person_weights(clips: Float[Tensor, "n m t v c"], rule: PersonRule) -> Float[Tensor, "n m"]:
+    """Return each body's share in the mean over persons; the shares of a clip sum to one."""
+    present = clips.ne(0).flatten(2).any(dim=2)
+    if rule is PersonRule.RELEASED:
+        counted = present.new_ones(present.shape)
+    else:
+        counted = present | ~present.any(dim=1, keepdim=True)
+    return counted / counted.sum(dim=1, keepdim=True)
+
+
+def build_recognizer(
+    name: str,
+    layout: SkeletonLayout,
+    *,
+    channels: int,
+    persons: int,
+    num_classes: int,
+    text_dim: int,
+    width: int | None = None,
+    person_rule: PersonRule = PersonRule.PAPER,
+    dropout: float = 0.0,
+) -> Recognizer:
+    """Return a recognizer with the backbone of that name, freshly initialised.
+
+    Args:
+        name: A name in :data:`~skeletonagent.models.backbones.BACKBONES`.
+        layout: The skeleton of the clips.
+        channels: C of the clips.
+        persons: M of the clips.
+        num_classes: Y.
+        text_dim: D, width of the sentences' vectors.
+        width: Channels of the backbone's first blocks; None is the backbone's own default.
+        person_rule: Which bodies count in the means the heads take.
+        dropout: Share of features dropped before the class scores.
+
+    Raises:
+        ConfigError: If there is no backbone of that name.
+    """
+    if name not in BACKBONES:
+        raise ConfigError(f"no backbone {name!r}; there are {', '.join(BACKBONES)}")
+    spec = BACKBONES[name]
+    return Recognizer(
+        spec.build(layout, channels, persons, spec.width if width is None else width),
+        num_classes=num_classes,
+        text_dim=text_dim,
+        person_rule=person_rule,
+        dropout=dropout,
+    )

@@ -1,0 +1,124 @@
+"""The embedded text encoder: averaged token embeddings out of an installed package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import file_digest
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from skeletonagent.core.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_TENSOR = "embedding.weight"
+_REINSTALL = "reinstall it with 'pip install --force-reinstall wordllama'"
+
+
+@dataclass(frozen=True)
+class WordLlama:
+    """A sentence is the mean of its tokens' vectors, which needs no network and no accelerator.
+
+    Args:
+        name: Names the model and, by their content, its files.
+        tokenizer: Splits a sentence into tokens, unpadded and whole.
+        table: The vector of each token.
+    """
+
+    name: str
+    tokenizer: Tokenizer
+    table: Float[Tensor, "w d"]
+
+    @property
+    def dim(self) -> int:
+        """D, the width of a sentence's vector."""
+        return int(self.table.shape[1])
+
+    def encode(self, sentences: Sequence[str]) -> Float[Tensor, "y d"]:
+        """Return a unit vector per sentence, zeros for a sentence without tokens."""
+        encodings = self.tokenizer.encode_batch(list(sentences), add_special_tokens=False)
+        tokens = torch.tensor([i for e in encodings for i in e.ids], dtype=torch.long)
+        ends = torch.tensor([0, *(len(e.ids) for e in encodings)], dtype=torch.long).cumsum(0)
+        means = functional.embedding_bag(
+            tokens, self.table, ends, mode="mean", include_last_offset=True
+        )
+        return functional.normalize(means)
+
+
+def load_wordllama() -> WordLlama:
+    """Return the encoder made from the files in the installed ``wordllama`` package.
+
+    The package's own loader may turn to the network or to a cache in the home folder, and
+    importing it sets up logging for the whole program, so only its folder is used.
+
+    Raises:
+        ConfigError: If the package is not installed.
+        DataError: If its files are missing or damaged.
+    """
+    spec = find_spec("wordllama")
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(
+            "the text encoder 'wordllama' needs the package of that name, which is not installed; "
+            "install it with 'pip install wordllama'"
+        )
+    return read_wordllama(Path(spec.submodule_search_locations[0]))
+
+
+def read_wordllama(folder: Path) -> WordLlama:
+    """Return the encoder made from the files in a folder laid out like the package's.
+
+    Raises:
+        DataError: If the files are missing or damaged.
+    """
+    weights, words = folder / _WEIGHTS, folder / _TOKENIZER
+    return WordLlama(
+        name=f"wordllama-l2-supercat-256-{_digest(weights)}-{_digest(words)}",
+        tokenizer=_read_tokenizer(words),
+        table=_read_table(weights),
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()[:12]
+    except OSError as error:
+        raise DataError(
+            f"the package wordllama lacks this file; {_REINSTALL}", path=path
+        ) from error
+
+
+def _read_table(path: Path) -> Float[Tensor, "w d"]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)[_TENSOR].float()
+    except (OSError, KeyError, SafetensorError) as error:
+        raise DataError(
+            f"cannot be read as token vectors: {error}; {_REINSTALL}", path=path
+        ) from error
+
+
+def _read_tokenizer(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the tokenizers library raises nothing more specific
+        raise DataError(
+            f"cannot be read as a tokenizer: {error}; {_REINSTALL}", path=path
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer

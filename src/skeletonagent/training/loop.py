@@ -1,0 +1,366 @@
+"""The training loop: refresh the guidance, update, validate, save.
+
+The loop meets the agents at two values only: it hands up :class:`Confusions` and is handed down
+:class:`Guidance`. It does not know that a language model exists.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+import torch
+from annotated_types import Ge, Gt, Interval
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.errors import CheckpointError, TrainingError
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.data.sampling import Sampler
+from skeletonagent.evaluation.evaluate import score
+from skeletonagent.models.recognizer import Recognizer
+from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
+from skeletonagent.training.engine import Engine
+from skeletonagent.training.objective import Objective, step_losses
+
+Refresh = Callable[[Confusions, Guidance], Guidance]
+"""The agents, seen from the loop. Static guidance is ``lambda _, guidance: guidance``."""
+
+Encode = Callable[[Sequence[str]], Float[Tensor, "y d"]]
+"""The text encoder, seen from the loop."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How long and how fast to learn.
+
+    Args:
+        epochs: Passes over the training part.
+        batch_size: Clips in a step.
+        learning_rate: Highest learning rate, annealed to zero along a cosine, step by step.
+        momentum: Nesterov momentum.
+        weight_decay: Of all parameters.
+        warmup_epochs: Epochs over which the learning rate rises from zero.
+        average: Share of the running average of the weights that is kept each step; the average
+            is what is evaluated. 0 evaluates the weights as they are.
+        period: Epochs between two rounds of the agents.
+        hold_out: Share of the training part that is kept for validation.
+        hold_out_until: Share of the epochs after which it is learned from as well.
+    """
+
+    epochs: Annotated[int, Ge(1)] = 150
+    batch_size: Annotated[int, Ge(2)] = 64
+    learning_rate: Annotated[float, Gt(0)] = 0.1
+    momentum: Annotated[float, Interval(gt=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Ge(0)] = 5e-4
+    warmup_epochs: Annotated[float, Ge(0)] = 0.0
+    average: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    period: Annotated[int, Ge(1)] = 5
+    hold_out: Annotated[float, Interval(ge=0, lt=1)] = 0.1
+    hold_out_until: Annotated[float, Interval(gt=0, le=1)] = 1.0
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is learned from.
+
+    Args:
+        sampler: Clips of all samples.
+        train: Samples learned from.
+        validation: Samples kept apart, maybe none.
+    """
+
+    sampler: Sampler
+    train: Int[Tensor, " n"]
+    validation: Int[Tensor, " m"]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch came to; a line of ``metrics.jsonl``."""
+
+    epoch: int
+    loss: float
+    cls: float
+    con: float
+    align: float
+    train_top1: float
+    validation_top1: float | None
+    learning_rate: float
+    round: int
+    clips_per_second: float
+    seconds: float
+
+
+class Observer(Protocol):
+    """Whoever watches a training run; the loop waits for none of them to look."""
+
+    def on_step(self, epoch: int, step: int, steps: int, losses: Float[Tensor, "4"]) -> None:
+        """See the summed losses of the epoch so far; reading them waits for the device."""
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """See a finished epoch."""
+
+    def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
+        """See new guidance; ``before`` is None for the first."""
+
+
+class Learner:
+    """A recognizer with all that learning changes: weights, their average, momentum."""
+
+    def __init__(self, recognizer: Recognizer, settings: TrainSettings, engine: Engine) -> None:
+        """Put the recognizer on the engine's device and start its optimizer."""
+        self.settings = settings
+        self.engine = engine
+        optimizer = torch.optim.SGD(
+            recognizer.to(engine.device).parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            nesterov=True,
+        )
+        self.recognizer = recognizer
+        self.averaged = AveragedModel(
+            recognizer, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
+        )
+        self.module, self.optimizer = engine.setup(recognizer, optimizer)
+
+    @property
+    def evaluated(self) -> Recognizer:
+        """The recognizer to evaluate: the average of the weights, if one is kept."""
+        module: nn.Module = self.averaged.module
+        assert isinstance(module, Recognizer)
+        return module if self.settings.average else self.recognizer
+
+    def step(self, loss: Float[Tensor, ""], learning_rate: float) -> None:
+        """Take one optimizer step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.zero_grad(set_to_none=True)
+        self.engine.backward(loss)
+        self.optimizer.step()
+        if self.settings.average:
+            self.averaged.update_parameters(self.recognizer)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all tensors that learning changes, by dotted names."""
+        names = {id(p): n for n, p in self.recognizer.named_parameters()}
+        momentum = {
+            f"momentum.{names[id(parameter)]}": state["momentum_buffer"]
+            for parameter, state in self.optimizer.state.items()
+            if state.get("momentum_buffer") is not None
+        }
+        averaged = self.evaluated.state_dict() if self.settings.average else {}
+        return {
+            **{
+                f"recognizer.{name}": tensor
+                for name, tensor in self.recognizer.state_dict().items()
+            },
+            **{f"averaged.{name}": tensor for name, tensor in averaged.items()},
+            **momentum,
+            "averaged_steps": self.averaged.n_averaged,
+        }
+
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Go back to what :meth:`tensors` returned.
+
+        Raises:
+            CheckpointError: If the checkpoint is of another recognizer.
+        """
+        try:
+            self.recognizer.load_state_dict(checkpoint.part("recognizer"))
+            if self.settings.average:
+                self.evaluated.load_state_dict(checkpoint.part("averaged"))
+        except RuntimeError as error:
+            raise CheckpointError(f"the checkpoint is of another recognizer: {error}") from error
+        self.averaged.n_averaged.copy_(checkpoint.tensors["averaged_steps"])
+        parameters = dict(self.recognizer.named_parameters())
+        for name, buffer in checkpoint.part("momentum").items():
+            parameter = parameters[name]
+            self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
+
+
+def train(
+    learner: Learner,
+    data: TrainingData,
+    objective: Objective,
+    guidance: Guidance,
+    *,
+    refresh: Refresh,
+    encode: Encode,
+    checkpoints: CheckpointFolder,
+    observer: Observer,
+    seed: int,
+    facts: Mapping[str, Any],
+    resume: Checkpoint | None = None,
+) -> Guidance:
+    """Train a recognizer with guidance that follows its confusions, and return the last guidance.
+
+    Args:
+        learner: The recognizer to train.
+        data: What it learns from.
+        objective: What it is judged by.
+        guidance: What the agents say before training; replaced by the checkpoint's on resuming.
+        refresh: The agents.
+        encode: The text encoder; called once per change of the sentences.
+        checkpoints: Where to save after each epoch.
+        observer: Who watches.
+        seed: Of all randomness, together with the epoch.
+        facts: What else a checkpoint says: the configuration and the class names.
+        resume: Where to go on.
+
+    Raises:
+        TrainingError: If the loss stops being finite, naming the samples of the batch.
+        CheckpointError: If a checkpoint cannot be written or is of another recognizer.
+    """
+    settings, device = learner.settings, learner.engine.device
+    confusions = Confusions.empty(data.sampler.store.num_classes, device)
+    first_epoch = 0
+    if resume is not None:
+        learner.load(resume)
+        confusions.counts.copy_(resume.tensors["confusions"])
+        guidance = Guidance.from_json(resume.facts["guidance"], guidance.layout)
+        first_epoch = resume.epoch
+    observer.on_guidance(None, guidance)
+    signals = GuidanceSignals.of(guidance, data.sampler, encode, device)
+    for epoch in range(first_epoch, settings.epochs):
+        started = time.perf_counter()
+        if epoch and epoch % settings.period == 0:
+            before, guidance = guidance, refresh(confusions, guidance)
+            observer.on_guidance(before, guidance)
+            signals = GuidanceSignals.of(guidance, data.sampler, encode, device)
+        confusions.reset()
+        samples = _samples_of(epoch, data, settings)
+        losses = _update(
+            learner, data.sampler, samples, objective, signals, confusions, observer, seed, epoch
+        )
+        seconds = time.perf_counter() - started
+        observer.on_epoch(
+            EpochRecord(
+                epoch=epoch,
+                loss=losses[3],
+                cls=losses[0],
+                con=losses[1],
+                align=losses[2],
+                train_top1=confusions.accuracy,
+                validation_top1=_validate(learner, data, epoch),
+                learning_rate=learning_rate_at(epoch + 1, settings),
+                round=guidance.round,
+                clips_per_second=len(samples) / seconds,
+                seconds=seconds,
+            )
+        )
+        tensors = {**learner.tensors(), "confusions": confusions.counts}
+        checkpoints.save(Checkpoint(epoch + 1, tensors, {**facts, "guidance": guidance.to_json()}))
+    return guidance
+
+
+@dataclass(frozen=True)
+class GuidanceSignals:
+    """Guidance as tensors on the training device."""
+
+    salient: Float[Tensor, "y v"]
+    text_table: Float[Tensor, "y d"]
+
+    @classmethod
+    def of(
+        cls, guidance: Guidance, sampler: Sampler, encode: Encode, device: torch.device
+    ) -> GuidanceSignals:
+        """Return the mask of the sampler's stream and the embedded sentences."""
+        salient = guidance.salient(sampler.settings.stream).float()
+        return cls(salient.to(device), encode(guidance.sentences).to(device))
+
+
+def learning_rate_at(epoch: float, settings: TrainSettings) -> float:
+    """Return the learning rate after ``epoch`` epochs: a linear rise, then a cosine to zero."""
+    if epoch < settings.warmup_epochs:
+        return settings.learning_rate * epoch / settings.warmup_epochs
+    rest = max(settings.epochs - settings.warmup_epochs, 1e-9)
+    progress = min((epoch - settings.warmup_epochs) / rest, 1.0)
+    return settings.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+
+
+def _samples_of(epoch: int, data: TrainingData, settings: TrainSettings) -> Int[Tensor, " n"]:
+    if epoch < settings.hold_out_until * settings.epochs:
+        return data.train
+    return torch.cat([data.train, data.validation])
+
+
+def _validate(learner: Learner, data: TrainingData, epoch: int) -> float | None:
+    """Return the accuracy on the validation part while it is kept apart, one clip a sample."""
+    held_out = epoch < learner.settings.hold_out_until * learner.settings.epochs
+    if not len(data.validation) or not held_out:
+        return None
+    scores = score(
+        learner.evaluated,
+        data.sampler,
+        data.validation,
+        batch_size=4 * learner.settings.batch_size,
+        clips=1,
+        autocast=learner.engine.autocast,
+    )
+    return scores.top(1)
+
+
+def _update(
+    learner: Learner,
+    sampler: Sampler,
+    samples: Int[Tensor, " n"],
+    objective: Objective,
+    signals: GuidanceSignals,
+    confusions: Confusions,
+    observer: Observer,
+    seed: int,
+    epoch: int,
+) -> list[float]:
+    """Learn from every sample once; return the mean losses (cls, con, align, total)."""
+    device = learner.engine.device
+    torch.manual_seed(_derived_seed(seed, epoch))
+    generator = torch.Generator(device).manual_seed(_derived_seed(seed, epoch))
+    shuffled = samples[torch.randperm(len(samples), generator=generator, device=device)]
+    batches = list(_full_batches(shuffled, learner.settings.batch_size))
+    sums = torch.zeros(4, device=device)
+    totals = torch.zeros(len(batches), device=device)
+    learner.module.train()
+    for step, chosen in enumerate(batches):
+        batch = sampler.train_batch(chosen, generator)
+        prediction = learner.module(batch.clips, signals.salient)
+        losses = objective(prediction, batch.labels, signals.text_table)
+        learner.step(losses.total, learning_rate_at(epoch + step / len(batches), learner.settings))
+        confusions.add(batch.labels, prediction.logits.detach().argmax(dim=1))
+        sums += step_losses(losses)
+        totals[step] = losses.total.detach()
+        observer.on_step(epoch, step + 1, len(batches), sums)
+    _require_finite(totals, batches, sampler, epoch)
+    return [float(value) for value in sums / len(batches)]
+
+
+def _full_batches(samples: Int[Tensor, " n"], size: int) -> Iterator[Int[Tensor, " b"]]:
+    """Yield batches; a last one of a single clip, which has no statistics, joins its neighbour."""
+    chunks = list(samples.split(size))
+    if len(chunks) > 1 and len(chunks[-1]) == 1:
+        chunks[-2:] = [torch.cat(chunks[-2:])]
+    yield from chunks
+
+
+def _require_finite(
+    totals: Float[Tensor, " s"], batches: Sequence[Tensor], sampler: Sampler, epoch: int
+) -> None:
+    """Raise once an epoch if a loss was not finite, so that no step waits for the device."""
+    bad = (~torch.isfinite(totals)).nonzero().flatten().tolist()
+    if bad:
+        ids = [sampler.store.sample_ids[i] for i in batches[bad[0]].tolist()]
+        raise TrainingError(
+            f"the loss is not finite since epoch {epoch}, step {bad[0]}; lower "
+            f"training.learning_rate or look at the samples of that batch: {', '.join(ids)}"
+        )
+
+
+def _derived_seed(seed: int, epoch: int) -> int:
+    """Return a seed of its own for every epoch, so that a resumed run draws the same numbers."""
+    return (seed * 1_000_003 + epoch * 7_919 + 17) % (2**63)

@@ -1,0 +1,148 @@
+"""The run directory: what a training run leaves behind for people and programs to read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.files import write_text
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.training.checkpoint import CheckpointFolder
+from skeletonagent.training.loop import EpochRecord, Observer
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Names of what lies in a run directory."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """A JSON line per epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def guidance(self) -> Path:
+        """Joints, sentences and where they came from, per round."""
+        return self.path / "guidance.json"
+
+    @property
+    def dialogues(self) -> Path:
+        """What was said about each class, a file per class and a line per exchange."""
+        return self.path / "dialogues"
+
+    @property
+    def confusions(self) -> Path:
+        """Confusion counts of the test part."""
+        return self.path / "confusions.npz"
+
+    @property
+    def scores(self) -> Path:
+        """Scores of the test part."""
+        return self.path / "scores.npz"
+
+    @property
+    def summary(self) -> Path:
+        """What the run came to."""
+        return self.path / "summary.json"
+
+    @property
+    def checkpoints(self) -> CheckpointFolder:
+        """The checkpoints."""
+        return CheckpointFolder(self.path / "checkpoints")
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run lives here."""
+        return self.config.exists()
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the epochs' records, oldest first.
+
+        Raises:
+            DataError: If the file is damaged.
+        """
+        if not self.metrics.exists():
+            return []
+        try:
+            return [json.loads(line) for line in self.metrics.read_text().splitlines()]
+        except ValueError as error:
+            raise DataError(f"is damaged: {error}", path=self.metrics) from error
+
+
+class RunRecorder:
+    """Write metrics, guidance and dialogues of a run as it goes."""
+
+    def __init__(self, run: RunDirectory, first_epoch: int = 0) -> None:
+        """Begin at ``first_epoch``; records of that epoch and later are those of a killed run."""
+        self.run = run
+        self.records = [record for record in run.read_metrics() if record["epoch"] < first_epoch]
+        self.rounds = self._earlier_rounds() if first_epoch else []
+
+    def on_step(self, epoch: int, step: int, steps: int, losses: Float[Tensor, "4"]) -> None:
+        """Nothing is written within an epoch."""
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Write the metrics, this epoch included."""
+        self.records.append(asdict(record))
+        lines = (json.dumps(record) for record in self.records)
+        write_text(self.run.metrics, "\n".join(lines) + "\n")
+
+    def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
+        """Write the rounds so far, and the dialogues of the classes that have new ones."""
+        self.rounds = [r for r in self.rounds if r["round"] < after.round]
+        self.rounds.append({"round": after.round, "classes": _without_dialogues(after)})
+        write_text(self.run.guidance, json.dumps({"rounds": self.rounds}, indent=1))
+        for index, guidance in enumerate(after.classes):
+            if before is None or before.classes[index].dialogue != guidance.dialogue:
+                exchanges = guidance.dialogue.to_json()["exchanges"]
+                lines = (json.dumps({"action": guidance.action, **line}) for line in exchanges)
+                name = f"{index + 1:03d}_{re.sub(r'[^A-Za-z0-9]+', '_', guidance.action)}.jsonl"
+                write_text(self.run.dialogues / name, "".join(f"{line}\n" for line in lines))
+
+    def _earlier_rounds(self) -> list[dict[str, Any]]:
+        if not self.run.guidance.exists():
+            return []
+        rounds: list[dict[str, Any]] = json.loads(self.run.guidance.read_text())["rounds"]
+        return rounds
+
+
+@dataclass(frozen=True)
+class Observers:
+    """Several observers as one."""
+
+    each: Sequence[Observer]
+
+    def on_step(self, epoch: int, step: int, steps: int, losses: Float[Tensor, "4"]) -> None:
+        """Tell each."""
+        for observer in self.each:
+            observer.on_step(epoch, step, steps, losses)
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Tell each."""
+        for observer in self.each:
+            observer.on_epoch(record)
+
+    def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
+        """Tell each."""
+        for observer in self.each:
+            observer.on_guidance(before, after)
+
+
+def _without_dialogues(guidance: Guidance) -> list[dict[str, Any]]:
+    classes: list[dict[str, Any]] = guidance.to_json()["classes"]
+    return [{key: value for key, value in item.items() if key != "dialogue"} for item in classes]

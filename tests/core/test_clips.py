@@ -1,0 +1,107 @@
+"""The ragged store against sequences one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skeletonagent.core.clips import ClipStore, SkeletonSequence
+from skeletonagent.core.layout import SkeletonLayout
+
+CHAIN = SkeletonLayout("chain", ("a", "b", "c"), ((1, 0), (2, 1)))
+
+sizes = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 6)), min_size=1, max_size=5)
+"""Persons and frames of some samples."""
+
+
+def make_sequences(
+    shapes: list[tuple[int, int]], seed: int = 0, groups: bool = True
+) -> list[SkeletonSequence]:
+    rng = np.random.default_rng(seed)
+    return [
+        SkeletonSequence(
+            joints=rng.normal(size=(m, t, 3, 2)).astype(np.float32),
+            label=index % 2,
+            sample_id=f"sample {index}",
+            group=index // 2 if groups else None,
+        )
+        for index, (m, t) in enumerate(shapes)
+    ]
+
+
+def make_store(sequences: list[SkeletonSequence]) -> ClipStore:
+    return ClipStore.from_sequences(sequences, CHAIN, ("one", "two"))
+
+
+@given(shapes=sizes, t=st.integers(1, 7), seed=st.integers(0, 99))
+def test_gather_equals_a_loop_over_samples(
+    shapes: list[tuple[int, int]], t: int, seed: int
+) -> None:
+    sequences = make_sequences(shapes, seed)
+    rng = np.random.default_rng(seed)
+    samples = rng.integers(0, len(shapes), size=4)
+    frames = np.stack([rng.integers(0, shapes[sample][1], size=t) for sample in samples])
+
+    expected = np.zeros((4, max(m for m, _ in shapes), t, 3, 2), dtype=np.float32)
+    for n, sample in enumerate(samples):
+        for m in range(shapes[sample][0]):
+            for i in range(t):
+                expected[n, m, i] = sequences[sample].joints[m, frames[n, i]]
+
+    clips = make_store(sequences).gather(torch.from_numpy(samples), torch.from_numpy(frames))
+    np.testing.assert_array_equal(clips.numpy(), expected)
+
+
+@given(shapes=sizes, groups=st.booleans())
+def test_sequences_come_out_as_they_went_in(shapes: list[tuple[int, int]], groups: bool) -> None:
+    sequences = make_sequences(shapes, groups=groups)
+    store = make_store(sequences)
+    assert len(store) == len(sequences)
+    for index, sequence in enumerate(sequences):
+        again = store.sequence(index)
+        np.testing.assert_array_equal(again.joints, sequence.joints)
+        assert (again.label, again.sample_id, again.group) == (
+            sequence.label,
+            sequence.sample_id,
+            sequence.group,
+        )
+
+
+def test_rows_lie_as_documented() -> None:
+    sequences = make_sequences([(2, 3), (1, 4)])
+    store = make_store(sequences)
+    assert store.starts.tolist() == [0, 6]
+    assert store.frames.shape == (10, 3, 2)
+    row = 0 + 1 * 3 + 2  # start of sample 0, person 1, frame 2
+    np.testing.assert_array_equal(store.frames[row].numpy(), sequences[0].joints[1, 2])
+    np.testing.assert_array_equal(store.frames[6:].numpy(), sequences[1].joints[0])
+
+
+def test_counts() -> None:
+    store = make_store(make_sequences([(1, 2), (3, 1), (2, 2)]))
+    assert (store.max_persons, store.channels, store.num_classes) == (3, 2, 2)
+    assert store.device == torch.device("cpu")
+    assert store.indices(["sample 2", "sample 0"]).tolist() == [2, 0]
+    assert store.groups == (0, 0, 1)
+
+
+def test_an_unknown_sample_is_an_error() -> None:
+    with pytest.raises(KeyError, match="sample 9"):
+        make_store(make_sequences([(1, 2)])).indices(["sample 9"])
+
+
+def test_groups_are_known_for_all_samples_or_not_at_all() -> None:
+    mixed = [*make_sequences([(1, 2)]), make_sequences([(1, 2), (1, 2)], groups=False)[1]]
+    assert make_store(mixed).groups is None
+
+
+def test_half_precision_is_kept_in_memory_and_widened_in_clips() -> None:
+    store = make_store(make_sequences([(1, 2)]))
+    half = store.to(torch.device("cpu"), torch.float16)
+    clips = half.gather(torch.tensor([0]), torch.tensor([[0, 1]]))
+    assert half.frames.dtype == torch.float16
+    assert clips.dtype == torch.float32
+    torch.testing.assert_close(clips[0, 0], store.frames, rtol=1e-3, atol=1e-3)

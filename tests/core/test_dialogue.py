@@ -1,0 +1,70 @@
+"""Dialogues: what was said last, going back, and their plain form."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
+
+JOINTS = ("head", "left hand")
+
+exchanges = st.builds(
+    Exchange,
+    st.builds(
+        Question,
+        action=st.just("wave"),
+        step=st.sampled_from(Step),
+        joints=st.just(JOINTS),
+        rivals=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+        text=st.text(max_size=10),
+    ),
+    st.text(max_size=10),
+)
+dialogues = st.builds(
+    Dialogue, action=st.just("wave"), exchanges=st.lists(exchanges, max_size=6).map(tuple)
+)
+
+
+def exchange(step: Step, answer: str) -> Exchange:
+    return Exchange(Question("wave", step, JOINTS, (), f"about {step}"), answer)
+
+
+def test_the_latest_answer_counts() -> None:
+    dialogue = Dialogue("wave").with_exchange(exchange(Step.DISTINGUISH, "old"))
+    longer = dialogue.with_exchange(exchange(Step.DISTINGUISH, "new"))
+    assert longer.answer(Step.DISTINGUISH) == "new"
+    assert dialogue.answer(Step.DISTINGUISH) == "old", "a dialogue is never changed"
+    assert longer.answer(Step.OVERVIEW) is None
+
+
+def test_going_back_before_a_step() -> None:
+    steps = (Step.OVERVIEW, Step.BODY_PARTS, Step.DISTINGUISH, Step.DISTINGUISH)
+    dialogue = Dialogue("wave", tuple(exchange(step, "said") for step in steps))
+    assert dialogue.before(Step.DISTINGUISH).exchanges == dialogue.exchanges[:2]
+    assert dialogue.before(Step.OVERVIEW) == Dialogue("wave")
+    assert dialogue.before(Step.KEY_FEATURES) == dialogue
+
+
+@given(dialogues, st.sampled_from(Step))
+def test_going_back_twice_is_going_back_once(dialogue: Dialogue, step: Step) -> None:
+    before = dialogue.before(step)
+    assert before.before(step) == before
+    assert before.answer(step) is None
+    assert dialogue.exchanges[: len(before.exchanges)] == before.exchanges
+
+
+@given(dialogues)
+def test_json_keeps_everything(dialogue: Dialogue) -> None:
+    text = json.dumps(dialogue.to_json())
+    assert Dialogue.from_json(json.loads(text), JOINTS) == dialogue
+
+
+def test_an_unknown_step_is_refused() -> None:
+    value = Dialogue("wave", (exchange(Step.OVERVIEW, "said"),)).to_json()
+    value["exchanges"][0]["step"] = "chat"
+    with pytest.raises(ValueError, match="chat"):
+        Dialogue.from_json(value, JOINTS)

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from skeletonagent.agents import prompts
+from skeletonagent.core.dialogue import Exchange, Step
+from skeletonagent.core.errors import ChatError
+from skeletonagent.core.layout import COCO_17
+from skeletonagent.llm.chat import Chat, ScriptedChat
+
+WAVE = prompts.question(Step.OVERVIEW, "wave", COCO_17)
+
+
+def test_a_script_answers_by_action_and_step() -> None:
+    chat = ScriptedChat({("wave", Step.OVERVIEW): "A hand swings."})
+    assert isinstance(chat, Chat)
+    assert chat.ask(WAVE, ()) == "A hand swings."
+
+
+def test_a_script_answers_by_question_and_history() -> None:
+    chat = ScriptedChat(lambda question, history: f"{question.action} after {len(history)}")
+    assert chat.ask(WAVE, (Exchange(WAVE, "hello"),)) == "wave after 1"
+
+
+def test_a_missing_line_is_a_chat_error_that_names_the_question() -> None:
+    with pytest.raises(ChatError, match=r"script gave no answer about 'wave' \(overview\)"):
+        ScriptedChat({("wave", Step.BODY_PARTS): "x"}).ask(WAVE, ())
