@@ -1,0 +1,300 @@
+"""Which frames are seen: the three rules one sample at a time, and batches by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.streams import Stream
+from skeletonagent.data import sampling
+from skeletonagent.data.sampling import ClipSettings, Sampler, train_frames
+from skeletonagent.data.transforms import Augment, bones
+
+FORK = SkeletonLayout(
+    "fork",
+    ("spine", "left hand", "right hand", "left thumb", "right thumb"),
+    ((1, 0), (2, 0), (3, 1), (4, 2)),
+)
+STILL = Augment(rotation=0.0)
+
+seeds = st.integers(0, 9999)
+lengths_of_samples = st.lists(st.integers(1, 30), min_size=1, max_size=6)
+clip_lengths = st.integers(1, 10)
+streams = pytest.mark.parametrize("stream", list(Stream))
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def by_the_rules(length: int, t: int, random: Sequence[np.float32]) -> list[int]:
+    """Return the frames of one sample, from the numbers drawn for it."""
+    if length < t:
+        start = min(int(random[0] * np.float32(length)), length - 1)
+        return [(start + step) % length for step in range(t)]
+    if length < 2 * t:
+        places = sorted(range(t + 1), key=lambda place: random[place])[: length - t]
+        frames, left_out = [], 0
+        for place in range(t):
+            left_out += place in places
+            frames.append(place + left_out)
+        return frames
+    frames = []
+    for segment in range(t):
+        low, high = segment * length // t, (segment + 1) * length // t
+        frames.append(low + int(random[segment] * np.float32(high - low)))
+    return frames
+
+
+@given(lengths=lengths_of_samples, t=clip_lengths, seed=seeds)
+def test_train_frames_equal_a_loop_over_samples(lengths: list[int], t: int, seed: int) -> None:
+    drawn = torch.rand(len(lengths), t + 1, generator=seeded(seed)).numpy()
+    expected = [by_the_rules(n, t, row) for n, row in zip(lengths, drawn, strict=True)]
+    assert train_frames(torch.tensor(lengths), t, seeded(seed)).tolist() == expected
+
+
+def assert_follows_the_rules(frames: list[int], length: int, t: int) -> None:
+    assert len(frames) == t
+    assert all(0 <= frame < length for frame in frames)
+    if length < t:
+        assert frames == [(frames[0] + step) % length for step in range(t)]
+        return
+    assert frames == sorted(set(frames))
+    if length == t:
+        assert frames == list(range(t))
+    if length >= 2 * t:
+        for segment, frame in enumerate(frames):
+            assert segment * length // t <= frame < (segment + 1) * length // t
+
+
+@given(length=st.integers(1, 60), t=st.integers(1, 20), seed=seeds)
+def test_frames_are_within_the_sample_in_order_and_in_their_segments(
+    length: int, t: int, seed: int
+) -> None:
+    assert_follows_the_rules(
+        train_frames(torch.tensor([length]), t, seeded(seed))[0].tolist(), length, t
+    )
+    for clip in sampling.test_frames(length, t, 3).tolist():
+        assert_follows_the_rules(clip, length, t)
+
+
+@pytest.mark.parametrize("length", [5, 8, 9, 15, 16, 17, 40])
+def test_every_frame_has_its_chance(length: int) -> None:
+    t = 8
+    draws = train_frames(torch.full((3000,), length), t, seeded(0))
+    assert set(draws.flatten().tolist()) == set(range(length))
+    if length < t:
+        starts = draws[:, 0].bincount(minlength=length) / len(draws)
+        assert float((starts - 1 / length).abs().max()) < 0.03
+
+
+@given(length=st.integers(1, 40), t=clip_lengths)
+def test_test_frames_are_always_the_same_and_draw_from_no_other_generator(
+    length: int, t: int
+) -> None:
+    np.random.seed(1)
+    before = np.random.get_state()[1]
+    frames = sampling.test_frames(length, t, 4)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    np.testing.assert_array_equal(sampling.test_frames(length, t, 4), frames)
+    np.testing.assert_array_equal(sampling.test_frames(length, t, 2), frames[:2])
+
+
+def test_test_clips_differ_where_they_can() -> None:
+    assert len({tuple(clip) for clip in sampling.test_frames(50, 8, 10).tolist()}) == 10
+    assert len({tuple(clip) for clip in sampling.test_frames(8, 8, 10).tolist()}) == 1
+
+
+def random_store(shapes: Sequence[tuple[int, int]], seed: int = 0, c: int = 3) -> ClipStore:
+    """Return a store of samples with so many persons and frames."""
+    rng = np.random.default_rng(seed)
+    sequences = [
+        SkeletonSequence(rng.normal(size=(m, t, 5, c)).astype(np.float32), i % 3, f"sample {i}")
+        for i, (m, t) in enumerate(shapes)
+    ]
+    return ClipStore.from_sequences(sequences, FORK, ("a", "b", "c"))
+
+
+def literal_clip(store: ClipStore, sample: int, frames: Sequence[int], stream: Stream) -> Tensor:
+    """Return a clip by the definition: the stream of the whole sequence, then its frames."""
+    joints = torch.from_numpy(store.sequence(sample).joints)
+    whole = bones(joints[None], store.layout, stream)[0]
+    if stream.is_motion:
+        motion = torch.zeros_like(whole)
+        for t in range(whole.shape[1] - 1):
+            motion[:, t] = whole[:, t + 1] - whole[:, t]
+        whole = motion
+    clip = torch.zeros(store.max_persons, len(frames), *joints.shape[2:])
+    for position, frame in enumerate(frames):
+        clip[: len(joints), position] = whole[:, frame]
+    return clip
+
+
+SHAPES = [(1, 4), (2, 7), (1, 1), (2, 9), (1, 25)]
+"""Persons and frames: shorter than a clip of six, of every rule, and a single frame."""
+
+
+@streams
+@pytest.mark.parametrize("c", [2, 3])
+def test_train_batches_take_the_stream_before_the_frames(stream: Stream, c: int) -> None:
+    store = random_store(SHAPES, c=c)
+    samples = torch.tensor([4, 0, 2, 1, 3, 1])
+    batch = Sampler(store, ClipSettings(6, stream), STILL).train_batch(samples, seeded(5))
+    frames = train_frames(store.lengths[samples], 6, seeded(5)).tolist()
+    expected = [
+        literal_clip(store, sample, row, stream)
+        for sample, row in zip(samples.tolist(), frames, strict=True)
+    ]
+    torch.testing.assert_close(batch.clips, torch.stack(expected), atol=1e-6, rtol=0)
+    assert batch.labels.tolist() == [sample % 3 for sample in samples.tolist()]
+
+
+@streams
+def test_test_batches_give_all_clips_of_a_sample_one_after_another(stream: Stream) -> None:
+    store = random_store(SHAPES)
+    samples = torch.tensor([3, 0, 4])
+    sampler = Sampler(store, ClipSettings(6, stream, test_clips=2), Augment(mirror=1.0, crop=0.5))
+    (batch,) = sampler.test_batches(samples, batch_size=8)
+    expected = [
+        literal_clip(store, sample, row, stream)
+        for sample in samples.tolist()
+        for row in sampling.test_frames(SHAPES[sample][1], 6, 2).tolist()
+    ]
+    torch.testing.assert_close(batch.clips, torch.stack(expected), atol=1e-6, rtol=0)
+    assert batch.labels.tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def joined(batches: Sequence[Batch]) -> Tensor:
+    return torch.cat([batch.clips for batch in batches])
+
+
+def test_test_clips_do_not_depend_on_the_batch_they_are_in() -> None:
+    sampler = Sampler(random_store(SHAPES), ClipSettings(6, test_clips=3), STILL)
+    samples = torch.tensor([3, 0, 4, 2, 1])
+    whole = list(sampler.test_batches(samples, 5))
+    parts = list(sampler.test_batches(samples, 2))
+    assert [len(batch.labels) for batch in parts] == [6, 6, 3]
+    torch.testing.assert_close(joined(parts), joined(whole), atol=0, rtol=0)
+
+
+def test_another_number_of_clips_can_be_asked_for() -> None:
+    sampler = Sampler(random_store(SHAPES), ClipSettings(6, test_clips=3), STILL)
+    samples = torch.tensor([4, 1])
+    more = joined(list(sampler.test_batches(samples, 2)))
+    one = joined(list(sampler.test_batches(samples, 2, clips=1)))
+    torch.testing.assert_close(one, more[[0, 3]], atol=0, rtol=0)
+
+
+def test_the_bone_of_the_motion_is_the_motion_of_the_bone() -> None:
+    store, samples = random_store(SHAPES), torch.arange(len(SHAPES))
+    augment = Augment(rotation=0.5, scale=0.2, mirror=0.5, crop=0.6)
+    batches = {
+        stream: Sampler(store, ClipSettings(6, stream), augment).train_batch(samples, seeded(3))
+        for stream in Stream
+    }
+    for base in (Stream.BONE, Stream.KBONE):
+        torch.testing.assert_close(
+            batches[Stream(f"{base}_motion")].clips,
+            bones(batches[Stream.JOINT_MOTION].clips, FORK, base),
+        )
+        torch.testing.assert_close(
+            batches[base].clips, bones(batches[Stream.JOINT].clips, FORK, base)
+        )
+
+
+def test_a_still_body_has_no_motion_and_a_steady_one_the_same_until_the_end() -> None:
+    pose = np.random.default_rng(0).normal(size=(1, 1, 5, 3))
+    velocity = np.array([1.0, -2.0, 3.0])
+    steady = pose + velocity * np.arange(9)[None, :, None, None]
+    store = ClipStore.from_sequences(
+        [
+            SkeletonSequence(np.repeat(pose, 9, axis=1).astype(np.float32), 0, "still"),
+            SkeletonSequence(steady.astype(np.float32), 0, "steady"),
+        ],
+        FORK,
+        ("only",),
+    )
+    for stream in (stream for stream in Stream if stream.is_motion):
+        sampler = Sampler(store, ClipSettings(9, stream, test_clips=1), STILL)
+        (batch,) = sampler.test_batches(torch.tensor([0, 1]), 2)
+        assert not batch.clips[0].any()
+        moving, last = batch.clips[1, 0, :-1], batch.clips[1, 0, -1]
+        expected = velocity if stream.base is Stream.JOINT else np.zeros(3)
+        np.testing.assert_allclose(
+            moving.numpy(), np.broadcast_to(expected, moving.shape), atol=1e-5
+        )
+        assert not last.any()
+
+
+def counting_store(lengths: Sequence[int]) -> ClipStore:
+    """Return a store in whose frame ``t`` every coordinate is ``t + 1``."""
+    sequences = [
+        SkeletonSequence(
+            np.broadcast_to(
+                np.arange(1, n + 1, dtype=np.float32)[None, :, None, None], (1, n, 5, 3)
+            ).copy(),
+            0,
+            f"sample {i}",
+        )
+        for i, n in enumerate(lengths)
+    ]
+    return ClipStore.from_sequences(sequences, FORK, ("only",))
+
+
+def windows(length: int, crop: float, draws: int = 400) -> list[tuple[int, int]]:
+    """Return first and last frame of the windows a sample was cropped to."""
+    sampler = Sampler(counting_store([length]), ClipSettings(32), Augment(rotation=0.0, crop=crop))
+    batch = sampler.train_batch(torch.zeros(draws, dtype=torch.long), seeded(0))
+    found = []
+    for clip in (batch.clips[:, 0, :, 0, 0] - 1).long().tolist():
+        frames = sorted(set(clip))
+        assert frames == list(range(frames[0], frames[-1] + 1))
+        found.append((frames[0], frames[-1]))
+    return found
+
+
+@pytest.mark.parametrize("length", [1, 2, 9, 20, 32])
+@pytest.mark.parametrize("crop", [0.3, 0.5, 0.75])
+def test_crops_are_windows_of_every_allowed_size_and_place(length: int, crop: float) -> None:
+    found = windows(length, crop)
+    sizes = {last - first + 1 for first, last in found}
+    smallest = max(1, math.ceil(length * crop))
+    assert sizes <= set(range(smallest, length + 1))
+    assert length < 9 or {length} < sizes
+    assert min(first for first, _ in found) == 0
+    assert max(last for _, last in found) == length - 1
+
+
+def test_without_a_crop_all_frames_of_a_short_sample_are_seen() -> None:
+    assert set(windows(20, 1.0)) == {(0, 19)}
+
+
+@streams
+def test_who_is_not_there_stays_absent(stream: Stream) -> None:
+    store = random_store([(1, 9), (2, 9)])
+    augment = Augment(rotation=0.5, scale=0.3, mirror=0.5, crop=0.7)
+    batch = Sampler(store, ClipSettings(6, stream), augment).train_batch(
+        torch.tensor([0, 1, 0, 1]), seeded(0)
+    )
+    assert not batch.clips[[0, 2], 1].any()
+    assert batch.clips[[1, 3], 1].any()
+
+
+def test_train_batches_depend_on_the_generator_alone() -> None:
+    sampler = Sampler(
+        random_store(SHAPES), ClipSettings(6), Augment(0.5, scale=0.2, mirror=0.5, crop=0.5)
+    )
+    samples = torch.arange(len(SHAPES))
+    first = sampler.train_batch(samples, seeded(7)).clips
+    torch.manual_seed(123)
+    torch.testing.assert_close(sampler.train_batch(samples, seeded(7)).clips, first, atol=0, rtol=0)
+    assert not torch.equal(sampler.train_batch(samples, seeded(8)).clips, first)

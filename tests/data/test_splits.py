@@ -1,0 +1,146 @@
+"""Who is learned from, who is held out, who is tested on: nobody twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.archive import read_archive
+from skeletonagent.data.splits import choose_split, hold_out, tested_splits
+
+STICK = SkeletonLayout("stick", ("top", "bottom"), ((0, 1),))
+
+
+def make_store(labels: Sequence[int], groups: Sequence[int] | None) -> ClipStore:
+    joints = np.ones((1, 1, 2, 3), dtype=np.float32)
+    sequences = [
+        SkeletonSequence(joints, label, f"sample {i}", groups[i] if groups is not None else None)
+        for i, label in enumerate(labels)
+    ]
+    return ClipStore.from_sequences(sequences, STICK, [str(y) for y in range(max(labels) + 1)])
+
+
+def make_data(**splits: tuple[Sequence[str], Sequence[str]]) -> SkeletonData:
+    parts = {name: Split(tuple(train), tuple(test)) for name, (train, test) in splits.items()}
+    return SkeletonData("toy", "Toy", make_store([0, 1], None), parts, next(iter(parts)))
+
+
+def test_a_split_is_taken_by_name_or_by_default() -> None:
+    data = make_data(first=("ab", "c"), second=("bc", "a"))
+    assert choose_split(data, None) == ("first", data.splits["first"])
+    assert choose_split(data, "second") == ("second", data.splits["second"])
+    with pytest.raises(ConfigError, match="toy has no split 'third'; it has first, second"):
+        choose_split(data, "third")
+
+
+def test_splits_that_differ_in_the_test_part_alone_are_tested_together() -> None:
+    data = make_data(
+        other=("abc", "de"), full=("ab", "cd"), clean=("ba", "c"), swapped=("cd", "ab")
+    )
+    assert tested_splits(data, "full") == ["full", "clean"]
+    assert tested_splits(data, "clean") == ["clean", "full"]
+    assert tested_splits(data, "other") == ["other"]
+
+
+def test_nw_ucla_is_tested_without_its_duplicates_too(shared: Path) -> None:
+    path = shared / "data" / "nw_ucla" / "nw_ucla"
+    if not path.with_suffix(".npz").is_file():
+        pytest.skip(f"no NW-UCLA at {path}")
+    data = read_archive(path)
+    assert tested_splits(data, "xview_v12_v3") == ["xview_v12_v3", "xview_v12_v3_nodup"]
+    full, clean = (set(data.splits[name].test) for name in tested_splits(data, "xview_v12_v3"))
+    assert clean < full and (len(full), len(clean)) == (464, 369)
+
+
+def parts(
+    store: ClipStore, train: Tensor, share: float, seed: int = 0
+) -> tuple[list[int], list[int]]:
+    learned, held = hold_out(store, train, share, seed)
+    return learned.tolist(), held.tolist()
+
+
+populations = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size=2, max_size=25)
+"""Class and subject of some samples."""
+
+
+@given(
+    people=populations,
+    share=st.floats(0.01, 0.9),
+    seed=st.integers(0, 99),
+    known=st.booleans(),
+    data=st.data(),
+)
+def test_both_parts_together_are_the_training_part(
+    people: list[tuple[int, int]], share: float, seed: int, known: bool, data: st.DataObject
+) -> None:
+    labels, groups = [label for label, _ in people], [group for _, group in people]
+    store = make_store(labels, groups if known else None)
+    train = data.draw(
+        st.lists(st.integers(0, len(people) - 1), min_size=1, unique=True).map(torch.tensor)
+    )
+    learned, held = parts(store, train, share, seed)
+    assert sorted(learned + held) == sorted(train.tolist())
+    assert learned == [i for i in train.tolist() if i in learned]
+    assert held == [i for i in train.tolist() if i in held]
+    assert learned
+    assert (learned, held) == parts(store, train, share, seed)
+
+
+@given(people=populations, share=st.floats(0.01, 0.9), seed=st.integers(0, 99))
+def test_whole_subjects_are_held_out_at_least_one_of_either(
+    people: list[tuple[int, int]], share: float, seed: int
+) -> None:
+    groups = [group for _, group in people]
+    assume(len(set(groups)) > 1)
+    store = make_store([label for label, _ in people], groups)
+    learned, held = parts(store, torch.arange(len(people)), share, seed)
+    learned_from, met = {groups[i] for i in learned}, {groups[i] for i in held}
+    assert learned_from and met
+    assert not learned_from & met
+
+
+@pytest.mark.parametrize(("share", "subjects"), [(0.01, 1), (0.1, 1), (0.32, 3), (0.99, 9)])
+def test_as_many_subjects_as_come_nearest_to_the_share(share: float, subjects: int) -> None:
+    store = make_store([0] * 50, [i % 10 for i in range(50)])
+    _, held = parts(store, torch.arange(50), share)
+    assert len(held) == 5 * subjects
+
+
+@given(
+    sizes=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    share=st.floats(0.01, 0.99),
+    seed=st.integers(0, 99),
+    one_subject=st.booleans(),
+)
+def test_without_subjects_each_class_gives_its_share_and_keeps_one(
+    sizes: list[int], share: float, seed: int, one_subject: bool
+) -> None:
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    store = make_store(labels, [3] * len(labels) if one_subject else None)
+    _, held = parts(store, torch.arange(len(labels)), share, seed)
+    for label, size in enumerate(sizes):
+        assert sum(labels[i] == label for i in held) == min(round(share * size), size - 1)
+
+
+@pytest.mark.parametrize("groups", [None, [0, 0, 1, 1, 2, 2]])
+def test_no_share_holds_out_nothing(groups: list[int] | None) -> None:
+    train = torch.tensor([5, 0, 3])
+    assert parts(make_store([0, 1] * 3, groups), train, 0.0) == ([5, 0, 3], [])
+
+
+@pytest.mark.parametrize("groups", [None, [i % 10 for i in range(50)]])
+def test_another_seed_holds_out_others(groups: list[int] | None) -> None:
+    store = make_store([i % 5 for i in range(50)], groups)
+    held = {tuple(parts(store, torch.arange(50), 0.2, seed)[1]) for seed in range(20)}
+    assert len(held) > 10
+    assert set().union(*held) == set(range(50))
