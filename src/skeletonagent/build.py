@@ -161,7 +161,7 @@ def recognizer_of(checkpoint: Checkpoint, config: Config, data: SkeletonData) ->
 
 def evaluation_sampler(config: Config, store: ClipStore) -> Sampler:
     """Return a sampler for test clips."""
-    return Sampler(store, config.clips, Augment(rotation=0))
+    return Sampler(store, config.clips, Augment(rotation=0.0))
 
 
 def _learner(config: Config, store: ClipStore, text_dim: int, engine: Engine) -> Learner:

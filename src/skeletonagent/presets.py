@@ -47,7 +47,7 @@ def small_set(
             augment=augment,
             training=TrainSettings(
                 epochs=epochs,
-                warmup_epochs=5,
+                warmup_epochs=5.0,
                 hold_out=0.1,
                 hold_out_until=hold_out_until,
                 average=0.99,
@@ -62,7 +62,7 @@ def small_set(
             epochs=epochs,
             batch_size=16,
             learning_rate=0.05,
-            warmup_epochs=3,
+            warmup_epochs=3.0,
             average=0.98,
             hold_out=0.1,
             hold_out_until=hold_out_until,
@@ -73,7 +73,7 @@ def small_set(
 
 def utd_mhad(size: PresetSize, stream: Stream) -> Config:
     """UTD-MHAD: 27 actions, Kinect v1. No mirroring, since classes name the side that acts."""
-    return small_set(size, stream, archive="utd_mhad", augment=Augment(rotation=0.3), epochs=60)
+    return small_set(size, stream, archive="utd_mhad", augment=Augment(rotation=0.3), epochs=50)
 
 
 def nw_ucla(size: PresetSize, stream: Stream) -> Config:
@@ -85,13 +85,13 @@ def nw_ucla(size: PresetSize, stream: Stream) -> Config:
 def sbu(size: PresetSize, stream: Stream) -> Config:
     """SBU Kinect Interaction: 8 actions of two persons, five folds."""
     augment = Augment(rotation=0.3, scale=0.1, mirror=0.5)
-    return small_set(size, stream, archive="sbu", augment=augment, epochs=40)
+    return small_set(size, stream, archive="sbu", augment=augment, epochs=40, frames=24)
 
 
 def jhmdb(size: PresetSize, stream: Stream) -> Config:
     """JHMDB: 21 actions in 2D, three splits."""
     augment = Augment(rotation=0.2, scale=0.1, mirror=0.5, crop=0.8)
-    return small_set(size, stream, archive="jhmdb", augment=augment, epochs=50)
+    return small_set(size, stream, archive="jhmdb", augment=augment, epochs=40)
 
 
 def synthetic(size: PresetSize, stream: Stream) -> Config:
@@ -104,7 +104,7 @@ def default(size: PresetSize, stream: Stream) -> Config:
     """Any archive of which no more is known; a part is held out to the end."""
     augment = Augment(rotation=0.3)
     return small_set(
-        size, stream, archive="synthetic", augment=augment, epochs=60, hold_out_until=1
+        size, stream, archive="synthetic", augment=augment, epochs=60, hold_out_until=1.0
     )
 
 

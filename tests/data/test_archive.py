@@ -93,6 +93,12 @@ def test_an_archive_is_found_by_any_of_its_names(
     assert_same(read_archive(tmp_path / given), make_data())
 
 
+def test_a_layout_of_ones_own_keeps_its_name(tmp_path: Path) -> None:
+    layout = replace(CHAIN, name="mocap suit")
+    path = write_archive(make_data(layout=layout), tmp_path)
+    assert read_archive(path).store.layout == layout
+
+
 def test_a_folder_with_several_archives_is_not_guessed_at(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_archive(make_data(name=name), tmp_path)
@@ -295,7 +301,7 @@ class Trap:
 @pytest.mark.parametrize("stored", ["npz", "folder"])
 def test_code_in_an_archive_is_never_run(tmp_path: Path, name: str, stored: str) -> None:
     trace = tmp_path / "trace"
-    trap = np.array([Trap(trace)] * 6, dtype=object)
+    trap = np.array([Trap(trace), *[None] * 5], dtype=object)
     path = write_archive(make_data(), tmp_path)
     if stored == "npz":
         edit_arrays(path, lambda old: {**old, name: trap})
@@ -308,10 +314,9 @@ def test_code_in_an_archive_is_never_run(tmp_path: Path, name: str, stored: str)
         read_archive(tmp_path / "toy")
     assert not trace.exists()
 
-    with pytest.raises(FileExistsError):  # the trap works: the second of the six finds a trace
-        loaded = np.load(bait, allow_pickle=True)
-        loaded[name]
-    assert trace.exists()
+    careless = np.load(bait, allow_pickle=True)
+    assert stored == "folder" or len(careless[name]) == 6
+    assert trace.exists()  # or nothing was shown above
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -319,7 +324,7 @@ def test_joints_that_are_no_numbers_are_read_but_not_used(tmp_path: Path, value:
     data = make_data()
     frames = data.store.frames.clone()
     starts = data.store.starts.tolist()
-    frames[starts[3] + 1, 2, 0] = value
+    frames[starts[3], 2, 0] = value
     frames[starts[5], 0, 1] = value
     broken = replace(data, store=replace(data.store, frames=frames))
     again = read_archive(write_archive(broken, tmp_path))
@@ -343,7 +348,7 @@ def test_finite_joints_pass() -> None:
 
 @pytest.mark.parametrize("name", ["toy", "toy.v2"])
 def test_archives_are_found_down_to_two_levels(tmp_path: Path, name: str) -> None:
-    data = make_data(name=name)
+    data = make_data(name=name, layout=KINECT_20)
     folders = [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
     for folder in [*folders, tmp_path / "a" / "b" / "c"]:
         write_archive(data, folder)

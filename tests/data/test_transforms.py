@@ -255,12 +255,15 @@ def test_each_clip_is_turned_and_scaled_as_a_whole_within_the_limits(c: int) -> 
 
 
 @channels
-def test_turns_in_the_plane_reach_either_side(c: int) -> None:
+def test_turns_reach_either_side_whatever_the_size(c: int) -> None:
     unit = torch.zeros(300, 1, 1, KINECT_20.num_joints, c)
     unit[..., 0] = 1
-    changed = augmented(unit, KINECT_20, Augment(rotation=0.4), seeded(2))[:, 0, 0, 0]
+    augment = Augment(rotation=0.4, scale=0.1)
+    changed = augmented(unit, KINECT_20, augment, seeded(2))[:, 0, 0, 0]
     angles = torch.atan2(changed[:, 1], changed[:, 0])
     assert -0.41 < float(angles.min()) < -0.38 and 0.38 < float(angles.max()) < 0.41
+    together = torch.corrcoef(torch.stack([angles, changed.norm(dim=1)]))
+    assert abs(float(together[0, 1])) < 0.2
 
 
 def test_without_changes_clips_stay_as_they_are() -> None:

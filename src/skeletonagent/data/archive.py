@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically, write_text
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
+
+UNREADABLE = (
+    OSError, ValueError, TypeError, EOFError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
+)  # fmt: skip
+"""What NumPy and the modules below it raise where a file is not what its name says."""
 
 ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_dir")
 """Arrays an archive must have; ``subject`` may be there too."""
@@ -148,21 +155,24 @@ def _read_meta(path: Path) -> Mapping[str, Any]:
         meta = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as JSON: {error}", path=path) from error
-    needed = ("class_names", "joint_names", "bones", "split")
+    needed = {"class_names": list, "joint_names": list, "bones": list, "split": dict}
     missing = [key for key in needed if key not in meta] if isinstance(meta, dict) else list(needed)
     if missing:
         raise DataError(f"lacks {', '.join(missing)}", path=path)
+    for key, kind in needed.items():
+        if not isinstance(meta[key], kind):
+            raise DataError(f"{key} must be a {kind.__name__}, got {meta[key]!r}", path=path)
     return dict(meta)
 
 
 def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
     try:
         if path.is_dir():
-            arrays = {file.stem: open_memmap(file, mode="r") for file in sorted(path.glob("*.npy"))}
+            arrays = {file.stem: open_memmap(file, mode="c") for file in sorted(path.glob("*.npy"))}
         else:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+    except UNREADABLE as error:
         raise DataError(f"cannot be read as NumPy arrays: {error}", path=path) from error
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
@@ -170,6 +180,11 @@ def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
             f"lacks the array(s) {', '.join(missing)}; an archive has {', '.join(ARRAYS)}",
             path=path,
         )
+    for name in ("offset", "num_person", "total_frames", "label", "subject"):
+        if name in arrays and arrays[name].dtype.kind not in "iu":
+            raise DataError(f"{name} must hold whole numbers, got {arrays[name].dtype}", path=path)
+    if arrays["keypoint"].dtype.kind not in "fiu":
+        raise DataError(f"keypoint must hold numbers, got {arrays['keypoint'].dtype}", path=path)
     return arrays
 
 
@@ -185,7 +200,7 @@ def _layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> Skelet
         )
     try:
         return SkeletonLayout(
-            name=str(meta.get("name", path.stem)),
+            name=str(meta.get("layout", meta.get("name", path.stem))),
             joints=names,
             bones=tuple((int(child), int(parent)) for child, parent in meta["bones"]),
             center=int(meta.get("root_joint", 0)),
@@ -196,6 +211,8 @@ def _layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> Skelet
 
 def _check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     keypoint, offset = arrays["keypoint"], arrays["offset"]
+    if arrays["label"].ndim != 1:
+        raise DataError(f"label has shape {arrays['label'].shape}, not (samples,)", path=path)
     samples = len(arrays["label"])
     if keypoint.ndim != 3 or keypoint.shape[2] not in (2, 3):
         raise DataError(f"keypoint must be (frames, V, 2 or 3), got {keypoint.shape}", path=path)
@@ -217,7 +234,8 @@ def _check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
         or len(keypoint) != expected[-1]
     ):
         raise DataError("offset does not fit num_person x total_frames and keypoint", path=path)
-    if samples == 0 or (frames < 1).any():
+    counts = np.stack([arrays["num_person"], arrays["total_frames"]])
+    if samples == 0 or (counts < 1).any():
         raise DataError("is empty or has a sample without frames or persons", path=path)
 
 
@@ -268,5 +286,5 @@ def find_archives(folder: Path) -> list[Path]:
     return [
         base
         for base in bases
-        if base.with_suffix(".npz").is_file() or (base / "keypoint.npy").is_file()
+        if base.with_name(f"{base.name}.npz").is_file() or (base / "keypoint.npy").is_file()
     ]

@@ -134,8 +134,11 @@ def _split_facts(data: SkeletonData) -> dict[str, SplitFacts]:
 
 def _digests(store: ClipStore) -> dict[str, bytes]:
     """Return a digest of each sample's joints; equal digests mean identical joints."""
-    rows = zip(store.starts.tolist(), (store.persons * store.lengths).tolist(), strict=True)
-    contents = (store.frames[start : start + n].numpy().tobytes() for start, n in rows)
+    rows = zip(store.starts.tolist(), store.persons.tolist(), store.lengths.tolist(), strict=True)
+    contents = (
+        f"{m} {t} ".encode() + store.frames[start : start + m * t].numpy().tobytes()
+        for start, m, t in rows
+    )
     return {
         s: sha256(content).digest() for s, content in zip(store.sample_ids, contents, strict=True)
     }

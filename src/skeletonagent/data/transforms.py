@@ -1,7 +1,7 @@
 """What happens to joints between the archive and the recognizer.
 
 Normalising is done once, on loading. Augmentation is one random linear map per clip, so it
-commutes with taking bones and differences and may be applied to any stream.
+commutes with taking differences over time.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def score(
         recognizer: The model; its training heads are not run.
         sampler: Where the clips come from.
         samples: Which samples.
-        batch_size: Clips scored at once, rounded up to whole samples.
+        batch_size: Clips scored at once, rounded down to whole samples, at least one.
         clips: Clips of a sample, if not as many as the sampler's settings say.
         autocast: Context in which the recognizer runs, for lower precision.
     """

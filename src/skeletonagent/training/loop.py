@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import torch
 from annotated_types import Ge, Gt, Interval
@@ -97,6 +97,7 @@ class EpochRecord:
     seconds: float
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Whoever watches a training run; the loop waits for none of them to look."""
 
