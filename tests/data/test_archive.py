@@ -18,12 +18,12 @@ from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import KINECT_20, SkeletonLayout
 from skeletonagent.data.archive import (
-    ARRAYS,
     find_archives,
     read_archive,
     require_finite,
     write_archive,
 )
+from skeletonagent.data.archive_checks import ARRAYS
 
 CHAIN = SkeletonLayout("toy", ("head", "neck", "hip"), ((0, 1), (1, 2)), center=2)
 

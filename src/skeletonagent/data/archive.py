@@ -19,19 +19,23 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
-from skeletonagent.core.clips import ClipStore, SkeletonData, Split
+from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically, write_text
-from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
+from skeletonagent.data.archive_checks import (
+    check_arrays,
+    check_facts,
+    check_labels,
+    check_shapes,
+    layout_of,
+    splits_of,
+)
 
 UNREADABLE = (
     OSError, ValueError, TypeError, EOFError, NotImplementedError, RuntimeError,
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
 )  # fmt: skip
 """What NumPy and the modules below it raise where a file is not what its name says."""
-
-ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_dir")
-"""Arrays an archive must have; ``subject`` may be there too."""
 
 
 def read_archive(path: Path) -> SkeletonData:
@@ -46,14 +50,14 @@ def read_archive(path: Path) -> SkeletonData:
             are not finite are left to :func:`require_finite`, so that they can be inspected.
     """
     meta_path, arrays_path = _locate(path)
-    meta = _read_meta(meta_path)
+    meta = _read_facts(meta_path)
     arrays = _read_arrays(arrays_path)
     keypoint, offset = arrays["keypoint"], arrays["offset"].astype(np.int64)
     sample_ids = tuple(str(sample) for sample in arrays["frame_dir"].tolist())
     class_names = tuple(str(name) for name in meta["class_names"])
-    layout = _layout(meta, meta_path, keypoint)
-    _check_shapes(arrays, arrays_path)
-    _check_labels(arrays["label"], sample_ids, class_names, arrays_path)
+    layout = layout_of(meta, meta_path, keypoint)
+    check_shapes(arrays, arrays_path)
+    check_labels(arrays["label"], sample_ids, class_names, arrays_path)
     subject = arrays.get("subject")
     store = ClipStore(
         frames=torch.from_numpy(np.ascontiguousarray(keypoint, dtype=np.float32)),
@@ -66,7 +70,7 @@ def read_archive(path: Path) -> SkeletonData:
         layout=layout,
         class_names=class_names,
     )
-    splits = _splits(meta, sample_ids, meta_path)
+    splits = splits_of(meta, sample_ids, meta_path)
     name = str(meta.get("name", arrays_path.stem))
     return SkeletonData(
         name=name,
@@ -150,19 +154,12 @@ def _locate(path: Path) -> tuple[Path, Path]:
     return meta, arrays
 
 
-def _read_meta(path: Path) -> Mapping[str, Any]:
+def _read_facts(path: Path) -> Mapping[str, Any]:
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as JSON: {error}", path=path) from error
-    needed = {"class_names": list, "joint_names": list, "bones": list, "split": dict}
-    missing = [key for key in needed if key not in meta] if isinstance(meta, dict) else list(needed)
-    if missing:
-        raise DataError(f"lacks {', '.join(missing)}", path=path)
-    for key, kind in needed.items():
-        if not isinstance(meta[key], kind):
-            raise DataError(f"{key} must be a {kind.__name__}, got {meta[key]!r}", path=path)
-    return dict(meta)
+    return check_facts(facts, path)
 
 
 def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
@@ -174,107 +171,8 @@ def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
                 arrays = {name: file[name] for name in file.files}
     except UNREADABLE as error:
         raise DataError(f"cannot be read as NumPy arrays: {error}", path=path) from error
-    missing = [name for name in ARRAYS if name not in arrays]
-    if missing:
-        raise DataError(
-            f"lacks the array(s) {', '.join(missing)}; an archive has {', '.join(ARRAYS)}",
-            path=path,
-        )
-    for name in ("offset", "num_person", "total_frames", "label", "subject"):
-        if name in arrays and arrays[name].dtype.kind not in "iu":
-            raise DataError(f"{name} must hold whole numbers, got {arrays[name].dtype}", path=path)
-    if arrays["keypoint"].dtype.kind not in "fiu":
-        raise DataError(f"keypoint must hold numbers, got {arrays['keypoint'].dtype}", path=path)
+    check_arrays(arrays, path)
     return arrays
-
-
-def _layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> SkeletonLayout:
-    names = tuple(str(name) for name in meta["joint_names"])
-    known = LAYOUTS.get(str(meta.get("layout")))
-    if known is not None and known.joints == names:
-        return known
-    if keypoint.ndim == 3 and keypoint.shape[1] != len(names):
-        raise DataError(
-            f"names {len(names)} joints, but the archive's keypoint has {keypoint.shape[1]}",
-            path=path,
-        )
-    try:
-        return SkeletonLayout(
-            name=str(meta.get("layout", meta.get("name", path.stem))),
-            joints=names,
-            bones=tuple((int(child), int(parent)) for child, parent in meta["bones"]),
-            center=int(meta.get("root_joint", 0)),
-        )
-    except (TypeError, ValueError) as error:
-        raise DataError(f"does not describe a skeleton: {error}", path=path) from error
-
-
-def _check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    keypoint, offset = arrays["keypoint"], arrays["offset"]
-    if arrays["label"].ndim != 1:
-        raise DataError(f"label has shape {arrays['label'].shape}, not (samples,)", path=path)
-    samples = len(arrays["label"])
-    if keypoint.ndim != 3 or keypoint.shape[2] not in (2, 3):
-        raise DataError(f"keypoint must be (frames, V, 2 or 3), got {keypoint.shape}", path=path)
-    for name in (
-        "num_person",
-        "total_frames",
-        "frame_dir",
-        *(["subject"] if "subject" in arrays else []),
-    ):
-        if arrays[name].shape != (samples,):
-            raise DataError(
-                f"{name} has shape {arrays[name].shape}, label has {samples} samples", path=path
-            )
-    frames = arrays["num_person"].astype(np.int64) * arrays["total_frames"]
-    expected = np.concatenate([[0], np.cumsum(frames)])
-    if (
-        offset.shape != expected.shape
-        or (offset != expected).any()
-        or len(keypoint) != expected[-1]
-    ):
-        raise DataError("offset does not fit num_person x total_frames and keypoint", path=path)
-    counts = np.stack([arrays["num_person"], arrays["total_frames"]])
-    if samples == 0 or (counts < 1).any():
-        raise DataError("is empty or has a sample without frames or persons", path=path)
-
-
-def _check_labels(
-    labels: np.ndarray, sample_ids: tuple[str, ...], class_names: tuple[str, ...], path: Path
-) -> None:
-    outside = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
-    if len(outside):
-        raise DataError(
-            f"label {labels[outside[0]]} is outside the JSON's classes 0..{len(class_names) - 1}",
-            path=path,
-            sample=sample_ids[outside[0]],
-        )
-    if len(set(sample_ids)) != len(sample_ids):
-        raise DataError("frame_dir names a sample twice", path=path)
-
-
-def _splits(meta: Mapping[str, Any], sample_ids: tuple[str, ...], path: Path) -> dict[str, Split]:
-    known = set(sample_ids)
-    splits = {}
-    for name, parts in meta["split"].items():
-        if not isinstance(parts, dict) or not {"train", "val"} <= parts.keys():
-            raise DataError(f"split {name!r} must have the parts train and val", path=path)
-        for part in ("train", "val"):
-            unknown = [sample for sample in parts[part] if sample not in known]
-            if unknown:
-                raise DataError(
-                    f"split {name!r} ({part}) names {len(unknown)} sample(s) the archive lacks",
-                    path=path,
-                    sample=unknown[0],
-                )
-        splits[str(name)] = Split(train=tuple(parts["train"]), test=tuple(parts["val"]))
-    if not splits:
-        raise DataError("has no split", path=path)
-    if meta.get("default_split", next(iter(splits))) not in splits:
-        raise DataError(
-            f"default_split {meta['default_split']!r} is not one of {', '.join(splits)}", path=path
-        )
-    return splits
 
 
 def find_archives(folder: Path) -> list[Path]:

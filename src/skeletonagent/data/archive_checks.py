@@ -1,0 +1,140 @@
+"""What must hold of an archive before any of it is used; each check names what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skeletonagent.core.clips import Split
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
+
+ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_dir")
+"""Arrays an archive must have; ``subject`` may be there too."""
+
+FACTS = {"class_names": list, "joint_names": list, "bones": list, "split": dict}
+"""What an archive's JSON must have, and of which type."""
+
+
+def check_facts(meta: Any, path: Path) -> Mapping[str, Any]:
+    """Return what the JSON holds, if it has all of :data:`FACTS`."""
+    if not isinstance(meta, dict):
+        raise DataError(f"must hold an object, got a {type(meta).__name__}", path=path)
+    missing = [key for key in FACTS if key not in meta]
+    if missing:
+        raise DataError(f"lacks {', '.join(missing)}", path=path)
+    for key, kind in FACTS.items():
+        if not isinstance(meta[key], kind):
+            raise DataError(f"{key} must be a {kind.__name__}, got {meta[key]!r}", path=path)
+    return meta
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise a DataError unless all of :data:`ARRAYS` are there and of the right type."""
+    missing = [name for name in ARRAYS if name not in arrays]
+    if missing:
+        raise DataError(
+            f"lacks the array(s) {', '.join(missing)}; an archive has {', '.join(ARRAYS)}",
+            path=path,
+        )
+    for name in ("offset", "num_person", "total_frames", "label", "subject"):
+        if name in arrays and arrays[name].dtype.kind not in "iu":
+            raise DataError(f"{name} must hold whole numbers, got {arrays[name].dtype}", path=path)
+    if arrays["keypoint"].dtype.kind not in "fiu":
+        raise DataError(f"keypoint must hold numbers, got {arrays['keypoint'].dtype}", path=path)
+
+
+def layout_of(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> SkeletonLayout:
+    """Return the skeleton the JSON describes; a well-known layout is the one of its name."""
+    names = tuple(str(name) for name in meta["joint_names"])
+    known = LAYOUTS.get(str(meta.get("layout")))
+    if known is not None and known.joints == names:
+        return known
+    if keypoint.ndim == 3 and keypoint.shape[1] != len(names):
+        raise DataError(
+            f"names {len(names)} joints, but the archive's keypoint has {keypoint.shape[1]}",
+            path=path,
+        )
+    try:
+        return SkeletonLayout(
+            name=str(meta.get("layout", meta.get("name", path.stem))),
+            joints=names,
+            bones=tuple((int(child), int(parent)) for child, parent in meta["bones"]),
+            center=int(meta.get("root_joint", 0)),
+        )
+    except (TypeError, ValueError) as error:
+        raise DataError(f"does not describe a skeleton: {error}", path=path) from error
+
+
+def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise a DataError unless the arrays fit each other and every sample has frames."""
+    keypoint, offset = arrays["keypoint"], arrays["offset"]
+    if arrays["label"].ndim != 1:
+        raise DataError(f"label has shape {arrays['label'].shape}, not (samples,)", path=path)
+    samples = len(arrays["label"])
+    if keypoint.ndim != 3 or keypoint.shape[2] not in (2, 3):
+        raise DataError(f"keypoint must be (frames, V, 2 or 3), got {keypoint.shape}", path=path)
+    for name in (
+        "num_person",
+        "total_frames",
+        "frame_dir",
+        *(["subject"] if "subject" in arrays else []),
+    ):
+        if arrays[name].shape != (samples,):
+            raise DataError(
+                f"{name} has shape {arrays[name].shape}, label has {samples} samples", path=path
+            )
+    frames = arrays["num_person"].astype(np.int64) * arrays["total_frames"]
+    expected = np.concatenate([[0], np.cumsum(frames)])
+    if (
+        offset.shape != expected.shape
+        or (offset != expected).any()
+        or len(keypoint) != expected[-1]
+    ):
+        raise DataError("offset does not fit num_person x total_frames and keypoint", path=path)
+    counts = np.stack([arrays["num_person"], arrays["total_frames"]])
+    if samples == 0 or (counts < 1).any():
+        raise DataError("is empty or has a sample without frames or persons", path=path)
+
+
+def check_labels(
+    labels: np.ndarray, sample_ids: tuple[str, ...], class_names: tuple[str, ...], path: Path
+) -> None:
+    """Raise a DataError unless labels are classes and ids are unique."""
+    outside = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
+    if len(outside):
+        raise DataError(
+            f"label {labels[outside[0]]} is outside the JSON's classes 0..{len(class_names) - 1}",
+            path=path,
+            sample=sample_ids[outside[0]],
+        )
+    if len(set(sample_ids)) != len(sample_ids):
+        raise DataError("frame_dir names a sample twice", path=path)
+
+
+def splits_of(meta: Mapping[str, Any], sample_ids: tuple[str, ...], path: Path) -> dict[str, Split]:
+    """Return the splits, each of whose samples is there."""
+    known = set(sample_ids)
+    splits = {}
+    for name, parts in meta["split"].items():
+        if not isinstance(parts, dict) or not {"train", "val"} <= parts.keys():
+            raise DataError(f"split {name!r} must have the parts train and val", path=path)
+        for part in ("train", "val"):
+            unknown = [sample for sample in parts[part] if sample not in known]
+            if unknown:
+                raise DataError(
+                    f"split {name!r} ({part}) names {len(unknown)} sample(s) the archive lacks",
+                    path=path,
+                    sample=unknown[0],
+                )
+        splits[str(name)] = Split(train=tuple(parts["train"]), test=tuple(parts["val"]))
+    if not splits:
+        raise DataError("has no split", path=path)
+    if meta.get("default_split", next(iter(splits))) not in splits:
+        raise DataError(
+            f"default_split {meta['default_split']!r} is not one of {', '.join(splits)}", path=path
+        )
+    return splits
