@@ -22,7 +22,7 @@ FACTS = {"class_names": list, "joint_names": list, "bones": list, "split": dict}
 def check_facts(meta: Any, path: Path) -> Mapping[str, Any]:
     """Return what the JSON holds, if it has all of :data:`FACTS`."""
     if not isinstance(meta, dict):
-        raise DataError(f"must hold an object, got a {type(meta).__name__}", path=path)
+        raise DataError(f"lacks {', '.join(FACTS)}: it holds no object", path=path)
     missing = [key for key in FACTS if key not in meta]
     if missing:
         raise DataError(f"lacks {', '.join(missing)}", path=path)
