@@ -15,7 +15,11 @@ from jaxtyping import install_import_hook
 
 if any(name.partition(".")[0] == "skeletonagent" for name in sys.modules):
     raise RuntimeError("skeletonagent was imported before its shapes could be checked")
-install_import_hook("skeletonagent", "beartype.beartype")
+# An int where a float is declared is right by PEP 484.
+install_import_hook(
+    "skeletonagent",
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
+)
 
 torch.set_num_threads(1)
 

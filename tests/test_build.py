@@ -198,7 +198,6 @@ def test_other_classes_are_refused(job: build.Job) -> None:
         build.recognizer_of(saved(job), CONFIG, few(classes=3))
 
 
-@pytest.mark.xfail(reason="recognizer_of lets the RuntimeError of load_state_dict through")
 def test_another_recognizer_is_refused(job: build.Job, data: SkeletonData) -> None:
     with pytest.raises(CheckpointError):
         build.recognizer_of(saved(job), with_overrides(CONFIG, ["model.width=16"]), data)

@@ -26,7 +26,7 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import PersonRule
-from skeletonagent.training.loop import TrainSettings
+from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.objective import ObjectiveSettings
 
 UNUSUAL = Config(

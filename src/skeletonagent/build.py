@@ -33,7 +33,8 @@ from skeletonagent.text.encoder import (
 )
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.engine import Engine, pick_device, start_engine
-from skeletonagent.training.loop import Learner, Refresh, TrainingData
+from skeletonagent.training.learner import Learner
+from skeletonagent.training.loop import Refresh, TrainingData
 from skeletonagent.training.objective import Objective
 
 
@@ -155,7 +156,12 @@ def recognizer_of(checkpoint: Checkpoint, config: Config, data: SkeletonData) ->
             "data it was trained on with --data"
         )
     recognizer = _recognizer(config, store, int(facts["text_dim"]), persons=int(facts["persons"]))
-    recognizer.load_state_dict(checkpoint.part("averaged") or checkpoint.part("recognizer"))
+    try:
+        recognizer.load_state_dict(checkpoint.part("averaged") or checkpoint.part("recognizer"))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the run's recognizer is another one than asked for (model.*, --data): {error}"
+        ) from error
     return recognizer
 
 

@@ -19,7 +19,7 @@ from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import PersonRule
 from skeletonagent.training.engine import Precision
-from skeletonagent.training.loop import TrainSettings
+from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.objective import ObjectiveSettings
 
 
@@ -82,7 +82,7 @@ class Config:
     objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
     training: TrainSettings = field(default_factory=TrainSettings)
     agents: AgentSettings = field(default_factory=AgentSettings)
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Annotated[int, Interval(ge=0, lt=2**32)] = 0
     device: str = "auto"
     precision: Precision = "32"
 

@@ -15,7 +15,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
-from skeletonagent.training.loop import TrainSettings
+from skeletonagent.training.learner import TrainSettings
 
 
 class PresetSize(StrEnum):

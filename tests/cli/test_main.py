@@ -130,7 +130,6 @@ def test_an_interruption_has_its_own_status(monkeypatch: pytest.MonkeyPatch) -> 
     assert typed(monkeypatch, "train") == 130
 
 
-@pytest.mark.xfail(reason="typer turns the interrupt into a status, so run() never sees it")
 def test_an_interruption_tells_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,7 +23,8 @@ from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import build_recognizer
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.engine import start_engine
-from skeletonagent.training.loop import EpochRecord, Learner, TrainingData, TrainSettings, train
+from skeletonagent.training.learner import Learner, TrainSettings
+from skeletonagent.training.loop import EpochRecord, TrainingData, train
 from skeletonagent.training.objective import Losses, Objective, ObjectiveSettings
 
 ARM = SkeletonLayout("arm", ("chest", "shoulder", "elbow", "hand"), ((1, 0), (2, 1), (3, 2)))

@@ -167,7 +167,6 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, how: str) -> None:
         load_checkpoint(path)
 
 
-@pytest.mark.xfail(reason="read outside the try of load_checkpoint: a bare KeyError")
 @pytest.mark.parametrize("key", ["epoch", "facts"])
 def test_what_the_state_lacks_is_told(tmp_path: Path, key: str) -> None:
     path = CheckpointFolder(tmp_path).save(made())

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from skeletonagent.core.dialogue import Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
-from skeletonagent.training.loop import EpochRecord, TrainSettings
+from skeletonagent.training.learner import TrainSettings
+from skeletonagent.training.loop import EpochRecord
 
 console = Console(stderr=True, highlight=False)
 """Everything for people goes here, so that standard output holds nothing but results."""
@@ -40,7 +41,7 @@ class TrainingDisplay:
         self.began = self.shown = time.perf_counter()
         self.latest: EpochRecord | None = None
         self.progress = Progress(
-            TextColumn(f"[bold]{escape(title)}"),
+            TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("epochs  {task.fields[facts]}"),
@@ -49,7 +50,7 @@ class TrainingDisplay:
             transient=not console.is_terminal,
         )
         self.task = self.progress.add_task(
-            "train", total=settings.epochs, completed=first_epoch, facts=""
+            escape(title), total=settings.epochs, completed=first_epoch, facts=""
         )
 
     def __enter__(self) -> TrainingDisplay:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from skeletonagent.build import read_data
@@ -49,7 +50,7 @@ def list_(
             "path": source,
         }
         found.append(facts)
-        table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in facts.values()))
+        table.add_row(*(escape(_cell(value)) for value in facts.values()))
     console.print(table)
     if as_json:
         print_json({"data": found})
@@ -79,6 +80,10 @@ def check(
         )
 
 
+def _cell(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
 def _print(found: Inspection) -> None:
     persons = ", ".join(f"{count} with {number}" for number, count in found.persons.items())
     low, median, high = found.frames
@@ -89,11 +94,11 @@ def _print(found: Inspection) -> None:
     table.add_row("persons", f"samples: {persons}")
     table.add_row("frames", f"{low} to {high}, median {median}")
     for name, split in found.splits.items():
-        table.add_row(f"split {name}", _split_line(split))
-    console.print(f"[bold]{found.name}[/]")
+        table.add_row(escape(f"split {name}"), _split_line(split))
+    console.print(f"[bold]{escape(found.name)}[/]")
     console.print(table)
     for line in _oddities(found):
-        console.print(f"[yellow]![/] {line}", soft_wrap=True)
+        console.print(f"[yellow]![/] {escape(line)}", soft_wrap=True)
 
 
 def _class_counts(found: Inspection) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from skeletonagent.build import evaluation_sampler, open_data, recognizer_of
@@ -61,7 +62,7 @@ def evaluate(
     table = Table("test part", "samples", "top-1", "top-5", "mean over classes", box=None)
     for part, figures in report.items():
         table.add_row(
-            part,
+            escape(part),
             str(figures["samples"]),
             *(f"{figures[k]:.2%}" for k in ("top1", "top5", "mean_class")),
         )

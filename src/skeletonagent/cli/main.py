@@ -16,6 +16,9 @@ from skeletonagent.cli.runs import app as runs_app
 from skeletonagent.cli.train import train
 from skeletonagent.core.errors import ConfigError, SkeletonAgentError
 
+INTERRUPTED = 130
+"""Status after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="skeletonagent",
     help="Recognise human actions from skeletons, guided by agents that ask what tells confused "
@@ -44,9 +47,10 @@ def run() -> None:
     """Run the command line: status 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
         app()
-    except KeyboardInterrupt:
-        console.print("[red]interrupted[/]; 'train --resume' goes on from the last epoch")
-        sys.exit(130)
+    except SystemExit as exit_:
+        if exit_.code == INTERRUPTED:
+            console.print("[red]interrupted[/]; 'train --resume' goes on from the last epoch")
+        raise
     except (SkeletonAgentError, OSError) as error:
         if "--debug" in sys.argv:
             raise

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from skeletonagent.cli.console import console, exchange_panel, print_json
@@ -37,7 +37,8 @@ def list_(
         found.append(facts)
         top1 = "-" if facts["top1"] is None else f"{facts['top1']:.2%}"
         table.add_row(
-            *(str(facts[k]) for k in ("run", "data", "split", "stream", "seed", "epochs")), top1
+            *(escape(str(facts[k])) for k in ("run", "data", "split", "stream", "seed", "epochs")),
+            top1,
         )
     console.print(table)
     if as_json:
@@ -62,7 +63,7 @@ def show(
         raise DataError("holds no run; 'skeletonagent runs list' finds them", path=run)
     facts = _facts(directory)
     for key, value in facts.items():
-        console.print(f"[bold]{key:10}[/] {value}")
+        console.print(f"[bold]{key:10}[/] {escape(str(value))}")
     records = directory.read_metrics()
     if records:
         shown = Table(*records[-1], box=None)
@@ -93,7 +94,7 @@ def _print_guidance(checkpoint_path: Path, classes: int) -> None:
 
 def _facts(directory: RunDirectory) -> dict[str, Any]:
     config = read_config(directory.config)
-    summary = json.loads(directory.summary.read_text()) if directory.summary.exists() else {}
+    summary = directory.read_summary() or {}
     return {
         "run": str(directory.path),
         "data": config.data.archive,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from skeletonagent.build import open_data
@@ -135,7 +136,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
     table = Table("test part", "samples", "top-1", "top-5", "mean over classes", box=None)
     for name, part in summary["test"].items():
         figures = (f"{part[key]:.2%}" for key in ("top1", "top5", "mean_class"))
-        table.add_row(name, str(part["samples"]), *figures)
+        table.add_row(escape(name), str(part["samples"]), *figures)
     console.print(table)
     console.print(
         f"{summary['epochs']} epochs in {summary['seconds']:.0f} s on {summary['device']}"

@@ -51,7 +51,7 @@ class Scores:
 
     def subset(self, sample_ids: Set[str]) -> Scores:
         """Return the scores of some of the samples, in the same order."""
-        keep = np.array([sample_id in sample_ids for sample_id in self.sample_ids])
+        keep = np.array([sample in sample_ids for sample in self.sample_ids], dtype=bool)
         kept = tuple(s for s, chosen in zip(self.sample_ids, keep, strict=True) if chosen)
         return Scores(kept, self.labels[keep], self.scores[keep])
 

@@ -130,6 +130,8 @@ def splits_of(meta: Mapping[str, Any], sample_ids: tuple[str, ...], path: Path) 
                     path=path,
                     sample=unknown[0],
                 )
+            if not parts[part]:
+                raise DataError(f"split {name!r} has no sample in its part {part}", path=path)
         splits[str(name)] = Split(train=tuple(parts["train"]), test=tuple(parts["val"]))
     if not splits:
         raise DataError("has no split", path=path)

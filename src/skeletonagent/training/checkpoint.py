@@ -27,6 +27,8 @@ from skeletonagent.core.files import write_text
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
 FORMAT = 1
+DRAFT = ".draft_"
+"""Beginning of the names of checkpoints not yet complete; a killed run leaves one."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class CheckpointFolder:
         target = self.path / f"epoch_{checkpoint.epoch:04d}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(dir=self.path, prefix=".draft_"))
+            draft = Path(tempfile.mkdtemp(dir=self.path, prefix=DRAFT))
             try:
                 _write(checkpoint, draft)
                 shutil.rmtree(target, ignore_errors=True)
@@ -81,7 +83,7 @@ class CheckpointFolder:
             raise CheckpointError(
                 f"cannot write {target}: {error}; make room or choose another --out, then --resume"
             ) from error
-        for old in self._all()[: -self.keep]:
+        for old in [*self._all()[: -self.keep], *self.path.glob(f"{DRAFT}*")]:
             shutil.rmtree(old, ignore_errors=True)
         return target
 
@@ -94,7 +96,7 @@ class CheckpointFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _all(self) -> list[Path]:
-        return sorted(self.path.glob("epoch_*"))
+        return sorted(self.path.glob("epoch_*"), key=lambda path: (len(path.name), path.name))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -113,9 +115,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         if sha256(content).hexdigest() != state["sha256"]:
             raise CheckpointError(f"{path / TENSORS} is damaged: its checksum does not match")
         tensors = safetensors.torch.load(content)
+        return Checkpoint(epoch=int(state["epoch"]), tensors=tensors, facts=dict(state["facts"]))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
-    return Checkpoint(epoch=int(state["epoch"]), tensors=tensors, facts=state["facts"])
 
 
 def _write(checkpoint: Checkpoint, folder: Path) -> None:

@@ -78,10 +78,27 @@ class RunDirectory:
         """
         if not self.metrics.exists():
             return []
-        try:
-            return [json.loads(line) for line in self.metrics.read_text().splitlines()]
-        except ValueError as error:
-            raise DataError(f"is damaged: {error}", path=self.metrics) from error
+        return [_parsed(line, self.metrics) for line in self.metrics.read_text().splitlines()]
+
+    def read_rounds(self) -> list[dict[str, Any]]:
+        """Return the guidance of each round, oldest first.
+
+        Raises:
+            DataError: If the file is damaged.
+        """
+        if not self.guidance.exists():
+            return []
+        return list(_parsed(self.guidance.read_text(), self.guidance)["rounds"])
+
+    def read_summary(self) -> dict[str, Any] | None:
+        """Return what the run came to, None before its end.
+
+        Raises:
+            DataError: If the file is damaged.
+        """
+        if not self.summary.exists():
+            return None
+        return _parsed(self.summary.read_text(), self.summary)
 
 
 class RunRecorder:
@@ -91,7 +108,7 @@ class RunRecorder:
         """Begin at ``first_epoch``; records of that epoch and later are those of a killed run."""
         self.run = run
         self.records = [record for record in run.read_metrics() if record["epoch"] < first_epoch]
-        self.rounds = self._earlier_rounds() if first_epoch else []
+        self.rounds = run.read_rounds() if first_epoch else []
 
     def on_step(self, epoch: int, step: int, steps: int, losses: Float[Tensor, "4"]) -> None:
         """Nothing is written within an epoch."""
@@ -114,12 +131,6 @@ class RunRecorder:
                 name = f"{index + 1:03d}_{re.sub(r'[^A-Za-z0-9]+', '_', guidance.action)}.jsonl"
                 write_text(self.run.dialogues / name, "".join(f"{line}\n" for line in lines))
 
-    def _earlier_rounds(self) -> list[dict[str, Any]]:
-        if not self.run.guidance.exists():
-            return []
-        rounds: list[dict[str, Any]] = json.loads(self.run.guidance.read_text())["rounds"]
-        return rounds
-
 
 @dataclass(frozen=True)
 class Observers:
@@ -141,6 +152,14 @@ class Observers:
         """Tell each."""
         for observer in self.each:
             observer.on_guidance(before, after)
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"is damaged: {error}", path=path) from error
+    return value
 
 
 def _without_dialogues(guidance: Guidance) -> list[dict[str, Any]]:
