@@ -96,6 +96,7 @@ def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Wa
     if checkpoint and checkpoint.facts["class_names"] != list(job.data.store.class_names):
         raise CheckpointError(f"{run.path} was trained on other classes than {job.data.name} has")
     known = checkpoint and Guidance.from_json(checkpoint.facts["guidance"], job.data.store.layout)
+    recorder = RunRecorder(run, first_epoch)
     with watch(job.config, first_epoch) as display:
         return train(
             job.learner,
@@ -105,7 +106,7 @@ def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Wa
             refresh=job.refresh,
             encode=job.encoder.encode,
             checkpoints=run.checkpoints,
-            observer=Observers([RunRecorder(run, first_epoch), display]),
+            observer=Observers([recorder, display]),
             seed=job.config.seed,
             facts=facts_of(job),
             resume=checkpoint,

@@ -38,6 +38,7 @@ def small_set(
     hold_out_until: float = 0.6,
     frames: int = 32,
     width: int = 32,
+    batch_size: int = 16,
 ) -> Config:
     """Return the recipe shared by data sets of some hundreds to some thousands of clips."""
     if size is PresetSize.PAPER:
@@ -60,7 +61,7 @@ def small_set(
         model=ModelSettings(backbone="stgcn++", width=width),
         training=TrainSettings(
             epochs=epochs,
-            batch_size=16,
+            batch_size=batch_size,
             learning_rate=0.05,
             warmup_epochs=3.0,
             average=0.98,
@@ -78,14 +79,16 @@ def utd_mhad(size: PresetSize, stream: Stream) -> Config:
 
 def nw_ucla(size: PresetSize, stream: Stream) -> Config:
     """NW-UCLA: 10 actions from three views, Kinect v1."""
-    augment = Augment(rotation=0.5, mirror=0.5, crop=0.9)
+    augment = Augment(rotation=0.3)
     return small_set(size, stream, archive="nw_ucla", augment=augment, epochs=30)
 
 
 def sbu(size: PresetSize, stream: Stream) -> Config:
     """SBU Kinect Interaction: 8 actions of two persons, five folds."""
-    augment = Augment(rotation=0.3, scale=0.1, mirror=0.5)
-    return small_set(size, stream, archive="sbu", augment=augment, epochs=40, frames=24)
+    augment = Augment(rotation=0.1, scale=0.1, mirror=0.5)
+    return small_set(
+        size, stream, archive="sbu", augment=augment, epochs=40, frames=24, batch_size=8
+    )
 
 
 def jhmdb(size: PresetSize, stream: Stream) -> Config:

@@ -41,7 +41,7 @@ def test_data_errors_say_where(path: Path | None, sample: str | None, message: s
 
 def test_chat_errors_say_who_was_asked_what() -> None:
     error = ChatError("local", "wave", "overview", 3, "timed out")
-    assert str(error) == "local gave no answer about 'wave' (overview) in 3 attempt(s): timed out"
+    assert str(error) == "local gave no answer about 'wave' (overview), 3 attempt(s): timed out"
 
 
 def test_answer_errors_show_the_beginning_of_a_long_answer() -> None:

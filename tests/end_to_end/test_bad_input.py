@@ -310,10 +310,12 @@ def test_names_in_brackets_are_shown_as_they_are(
     spoiled: Callable[[Spoil], Path], command: Any
 ) -> None:
     def rename(arrays: dict[str, Any], meta: dict[str, Any]) -> None:
-        arrays["frame_dir"] = arrays["frame_dir"].astype("<U20")
+        arrays["frame_dir"] = arrays["frame_dir"].astype("<U40")
         arrays["frame_dir"][3] = "clip[/3]"
         arrays["keypoint"][int(arrays["offset"][3])] = np.nan
-        meta["split"] = {"first": {"train": ["clip[/3]"], "val": []}}
+        others = arrays["frame_dir"][4:].tolist()
+        meta["split"] = {"first": {"train": ["clip[/3]"], "val": others}}
+        meta["default_split"] = "first"
 
     checked = command("data", "check", spoiled(rename))
     assert "1 sample(s) with NaN or infinite joints: clip[/3]" in checked.err
