@@ -1,8 +1,8 @@
 """Recipes by name: functions that return a configuration.
 
 ``small`` presets train ST-GCN++ on two CPU cores in minutes; ``paper`` sized ones train the
-paper's recognizer at full width on a GPU, with the same schedule. Small batches matter here: these sets have
-few clips, and what counts is the number of steps.
+paper's recognizer at full width on a GPU, with the same schedule. Small batches matter here: the
+sets have few clips, and what counts is the number of steps.
 """
 
 from __future__ import annotations
