@@ -32,7 +32,8 @@ def list_(
     Example:
       skeletonagent data list ~/skeletons
     """
-    table = Table("name", "samples", "classes", "joints", "splits", "path", box=None)
+    table = Table("name", "samples", "classes", "joints", "splits", box=None)
+    table.add_column("path", overflow="fold")
     found = []
     for source in ["synthetic", *(str(path) for path in find_archives(folder))]:
         try:
