@@ -73,14 +73,9 @@ def nw_ucla(size: PresetSize, stream: Stream) -> Config:
 
 def sbu(size: PresetSize, stream: Stream) -> Config:
     """SBU Kinect Interaction: 8 actions of two persons, five folds."""
+    augment = Augment(rotation=0.1, scale=0.1, mirror=0.5)
     return small_set(
-        size,
-        stream,
-        archive="sbu",
-        augment=Augment(rotation=0.1),
-        epochs=50,
-        frames=20,
-        batch_size=8,
+        size, stream, archive="sbu", augment=augment, epochs=60, frames=20, batch_size=8
     )
 
 
