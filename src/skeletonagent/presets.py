@@ -62,7 +62,7 @@ def small_set(
 
 def utd_mhad(size: PresetSize, stream: Stream) -> Config:
     """UTD-MHAD: 27 actions, Kinect v1. No mirroring, since classes name the side that acts."""
-    return small_set(size, stream, archive="utd_mhad", augment=Augment(rotation=0.3), epochs=50)
+    return small_set(size, stream, archive="utd_mhad", augment=Augment(rotation=0.3), epochs=60)
 
 
 def nw_ucla(size: PresetSize, stream: Stream) -> Config:
