@@ -28,7 +28,7 @@ def save_confusions(
     axes = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
     for axis, (title, matrix) in zip(axes, counts.items(), strict=True):
         share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-        image = axis.imshow(share, cmap="magma_r", vmin=0, vmax=1)
+        image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for m, n in np.argwhere((share >= 0.1) & ~np.eye(y, dtype=bool)):
             dark = share[m, n] > 0.55
             axis.text(n, m, f"{share[m, n]:.0%}"[:-1], ha="center", va="center", fontsize=6,
