@@ -8,7 +8,6 @@ sets have few clips, and what counts is the number of steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from enum import StrEnum
 
 from skeletonagent.config import Config, DataSettings, ModelSettings
@@ -99,12 +98,9 @@ def default(size: PresetSize, stream: Stream) -> Config:
     )
 
 
-def paper(size: PresetSize, stream: Stream) -> Config:
-    """The paper's own recipe (section 4.2) for any archive: 150 epochs, for a GPU."""
-    config = Config(clips=ClipSettings(stream=stream))
-    if size is PresetSize.PAPER:
-        return config
-    return replace(config, model=ModelSettings(width=24))
+def paper(_: PresetSize, stream: Stream) -> Config:
+    """The paper's own recipe (section 4.2) for any archive, in one size: a GPU's."""
+    return Config(clips=ClipSettings(stream=stream))
 
 
 PRESETS: Mapping[str, Preset] = {
