@@ -130,8 +130,9 @@ def splits_of(meta: Mapping[str, Any], sample_ids: tuple[str, ...], path: Path) 
                     path=path,
                     sample=unknown[0],
                 )
-            if not parts[part]:
-                raise DataError(f"split {name!r} has no sample in its part {part}", path=path)
+        empty = [part for part in ("train", "val") if not parts[part]]
+        if empty:
+            raise DataError(f"split {name!r} has no sample in its part {empty[0]}", path=path)
         splits[str(name)] = Split(train=tuple(parts["train"]), test=tuple(parts["val"]))
     if not splits:
         raise DataError("has no split", path=path)
