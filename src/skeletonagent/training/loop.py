@@ -124,7 +124,8 @@ def train(
         started = time.perf_counter()
         if epoch and epoch % settings.period == 0:
             before, guidance = guidance, refresh(confusions, guidance)
-            observer.on_guidance(before, guidance)
+            if guidance is not before:
+                observer.on_guidance(before, guidance)
             if guidance.classes != before.classes:
                 signals = GuidanceSignals.of(guidance, data.sampler, encode, device)
         confusions.reset()
