@@ -39,6 +39,7 @@ def small_set(
     frames: int = 32,
     width: int = 32,
     batch_size: int = 16,
+    learning_rate: float = 0.05,
 ) -> Config:
     """Return the recipe shared by data sets of hundreds to thousands of clips."""
     large = size is PresetSize.PAPER
@@ -50,7 +51,7 @@ def small_set(
         training=TrainSettings(
             epochs=epochs,
             batch_size=batch_size,
-            learning_rate=0.05,
+            learning_rate=learning_rate,
             warmup_epochs=3.0,
             average=0.98,
             hold_out=0.1,
@@ -74,7 +75,15 @@ def sbu(size: PresetSize, stream: Stream) -> Config:
     """SBU Kinect Interaction: 8 actions of two persons, five folds."""
     augment = Augment(rotation=0.1, scale=0.1, mirror=0.5)
     return small_set(
-        size, stream, archive="sbu", augment=augment, epochs=60, frames=20, batch_size=8
+        size,
+        stream,
+        archive="sbu",
+        augment=augment,
+        epochs=45,
+        hold_out_until=0.4,
+        frames=20,
+        batch_size=8,
+        learning_rate=0.025,
     )
 
 
