@@ -23,7 +23,7 @@ from skeletonagent.data.archive import read_archive, require_finite
 from skeletonagent.data.sampling import Sampler
 from skeletonagent.data.splits import choose_split, hold_out, test_parts, test_samples
 from skeletonagent.data.synthetic import synthetic
-from skeletonagent.data.transforms import Augment, normalise
+from skeletonagent.data.transforms import Augment, Origin, normalise
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
 from skeletonagent.text.encoder import (
     CachedEncoder,
@@ -67,18 +67,19 @@ class Job:
     encoder: TextEncoder
 
 
-def open_data(archive: str) -> SkeletonData:
+def open_data(archive: str, origin: Origin = Origin.PERSON) -> SkeletonData:
     """Return a data set ready for use: finite, and centred once and for all.
 
     Args:
         archive: Path of a skeleton archive, or ``synthetic``.
+        origin: Where samples of several persons are centred.
 
     Raises:
         DataError: If it cannot be used.
     """
     data = read_data(archive)
     require_finite(data.store)
-    return replace(data, store=normalise(data.store))
+    return replace(data, store=normalise(data.store, origin))
 
 
 def read_data(archive: str) -> SkeletonData:

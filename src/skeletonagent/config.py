@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.data.sampling import ClipSettings
-from skeletonagent.data.transforms import Augment
+from skeletonagent.data.transforms import Augment, Origin
 from skeletonagent.models.recognizer import PersonRule
 from skeletonagent.training.engine import Precision
 from skeletonagent.training.learner import TrainSettings
@@ -30,11 +30,13 @@ class DataSettings:
     Args:
         archive: Path of a skeleton archive, or ``synthetic`` for the generated data set.
         split: Name of the split; none takes the archive's default.
+        origin: Where a sample of several persons is centred.
         storage: Number format of the joints in device memory; clips are float32 in any case.
     """
 
     archive: str = "synthetic"
     split: str | None = None
+    origin: Origin = Origin.PERSON
     storage: Literal["float32", "float16"] = "float32"
 
 

@@ -14,7 +14,7 @@ from skeletonagent.config import Config, DataSettings, ModelSettings
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.sampling import ClipSettings
-from skeletonagent.data.transforms import Augment
+from skeletonagent.data.transforms import Augment, Origin
 from skeletonagent.training.learner import TrainSettings
 
 
@@ -40,11 +40,12 @@ def small_set(
     width: int = 32,
     batch_size: int = 16,
     learning_rate: float = 0.05,
+    origin: Origin = Origin.PERSON,
 ) -> Config:
     """Return the recipe shared by data sets of hundreds to thousands of clips."""
     large = size is PresetSize.PAPER
     return Config(
-        data=DataSettings(archive=archive),
+        data=DataSettings(archive=archive, origin=origin),
         clips=ClipSettings(frames=64 if large else frames, stream=stream),
         augment=augment,
         model=ModelSettings() if large else ModelSettings(backbone="stgcn++", width=width),
@@ -79,11 +80,12 @@ def sbu(size: PresetSize, stream: Stream) -> Config:
         stream,
         archive="sbu",
         augment=augment,
-        epochs=45,
+        epochs=40,
         hold_out_until=0.4,
         frames=20,
         batch_size=8,
         learning_rate=0.025,
+        origin=Origin.GROUP,
     )
 
 

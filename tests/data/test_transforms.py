@@ -16,6 +16,7 @@ from skeletonagent.core.layout import COCO_20, KINECT_20, KINECT_25, LAYOUTS, Sk
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.transforms import (
     Augment,
+    Origin,
     augmented,
     bones,
     center_sequence,
@@ -104,6 +105,29 @@ def test_the_one_seen_longer_comes_first_and_frames_without_it_go() -> None:
 def test_of_two_seen_equally_long_the_first_stays_first() -> None:
     joints = body_seen(np.array([[1, 1], [1, 1]], dtype=bool), seed=0)
     np.testing.assert_array_equal(center_sequence(joints, 0)[1], joints[1] - joints[0, 0, 0])
+
+
+def test_a_group_is_centred_midway_between_those_who_are_there() -> None:
+    joints = body_seen(np.array([[1, 1], [1, 1]], dtype=bool), seed=0)
+    centred = center_sequence(joints, 0, Origin.GROUP)
+    middle = (joints[0, 0, 0] + joints[1, 0, 0]) / 2
+    np.testing.assert_allclose(centred, joints - middle, atol=1e-5)
+    np.testing.assert_allclose(centred[0, 0, 0], -centred[1, 0, 0], atol=1e-5)
+
+
+def test_whoever_comes_later_does_not_move_the_middle() -> None:
+    joints = body_seen(np.array([[1, 1, 1], [0, 1, 1]], dtype=bool), seed=0)
+    np.testing.assert_array_equal(
+        center_sequence(joints, 0, Origin.GROUP), center_sequence(joints, 0)
+    )
+
+
+@given(row=presences.filter(lambda rows: len(rows) == 1), seed=seeds)
+def test_one_person_is_a_group(row: list[list[bool]], seed: int) -> None:
+    joints = body_seen(np.array(row), seed)
+    np.testing.assert_array_equal(
+        center_sequence(joints, 1, Origin.GROUP), center_sequence(joints, 1)
+    )
 
 
 def test_a_sample_without_anybody_is_left_alone() -> None:

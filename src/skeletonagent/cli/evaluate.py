@@ -48,7 +48,7 @@ def evaluate(
             f"{run} holds no trained run; train one with 'skeletonagent train --out {run}'"
         )
     config = with_overrides(read_config(directory.config), set_ or [])
-    opened = open_data(str(data) if data else config.data.archive)
+    opened = open_data(str(data) if data else config.data.archive, config.data.origin)
     name, _ = choose_split(opened, split or (config.data.split if data is None else None))
     device = pick_device(config.device)
     recognizer = recognizer_of(load_checkpoint(newest), config, opened).to(device)

@@ -95,7 +95,7 @@ def train(
       skeletonagent train sbu --data sbu --out runs/sbu --split all --set agents.chat=none
     """
     resolved = resolve_config(config, preset_size, stream, data, set_ or [])
-    opened = open_data(resolved.data.archive)
+    opened = open_data(resolved.data.archive, resolved.data.origin)
     names = (
         list(opened.splits)
         if split == "all"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Annotated
 
 import numpy as np
@@ -38,20 +39,32 @@ class Augment:
     crop: Annotated[float, Interval(gt=0, le=1)] = 1.0
 
 
-def normalise(store: ClipStore) -> ClipStore:
+class Origin(StrEnum):
+    """Where a sample is centred, in the first frame with a person.
+
+    ``person``: on the first person (the NTU recipe, spec 2.2). ``group``: midway between all who
+    are there, so that each body's own track tells on which side of the others it is, which a
+    recognizer that looks at one body at a time could not know. For one person both are the same.
+    """
+
+    PERSON = "person"
+    GROUP = "group"
+
+
+def normalise(store: ClipStore, origin: Origin = Origin.PERSON) -> ClipStore:
     """Return the store with every sample centred, see :func:`center_sequence`."""
     sequences = [store.sequence(index) for index in range(len(store))]
     centred = [
-        replace(sequence, joints=center_sequence(sequence.joints, store.layout.center))
+        replace(sequence, joints=center_sequence(sequence.joints, store.layout.center, origin))
         for sequence in sequences
     ]
     return ClipStore.from_sequences(centred, store.layout, store.class_names)
 
 
 def center_sequence(
-    joints: Float[np.ndarray, "m t v c"], center: int
+    joints: Float[np.ndarray, "m t v c"], center: int, origin: Origin = Origin.PERSON
 ) -> Float[np.ndarray, "m s v c"]:
-    """Return joints relative to the first person's centre joint in the first frame with a person.
+    """Return joints relative to the centre joint of who is there in the first frame with a person.
 
     Of two bodies the one seen in more frames comes first; frames without the first body are
     dropped; absent joints (zeros) stay zeros. A sample without any body is returned as it is.
@@ -66,7 +79,9 @@ def center_sequence(
         return joints
     kept = joints[:, seen[0]]
     present = (kept != 0).any(axis=-1, keepdims=True)
-    return np.where(present, kept - kept[0, 0, center], 0).astype(joints.dtype)
+    counted = seen[:, seen[0]][:, 0] if origin is Origin.GROUP else np.arange(len(kept)) == 0
+    middle = kept[counted, 0, center].mean(axis=0)
+    return np.where(present, kept - middle, 0).astype(joints.dtype)
 
 
 def bones(
