@@ -98,7 +98,7 @@ def test_a_run_for_each_split_and_seed(
 ) -> None:
     asked = Asked()
     monkeypatch.setattr(train, "run_experiment", asked)
-    monkeypatch.setattr(train, "open_data", lambda _: small_data)
+    monkeypatch.setattr(train, "open_data", lambda *_: small_data)
     out = tmp_path / "runs"
     monkeypatch.setattr(
         sys, "argv", ["skeletonagent", "train", "synthetic", "--out", str(out), "--json", *options]
@@ -121,7 +121,7 @@ def test_all_splits_are_checked_before_the_first_run(
 ) -> None:
     asked = Asked()
     monkeypatch.setattr(train, "run_experiment", asked)
-    monkeypatch.setattr(train, "open_data", lambda _: small_data)
+    monkeypatch.setattr(train, "open_data", lambda *_: small_data)
     monkeypatch.setattr(
         sys, "argv", ["skeletonagent", "train", "--split", "xsub,nowhere", "--out", str(tmp_path)]
     )
