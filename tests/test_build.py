@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from skeletonagent import build
-from skeletonagent.config import Config, with_overrides
+from skeletonagent import build, build_agents
+from skeletonagent.config import Config, DataSettings, with_overrides
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
 from skeletonagent.data.archive import write_archive
+from skeletonagent.data.normalising import normalise
 from skeletonagent.data.synthetic import synthetic
-from skeletonagent.data.transforms import normalise
 from skeletonagent.training.checkpoint import Checkpoint
 
 CLASSES = 4
@@ -57,7 +57,7 @@ def job(data: SkeletonData) -> build.Job:
 
 def test_data_are_read_centred(tmp_path: Path) -> None:
     path = write_archive(few(), tmp_path)
-    opened = build.open_data(str(path))
+    opened = build.open_data(DataSettings(archive=str(path)))
     assert torch.equal(opened.store.frames, normalise(few().store).frames)
     first = opened.store.starts
     assert not opened.store.frames[first, opened.store.layout.center].any()
@@ -76,7 +76,7 @@ def test_joints_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     broken.store.frames[int(broken.store.starts[5]) + 2, 1, 0] = float("nan")
     path = write_archive(broken, tmp_path)
     with pytest.raises(DataError) as caught:
-        build.open_data(str(path))
+        build.open_data(DataSettings(archive=str(path)))
     assert caught.value.sample == broken.store.sample_ids[5]
     assert build.read_data(str(path)).name == "few"
 
@@ -100,9 +100,9 @@ def test_the_agents_see_what_is_learned_from_alone(
     data: SkeletonData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    measure = build.measure
+    measure = build_agents.measure
     monkeypatch.setattr(
-        build, "measure", lambda store, part: (seen.append(part), measure(store, part))[1]
+        build_agents, "measure", lambda store, part: (seen.append(part), measure(store, part))[1]
     )
     job = build.assemble(CONFIG, data)
     (part,) = seen
@@ -117,23 +117,25 @@ def test_what_is_not_learned_from_changes_no_guidance(data: SkeletonData) -> Non
         frames[rows][: int(data.store.lengths[sample] * data.store.persons[sample])] *= -3
     other = build.assemble(CONFIG, replace(data, store=replace(data.store, frames=frames)))
     counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
-    assert job.start() == other.start()
-    assert job.refresh(counts, job.start()) == other.refresh(counts, other.start())
+    assert job.agents.start() == other.agents.start()
+    assert job.agents.refresh(counts, job.agents.start()) == other.agents.refresh(
+        counts, other.agents.start()
+    )
 
 
 def test_rivals_are_at_most_as_many_as_said(data: SkeletonData) -> None:
     job = build.assemble(with_overrides(CONFIG, ["agents.rivals=2"]), data)
     counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
-    assert {len(c.rivals) for c in job.refresh(counts, job.start()).classes} == {2}
+    assert {len(c.rivals) for c in job.agents.refresh(counts, job.agents.start()).classes} == {2}
 
 
 def test_without_agents_only_the_class_counts(data: SkeletonData) -> None:
     job = build.assemble(with_overrides(CONFIG, ["agents.chat=none"]), data)
     assert (job.objective.settings.alpha, job.objective.settings.beta) == (0, 0)
-    start = job.start()
+    start = job.agents.start()
     assert start.sentences == data.store.class_names
     counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
-    assert job.refresh(counts, start) is start
+    assert job.agents.refresh(counts, start) is start
     assert build.assemble(CONFIG, data).objective.settings == CONFIG.objective
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,10 @@ def test_what_is_written_is_read(tmp_path: Path, config: Config) -> None:
 
 
 def assert_plain(value: object) -> None:
-    assert type(value) in (dict, str, int, float, bool, type(None)), value
+    assert type(value) in (dict, list, str, int, float, bool, type(None)), value
+    if isinstance(value, list):
+        for inner in value:
+            assert_plain(inner)
     if isinstance(value, dict):
         for key, inner in value.items():
             assert type(key) is str
@@ -69,6 +73,15 @@ def assert_plain(value: object) -> None:
 def test_plain_values_are_plain() -> None:
     assert_plain(to_dict(UNUSUAL))
     assert to_dict(UNUSUAL)["clips"]["stream"] == "kbone_motion"
+
+
+def test_a_chat_is_named_so_that_it_can_be_found() -> None:
+    for chat in ("analyst", "none", "recorded:runs/one", "openai:gpt-4o"):
+        assert with_overrides(Config(), [f"agents.chat={chat}"]).agents.chat == chat
+    local = ["agents.chat=qwen3", "agents.provider.base_url=http://localhost:8000/v1"]
+    assert with_overrides(Config(), local).agents.chat == "qwen3"
+    with pytest.raises(ConfigError, match=r"chat 'gpt' is not known; give analyst, none"):
+        with_overrides(Config(), ["agents.chat=gpt"])
 
 
 def test_what_is_not_named_keeps_its_default(tmp_path: Path) -> None:
@@ -94,7 +107,8 @@ def leaves(config: object, prefix: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize("key", leaves(UNUSUAL))
 def test_every_value_can_be_overridden_alone(key: str) -> None:
     value = leaves(UNUSUAL)[key]
-    changed = leaves(with_overrides(Config(), [f"{key}={value}"]))
+    written = json.dumps(value) if not isinstance(value, str) else value
+    changed = leaves(with_overrides(Config(), [f"{key}={written}"]))
     assert changed == {**leaves(Config()), key: changed[key]}
     before = leaves(Config())[key]
     assert changed[key] == value or value == before
@@ -160,7 +174,6 @@ def test_all_mistakes_are_listed_at_once_with_the_nearest_key() -> None:
         ("training.learning_rate", 0),
         ("training.momentum", None),
         ("training.hold_out", 1),
-        ("agents.chat", "oracle"),
         ("agents.rivals", "ten"),
         ("data.archive", 3),
         ("seed", -1),

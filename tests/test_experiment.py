@@ -16,6 +16,7 @@ import torch
 from skeletonagent import experiment
 from skeletonagent.agents.guide import Guide
 from skeletonagent.agents.questioner import Questioner
+from skeletonagent.agents.review import Reviewer
 from skeletonagent.agents.selector import Selector
 from skeletonagent.config import Config, read_config, with_overrides
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
@@ -23,6 +24,7 @@ from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.errors import ChatError, CheckpointError, ConfigError
 from skeletonagent.core.scores import Scores
 from skeletonagent.data.synthetic import synthetic
+from skeletonagent.evaluation.evaluate import report_parts
 from skeletonagent.llm.chat import ScriptedChat
 from skeletonagent.training.checkpoint import load_checkpoint
 from skeletonagent.training.record import RunDirectory
@@ -79,6 +81,8 @@ class Watcher:
 
     def on_guidance(self, *_: Any) -> None: ...
 
+    def on_problem(self, *_: Any) -> None: ...
+
 
 def run(data: SkeletonData, out: Path, *changes: str, **options: Any) -> dict[str, Any]:
     arguments = {"resume": False, "watch": Watcher()} | options
@@ -96,12 +100,12 @@ def whole(data: SkeletonData, tmp_path_factory: pytest.TempPathFactory) -> RunDi
 def test_everything_is_left_behind(whole: RunDirectory, data: SkeletonData) -> None:
     assert sorted(path.name for path in whole.path.iterdir()) == [
         "checkpoints", "config.yaml", "confusions.npz", "dialogues", "guidance.json",
-        "metrics.jsonl", "scores.npz", "summary.json",
+        "metrics.jsonl", "scores.npz", "summary.json", "test_parts.json",
     ]  # fmt: skip
     assert [path.name for path in sorted(whole.checkpoints.path.iterdir())] == [
         "epoch_0003", "epoch_0004",
     ]  # fmt: skip
-    assert len(list(whole.dialogues.iterdir())) == 4
+    assert len(list(whole.dialogues.iterdir())) == 5
     assert read_config(whole.config) == with_overrides(CONFIG, ["data.split=xsub"])
     records = whole.read_metrics()
     assert [record["epoch"] for record in records] == [0, 1, 2, 3]
@@ -129,8 +133,9 @@ def test_the_summary_agrees_with_the_files(whole: RunDirectory, data: SkeletonDa
     assert summary["validation_top1"] == records[2]["validation_top1"]
     assert (summary["epochs"], summary["seed"], summary["stream"]) == (4, 0, "joint")
     assert summary["agents"]["rounds"] == 1
-    said = [line for file in whole.dialogues.iterdir() for line in file.read_text().splitlines()]
-    assert sum(summary["agents"]["exchanges"].values()) == len(said)
+    files = whole.dialogues.glob("*.jsonl")
+    said = [line for file in files for line in file.read_text().splitlines()]
+    assert sum(summary["agents"]["questions"].values()) == len(said)
 
 
 def assert_alike(left: RunDirectory, right: RunDirectory) -> None:
@@ -209,9 +214,15 @@ def test_a_run_with_a_chat_resumes_alike(
         layout = opened.store.layout
         chat = ScriptedChat(talkative)
         guide = Guide(
-            Questioner(chat, layout), Selector(layout), opened.store.class_names, max_rivals=3
+            Questioner(chat, layout),
+            Selector(layout),
+            Reviewer(layout),
+            opened.store.class_names,
+            max_rivals=3,
         )
-        return replace(assemble(config, opened), start=guide.start, refresh=guide.refresh)
+        job = assemble(config, opened)
+        agents = replace(job.agents, start=guide.start, refresh=guide.refresh)
+        return replace(job, agents=agents)
 
     monkeypatch.setattr(experiment, "assemble", with_chat)
     run(data, tmp_path / "whole", "training.period=1")
@@ -282,9 +293,8 @@ def test_a_damaged_checkpoint_is_not_passed_over(data: SkeletonData, tmp_path: P
 
 def test_the_unguided_run_tells_no_rounds(data: SkeletonData, tmp_path: Path) -> None:
     summary = run(data, tmp_path, "agents.chat=none", "training.epochs=3", "training.period=1")
-    assert summary["agents"] == {
-        "chat": "none", "rounds": 0, "classes_with_notes": 0, "exchanges": {},
-    }  # fmt: skip
+    told = summary["agents"]
+    assert (told["chat"], told["rounds"], told["questions"]) == ("none", 0, {})
 
 
 def test_the_report_counts_each_test_part() -> None:
@@ -293,7 +303,7 @@ def test_the_report_counts_each_test_part() -> None:
         np.array([0, 0, 0, 1]),
         np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.3, 0.6, 0.1], [0.2, 0.7, 0.1]]),
     )
-    report = experiment.test_report(scores, {"all": {"a", "b", "c", "d"}, "few": {"c"}})
+    report = report_parts(scores, {"all": {"a", "b", "c", "d"}, "few": {"c"}})
     assert report["all"] == {
         "samples": 4, "top1": 0.75, "top5": 1.0, "mean_class": pytest.approx((2 / 3 + 1) / 2),
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,20 +10,16 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from skeletonagent.agents.analyst import Analyst
-from skeletonagent.agents.evidence import measure
-from skeletonagent.agents.guide import Guide
-from skeletonagent.agents.questioner import Questioner
-from skeletonagent.agents.selector import Selector
-from skeletonagent.config import Config, to_dict
+from skeletonagent.build_agents import NOBODY, Agents, build_agents
+from skeletonagent.config import Config, DataSettings, to_dict
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import CheckpointError, ConfigError
-from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.data.archive import read_archive, require_finite
+from skeletonagent.data.normalising import normalise, scaled, with_coco_20
 from skeletonagent.data.sampling import Sampler
 from skeletonagent.data.splits import choose_split, hold_out, test_parts, test_samples
 from skeletonagent.data.synthetic import synthetic
-from skeletonagent.data.transforms import Augment, Origin, normalise
+from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
 from skeletonagent.text.encoder import (
     CachedEncoder,
@@ -34,7 +30,7 @@ from skeletonagent.text.encoder import (
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.engine import Engine, pick_device, start_engine
 from skeletonagent.training.learner import Learner
-from skeletonagent.training.loop import Refresh, TrainingData
+from skeletonagent.training.loop import TrainingData
 from skeletonagent.training.objective import Objective
 
 
@@ -50,8 +46,7 @@ class Job:
         test: Samples of the test part.
         tested: Split names the test part is reported for, with their sample ids.
         objective: The losses.
-        start: The agents' guidance before training.
-        refresh: The agents in training.
+        agents: Who give guidance.
         encoder: The text encoder.
     """
 
@@ -62,33 +57,36 @@ class Job:
     test: Int[Tensor, " n"]
     tested: Mapping[str, Set[str]]
     objective: Objective
-    start: Callable[[], Guidance]
-    refresh: Refresh
+    agents: Agents
     encoder: TextEncoder
 
 
-def open_data(archive: str, origin: Origin = Origin.PERSON) -> SkeletonData:
-    """Return a data set ready for use: finite, and centred once and for all.
+def open_data(settings: DataSettings) -> SkeletonData:
+    """Return a data set ready for use: finite, scaled and centred once and for all.
 
-    Args:
-        archive: Path of a skeleton archive, or ``synthetic``.
-        origin: Where samples of several persons are centred.
+    COCO's 17 joints become 20, since the joints in the middle of the body are what clips are
+    centred on.
 
     Raises:
         DataError: If it cannot be used.
     """
-    data = read_data(archive)
+    data = with_coco_20(read_data(settings.archive, settings.score))
     require_finite(data.store)
-    return replace(data, store=normalise(data.store, origin))
+    store = normalise(scaled(data.store, settings.scale), settings.origin)
+    return replace(data, store=store)
 
 
-def read_data(archive: str) -> SkeletonData:
+def read_data(archive: str, score: bool = False) -> SkeletonData:
     """Return a data set as it is stored, for inspection.
+
+    Args:
+        archive: Path of a skeleton archive, or ``synthetic``.
+        score: Whether the detector's confidence is a channel.
 
     Raises:
         DataError: If its structure is damaged.
     """
-    return synthetic() if archive == "synthetic" else read_archive(Path(archive))
+    return synthetic() if archive == "synthetic" else read_archive(Path(archive), score)
 
 
 def assemble(config: Config, data: SkeletonData) -> Job:
@@ -105,9 +103,8 @@ def assemble(config: Config, data: SkeletonData) -> Job:
         store, store.indices(split.train), config.training.hold_out, config.seed
     )
     encoder = CachedEncoder(build_encoder(config.agents.text_encoder), default_cache_folder())
-    guided = config.agents.chat != "none"
+    guided = config.agents.chat != NOBODY
     objective = config.objective if guided else replace(config.objective, alpha=0.0, beta=0.0)
-    start, refresh = _agents(config, data.store, train.cpu()) if guided else _silence(data.store)
     tested = test_parts(data, name)
     return Job(
         config=config,
@@ -117,8 +114,7 @@ def assemble(config: Config, data: SkeletonData) -> Job:
         test=test_samples(store, tested),
         tested=tested,
         objective=Objective(objective),
-        start=start,
-        refresh=refresh,
+        agents=build_agents(config.agents, data.store, train.cpu(), encoder),
         encoder=encoder,
     )
 
@@ -192,22 +188,3 @@ def _recognizer(config: Config, store: ClipStore, text_dim: int, persons: int) -
         )
     except ValueError as error:
         raise ConfigError(f"model: {error}") from error
-
-
-def _agents(
-    config: Config, store: ClipStore, train: Int[Tensor, " n"]
-) -> tuple[Callable[[], Guidance], Refresh]:
-    """Return the agents, who have seen nothing but the clips that are learned from."""
-    guide = Guide(
-        Questioner(Analyst(measure(store, train)), store.layout),
-        Selector(store.layout),
-        store.class_names,
-        config.agents.rivals,
-    )
-    return guide.start, guide.refresh
-
-
-def _silence(store: ClipStore) -> tuple[Callable[[], Guidance], Refresh]:
-    """Return agents that say nothing, for the unguided baseline."""
-    classes = tuple(ClassGuidance(name, (), name) for name in store.class_names)
-    return (lambda: Guidance(store.layout, classes)), (lambda _, guidance: guidance)

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
-from annotated_types import Ge, Interval
+from annotated_types import Ge, Gt, Interval
 from pydantic import TypeAdapter, ValidationError
 
+from skeletonagent.agents.verification import Verify
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
+from skeletonagent.data.normalising import Origin, Scale
 from skeletonagent.data.sampling import ClipSettings
-from skeletonagent.data.transforms import Augment, Origin
+from skeletonagent.data.transforms import Augment
+from skeletonagent.llm.settings import ProviderSettings
 from skeletonagent.models.recognizer import PersonRule
 from skeletonagent.training.engine import Precision
 from skeletonagent.training.learner import TrainSettings
@@ -31,12 +34,16 @@ class DataSettings:
         archive: Path of a skeleton archive, or ``synthetic`` for the generated data set.
         split: Name of the split; none takes the archive's default.
         origin: Where a sample of several persons is centred.
+        scale: By what a sample's coordinates are divided, for joints in pixels.
+        score: Whether the detector's confidence is a channel beside the coordinates.
         storage: Number format of the joints in device memory; clips are float32 in any case.
     """
 
     archive: str = "synthetic"
     split: str | None = None
     origin: Origin = Origin.PERSON
+    scale: Scale = Scale.NONE
+    score: bool = False
     storage: Literal["float32", "float16"] = "float32"
 
 
@@ -59,18 +66,62 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """Who gives guidance.
+    """Who gives guidance, and what it may cost.
 
     Args:
         chat: ``analyst`` answers from the training clips, offline; ``none`` trains without
-            guidance, on the class loss alone.
+            guidance, on the class loss alone; ``recorded:PATH`` answers from the dialogues of a
+            run or of ``dialogues import``; ``provider:model``, such as ``openai:gpt-4o``, asks a
+            language model, whose key is taken from the environment.
+        fallback: Further language models, asked in this order where those before give no answer.
+        provider: How language models are asked.
         rivals: k, how many confused classes a question names at most.
-        text_encoder: Name in the table of text encoders.
+        padded_rivals: Whether k rivals are named in any case, as the released code does, if need be
+            classes that were never confused, or the class itself.
+        rival_share: Smallest share of a class's clips mistaken for another that makes it a rival.
+        verify: What is done about joints the training clips speak against: nothing (``off``), a
+            remark in the dialogue (``flag``), leave them out (``filter``), or show the evidence,
+            ask again and then leave out (``repair``).
+        text_encoder: Name in the table of text encoders, ``NAME:PATH`` for files of one's own, or
+            the path of a transformers folder.
+        concurrency: How many classes are talked about at once.
+        wait: Whether the training waits for a round, so that it can be repeated exactly; none
+            waits for the analyst and for recorded answers, and goes on beside language models.
+        round_seconds: Limit of a round; a class without an answer by then keeps its guidance.
+        cache: Whether answers of language models are kept on disk, so that none is paid twice.
+        max_requests: Most requests of a run; on reaching a limit guidance stays as it is.
+        max_tokens: Most tokens of a run, read and written.
+        max_dollars: Highest price of a run's tokens.
     """
 
-    chat: Literal["analyst", "none"] = "analyst"
+    chat: str = "analyst"
+    fallback: tuple[str, ...] = ()
+    provider: ProviderSettings = field(default_factory=ProviderSettings)
     rivals: Annotated[int, Ge(1)] = 10
+    padded_rivals: bool = False
+    rival_share: Annotated[float, Interval(ge=0, lt=1)] = 0.01
+    verify: Verify = Verify.FLAG
     text_encoder: str = "wordllama"
+    concurrency: Annotated[int, Ge(1)] = 8
+    wait: bool | None = None
+    round_seconds: Annotated[float, Gt(0)] = 600.0
+    cache: bool = True
+    max_requests: Annotated[int, Ge(1)] | None = None
+    max_tokens: Annotated[int, Ge(1)] | None = None
+    max_dollars: Annotated[float, Gt(0)] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a chat that cannot be meant.
+
+        Raises:
+            ValueError: Saying what may be.
+        """
+        named = self.chat in ("analyst", "none") or ":" in self.chat
+        if not named and self.provider.base_url is None:
+            raise ValueError(
+                f"chat {self.chat!r} is not known; give analyst, none, recorded:PATH or "
+                "provider:model such as openai:gpt-4o"
+            )
 
 
 @dataclass(frozen=True)

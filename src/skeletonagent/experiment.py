@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.files import write_atomically, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.scores import Scores
-from skeletonagent.evaluation.evaluate import score
+from skeletonagent.evaluation.evaluate import report_parts, score
 from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
 from skeletonagent.training.engine import describe_device
 from skeletonagent.training.loop import Observer, train
 from skeletonagent.training.record import Observers, RunDirectory, RunRecorder
+from skeletonagent.training.rounds import Rounds
 
 Watch = Callable[[Config, int], AbstractContextManager[Observer]]
 """Gives the display of a run, knowing its configuration and first epoch."""
@@ -59,6 +60,9 @@ def run_experiment(
         autocast=job.learner.engine.autocast,
     )
     scores.save(run.scores)
+    parts = {name: sorted(ids) for name, ids in job.tested.items()}
+    write_text(run.test_parts, json.dumps(parts))
+    _score_validation(job, run)
     with write_atomically(run.confusions) as file:
         np.savez(file, counts=scores.confusions(), class_names=np.array(data.store.class_names))
     summary = _summary(job, run, guidance, scores)
@@ -96,14 +100,16 @@ def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Wa
     if checkpoint and checkpoint.facts["class_names"] != list(job.data.store.class_names):
         raise CheckpointError(f"{run.path} was trained on other classes than {job.data.name} has")
     known = checkpoint and Guidance.from_json(checkpoint.facts["guidance"], job.data.store.layout)
+    if known:
+        job.agents.recall(known)
     recorder = RunRecorder(run, first_epoch)
     with watch(job.config, first_epoch) as display:
         return train(
             job.learner,
             job.training,
             job.objective,
-            known or job.start(),
-            refresh=job.refresh,
+            known or job.agents.start(),
+            rounds=Rounds(job.agents.refresh, wait=job.agents.wait),
             encode=job.encoder.encode,
             checkpoints=run.checkpoints,
             observer=Observers([recorder, display]),
@@ -113,23 +119,24 @@ def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Wa
         )
 
 
-def test_report(scores: Scores, tested: Mapping[str, Set[str]]) -> dict[str, dict[str, Any]]:
-    """Return accuracies of each split's test part; splits that share the training are all told."""
-    return {
-        name: {
-            "samples": len(part.sample_ids),
-            "top1": part.top(1),
-            "top5": part.top(5),
-            "mean_class": float(np.nanmean(part.class_accuracy())),
-        }
-        for name, part in ((name, scores.subset(ids)) for name, ids in tested.items())
-    }
+def _score_validation(job: Job, run: RunDirectory) -> None:
+    """Write the scores of the validation part, if nothing was ever learned from it."""
+    data, settings = job.training, job.config.training
+    run.validation_scores.unlink(missing_ok=True)
+    if len(data.validation) and settings.hold_out_until == 1:
+        score(
+            job.learner.evaluated,
+            evaluation_sampler(job.config, data.sampler.store),
+            data.validation,
+            batch_size=2 * settings.batch_size,
+            autocast=job.learner.engine.autocast,
+        ).save(run.validation_scores)
 
 
 def _summary(job: Job, run: RunDirectory, guidance: Guidance, scores: Scores) -> dict[str, Any]:
     records = run.read_metrics()
     validated = [r["validation_top1"] for r in records if r["validation_top1"] is not None]
-    test = test_report(scores, job.tested)
+    test = report_parts(scores, job.tested)
     split = str(job.config.data.split)
     return {
         "data": job.data.name,
@@ -143,15 +150,6 @@ def _summary(job: Job, run: RunDirectory, guidance: Guidance, scores: Scores) ->
         "parameters": sum(p.numel() for p in job.learner.recognizer.parameters()),
         "device": describe_device(job.learner.engine.device),
         "seed": job.config.seed,
-        "agents": {
-            "chat": job.config.agents.chat,
-            "rounds": guidance.round,
-            "classes_with_notes": sum(bool(item.notes) for item in guidance.classes),
-            "exchanges": dict(
-                Counter(
-                    e.question.step.value for g in guidance.classes for e in g.dialogue.exchanges
-                )
-            ),
-        },
+        "agents": {"chat": job.config.agents.chat, **asdict(job.agents.accounts(guidance))},
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

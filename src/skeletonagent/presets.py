@@ -13,8 +13,9 @@ from enum import StrEnum
 from skeletonagent.config import Config, DataSettings, ModelSettings
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
+from skeletonagent.data.normalising import Origin
 from skeletonagent.data.sampling import ClipSettings
-from skeletonagent.data.transforms import Augment, Origin
+from skeletonagent.data.transforms import Augment
 from skeletonagent.training.learner import TrainSettings
 
 

@@ -15,7 +15,9 @@ from skeletonagent.agents.evidence import Effects, Evidence, Moments, measure
 from skeletonagent.agents.guide import Guide
 from skeletonagent.agents.quantities import Quantity
 from skeletonagent.agents.questioner import Questioner
+from skeletonagent.agents.review import Reviewer
 from skeletonagent.agents.selector import Selector
+from skeletonagent.agents.verification import Verifier
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.dialogue import Exchange, Step
@@ -30,13 +32,13 @@ def analyst(store: ClipStore) -> Analyst:
 
 def ask(chat: Analyst, step: Step, action: str, *rivals: str) -> str:
     layout = chat.evidence.layout
-    return chat.ask(prompts.question(step, action, layout, rivals), ())
+    return chat.ask(prompts.question(step, action, layout, rivals), ()).text
 
 
 def distinction(chat: Analyst, action: str, *rivals: str) -> answers.Distinction:
     layout = chat.evidence.layout
     asked = prompts.question(Step.DISTINGUISH, action, layout, rivals)
-    return answers.parse_distinction(Exchange(asked, chat.ask(asked, ())), layout)
+    return answers.parse_distinction(Exchange(asked, chat.ask(asked, ()).text), layout)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -118,9 +120,9 @@ def test_every_answer_passes_its_check(
     for step in Step:
         for rivals in ((), tuple(names[1:2]), tuple(names[1:])):
             question = prompts.question(step, names[0], skeleton, rivals)
-            answer = chat.ask(question, ())
+            answer = chat.ask(question, ()).text
             answers.check(Exchange(question, answer), skeleton)
-            assert answer == chat.ask(question, ())
+            assert answer == chat.ask(question, ()).text
     found = distinction(chat, *names)
     assert 2 <= len(found.joints) <= 6
     assert len(found.sentence.split()) <= SENTENCE_WORDS
@@ -167,7 +169,13 @@ def test_a_question_about_another_skeleton_is_a_chat_error(bodies: ModuleType) -
 def test_the_analyst_guides_a_whole_round(bodies: ModuleType) -> None:
     angles = [bodies.raised("left"), bodies.raised("right"), bodies.swung("right", 0.5)]
     store = bodies.people(COCO_17, angles)
-    agent = Guide(Questioner(analyst(store), COCO_17), Selector(COCO_17), store.class_names)
+    chat = analyst(store)
+    agent = Guide(
+        Questioner(chat, COCO_17),
+        Selector(COCO_17),
+        Reviewer(COCO_17, Verifier(chat.evidence)),
+        store.class_names,
+    )
     start = agent.start()
     assert not any(known.notes for known in start.classes)
     after = agent.refresh(Confusions(torch.tensor([[9, 0, 0], [0, 5, 4], [0, 0, 9]])), start)

@@ -16,18 +16,17 @@ def said(step: Step, answer: str, layout: SkeletonLayout = KINECT_25) -> Exchang
 
 LABELS = "8-left hand, 12-right hand"
 SENTENCE = "The hand swings above the head."
+NINE = ", ".join(KINECT_25.label(v) for v in range(9))
 
 
 @given(data=st.data(), layout=st.sampled_from(list(LAYOUTS.values())))
-def test_a_rendered_distinction_is_read_back_in_any_order(
-    data: st.DataObject, layout: SkeletonLayout
-) -> None:
+def test_a_rendered_distinction_is_read_back(data: st.DataObject, layout: SkeletonLayout) -> None:
     joint = st.integers(0, layout.num_joints - 1)
-    joints = data.draw(st.lists(joint, min_size=1, max_size=8, unique=True))
-    gap = data.draw(st.sampled_from([", ", ",", " ,  ", "; "]))
+    joints = sorted(data.draw(st.sets(joint, min_size=1, max_size=8)))
+    gap = data.draw(st.sampled_from([", ", ",", " ,  "]))
     labels = gap.join(layout.label(v).upper() for v in joints)
     exchange = said(Step.DISTINGUISH, f"**Joints:** {labels}.\n\nDifference: {SENTENCE}\n", layout)
-    expected = answers.Distinction(tuple(sorted(joints)), SENTENCE)
+    expected = answers.Distinction(tuple(joints), SENTENCE)
     assert answers.parse_distinction(exchange, layout) == expected
 
 
@@ -36,12 +35,12 @@ def test_rendered_details_and_numbers_are_read_back(
     data: st.DataObject, layout: SkeletonLayout
 ) -> None:
     joint = st.integers(0, layout.num_joints - 1)
-    joints = data.draw(st.lists(joint, min_size=1, max_size=10, unique=True))
-    lines = "\n".join(f" *{layout.label(v)}*: moves fast: up, then down." for v in joints)
+    joints = sorted(data.draw(st.sets(joint, min_size=1, max_size=10)))
+    lines = "\n".join(f" *{layout.label(v)}*: moves fast: up, then down.  " for v in joints)
     details = said(Step.JOINT_DETAILS, lines, layout)
-    assert answers.parse_joint_details(details, layout) == tuple(sorted(joints))
+    assert answers.parse_joint_details(details, layout) == tuple(joints)
     numbers = said(Step.CRITICAL_JOINTS, ", ".join(str(v + 1) for v in joints), layout)
-    assert answers.parse_critical_joints(numbers, layout) == tuple(sorted(joints))
+    assert answers.parse_critical_joints(numbers, layout) == tuple(joints)
 
 
 @pytest.mark.parametrize(
@@ -55,18 +54,24 @@ def test_rendered_details_and_numbers_are_read_back(
         (f"Difference: {SENTENCE}", "exactly"),
         (f"Joints: {LABELS}\nDifference: {SENTENCE}\nNote: they differ.", "exactly"),
         (f"Joints: {LABELS}\nDifference: {SENTENCE}\nDifference: {SENTENCE}", "exactly"),
+        (f"Difference: {SENTENCE}\nJoints: {LABELS}", "must come first"),
         (f"Joints: {LABELS}\nDifference: {SENTENCE} Please note that I guess.", "disclaims"),
         (f"Joints: {LABELS}\nDifference: {SENTENCE}\nand more", "not of the form"),
         (f"Joints: {LABELS}\nDifference:", "not of the form"),
         (f"Joints: {LABELS}\nDifference: - {SENTENCE}", "list item"),
         (f"Joints: {LABELS}\nDifference: ...", "no words"),
         (f"Joints: {LABELS}\nDifference: {'very ' * 60}fast", "61 words"),
-        (f"Joints: none\nDifference: {SENTENCE}", "not a joint's label"),
+        (f"Joints: none\nDifference: {SENTENCE}", "label and name"),
         (f"Joints: 0-base of spine\nDifference: {SENTENCE}", "outside 1 to 25"),
         (f"Joints: 26-tail\nDifference: {SENTENCE}", "outside 1 to 25"),
         (f"Joints: 8-right hand\nDifference: {SENTENCE}", "is 'left hand'"),
-        (f"Joints: 8-left hand, 8\nDifference: {SENTENCE}", "twice"),
-        (f"Joints: 1, 2, 3, 4, 5, 6, 7, 8, 9\nDifference: {SENTENCE}", "at most 8"),
+        (f"Joints: 8-left hand, 8-left hand\nDifference: {SENTENCE}", "twice"),
+        (f"Joints: 12-right hand, 8-left hand\nDifference: {SENTENCE}", "ascending"),
+        (f"Joints: 8, 12\nDifference: {SENTENCE}", "label and name"),
+        (f"Joints: {NINE}\nDifference: {SENTENCE}", "at most 8"),
+        (f'Joints: {LABELS}\nDifference: "{SENTENCE}"', "quotation marks"),
+        (f"Joints: {LABELS}\nDifference: The hand swings — high.", "dash"),
+        (f"Joints: {LABELS}\nDifference: The 8-left hand swings.", "label '8-left hand'"),
     ],
 )
 def test_an_unusable_distinction_names_the_failed_check(answer: str, problem: str) -> None:
@@ -99,13 +104,6 @@ def test_a_joint_may_be_called_otherwise_if_nothing_else_can_be_meant(name: str)
     assert answers.parse_joint_details(mid, COCO_20) == (17,)
 
 
-def test_joint_labels_in_a_sentence_become_names() -> None:
-    text = "The 8-left hand rises, the 1-handed grip and 18-left hand stay."
-    exchange = said(Step.KEY_FEATURES, text)
-    expected = "The left hand rises, the 1-handed grip and 18-left hand stay."
-    assert answers.parse_sentence(exchange, KINECT_25) == expected
-
-
 def test_an_overview_may_be_longer_than_a_summary() -> None:
     long = "up and down " * 25
     assert answers.parse_overview(said(Step.OVERVIEW, long), KINECT_25) == long.strip()
@@ -113,10 +111,78 @@ def test_an_overview_may_be_longer_than_a_summary() -> None:
         answers.check(said(Step.KEY_FEATURES, long), KINECT_25)
 
 
-def test_body_parts_are_read_in_order_and_none_may_miss() -> None:
-    lines = [f"{part}: still." for part in reversed(prompts.BODY_PARTS)]
-    parts = answers.parse_body_parts(said(Step.BODY_PARTS, "\n".join(lines)), KINECT_25)
+PARTS = [f"{part}: still." for part in prompts.BODY_PARTS]
+
+
+def test_body_parts_are_read_and_none_may_miss() -> None:
+    parts = answers.parse_body_parts(said(Step.BODY_PARTS, "\n".join(PARTS)), KINECT_25)
     assert list(parts) == list(prompts.BODY_PARTS) and set(parts.values()) == {"still."}
-    for wrong in (lines[1:], [*lines, lines[0]], [*lines[1:], "Tail: wags."]):
-        with pytest.raises(AnswerError, match="once each"):
-            answers.check(said(Step.BODY_PARTS, "\n".join(wrong)), KINECT_25)
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (PARTS[1:], "once each"),
+        ([*PARTS, PARTS[0]], "once each"),
+        ([*PARTS[1:], "Tail: wags."], "once each"),
+        (["Head & Hand: still.", *PARTS[2:]], "once each"),
+        (PARTS[::-1], "order"),
+        ([" ".join(PARTS)], "several body parts"),
+        ([*PARTS[:4], "; ".join(PARTS[4:])], "several body parts"),
+    ],
+)
+def test_body_parts_in_another_form_are_refused(lines: list[str], problem: str) -> None:
+    with pytest.raises(AnswerError, match=problem):
+        answers.check(said(Step.BODY_PARTS, "\n".join(lines)), KINECT_25)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ("3, 2", "ascending"),
+        ("2, 2", "twice"),
+        ("2, 26", "outside"),
+        ("2-middle of spine, 3", "not the number"),
+        ("2, 3\n4", "not 2 lines"),
+        ("2, 3 (if used)", "not the number"),
+        ("9" * 5000, "not the number"),
+    ],
+)
+def test_critical_joints_are_a_plain_ascending_line(answer: str, problem: str) -> None:
+    with pytest.raises(AnswerError, match=problem):
+        answers.check(said(Step.CRITICAL_JOINTS, answer), KINECT_25)
+
+
+def test_a_sentence_must_fit_the_text_encoder() -> None:
+    for step, answer in (
+        (Step.KEY_FEATURES, SENTENCE),
+        (Step.DISTINGUISH, f"Joints: {LABELS}\nDifference: {SENTENCE}"),
+    ):
+        answers.check(said(step, answer), KINECT_25, lambda text: text == SENTENCE)
+        with pytest.raises(AnswerError, match="text encoder"):
+            answers.check(said(step, answer), KINECT_25, lambda text: text != SENTENCE)
+    answers.check(said(Step.OVERVIEW, SENTENCE), KINECT_25, lambda text: False)
+
+
+def test_of_many_critical_joints_four_to_eight_are_described() -> None:
+    def described(count: int, critical: str) -> None:
+        lines = "\n".join(f"{KINECT_25.label(v)}: moves." for v in range(count))
+        before = [said(Step.OVERVIEW, SENTENCE), said(Step.CRITICAL_JOINTS, critical)]
+        answers.check(said(Step.JOINT_DETAILS, lines), KINECT_25, before=before)
+
+    ten, eleven = (", ".join(map(str, range(1, n + 1))) for n in (10, 11))
+    for count in (4, 8):
+        described(count, eleven)
+    for count in (3, 9):
+        described(count, ten)
+        with pytest.raises(AnswerError, match="4 to 8"):
+            described(count, eleven)
+    with pytest.raises(AnswerError, match="label 1 is not among"):
+        described(2, "2, 3")
+
+
+def test_a_class_may_be_named_as_it_likes() -> None:
+    question = prompts.question(Step.KEY_FEATURES, "jump – 8-left hand up", KINECT_25)
+    answers.check(Exchange(question, "In jump – 8-left hand up, one hand rises."), KINECT_25)
+    with pytest.raises(AnswerError, match="dash"):
+        answers.check(Exchange(question, "In jump – one hand rises."), KINECT_25)

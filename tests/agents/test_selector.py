@@ -12,7 +12,10 @@ from skeletonagent.core.layout import COCO_17
 
 SELECTOR = Selector(COCO_17)
 LAST = ClassGuidance("wave", (3, 4), "It was like this.", ("drink",))
-DETAILS = (Step.JOINT_DETAILS, "10-left wrist: swings.\n8-left elbow: bends.")
+DETAILS = (
+    Step.JOINT_DETAILS,
+    "8-left elbow: a.\n9-right elbow: b.\n10-left wrist: c.\n11-right wrist: d.",
+)
 SUMMARY = (Step.KEY_FEATURES, "A hand swings beside the head.")
 TARGETED = (Step.DISTINGUISH, "Joints: 11-right wrist\nDifference: It swings higher.")
 
@@ -25,7 +28,7 @@ def dialogue(*said: tuple[Step, str]) -> Dialogue:
 def test_a_description_gives_the_detailed_joints_and_the_summary() -> None:
     talk = dialogue((Step.CRITICAL_JOINTS, "1, 2"), DETAILS, SUMMARY)
     chosen = SELECTOR.select(talk, None, ())
-    assert chosen == ClassGuidance("wave", (7, 9), SUMMARY[1], (), talk)
+    assert chosen == ClassGuidance("wave", (7, 8, 9, 10), SUMMARY[1], (), talk)
 
 
 def test_critical_joints_stand_in_for_unusable_details() -> None:
@@ -55,7 +58,7 @@ def test_an_unusable_targeted_answer_leaves_the_last_guidance_and_a_note(answer:
 
 def test_without_last_guidance_the_description_stands_in() -> None:
     chosen = SELECTOR.select(dialogue(DETAILS, SUMMARY, (Step.DISTINGUISH, "?")), None, ("phone",))
-    assert (chosen.joints, chosen.sentence) == ((7, 9), SUMMARY[1])
+    assert (chosen.joints, chosen.sentence) == ((7, 8, 9, 10), SUMMARY[1])
     assert len(chosen.notes) == 1
 
 

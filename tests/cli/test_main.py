@@ -49,7 +49,9 @@ def failing(error: BaseException) -> Any:
 
 def test_all_commands_are_there() -> None:
     assert set(COMMANDS) == {
-        ("demo",), ("train",), ("evaluate",), ("data", "list"), ("data", "check"),
+        ("demo",), ("train",), ("evaluate",), ("ensemble",), ("ablate",),
+        ("convert-checkpoint",), ("data", "list"), ("data", "check"), ("data", "convert"),
+        ("data", "download"), ("dialogues", "import"), ("dialogues", "check"),
         ("config", "show"), ("runs", "list"), ("runs", "show"),
     }  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,30 @@ def test_counts() -> None:
     assert store.device == torch.device("cpu")
     assert store.indices(["sample 2", "sample 0"]).tolist() == [2, 0]
     assert store.groups == (0, 0, 1)
+
+
+def test_scores_come_after_the_coordinates_and_stay_scores() -> None:
+    sequences = make_sequences([(1, 2), (2, 3)])
+    plain = make_store(sequences)
+    assert (plain.scored, plain.channels, plain.coordinates) == (False, 2, 2)
+    scored = ClipStore.from_sequences(sequences, CHAIN, ("one", "two"), scored=True)
+    for store in (scored, scored.to(torch.device("cpu"), torch.float16)):
+        assert (store.scored, store.channels, store.coordinates) == (True, 2, 1)
+
+
+def test_image_sizes_are_kept_if_known_for_all_samples() -> None:
+    sequences = make_sequences([(1, 2), (2, 3)])
+    assert make_store(sequences).image_sizes is None
+    sized = [
+        replace(sequence, image_size=size)
+        for sequence, size in zip(sequences, [(640.0, 480.0), (320.0, 240.0)], strict=True)
+    ]
+    store = make_store(sized).to(torch.device("cpu"), torch.float16)
+    assert store.image_sizes is not None
+    assert store.image_sizes.dtype == torch.float32
+    assert store.image_sizes.tolist() == [[640, 480], [320, 240]]
+    assert [store.sequence(index).image_size for index in (0, 1)] == [(640, 480), (320, 240)]
+    assert make_store([sized[0], sequences[1]]).image_sizes is None
 
 
 def test_an_unknown_sample_is_an_error() -> None:

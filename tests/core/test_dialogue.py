@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
+from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Question, Source, Step
 
 JOINTS = ("head", "left hand")
 
-exchanges = st.builds(
-    Exchange,
-    st.builds(
-        Question,
-        action=st.just("wave"),
-        step=st.sampled_from(Step),
-        joints=st.just(JOINTS),
-        rivals=st.lists(st.text(max_size=5), max_size=2).map(tuple),
-        text=st.text(max_size=10),
-    ),
-    st.text(max_size=10),
+sources = st.builds(
+    Source,
+    model=st.text(max_size=5),
+    parameters=st.dictionaries(st.text(max_size=3), st.integers(), max_size=1),
+    seconds=st.floats(0, 9),
+    requests=st.integers(0, 3),
+    faults=st.lists(st.text(max_size=5), max_size=2).map(tuple),
 )
+questions = st.builds(
+    Question,
+    action=st.just("wave"),
+    step=st.sampled_from(Step),
+    joints=st.just(JOINTS),
+    rivals=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    text=st.text(max_size=10),
+    form=st.text(max_size=5),
+    counts=st.lists(st.integers(0, 9), max_size=2).map(tuple),
+    round=st.integers(0, 9),
+)
+
+
+def told(earlier: st.SearchStrategy[tuple[Exchange, ...]]) -> st.SearchStrategy[Exchange]:
+    return st.builds(
+        Exchange,
+        questions,
+        st.text(max_size=10),
+        st.sampled_from(Outcome),
+        st.text(max_size=5),
+        st.none() | sources,
+        earlier,
+        st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    )
+
+
+exchanges = told(st.lists(told(st.just(())), max_size=2).map(tuple))
 dialogues = st.builds(
-    Dialogue, action=st.just("wave"), exchanges=st.lists(exchanges, max_size=6).map(tuple)
+    Dialogue, action=st.just("wave"), exchanges=st.lists(exchanges, max_size=4).map(tuple)
 )
 
 
@@ -39,6 +63,25 @@ def test_the_latest_answer_counts() -> None:
     assert longer.answer(Step.DISTINGUISH) == "new"
     assert dialogue.answer(Step.DISTINGUISH) == "old", "a dialogue is never changed"
     assert longer.answer(Step.OVERVIEW) is None
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_only_a_usable_answer_counts(outcome: Outcome) -> None:
+    said = Dialogue("wave", (exchange(Step.OVERVIEW, "old"),))
+    again = said.with_exchange(replace(exchange(Step.OVERVIEW, "new"), outcome=outcome))
+    usable = outcome in (Outcome.ACCEPTED, Outcome.REPAIRED)
+    assert again.answer(Step.OVERVIEW) == ("new" if usable else "old")
+
+
+def test_attempts_end_with_the_one_that_counts() -> None:
+    first, second = exchange(Step.OVERVIEW, "a"), exchange(Step.OVERVIEW, "b")
+    assert replace(second, earlier=(first,)).attempts == (first, replace(second, earlier=(first,)))
+
+
+def test_plain_text_is_the_task_and_its_form() -> None:
+    question = Question("wave", Step.OVERVIEW, JOINTS, (), "What?", "One line.")
+    assert question.plain == "What?\nOne line."
+    assert replace(question, form="").plain == "What?"
 
 
 def test_going_back_before_a_step() -> None:

@@ -93,6 +93,56 @@ def test_an_archive_is_found_by_any_of_its_names(
     assert_same(read_archive(tmp_path / given), make_data())
 
 
+def with_scores(data: SkeletonData) -> SkeletonData:
+    """Return data whose last channel counts as a score, with sizes of their images."""
+    sizes = torch.tensor([[640.0 + index, 480.0] for index in range(len(data.store))])
+    return replace(data, store=replace(data.store, scored=True, image_sizes=sizes))
+
+
+@pytest.mark.parametrize("stored", [lambda npz: npz, as_folder], ids=["npz", "folder"])
+def test_scores_lie_apart_and_are_read_when_asked_for(
+    tmp_path: Path, stored: Callable[[Path], Path]
+) -> None:
+    data = with_scores(make_data())
+    path = stored(write_archive(data, tmp_path))
+
+    again = read_archive(path, score=True)
+    assert_same(again, data)
+    assert again.store.scored and again.store.coordinates == 2
+    torch.testing.assert_close(again.store.image_sizes, data.store.image_sizes)
+
+    plain = read_archive(path)
+    frames = data.store.frames[..., :2]
+    assert_same(plain, replace(data, store=replace(data.store, frames=frames)))
+    assert not plain.store.scored
+
+
+def test_scores_that_are_not_there_are_not_made_up(tmp_path: Path) -> None:
+    path = write_archive(make_data(), tmp_path)
+    with pytest.raises(DataError, match="has no keypoint_score") as raised:
+        read_archive(path, score=True)
+    assert raised.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("array", "value", "message"),
+    [
+        ("keypoint_score", np.zeros((3, 3)), r"keypoint_score has shape \(3, 3\)"),
+        ("keypoint_score", np.array(["high"]), "keypoint_score must hold numbers"),
+        ("image_size", np.ones((6, 3)), r"image_size has shape .* must be \(6, 2\)"),
+        ("image_size", np.zeros((6, 2)), "image_size must be width and height"),
+        ("image_size", np.full((6, 2), np.nan), "image_size must be width and height"),
+    ],
+)
+def test_damaged_extras_are_named(
+    tmp_path: Path, array: str, value: np.ndarray, message: str
+) -> None:
+    path = write_archive(with_scores(make_data()), tmp_path)
+    edit_arrays(path, lambda old: {**old, array: value})
+    with pytest.raises(DataError, match=message):
+        read_archive(path)
+
+
 def test_a_layout_of_ones_own_keeps_its_name(tmp_path: Path) -> None:
     layout = replace(CHAIN, name="mocap suit")
     path = write_archive(make_data(layout=layout), tmp_path)

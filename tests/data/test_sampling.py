@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,14 @@ from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data import sampling
-from skeletonagent.data.sampling import ClipSettings, Sampler, train_frames
+from skeletonagent.data.sampling import (
+    ClipSettings,
+    MotionRule,
+    Sampler,
+    SamplingRule,
+    ScoreRule,
+    train_frames,
+)
 from skeletonagent.data.transforms import Augment, bones
 
 FORK = SkeletonLayout(
@@ -114,6 +122,24 @@ def test_test_clips_differ_where_they_can() -> None:
     assert len({tuple(clip) for clip in sampling.test_frames(8, 8, 10).tolist()}) == 1
 
 
+@given(n=st.integers(1, 12), clips=st.integers(1, 10))
+def test_by_the_other_rule_test_clips_of_short_samples_start_evenly_spread(
+    n: int, clips: int
+) -> None:
+    found = sampling.test_frames(n, 13, clips, SamplingRule.FRAMES)
+    for clip in range(clips):
+        start = clip % n if n < clips else math.floor(clip * n / clips)
+        assert found[clip].tolist() == [(start + step) % n for step in range(13)]
+
+
+@given(n=st.integers(8, 40), clips=st.integers(1, 4))
+def test_from_one_clip_length_on_the_two_rules_are_one(n: int, clips: int) -> None:
+    np.testing.assert_array_equal(
+        sampling.test_frames(n, 8, clips, SamplingRule.FRAMES),
+        sampling.test_frames(n, 8, clips, SamplingRule.DECODE),
+    )
+
+
 def random_store(shapes: Sequence[tuple[int, int]], seed: int = 0, c: int = 3) -> ClipStore:
     """Return a store of samples with so many persons and frames."""
     rng = np.random.default_rng(seed)
@@ -192,6 +218,107 @@ def test_another_number_of_clips_can_be_asked_for() -> None:
     more = joined(list(sampler.test_batches(samples, 2)))
     one = joined(list(sampler.test_batches(samples, 2, clips=1)))
     torch.testing.assert_close(one, more[[0, 3]], atol=0, rtol=0)
+
+
+motions = pytest.mark.parametrize("stream", [stream for stream in Stream if stream.is_motion])
+
+
+def literal_stream_of_clips(clips: Sequence[Tensor], stream: Stream) -> Tensor:
+    """Return joints already sampled, joined in time, as bones and then differenced."""
+    whole = bones(torch.cat(list(clips), dim=1)[None], FORK, stream)[0]
+    moved = torch.zeros_like(whole)
+    for frame in range(whole.shape[1] - 1):
+        moved[:, frame] = whole[:, frame + 1] - whole[:, frame]
+    return torch.stack(moved.split(clips[0].shape[1], dim=1))
+
+
+@motions
+def test_differences_can_be_taken_after_sampling(stream: Stream) -> None:
+    store, samples = random_store(SHAPES), torch.tensor([4, 0, 3])
+    settings = ClipSettings(6, stream, 2, SamplingRule.FRAMES, MotionRule.AFTER)
+    sampler = Sampler(store, settings, STILL)
+
+    frames = train_frames(store.lengths[samples], 6, seeded(5)).tolist()
+    expected = [
+        literal_stream_of_clips([literal_clip(store, sample, row, Stream.JOINT)], stream)
+        for sample, row in zip(samples.tolist(), frames, strict=True)
+    ]
+    trained = sampler.train_batch(samples, seeded(5)).clips
+    torch.testing.assert_close(trained, torch.cat(expected), atol=1e-6, rtol=0)
+
+    expected = []
+    for sample in samples.tolist():
+        rows = sampling.test_frames(SHAPES[sample][1], 6, 2, SamplingRule.FRAMES).tolist()
+        clips = [literal_clip(store, sample, row, Stream.JOINT) for row in rows]
+        expected.append(literal_stream_of_clips(clips, stream))
+    (batch,) = sampler.test_batches(samples, 3)
+    torch.testing.assert_close(batch.clips, torch.cat(expected), atol=1e-6, rtol=0)
+
+
+def test_parts_are_dropped_before_bones_are_taken() -> None:
+    store, samples = random_store([(1, 9)]), torch.zeros(50, dtype=torch.long)
+    augment = Augment(rotation=0.0, part_drop=0.5)
+    for motion in MotionRule:
+        joints, seen = (
+            Sampler(store, ClipSettings(9, stream, motion=motion), augment)
+            .train_batch(samples, seeded(3))
+            .clips
+            for stream in (Stream.JOINT, Stream.BONE)
+        )
+        torch.testing.assert_close(seen, bones(joints, FORK, Stream.BONE))
+        gone = ~joints[..., [1, 3], :].flatten(1).any(dim=1)  # left hand and thumb
+        assert 0 < int(gone.sum()) < 50
+        torch.testing.assert_close(seen[gone][..., 1, :], -joints[gone][..., 0, :])
+
+
+@streams
+@pytest.mark.parametrize("motion", list(MotionRule))
+def test_scores_are_averaged_over_the_ends_of_bones_and_differences(
+    stream: Stream, motion: MotionRule
+) -> None:
+    store, samples = replace(random_store(SHAPES), scored=True), torch.tensor([4, 3])
+    settings = ClipSettings(9, stream, motion=motion)
+    augment = Augment(rotation=0.5, scale=0.2)
+    clips = Sampler(store, settings, augment).train_batch(samples, seeded(5)).clips
+    frames = train_frames(store.lengths[samples], 9, seeded(5))
+    nexts = torch.minimum(frames + 1, store.lengths[samples, None] - 1)
+    if motion is MotionRule.AFTER:
+        nexts = torch.cat([frames[:, 1:], frames[:, -1:]], dim=1)
+    scores = [store.gather(samples, rows)[..., 2] for rows in (frames, nexts)]
+    expected = sum(scores) / 2 if stream.is_motion else scores[0]
+    ends = {Stream.BONE: FORK.parents, Stream.KBONE: FORK.grandparents}.get(
+        stream.base, range(FORK.num_joints)
+    )
+    expected = (expected + expected[..., list(ends)]) / 2
+    torch.testing.assert_close(clips[..., 2], expected)
+
+
+@streams
+def test_as_released_scores_are_subtracted_like_coordinates(stream: Stream) -> None:
+    store, samples = random_store(SHAPES), torch.arange(len(SHAPES))
+    settings = ClipSettings(6, stream, 2, score=ScoreRule.DIFFERENCE)
+    scored = Sampler(replace(store, scored=True), settings, STILL).train_batch(samples, seeded(1))
+    plain = Sampler(store, settings, STILL).train_batch(samples, seeded(1))
+    torch.testing.assert_close(scored.clips, plain.clips, atol=0, rtol=0)
+
+
+@streams
+@pytest.mark.parametrize("motion", list(MotionRule))
+def test_pixels_are_mirrored_in_their_images(stream: Stream, motion: MotionRule) -> None:
+    store = random_store([(1, 9), (2, 9)], c=2)
+    sizes = torch.tensor([[640.0, 480.0], [100.0, 50.0]])
+    store = replace(store, frames=store.frames.abs() + 1, image_sizes=sizes)
+    samples = torch.tensor([0, 1])
+    settings = ClipSettings(9, stream, motion=motion)
+    plain, image = (
+        Sampler(store, settings, Augment(rotation=0.0, mirror=p)).train_batch(samples, seeded(1))
+        for p in (0.0, 1.0)
+    )
+    expected = plain.clips[..., list(FORK.mirror), :] * torch.tensor([-1.0, 1.0])
+    if stream is Stream.JOINT:
+        expected[..., 0] += sizes[:, 0, None, None, None]
+    expected[0, 1] = 0  # nobody
+    torch.testing.assert_close(image.clips, expected, atol=1e-3, rtol=0)
 
 
 def test_the_bone_of_the_motion_is_the_motion_of_the_bone() -> None:

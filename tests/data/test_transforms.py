@@ -1,4 +1,4 @@
-"""Centring, bones, rotation, mirror image: literal loops, known values, invariances."""
+"""Bones, motion, rotation, mirror image: literal loops, known values, invariances."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from skeletonagent.core.clips import ClipStore, SkeletonSequence
-from skeletonagent.core.layout import COCO_20, KINECT_20, KINECT_25, LAYOUTS, SkeletonLayout
+from skeletonagent.core.layout import (
+    COCO_20,
+    KINECT_20,
+    KINECT_25,
+    LAYOUTS,
+    LIMBS,
+    SkeletonLayout,
+)
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.transforms import (
     Augment,
-    Origin,
     augmented,
     bones,
-    center_sequence,
+    limb_masks,
     mirrored,
-    normalise,
+    motion,
     rotation_matrices,
+    swapped,
 )
 
 seeds = st.integers(0, 9999)
@@ -37,119 +43,6 @@ def random_clips(layout: SkeletonLayout, c: int = 3, n: int = 4, seed: int = 0) 
 
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def body_seen(present: np.ndarray, seed: int, v: int = 4, c: int = 3) -> np.ndarray:
-    """Return joints of persons who are there in the frames where ``present`` (M, T) is true."""
-    joints = np.random.default_rng(seed).normal(size=(*present.shape, v, c)) + 5
-    return np.where(present[:, :, None, None], joints, 0).astype(np.float32)
-
-
-def literally_centred(joints: np.ndarray, center: int) -> np.ndarray:
-    persons = list(joints)
-    seen = [[bool((frame != 0).any()) for frame in person] for person in persons]
-    if not any(map(any, seen)):
-        return joints
-    if len(persons) == 2 and sum(seen[0]) < sum(seen[1]):
-        persons.reverse()
-        seen.reverse()
-    kept = [t for t, there in enumerate(seen[0]) if there]
-    origin = persons[0][kept[0]][center]
-    centred = np.zeros((len(persons), len(kept), *joints.shape[2:]), dtype=joints.dtype)
-    for m, person in enumerate(persons):
-        for i, t in enumerate(kept):
-            for v, joint in enumerate(person[t]):
-                if (joint != 0).any():
-                    centred[m, i, v] = joint - origin
-    return centred
-
-
-presences = st.lists(
-    st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=2
-).filter(lambda rows: any(map(any, rows)))
-
-
-@given(rows=presences, center=st.integers(0, 3), seed=seeds)
-def test_centring_equals_a_loop(rows: list[list[bool]], center: int, seed: int) -> None:
-    joints = body_seen(np.array(rows), seed)
-    joints[0, :, 2] = 0  # a joint nobody saw
-    np.testing.assert_array_equal(
-        center_sequence(joints, center), literally_centred(joints, center)
-    )
-
-
-@given(rows=presences, seed=seeds)
-def test_centring_puts_the_centre_joint_first_and_does_nothing_twice(
-    rows: list[list[bool]], seed: int
-) -> None:
-    centred = center_sequence(body_seen(np.array(rows), seed), 1)
-    np.testing.assert_array_equal(centred[0, 0, 1], 0)
-    np.testing.assert_array_equal(center_sequence(centred, 1), centred)
-
-
-@given(rows=presences, seed=seeds)
-def test_centring_does_not_care_where_people_stand(rows: list[list[bool]], seed: int) -> None:
-    joints = body_seen(np.array(rows), seed)
-    moved = np.where(joints != 0, joints + np.float32([20, -30, 40]), 0).astype(np.float32)
-    np.testing.assert_allclose(center_sequence(moved, 0), center_sequence(joints, 0), atol=1e-4)
-
-
-def test_the_one_seen_longer_comes_first_and_frames_without_it_go() -> None:
-    joints = body_seen(np.array([[1, 1, 0, 0], [0, 1, 1, 1]], dtype=bool), seed=0)
-    centred = center_sequence(joints, 0)
-    assert centred.shape == (2, 3, 4, 3)
-    np.testing.assert_array_equal(centred[0], joints[1, 1:] - joints[1, 1, 0])
-    assert centred[1, 0].any() and not centred[1, 1:].any()
-
-
-def test_of_two_seen_equally_long_the_first_stays_first() -> None:
-    joints = body_seen(np.array([[1, 1], [1, 1]], dtype=bool), seed=0)
-    np.testing.assert_array_equal(center_sequence(joints, 0)[1], joints[1] - joints[0, 0, 0])
-
-
-def test_a_group_is_centred_midway_between_those_who_are_there() -> None:
-    joints = body_seen(np.array([[1, 1], [1, 1]], dtype=bool), seed=0)
-    centred = center_sequence(joints, 0, Origin.GROUP)
-    middle = (joints[0, 0, 0] + joints[1, 0, 0]) / 2
-    np.testing.assert_allclose(centred, joints - middle, atol=1e-5)
-    np.testing.assert_allclose(centred[0, 0, 0], -centred[1, 0, 0], atol=1e-5)
-
-
-def test_whoever_comes_later_does_not_move_the_middle() -> None:
-    joints = body_seen(np.array([[1, 1, 1], [0, 1, 1]], dtype=bool), seed=0)
-    np.testing.assert_array_equal(
-        center_sequence(joints, 0, Origin.GROUP), center_sequence(joints, 0)
-    )
-
-
-@given(row=presences.filter(lambda rows: len(rows) == 1), seed=seeds)
-def test_one_person_is_a_group(row: list[list[bool]], seed: int) -> None:
-    joints = body_seen(np.array(row), seed)
-    np.testing.assert_array_equal(
-        center_sequence(joints, 1, Origin.GROUP), center_sequence(joints, 1)
-    )
-
-
-def test_a_sample_without_anybody_is_left_alone() -> None:
-    nobody = np.zeros((2, 3, 4, 3), dtype=np.float32)
-    np.testing.assert_array_equal(center_sequence(nobody, 0), nobody)
-
-
-def test_a_store_is_centred_sample_by_sample() -> None:
-    layout = SkeletonLayout("four", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)), center=1)
-    seen = [np.array([[0, 1, 1, 1]], dtype=bool), np.array([[1, 1, 0], [1, 1, 1]], dtype=bool)]
-    sequences = [
-        SkeletonSequence(body_seen(present, seed=i), i, f"sample {i}", group=7 + i)
-        for i, present in enumerate(seen)
-    ]
-    store = normalise(ClipStore.from_sequences(sequences, layout, ("one", "two")))
-    assert (store.sample_ids, store.groups) == (("sample 0", "sample 1"), (7, 8))
-    assert store.layout is layout and store.class_names == ("one", "two")
-    assert store.labels.tolist() == [0, 1]
-    for index, sequence in enumerate(sequences):
-        np.testing.assert_array_equal(
-            store.sequence(index).joints, center_sequence(sequence.joints, 1)
-        )
 
 
 @layouts
@@ -168,6 +61,38 @@ def test_bones_equal_a_loop_over_joints(layout: SkeletonLayout) -> None:
         torch.testing.assert_close(bones(joints, layout, stream), expected)
     for stream in (Stream.JOINT, Stream.JOINT_MOTION):
         torch.testing.assert_close(bones(joints, layout, stream), joints)
+
+
+@layouts
+@pytest.mark.parametrize("stream", [Stream.BONE, Stream.KBONE])
+def test_the_score_of_a_bone_is_the_mean_of_both_ends(
+    layout: SkeletonLayout, stream: Stream
+) -> None:
+    joints = random_clips(layout)
+    ends = layout.parents if stream is Stream.BONE else layout.grandparents
+    seen = bones(joints, layout, stream, coordinates=2)
+    torch.testing.assert_close(seen[..., :2], bones(joints, layout, stream)[..., :2])
+    for joint, end in enumerate(ends):
+        mean = (joints[..., joint, 2] + joints[..., end, 2]) / 2
+        torch.testing.assert_close(seen[..., joint, 2], mean)
+
+
+@pytest.mark.parametrize("joined", [1, 2, 4])
+@pytest.mark.parametrize("coordinates", [None, 2])
+def test_motion_of_clips_equals_a_loop(joined: int, coordinates: int | None) -> None:
+    clips = random_clips(KINECT_20)
+    n, _, t, _, _ = clips.shape
+    expected = torch.zeros_like(clips)
+    for clip in range(n):
+        for frame in range(t):
+            following = (clip, frame + 1) if frame + 1 < t else (clip + 1, 0)
+            if following[0] // joined != clip // joined:
+                following = (clip, frame)  # the last frame of all
+            here, there = clips[clip, :, frame], clips[following[0], :, following[1]]
+            expected[clip, :, frame] = there - here
+            if coordinates:
+                expected[clip, :, frame, :, 2] = (there + here)[..., 2] / 2
+    torch.testing.assert_close(motion(clips, coordinates, joined), expected)
 
 
 @layouts
@@ -239,10 +164,80 @@ def test_a_mirror_swaps_left_and_right_and_turns_x_around() -> None:
         torch.testing.assert_close(image[..., joint, :], clips[..., source, :] * opposite)
 
 
+@layouts
+def test_pixels_are_mirrored_within_their_image(layout: SkeletonLayout) -> None:
+    clips = random_clips(layout, c=2).abs() + 1
+    clips[:, 1, :, 0] = 0  # a joint nobody saw
+    widths = torch.tensor([640.0, 320.0, 100.0, 7.0])
+    image = mirrored(clips, layout, widths)
+    for joint, source in enumerate(layout.mirror):
+        x = clips[..., source, 0]
+        there = torch.where(x == 0, x, widths[:, None, None] - x)
+        torch.testing.assert_close(image[..., joint, 0], there)
+        torch.testing.assert_close(image[..., joint, 1], clips[..., source, 1])
+    torch.testing.assert_close(mirrored(image, layout, widths), clips, atol=1e-4, rtol=0)
+
+
+@layouts
+def test_swapped_joints_stay_where_they_are(layout: SkeletonLayout) -> None:
+    clips = random_clips(layout)
+    changed = augmented(clips, layout, Augment(rotation=0.0, swap=1.0), seeded(0))
+    unpaired = sorted(set(range(layout.num_joints)) - {v for pair in layout.pairs for v in pair})
+    torch.testing.assert_close(changed[..., unpaired, :], clips[..., unpaired, :], atol=0, rtol=0)
+    for left, right in layout.pairs:
+        torch.testing.assert_close(changed[..., left, :], clips[..., right, :], atol=0, rtol=0)
+        torch.testing.assert_close(changed[..., right, :], clips[..., left, :], atol=0, rtol=0)
+    torch.testing.assert_close(swapped(changed, layout), clips, atol=0, rtol=0)
+
+
+@layouts
+def test_at_most_one_arm_or_leg_is_dropped_from_a_clip(layout: SkeletonLayout) -> None:
+    clips = random_clips(layout, n=400)
+    changed = augmented(clips, layout, Augment(rotation=0.0, part_drop=0.5), seeded(0))
+    limbs = [set(layout.parts[limb]) for limb in LIMBS if limb != "torso"]
+    dropped = [{v for v in range(layout.num_joints) if not clip[:, :, v].any()} for clip in changed]
+    assert all(joints in limbs for joints in dropped if joints)
+    assert all(limb in dropped for limb in limbs)
+    assert 0.4 < sum(map(bool, dropped)) / len(dropped) < 0.6
+    kept = changed != 0
+    torch.testing.assert_close(changed[kept], clips[kept], atol=0, rtol=0)
+
+
+def test_without_arms_and_legs_nothing_is_dropped() -> None:
+    trunk = SkeletonLayout("trunk", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)))
+    clips = random_clips(trunk)
+    augment = Augment(rotation=0.0, part_drop=1.0)
+    torch.testing.assert_close(augmented(clips, trunk, augment, seeded(0)), clips)
+
+
+@layouts
+def test_limbs_are_masks_over_the_joints(layout: SkeletonLayout) -> None:
+    masks = limb_masks(layout, LIMBS, torch.device("cpu"))
+    assert masks.sum(dim=0).tolist() == [1] * layout.num_joints
+    assert [row.nonzero().flatten().tolist() for row in masks] == [
+        list(joints) for joints in layout.parts.values() if joints
+    ]
+
+
+@given(seed=seeds, d=st.sampled_from([2, 3]))
+def test_scores_are_carried_along_untouched(seed: int, d: int) -> None:
+    augment = Augment(rotation=1.0, scale=0.3, mirror=0.5, swap=0.5, part_drop=0.5)
+    clips = random_clips(COCO_20, d, seed=seed)
+    scores = random_clips(COCO_20, 1, seed=seed + 1).abs()
+    both = augmented(torch.cat([clips, scores], -1), COCO_20, augment, seeded(seed), d)
+    torch.testing.assert_close(
+        both[..., :d], augmented(clips, COCO_20, augment, seeded(seed)), atol=0, rtol=0
+    )
+    for clip, before in zip(both[..., d], scores[..., 0], strict=True):
+        kept = clip[:, :, clip.flatten(0, 1).any(0)].flatten(0, 1).mT
+        rows = {tuple(row) for row in before.flatten(0, 1).mT.tolist()}
+        assert {tuple(row) for row in kept.tolist()} <= rows
+
+
 @given(seed=seeds, c=st.sampled_from([2, 3]), mirror=st.sampled_from([0.0, 0.5]))
 def test_augmenting_commutes_with_bones_and_differences(seed: int, c: int, mirror: float) -> None:
     layout = KINECT_25 if c == 3 else COCO_20
-    augment = Augment(rotation=1.0, scale=0.3, mirror=mirror)
+    augment = Augment(rotation=1.0, scale=0.3, mirror=mirror, swap=mirror)
     clips = random_clips(layout, c, seed=seed)
     changed = augmented(clips, layout, augment, seeded(seed))
     for stream in (Stream.BONE, Stream.KBONE):

@@ -6,7 +6,7 @@ from skeletonagent.agents import prompts
 from skeletonagent.core.dialogue import Exchange, Step
 from skeletonagent.core.errors import ChatError
 from skeletonagent.core.layout import COCO_17
-from skeletonagent.llm.chat import Chat, ScriptedChat
+from skeletonagent.llm.chat import Answer, Chat, ScriptedChat
 
 WAVE = prompts.question(Step.OVERVIEW, "wave", COCO_17)
 
@@ -14,12 +14,12 @@ WAVE = prompts.question(Step.OVERVIEW, "wave", COCO_17)
 def test_a_script_answers_by_action_and_step() -> None:
     chat = ScriptedChat({("wave", Step.OVERVIEW): "A hand swings."})
     assert isinstance(chat, Chat)
-    assert chat.ask(WAVE, ()) == "A hand swings."
+    assert chat.ask(WAVE, ()) == Answer("A hand swings.")
 
 
 def test_a_script_answers_by_question_and_history() -> None:
     chat = ScriptedChat(lambda question, history: f"{question.action} after {len(history)}")
-    assert chat.ask(WAVE, (Exchange(WAVE, "hello"),)) == "wave after 1"
+    assert chat.ask(WAVE, (Exchange(WAVE, "hello"),)) == Answer("wave after 1")
 
 
 def test_a_missing_line_is_a_chat_error_that_names_the_question() -> None:

@@ -9,15 +9,16 @@ from torch import Tensor
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.models.released import from_released
 
-POSITION = {"backbone.pos_embedding": torch.randn(1, 4, 6)}
+GRAPHS = {"backbone.gcn.0.gcn.A": torch.randn(8, 4, 4)}
 
 
 def converted(**tensors: Tensor) -> dict[str, Tensor]:
     """Convert parts of the first block; ``__`` stands for a dot."""
     named = {f"backbone.gcn.0.{k.replace('__', '.')}": v for k, v in tensors.items()}
     prefix = "backbone.blocks.0."
-    state = from_released(POSITION | named)
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    state = from_released(GRAPHS | named)
+    del state["backbone.blocks.0.graph.graphs"]
+    return {k.removeprefix(prefix): v for k, v in state.items()}
 
 
 def test_only_the_first_gate_counts() -> None:
@@ -52,7 +53,7 @@ def test_batches_are_counted_once() -> None:
 def test_what_is_no_part_of_a_recognizer_is_left_out() -> None:
     state = from_released(
         {
-            **POSITION,
+            "backbone.pos_embedding": torch.randn(1, 4, 6),
             "backbone.logit_scale": torch.ones(1, 1),
             "backbone.examplar": torch.ones(2, 4, 4),
             "backbone.model_text_dict.ViT-B/32.token_embedding.weight": torch.ones(3, 2),
@@ -74,9 +75,24 @@ def test_what_is_no_part_of_a_recognizer_is_left_out() -> None:
 )
 def test_unknown_names_are_named(key: str) -> None:
     with pytest.raises(CheckpointError, match=key.replace(".", r"\.")):
-        from_released({**POSITION, key: torch.zeros(1)})
+        from_released({**GRAPHS, key: torch.zeros(1)})
 
 
-def test_a_checkpoint_without_embedding_is_refused() -> None:
-    with pytest.raises(CheckpointError, match=r"backbone\.pos_embedding is missing"):
-        from_released({"head.fc_cls.bias": torch.zeros(2)})
+@pytest.mark.parametrize("prefix", ["head", "cls_head"])
+def test_the_class_layer_goes_by_two_names(prefix: str) -> None:
+    bias = torch.randn(3)
+    assert from_released({f"{prefix}.fc_cls.bias": bias}).keys() == {"classes.score.bias"}
+
+
+def test_branches_that_do_not_fit_each_other_are_refused() -> None:
+    with pytest.raises(CheckpointError, match="not the weights of a released recognizer"):
+        converted(
+            tcn__branches__0__0__weight=torch.zeros(2, 3, 1, 1),
+            tcn__branches__1__0__weight=torch.zeros(2, 4, 1, 1),
+        )
+
+
+@pytest.mark.parametrize("key", ["gcn__alpha", "gcn__conv1__weight"])
+def test_tensors_without_contents_or_dimensions_are_refused(key: str) -> None:
+    with pytest.raises(CheckpointError, match="not the weights of a released recognizer"):
+        converted(**{key: torch.zeros(0) if "alpha" in key else torch.tensor(1.0)})

@@ -10,18 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from skeletonagent.core.clips import ClipStore, SkeletonSequence
-from skeletonagent.core.layout import COCO_20, KINECT_25, UAV_17, SkeletonLayout
+from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
+from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data import sampling
-from skeletonagent.data.sampling import ClipSettings, Sampler
-from skeletonagent.data.transforms import (
-    Augment,
-    augmented,
-    bones,
-    center_sequence,
-    rotation_matrices,
-)
+from skeletonagent.data.normalising import center_sequence, with_coco_20
+from skeletonagent.data.sampling import ClipSettings, Sampler, SamplingRule
+from skeletonagent.data.transforms import Augment, augmented, bones, rotation_matrices
 
 TOLERANCE = 1e-5
 LENGTHS = (1, 7, 23, 64, 99, 100, 101, 150, 199, 200, 201, 300, 417)
@@ -74,6 +69,41 @@ def test_one_released_k_bone_contradicts_its_own_rule(golden: Mapping[str, np.nd
     np.testing.assert_allclose(
         golden["streams_uav_k"][:, :, 11], joints[:, :, 11] - joints[:, :, 4], atol=TOLERANCE
     )
+
+
+def test_coco_20_equals_the_released_code(golden: Mapping[str, np.ndarray]) -> None:
+    joints = np.concatenate([golden["coco17_in"], golden["coco17_score"][..., None]], axis=-1)
+    store = ClipStore.from_sequences(
+        [SkeletonSequence(joints, 0, "only")], COCO_17, ("class",), scored=True
+    )
+    ours = with_coco_20(SkeletonData("toy", "Toy", store, {}, "main")).store.sequence(0).joints
+    np.testing.assert_allclose(ours, golden["coco20_out"], atol=TOLERANCE)
+
+
+PARTS = {
+    KINECT_25: "0-3,20 | 4-7,21,22 | 8-11,23,24 | 12-15 | 16-19",
+    COCO_20: "0-4,17-19 | 5,7,9 | 6,8,10 | 11,13,15 | 12,14,16",
+    UAV_17: "0,13-16 | 4-6 | 1-3 | 10-12 | 7-9",
+}
+"""Joints of trunk, arms and legs in the released code (spec 2.2, Part_Drop and Mixup)."""
+
+
+@pytest.mark.parametrize("layout", PARTS, ids=lambda layout: layout.name)
+def test_body_parts_are_those_of_the_released_code(layout: SkeletonLayout) -> None:
+    expected = []
+    for part in PARTS[layout].split("|"):
+        joints: list[int] = []
+        for piece in part.split(","):
+            first, _, last = piece.partition("-")
+            joints.extend(range(int(first), int(last or first) + 1))
+        expected.append(tuple(joints))
+    assert list(layout.parts.values()) == expected
+
+
+def test_left_and_right_change_places_as_in_the_released_code() -> None:
+    """Of NTU's skeleton: spec 2.2, Spatial_Flip."""
+    changed = [*range(4), *range(8, 12), *range(4, 8), *range(16, 20), *range(12, 16)]
+    assert list(KINECT_25.mirror) == [*changed, 20, 23, 24, 21, 22]
 
 
 def whole_sequence(joints: np.ndarray, layout: SkeletonLayout, stream: Stream) -> Tensor:
@@ -136,20 +166,16 @@ def test_rotation_equals_the_released_code(
 
 @pytest.mark.parametrize("clips", [1, 10])
 @pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        (SamplingRule.DECODE, "UniformSampleDecode"),
+        (SamplingRule.FRAMES, "UniformSampleFrames"),
+    ],
+)
 def test_test_frames_equal_the_released_code(
-    golden: Mapping[str, np.ndarray], length: int, clips: int
+    golden: Mapping[str, np.ndarray], length: int, clips: int, rule: SamplingRule, name: str
 ) -> None:
-    ours = sampling.test_frames(length, 100, clips)
-    released = golden[f"idx_UniformSampleDecode_{length}_{clips}"]
-    np.testing.assert_array_equal(ours, released.reshape(clips, 100))
-
-
-@pytest.mark.parametrize("clips", [1, 10])
-@pytest.mark.parametrize("length", [length for length in LENGTHS if length >= 100])
-def test_test_frames_equal_the_released_sampler_of_2d_sets_from_one_clip_length_on(
-    golden: Mapping[str, np.ndarray], length: int, clips: int
-) -> None:
-    """Below it that sampler starts at fixed frames, where ours draws them (spec 2.2)."""
-    ours = sampling.test_frames(length, 100, clips)
-    released = golden[f"idx_UniformSampleFrames_{length}_{clips}"]
+    ours = sampling.test_frames(length, 100, clips, rule)
+    released = golden[f"idx_{name}_{length}_{clips}"]
     np.testing.assert_array_equal(ours, released.reshape(clips, 100))

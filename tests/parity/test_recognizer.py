@@ -10,9 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from skeletonagent.cli.checkpoints import convert_checkpoint
+from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import KINECT_25
 from skeletonagent.models.recognizer import PersonRule, Prediction, Recognizer, build_recognizer
 from skeletonagent.models.released import from_released
+from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
+from skeletonagent.training.record import RunDirectory
 
 TOLERANCE = 1e-4
 
@@ -43,6 +47,26 @@ def recognizer(golden: Mapping[str, Tensor]) -> Recognizer:
     return model
 
 
+@pytest.fixture(scope="module")
+def converted(golden: Mapping[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """Return the golden weights by way of a file as the authors save it, CLIP's tower included."""
+    folder = tmp_path_factory.mktemp("released")
+    weights = {k.removeprefix("weights/"): v for k, v in golden.items() if "weights/" in k}
+    tower = "backbone.model_text_dict.ViT-B/32.model"
+    state = {
+        **{key.replace("head.fc_cls", "cls_head.fc_cls"): value for key, value in weights.items()},
+        "backbone.examplar": golden["salient"].float()[:, :, None].expand(-1, -1, 25).clone(),
+        f"{tower}.positional_embedding": torch.randn(77, 8),
+        f"{tower}.transformer.resblocks.0.attn.in_proj_weight": torch.randn(24, 8),
+    }
+    meta = {"epoch": 150, "hook_msgs": {"best_score": np.float64(0.92)}}
+    torch.save({"state_dict": state, "meta": meta}, folder / "released.pth")
+    convert_checkpoint(folder / "released.pth", folder / "run", None, None, as_json=False)
+    newest = RunDirectory(folder / "run").checkpoints.latest()
+    assert newest is not None
+    return load_checkpoint(newest)
+
+
 def assert_close(actual: Tensor, golden: Tensor) -> None:
     assert actual.shape == golden.shape
     assert (actual - golden).abs().mean().item() < TOLERANCE
@@ -61,6 +85,29 @@ def test_evaluation_equals_the_released_code(
     recognizer.eval()
     assert_prediction(recognizer(golden["input"], golden["salient"].float()), golden, "eval")
     assert_close(recognizer.backbone(golden["input"]).mean((1, 3, 4)), golden["eval_features_mean"])
+
+
+@torch.no_grad()
+def test_a_converted_checkpoint_equals_the_released_code(
+    converted: Checkpoint, golden: Mapping[str, Tensor]
+) -> None:
+    facts, model = converted.facts, converted.facts["config"]["model"]
+    assert (model["backbone"], facts["text_dim"], facts["persons"]) == ("skeletonagent", 512, 2)
+    recognizer = build_recognizer(
+        model["backbone"],
+        KINECT_25,
+        channels=facts["channels"],
+        persons=facts["persons"],
+        num_classes=len(facts["class_names"]),
+        text_dim=facts["text_dim"],
+        width=model["width"],
+        person_rule=PersonRule(model["person_rule"]),
+    )
+    recognizer.load_state_dict(converted.part("recognizer"))
+    salient = Guidance.from_json(facts["guidance"], KINECT_25).salient()
+    assert torch.equal(salient, golden["salient"])
+    prediction = recognizer.eval()(golden["input"], salient.float())
+    assert_prediction(prediction, golden, "eval")
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from skeletonagent.core.errors import ConfigError
+from skeletonagent.text import transformer
 from skeletonagent.text.encoder import (
     TEXT_ENCODERS,
     CachedEncoder,
@@ -22,16 +23,21 @@ from skeletonagent.text.encoder import (
     build_encoder,
     default_cache_folder,
 )
+from skeletonagent.text.transformer import PRETRAINED
 
 
 class CountingEncoder:
     """Encodes by digest, and remembers what it was asked."""
 
     dim = 4
+    max_tokens = 6
 
     def __init__(self, name: str = "counting") -> None:
         self.name = name
         self.asked: list[str] = []
+
+    def length(self, sentence: str) -> int:
+        return len(sentence)
 
     def encode(self, sentences: Sequence[str]) -> Float[Tensor, "y d"]:
         self.asked += sentences
@@ -125,18 +131,79 @@ def test_default_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert default_cache_folder() == tmp_path / ".cache" / "skeletonagent" / "text"
 
 
-def test_an_unknown_encoder_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"no text encoder 'bort'.*wordllama"):
+def test_a_cache_passes_on_what_an_encoder_is(tmp_path: Path) -> None:
+    inner = CountingEncoder()
+    cached = CachedEncoder(inner, tmp_path)
+    assert (cached.name, cached.dim, cached.max_tokens) == ("counting", 4, 6)
+    assert cached.length("a sentence") == 10
+    assert isinstance(cached, TextEncoder)
+    assert inner.asked == []
+
+
+@pytest.mark.parametrize("setting", ["bort", "", "bort:", "bert:", "wordllama:x", "/no/where"])
+def test_an_unknown_encoder_is_refused(setting: str) -> None:
+    with pytest.raises(ConfigError, match=rf"no text encoder '{setting}'; choose one of: .*bert"):
+        build_encoder(setting)
+
+
+def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"there is no file or folder .*gone:2"):
+        build_encoder(f"bert:{tmp_path}/gone:2")
+
+
+def test_the_message_lists_the_encoders_the_default_first() -> None:
+    with pytest.raises(ConfigError, match=r"no text encoder 'bort'; choose one of: wordllama, cli"):
         build_encoder("bort")
 
 
-@pytest.mark.parametrize("name", TEXT_ENCODERS)
-def test_every_encoder_keeps_the_contract(name: str) -> None:
-    encoder: TextEncoder = build_encoder(name)
+@pytest.fixture(params=TEXT_ENCODERS)
+def setting(request: pytest.FixtureRequest) -> str:
+    """Every encoder, the downloaded ones with random weights from a folder of their kind."""
+    name: str = request.param
+    if name == "wordllama":
+        return name
+    return f"{name}:{request.getfixturevalue('folders')[name]}"
+
+
+def test_every_encoder_keeps_the_contract(setting: str) -> None:
+    encoder: TextEncoder = build_encoder(setting)
     vectors = encoder.encode(["raise one hand", "sit down", "raise one hand"])
+    assert isinstance(encoder, TextEncoder)
     assert vectors.shape == (3, encoder.dim)
     assert vectors.dtype == torch.float32
     assert vectors.device.type == "cpu"
+    assert not vectors.requires_grad
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
     torch.testing.assert_close(vectors[0], vectors[2], rtol=0, atol=0)
-    assert encoder.name == build_encoder(name).name
+    assert encoder.encode([]).shape == (0, encoder.dim)
+    assert encoder.name == build_encoder(setting).name
+    assert 0 < encoder.length("raise one hand") <= encoder.max_tokens
+    assert encoder.length("raise one hand") > encoder.length("hand")
+
+
+def test_every_encoder_reads_what_it_may(setting: str) -> None:
+    encoder = build_encoder(setting)
+    if encoder.max_tokens > 1000:
+        assert not PRETRAINED.get(setting.partition(":")[0])
+        return
+    whole = "the arm " * encoder.max_tokens
+    assert encoder.length(whole) > encoder.max_tokens
+    longer = encoder.encode([whole, f"{whole} hand"])
+    torch.testing.assert_close(longer[0], longer[1], rtol=0, atol=0)
+
+
+def test_an_encoder_is_named_or_given_by_its_path(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folders["minilm"]
+    named, alone = build_encoder(f"minilm:{folder}"), build_encoder(str(folder))
+    torch.testing.assert_close(named.encode(["the arm"]), alone.encode(["the arm"]))
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert build_encoder(f"minilm:~/{folder.name}").name == named.name
+    monkeypatch.chdir(folder.parent)
+    assert build_encoder(f"./{folder.name}").name == alone.name
+
+
+def test_a_name_alone_is_fetched(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transformer, "fetch", lambda repository, files: folders["minilm"])
+    assert build_encoder("minilm").name == build_encoder(f"minilm:{folders['minilm']}").name

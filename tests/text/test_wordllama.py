@@ -66,6 +66,15 @@ def test_name_and_dim(encoder: WordLlama) -> None:
     assert encoder.name == load_wordllama().name
 
 
+def test_length_counts_words_and_knows_no_limit(encoder: WordLlama) -> None:
+    tokens = encoder.tokenizer.encode(SENTENCES[0], add_special_tokens=False).tokens
+    assert encoder.length(SENTENCES[0]) == len(tokens)
+    assert encoder.length("") == 0
+    many = "jump " * 5000
+    assert encoder.length(many) < encoder.max_tokens
+    assert not torch.equal(encoder.encode([many]), encoder.encode([many + "kneel " * 5000]))
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wordllama, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match="pip install wordllama"):

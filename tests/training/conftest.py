@@ -26,6 +26,7 @@ from skeletonagent.training.engine import start_engine
 from skeletonagent.training.learner import Learner, TrainSettings
 from skeletonagent.training.loop import EpochRecord, TrainingData, train
 from skeletonagent.training.objective import Losses, Objective, ObjectiveSettings
+from skeletonagent.training.rounds import Rounds
 
 ARM = SkeletonLayout("arm", ("chest", "shoulder", "elbow", "hand"), ((1, 0), (2, 1), (3, 2)))
 CLASSES = ("lift", "swing", "rest")
@@ -95,6 +96,7 @@ class Notes:
     encoded: list[tuple[str, ...]] = field(default_factory=list)
     refreshed: list[tuple[Tensor, Guidance]] = field(default_factory=list)
     masks: list[Tensor] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def on_step(self, epoch: int, step: int, steps: int, losses: Tensor) -> None:
         """Note it."""
@@ -107,6 +109,10 @@ class Notes:
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
         """Note it."""
         self.guidance.append((before, after))
+
+    def on_problem(self, problem: str) -> None:
+        """Note it."""
+        self.problems.append(problem)
 
     def encode(self, sentences: Sequence[str]) -> Tensor:
         """Return the sentences' vectors, and note the sentences."""
@@ -131,9 +137,10 @@ class Training:
     notes: Notes
 
     def run(self, **changes: Any) -> Guidance:
-        """Train; arguments of :func:`train` may be replaced."""
+        """Train; arguments of :func:`train` and of its rounds may be replaced."""
+        refresh = changes.pop("refresh", self.notes.refresh)
         arguments: dict[str, Any] = {
-            "refresh": self.notes.refresh,
+            "rounds": Rounds(refresh, wait=changes.pop("wait", True)),
             "encode": self.notes.encode,
             "checkpoints": CheckpointFolder(self.folder, keep=99),
             "observer": self.notes,

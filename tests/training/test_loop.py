@@ -273,6 +273,8 @@ class Spoiler:
 
     def on_guidance(self, *_: Any) -> None: ...
 
+    def on_problem(self, *_: Any) -> None: ...
+
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_the_run(
@@ -312,6 +314,8 @@ class Stopper:
     def on_epoch(self, *_: Any) -> None: ...
 
     def on_guidance(self, *_: Any) -> None: ...
+
+    def on_problem(self, *_: Any) -> None: ...
 
 
 @pytest.mark.parametrize("stopped", [1, 2, 3])

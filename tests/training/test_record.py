@@ -14,6 +14,7 @@ import torch
 from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.transcripts import Transcripts
 from skeletonagent.training.loop import EpochRecord, Observer
 from skeletonagent.training.record import Observers, RunDirectory, RunRecorder
 
@@ -91,12 +92,15 @@ def test_dialogues_are_written_when_they_change(tmp_path: Path, world: ModuleTyp
     recorder = RunRecorder(run)
     first = with_answer(world.told(0), 1, "the hand")
     recorder.on_guidance(None, first)
-    files = sorted(path.name for path in run.dialogues.iterdir())
+    files = sorted(path.name for path in run.dialogues.glob("*.jsonl"))
     assert files == ["001_lift.jsonl", "002_swing.jsonl", "003_rest.jsonl"]
     assert lines(run.dialogues / files[1]) == [
-        {"action": "swing", "step": "distinguish", "rivals": ["rest"], "question": "What?",
-         "answer": "the hand"},
+        {"action": "swing", "step": "distinguish", "round": 0, "rivals": ["rest"],
+         "question": "What?", "answer": "the hand", "outcome": "accepted"},
     ]  # fmt: skip
+    said = Transcripts.load(tmp_path).dialogues
+    assert [d.action for d in said] == [c.action for c in first.classes]
+    assert said[1].answer(Step.DISTINGUISH) == "the hand"
     before = {name: (run.dialogues / name).stat().st_ino for name in files}
     recorder.on_guidance(first, with_answer(first, 1, "the elbow"))
     after = {name: (run.dialogues / name).stat().st_ino for name in files}
@@ -110,7 +114,7 @@ def test_no_class_name_leads_out_of_the_folder(tmp_path: Path, world: ModuleType
     wild = replace(told.classes[0], action="../../a/b: c*\n")
     RunRecorder(run).on_guidance(None, replace(told, classes=(wild, *told.classes[1:])))
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
-    assert len(list(run.dialogues.iterdir())) == 3
+    assert len(list(run.dialogues.iterdir())) == 4
 
 
 @pytest.mark.parametrize("content", ["{", '{"epoch": 0}\nnothing\n'])
@@ -119,6 +123,13 @@ def test_damaged_metrics_are_named(tmp_path: Path, content: str) -> None:
     run.metrics.write_text(content)
     with pytest.raises(DataError, match=r"metrics\.jsonl: is damaged"):
         run.read_metrics()
+
+
+def test_problems_are_remembered(tmp_path: Path) -> None:
+    recorder = RunRecorder(RunDirectory(tmp_path))
+    recorder.on_problem("nobody answers")
+    recorder.on_problem("still nobody")
+    assert (tmp_path / "problems.log").read_text() == "nobody answers\nstill nobody\n"
 
 
 def test_a_run_has_begun_once_it_is_configured(tmp_path: Path) -> None:
@@ -134,7 +145,9 @@ def test_several_observers_are_one(world: ModuleType) -> None:
     together.on_step(1, 2, 3, torch.zeros(4))
     together.on_epoch(record(1))
     together.on_guidance(None, world.told(0))
+    together.on_problem("nobody answers")
     for notes in each:
+        assert notes.problems == ["nobody answers"]
         assert notes.steps == [(1, 2, 3)]
         assert notes.epochs == [record(1)]
         assert notes.guidance == [(None, world.told(0))]

@@ -17,6 +17,7 @@ from skeletonagent.agents.quantities import Quantity
 from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.errors import ChatError
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.llm.chat import Answer
 
 DETAILED = (4, 8)
 """Fewest and most joints of a description."""
@@ -58,7 +59,7 @@ class Analyst:
         """Who answers."""
         return "analyst"
 
-    def ask(self, question: Question, history: Sequence[Exchange]) -> str:
+    def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
         """Return the answer to a question; the same question always gets the same answer.
 
         Raises:
@@ -76,7 +77,7 @@ class Analyst:
             )
         except KeyError as error:
             raise self._error(question, f"there are no training clips of {error}") from None
-        return self._answer(question, _weighed(effects))
+        return Answer(self._answer(question, _weighed(effects)))
 
     def _answer(self, question: Question, effects: Effects) -> str:
         layout, action = self.evidence.layout, _spoken(question.action)

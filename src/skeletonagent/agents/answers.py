@@ -1,7 +1,8 @@
 """Read answers and check them, so that nothing a chat makes up reaches the recognizer.
 
 Every parser takes the exchange and the layout, and raises :class:`AnswerError` naming the check
-that failed. What can be repaired without guessing (order, spacing, asterisks) is repaired.
+that failed. They are strict: only spacing, blank lines, letter case and asterisks are overlooked.
+What can be put right without guessing is put right by :mod:`skeletonagent.agents.repairs`.
 """
 
 from __future__ import annotations
@@ -10,28 +11,39 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from skeletonagent.agents.labels import label_of, labels_in, lines_of, split_joints
 from skeletonagent.agents.prompts import BODY_PARTS
-from skeletonagent.core.dialogue import Exchange, Step
+from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.llm.refusals import refusal_in
 
 MAX_WORDS = 60
 """Longest sentence, in words; text encoders read about 77 tokens."""
 MAX_OVERVIEW_WORDS = 120
 """Longest overview; it is background for later questions and reaches no text encoder."""
 MAX_DETAILS = 10
+DETAILS_OF_MANY = (4, 8)
+"""Fewest and most joints described if more than ``MAX_DETAILS`` are critical."""
 MAX_DISTINGUISHING = 8
 NEAR_ALL = 0.8
 """A choice of this share of the joints or more chooses nothing."""
+DISTINCTION = ("joints", "difference")
+"""The keys of a targeted answer's lines, in order."""
 
-_REFUSAL = re.compile(
-    r"\bi(?: am|'m) (?:sorry|unable|not able)\b|\bi apologi[sz]e\b|\bi can(?:not|'t| not)\b"
-    r"|\b(?:cannot|can't|unable to) (?:assist|help|provide|comply)\b|\bdisclaimer\b"
-    r"|\bas an ai\b|\blanguage model\b|\bplease note\b|\bagainst (?:my|the) (?:policy|rules)\b",
+Fits = Callable[[str], bool]
+"""Whether a text encoder takes a whole sentence in."""
+
+BULLET = re.compile(r"^(?:[-•–—]\s*|[0-9]{1,3}[.)]\s+)")
+HEADING = re.compile(
+    r"^(?:final )?(?:answer|sentence|summary|overview|description|difference|key features?"
+    r"|(?:critical |salient )?joints?(?: labels)?)\s*:\s*",
     re.IGNORECASE,
 )
-_BULLET = re.compile(r"^(?:[-•–—]\s*|\d+[.)]\s+)")
-_LABEL = re.compile(r"^(\d+)(?:\s*-\s*(.+))?$")
+SEVERAL_PARTS = re.compile(rf"(?<!^)\b(?=(?:{'|'.join(BODY_PARTS)})\s*:)")
+"""Where one body part follows another on the same line."""
+_DASH = re.compile(r"[–—]|\s-\s")
+_QUOTED = re.compile(r'^["“].*["”]$')
 
 
 @dataclass(frozen=True)
@@ -47,13 +59,31 @@ class Distinction:
     sentence: str
 
 
-def check(exchange: Exchange, layout: SkeletonLayout) -> None:
+def check(
+    exchange: Exchange,
+    layout: SkeletonLayout,
+    fits: Fits | None = None,
+    *,
+    before: Sequence[Exchange] = (),
+) -> None:
     """Check an answer against what its step asked for.
 
+    Args:
+        exchange: The question and the answer.
+        layout: The skeleton whose joints are spoken of.
+        fits: Whether the text encoder takes a whole sentence in; None if it has no limit.
+        before: Exchanges before it. Joints are described of those found critical there.
+
     Raises:
-        AnswerError: If it cannot be used.
+        AnswerError: If it cannot be used as it is.
     """
-    _PARSERS[exchange.question.step](exchange, layout)
+    step = exchange.question.step
+    told = _PARSERS[step](exchange, layout)
+    sentence = told.sentence if isinstance(told, Distinction) else told
+    if fits and step in _ENCODED and isinstance(sentence, str) and not fits(sentence):
+        raise _error(exchange, "the sentence is too long for the text encoder")
+    if step is Step.JOINT_DETAILS and isinstance(told, tuple):
+        _check_choice(exchange, told, before)
 
 
 def parse_overview(exchange: Exchange, layout: SkeletonLayout) -> str:
@@ -66,10 +96,11 @@ def parse_overview(exchange: Exchange, layout: SkeletonLayout) -> str:
 
 
 def parse_sentence(exchange: Exchange, layout: SkeletonLayout) -> str:
-    """Return the answer's one sentence, joint labels replaced by names.
+    """Return the answer's one sentence.
 
     Raises:
-        AnswerError: If it is empty, a refusal, too long, a list or of several lines.
+        AnswerError: If it is empty, a refusal, too long, a list, of several lines, quoted, or has
+            a heading, dashes or joint labels.
     """
     return _sentence(exchange, _lines(exchange), layout, MAX_WORDS)
 
@@ -78,24 +109,31 @@ def parse_body_parts(exchange: Exchange, layout: SkeletonLayout) -> Mapping[str,
     """Return the text of each body part, in the order asked for.
 
     Raises:
-        AnswerError: If a part is missing, repeated, unknown or has no text.
+        AnswerError: If a part is missing, repeated, unknown, out of order or without text, or
+            several stand on one line.
     """
-    texts = {part.strip().capitalize(): text.strip() for part, text in _entries(exchange)}
-    if sorted(texts) != sorted(BODY_PARTS) or len(_lines(exchange)) != len(BODY_PARTS):
+    entries = [(part.strip().capitalize(), text.strip()) for part, text in _entries(exchange)]
+    if any(SEVERAL_PARTS.search(f"{part}: {text}") for part, text in entries):
+        raise _error(exchange, "several body parts stand on one line")
+    named = [part for part, _ in entries]
+    if sorted(named) != sorted(BODY_PARTS):
         raise _error(exchange, f"the lines must be {', '.join(BODY_PARTS)}, once each")
-    return {part: texts[part] for part in BODY_PARTS}
+    if named != list(BODY_PARTS):
+        raise _error(exchange, f"the order of the lines is not {', '.join(BODY_PARTS)}")
+    return dict(entries)
 
 
 def parse_critical_joints(exchange: Exchange, layout: SkeletonLayout) -> tuple[int, ...]:
-    """Return the joints of a comma-separated line of labels, 0-based and ascending.
+    """Return the joints of a comma-separated line of numbers, 0-based and ascending.
 
     Raises:
-        AnswerError: If it is not one line of labels, or one of the checks on joints fails.
+        AnswerError: If it is not one line of numbers, or one of the checks on joints fails.
     """
     lines = _lines(exchange)
     if len(lines) != 1:
         raise _error(exchange, f"one line of labels is needed, not {len(lines)} lines")
-    return _joints(exchange, _split(lines[0]), layout, layout.num_joints)
+    joints = [_numbered(exchange, label, layout) for label in _split(lines[0])]
+    return _chosen(exchange, joints, layout, layout.num_joints)
 
 
 def parse_joint_details(exchange: Exchange, layout: SkeletonLayout) -> tuple[int, ...]:
@@ -104,8 +142,10 @@ def parse_joint_details(exchange: Exchange, layout: SkeletonLayout) -> tuple[int
     Raises:
         AnswerError: If a line is not ``label-name: text``, or one of the checks on joints fails.
     """
-    labels = [label for label, _ in _entries(exchange)]
-    return _joints(exchange, labels, layout, MAX_DETAILS)
+    if any(len(split_joints(line, layout)) > 1 for line in _lines(exchange)):
+        raise _error(exchange, "several joints stand on one line")
+    joints = [_named(exchange, label, layout) for label, _ in _entries(exchange)]
+    return _chosen(exchange, joints, layout, MAX_DETAILS)
 
 
 def parse_distinction(exchange: Exchange, layout: SkeletonLayout) -> Distinction:
@@ -114,12 +154,18 @@ def parse_distinction(exchange: Exchange, layout: SkeletonLayout) -> Distinction
     Raises:
         AnswerError: If it is not a ``Joints:`` and a ``Difference:`` line, or either is unusable.
     """
-    entries = {key.strip().lower(): value for key, value in _entries(exchange)}
-    if sorted(entries) != ["difference", "joints"] or len(_lines(exchange)) != 2:
+    entries = _entries(exchange)
+    keys = [key.strip().lower() for key, _ in entries]
+    if sorted(keys) != sorted(DISTINCTION):
         raise _error(exchange, "exactly a 'Joints:' and a 'Difference:' line are needed")
-    joints = _joints(exchange, _split(entries["joints"]), layout, MAX_DISTINGUISHING)
-    sentence = _sentence(exchange, [entries["difference"].strip()], layout, MAX_WORDS)
-    return Distinction(joints, sentence)
+    if keys != list(DISTINCTION):
+        raise _error(exchange, "the 'Joints:' line must come first")
+    (_, labels), (_, sentence) = entries
+    joints = [_named(exchange, label, layout) for label in _split(labels)]
+    return Distinction(
+        _chosen(exchange, joints, layout, MAX_DISTINGUISHING),
+        _sentence(exchange, [sentence.strip()], layout, MAX_WORDS),
+    )
 
 
 _PARSERS: dict[Step, Callable[[Exchange, SkeletonLayout], object]] = {
@@ -130,6 +176,8 @@ _PARSERS: dict[Step, Callable[[Exchange, SkeletonLayout], object]] = {
     Step.KEY_FEATURES: parse_sentence,
     Step.DISTINGUISH: parse_distinction,
 }
+_ENCODED = (Step.KEY_FEATURES, Step.DISTINGUISH)
+"""The steps whose sentence reaches the text encoder."""
 
 
 def _error(exchange: Exchange, problem: str) -> AnswerError:
@@ -138,14 +186,13 @@ def _error(exchange: Exchange, problem: str) -> AnswerError:
 
 
 def _lines(exchange: Exchange) -> list[str]:
-    """Return the answer's lines without decoration, if it is an answer at all."""
-    text = exchange.answer.replace("*", "").replace("\u2019", "'")
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    """Return the answer's lines, if it is an answer at all."""
+    lines = lines_of(exchange.answer)
     if not lines:
         raise _error(exchange, "the answer is empty")
-    refusal = _REFUSAL.search(text)
+    refusal = refusal_in(" ".join(lines))
     if refusal:
-        raise _error(exchange, f"it refuses or disclaims ({refusal.group()!r})")
+        raise _error(exchange, f"it refuses or disclaims ({refusal!r})")
     return lines
 
 
@@ -153,7 +200,7 @@ def _entries(exchange: Exchange) -> list[tuple[str, str]]:
     """Return the ``key: text`` pairs of the answer's lines."""
     entries = []
     for line in _lines(exchange):
-        key, colon, text = _BULLET.sub("", line).partition(":")
+        key, colon, text = line.partition(":")
         if not colon or not text.strip():
             raise _error(exchange, f"a line is not of the form 'name: text': {line[:40]!r}")
         entries.append((key, text))
@@ -163,54 +210,86 @@ def _entries(exchange: Exchange) -> list[tuple[str, str]]:
 def _sentence(exchange: Exchange, lines: Sequence[str], layout: SkeletonLayout, most: int) -> str:
     if len(lines) != 1:
         raise _error(exchange, f"one sentence on one line is needed, not {len(lines)} lines")
-    sentence = lines[0].strip('" ')
-    if _BULLET.match(sentence):
-        raise _error(exchange, "the sentence is a list item")
-    if not any(letter.isalpha() for letter in sentence):
-        raise _error(exchange, "the sentence has no words")
-    words = len(sentence.split())
+    problem = _fault(lines[0], exchange.question, layout)
+    if problem:
+        raise _error(exchange, problem)
+    words = len(lines[0].split())
     if words > most:
         raise _error(exchange, f"the sentence has {words} words, at most {most} are allowed")
-    for joint in range(layout.num_joints):
-        label = re.compile(rf"(?<!\d){re.escape(layout.label(joint))}\b")
-        sentence = label.sub(layout.spoken(joint), sentence)
-    return sentence
+    return lines[0]
+
+
+def _fault(sentence: str, question: Question, layout: SkeletonLayout) -> str | None:
+    """Return what is wrong with a sentence's form; a class's name may hold what it likes."""
+    for name in sorted((question.action, *question.rivals), key=len, reverse=True):
+        sentence = sentence.replace(" ".join(name.replace("_", " ").split()), "it")
+    if BULLET.match(sentence):
+        return "the sentence is a list item"
+    if not any(letter.isalpha() for letter in sentence):
+        return "the sentence has no words"
+    if HEADING.match(sentence):
+        return "the sentence has a heading"
+    if _QUOTED.match(sentence):
+        return "the sentence is in quotation marks"
+    if _DASH.search(sentence):
+        return "the sentence has a dash"
+    labels = labels_in(sentence, layout)
+    return f"the sentence has the joint label {labels[0][0]!r}" if labels else None
 
 
 def _split(line: str) -> list[str]:
     """Return the labels of a line; a comma inside a joint's name does not end it."""
-    return re.split(r"\s*[,;]\s*(?=\d)", line.strip(" ."))
+    return re.split(r"\s*,\s*(?=[0-9])", line.strip(" ."))
 
 
-def _joints(
-    exchange: Exchange, labels: Sequence[str], layout: SkeletonLayout, most: int
+def _chosen(
+    exchange: Exchange, joints: Sequence[int], layout: SkeletonLayout, most: int
 ) -> tuple[int, ...]:
-    joints = sorted(_joint(exchange, label, layout) for label in labels)
     if len(set(joints)) != len(joints):
         raise _error(exchange, "a joint is named twice")
     if len(joints) >= NEAR_ALL * layout.num_joints:
         raise _error(exchange, f"{len(joints)} of {layout.num_joints} joints is no choice")
     if len(joints) > most:
         raise _error(exchange, f"{len(joints)} joints are named, at most {most} are allowed")
+    if list(joints) != sorted(joints):
+        raise _error(exchange, "the joints are not in ascending order")
     return tuple(joints)
 
 
-def _joint(exchange: Exchange, label: str, layout: SkeletonLayout) -> int:
-    match = _LABEL.match(label.strip())
-    if match is None:
-        raise _error(exchange, f"{label[:40]!r} is not a joint's label")
-    number, name = int(match.group(1)), match.group(2)
+def _check_choice(exchange: Exchange, joints: Sequence[int], before: Sequence[Exchange]) -> None:
+    """Raise unless the joints described are a fair part of those found critical before."""
+    asked = [e for e in before if e.question.step is Step.CRITICAL_JOINTS]
+    if not asked:
+        return
+    critical = {int(number) - 1 for number in re.findall(r"[0-9]{1,3}", asked[-1].answer)}
+    stray = [joint + 1 for joint in joints if joint not in critical]
+    if asked[-1].usable and stray:
+        raise _error(exchange, f"label {stray[0]} is not among the critical joints")
+    fewest, most = DETAILS_OF_MANY
+    if len(critical) > MAX_DETAILS and not fewest <= len(joints) <= most:
+        problem = f"{len(joints)} of {len(critical)} critical joints are described, "
+        raise _error(exchange, f"{problem}{fewest} to {most} are to be chosen")
+
+
+def _numbered(exchange: Exchange, text: str, layout: SkeletonLayout) -> int:
+    label = label_of(text)
+    if label is None or label.name:
+        raise _error(exchange, f"{text[:40]!r} is not the number of a joint's label")
+    return _existing(exchange, label.number, layout)
+
+
+def _named(exchange: Exchange, text: str, layout: SkeletonLayout) -> int:
+    label = label_of(text)
+    if label is None or not label.name:
+        raise _error(exchange, f"{text[:40]!r} is not a joint's label and name")
+    joint = _existing(exchange, label.number, layout)
+    if label.joint(layout) is None:
+        problem = f"label {label.number} is {layout.spoken(joint)!r}, not {label.name!r}"
+        raise _error(exchange, problem)
+    return joint
+
+
+def _existing(exchange: Exchange, number: int, layout: SkeletonLayout) -> int:
     if not 1 <= number <= layout.num_joints:
         raise _error(exchange, f"label {number} is outside 1 to {layout.num_joints}")
-    if name is not None and _words(name) != _words(layout.joints[number - 1]):
-        raise _error(exchange, f"label {number} is {layout.spoken(number - 1)!r}, not {name!r}")
     return number - 1
-
-
-def _words(name: str) -> frozenset[str]:
-    """Return the words that make up a joint's name, however they are put together.
-
-    ``tip of the left hand`` is ``left hand tip``, and ``mid hip`` is ``middle of hips``.
-    """
-    words = {word.removesuffix("s") for word in re.findall(r"[^\W_]+", name.lower())}
-    return frozenset("mid" if word == "middle" else word for word in words - {"of", "the"})

@@ -1,21 +1,35 @@
-"""The questions in words, for any skeleton layout."""
+"""The questions in words, for any skeleton layout.
+
+Each question is a task and, apart from it, the form of an answer in plain text: a language model
+that answers in typed fields is told the fields instead.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from skeletonagent.core.dialogue import Question, Step
+from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.layout import SkeletonLayout
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 """Changes whenever a wording does, so that recorded answers are not taken for current ones."""
 
 BODY_PARTS = ("Head", "Hand", "Arm", "Hip", "Leg", "Foot")
 """The parts that are described one by one, in the order of the answer's lines."""
 
+Words = tuple[str, str]
+"""A task, and the form of its answer in plain text."""
+
 
 def question(
-    step: Step, action: str, layout: SkeletonLayout, rivals: Sequence[str] = ()
+    step: Step,
+    action: str,
+    layout: SkeletonLayout,
+    rivals: Sequence[str] = (),
+    *,
+    counts: Sequence[int] = (),
+    round_number: int = 0,
+    before: Sequence[Exchange] = (),
 ) -> Question:
     """Return the question of a step, with its text (paper section 3.3).
 
@@ -24,72 +38,107 @@ def question(
         action: Name of the class.
         layout: The skeleton whose joints are spoken of.
         rivals: Names of the classes it is confused with, worst first; only DISTINGUISH uses them.
+        counts: How often it was mistaken for each of them.
+        round_number: Number of the agents' round.
+        before: Targeted exchanges too old to be repeated word for word; the question recalls what
+            they came to.
     """
-    text = _WORDINGS[step](action, layout, tuple(rivals))
-    return Question(action, step, layout.joints, tuple(rivals), text)
+    text, form = _WORDINGS[step](action, layout, tuple(rivals))
+    if before:
+        recalled = "\n".join(map(_recollection, before))
+        text = f"{text}\nEarlier comparisons came to this, oldest first:\n{recalled}"
+    return Question(
+        action=action,
+        step=step,
+        joints=layout.joints,
+        rivals=tuple(rivals),
+        text=text,
+        form=form,
+        counts=tuple(counts),
+        round=round_number,
+    )
+
+
+def _recollection(exchange: Exchange) -> str:
+    rivals = ", ".join(exchange.question.rivals)
+    return f"- against {rivals}: {' '.join(exchange.answer.split())}"
 
 
 def _labels(layout: SkeletonLayout) -> str:
     return ", ".join(layout.label(joint) for joint in range(layout.num_joints))
 
 
-def _overview(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> str:
-    return (
+def _overview(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> Words:
+    task = (
         f'Picture a person performing the action "{action}". Summarise in one plain sentence how '
-        "the body moves from start to end. Give the sentence alone, on one line, with no preface."
+        "the body moves from start to end."
     )
+    return task, "Give the sentence alone, on one line, with no preface."
 
 
-def _body_parts(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> str:
-    form = "\n".join(f"{part}: text." for part in BODY_PARTS)
-    return (
+def _body_parts(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> Words:
+    task = (
         f'Go through the body and say what each part does during "{action}": its path, direction, '
-        "pace and extent, or that it keeps still. Answer with these six lines in this order and "
-        f"nothing else:\n{form}"
+        "pace and extent, or that it keeps still."
     )
+    lines = "\n".join(f"{part}: text." for part in BODY_PARTS)
+    return task, f"Answer with these six lines in this order and nothing else:\n{lines}"
 
 
-def _critical_joints(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> str:
-    return (
+def _critical_joints(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> Words:
+    task = (
         f"Motion capture records {layout.num_joints} joints, written label-name: "
         f'{_labels(layout)}.\nWithout which of them could nobody recognise "{action}"? Choose '
-        "sparingly; never choose nearly all. Answer with the labels' numbers only, ascending, "
-        "separated by a comma and a space, on one line."
+        "sparingly; never choose nearly all. If either side of the body may act, choose the joints "
+        "of both."
     )
+    form = (
+        "Answer with the labels' numbers only, ascending, separated by a comma and a space, on one "
+        "line."
+    )
+    return task, form
 
 
-def _joint_details(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> str:
-    return (
+def _joint_details(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> Words:
+    task = (
         "Of the joints you chose, keep the 4 to 8 most decisive ones and say what each does during "
-        f'"{action}". Answer one line per joint, ascending, in the form "label-name: text.", for '
-        f'example "{layout.label(layout.num_joints - 1)}: text.". Add no other line.'
+        f'"{action}".'
     )
+    form = (
+        'Answer one line per joint, ascending, in the form "label-name: text.", for example '
+        f'"{layout.label(layout.num_joints - 1)}: text.". Add no other line.'
+    )
+    return task, form
 
 
-def _key_features(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> str:
-    return (
-        "Condense everything so far into one sentence of fewer than 60 words that tells "
+def _key_features(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> Words:
+    task = (
+        "Condense everything so far into one sentence of fewer than 50 words that tells "
         f'"{action}" from any other action by its movement. Name body parts in words, without '
-        "joint labels, and give the sentence alone, on one line."
+        "joint labels."
     )
+    return task, "Give the sentence alone, on one line."
 
 
-def _distinguish(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> str:
+def _distinguish(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> Words:
     listed = "\n".join(f"{rank}. {name}" for rank, name in enumerate(rivals, start=1))
-    first, last = layout.label(0), layout.label(layout.num_joints - 1)
-    return (
+    task = (
         f'A recogniser that sees only the joints at present mistakes "{action}" for the actions '
         f"below, the most frequent mistake first:\n{listed}\nThe joints are: {_labels(layout)}.\n"
         f'Find the 2 to 8 joints whose motion or position sets "{action}" apart from these '
-        "actions, and say what the difference is. If you were asked before, keep what still holds "
-        "and correct what does not. Answer exactly two lines:\n"
-        f"Joints: labels and names, ascending, separated by a comma and a space, as in {first}, "
-        f"{last}\n"
-        "Difference: one sentence of at most 50 words, without joint labels"
+        "actions, and say what the difference is, in one sentence of at most 50 words without "
+        "joint labels. If you were asked before, keep what still holds and correct what does not."
     )
+    first, last = layout.label(0), layout.label(layout.num_joints - 1)
+    form = (
+        "Answer exactly two lines:\n"
+        f"Joints: labels and names, ascending, separated by a comma and a space, as in {first}, "
+        f"{last}\nDifference: the sentence"
+    )
+    return task, form
 
 
-_WORDINGS: dict[Step, Callable[[str, SkeletonLayout, tuple[str, ...]], str]] = {
+_WORDINGS: dict[Step, Callable[[str, SkeletonLayout, tuple[str, ...]], Words]] = {
     Step.OVERVIEW: _overview,
     Step.BODY_PARTS: _body_parts,
     Step.CRITICAL_JOINTS: _critical_joints,

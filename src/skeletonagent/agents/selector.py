@@ -37,13 +37,13 @@ class Selector:
         Args:
             dialogue: What was said about the class.
             last: The guidance so far, if any.
-            rivals: Names of the classes the latest question was about, worst first.
+            rivals: Names of the classes the latest answered question was about, worst first.
         """
         notes: list[str] = []
         distinction = self._read(dialogue, Step.DISTINGUISH, answers.parse_distinction, notes)
         if distinction is not None:
             joints, sentence = distinction.joints, distinction.sentence
-        elif notes and last is not None:
+        elif notes and last is not None and last.joints:
             joints, sentence = last.joints, last.sentence
             notes.append("the joints and the sentence of the round before stay")
         else:
@@ -63,7 +63,7 @@ class Selector:
             joints = self._read(dialogue, step, parse, notes)
             if joints is not None:
                 return joints
-        if last is not None:
+        if last is not None and last.joints:
             notes.append("no joints are described usably; the last stay")
             return last.joints
         notes.append("no joints are described usably; all of them count")
@@ -72,9 +72,10 @@ class Selector:
     def _described_sentence(
         self, dialogue: Dialogue, last: ClassGuidance | None, notes: list[str]
     ) -> str:
-        sentence = self._read(dialogue, Step.KEY_FEATURES, answers.parse_sentence, notes)
-        if sentence is not None:
-            return sentence
+        for step in (Step.KEY_FEATURES, Step.OVERVIEW):
+            sentence = self._read(dialogue, step, answers.parse_sentence, notes)
+            if sentence is not None:
+                return sentence
         if last is not None:
             notes.append("no summary is usable; the last sentence stays")
             return last.sentence
@@ -88,12 +89,20 @@ class Selector:
         parse: Callable[[Exchange, SkeletonLayout], T],
         notes: list[str],
     ) -> T | None:
-        """Return what the latest answer of a step says; None, with a note, if it is unusable."""
-        found = [exchange for exchange in dialogue.exchanges if exchange.question.step is step]
-        if not found:
+        """Return what a step's answer says; None, with a note, if the latest is unusable.
+
+        A description stays true, so an earlier usable answer serves as well as the latest; a
+        targeted one is about the rivals of its time.
+        """
+        asked = [exchange for exchange in dialogue.exchanges if exchange.question.step is step]
+        if not asked:
+            return None
+        chosen = asked[-1] if step is Step.DISTINGUISH else dialogue.latest(step) or asked[-1]
+        if not chosen.usable:
+            notes.append(f"unusable answer ({step}): {chosen.problem}")
             return None
         try:
-            return parse(found[-1], self.layout)
+            return parse(chosen, self.layout)
         except AnswerError as error:
             notes.append(str(error))
             return None

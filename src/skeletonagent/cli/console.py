@@ -81,6 +81,10 @@ class TrainingDisplay:
         if not console.is_terminal and (record.epoch + 1) % every == 0:
             console.print(f"epoch {record.epoch + 1}: loss {record.loss:.3f}  {self._facts()}")
 
+    def on_problem(self, problem: str) -> None:
+        """Say why the agents' round came to nothing."""
+        console.print(f"[red]the agents' round failed, training goes on:[/] {escape(problem)}")
+
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
         """Show what was newly asked and answered, the most confused classes first."""
         if before is None:

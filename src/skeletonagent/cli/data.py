@@ -1,4 +1,4 @@
-"""``skeletonagent data``: see which data sets there are, and look one over."""
+"""``skeletonagent data``: fetch and convert data sets, see which there are, look one over."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from rich.table import Table
 
 from skeletonagent.build import read_data
 from skeletonagent.cli.console import console, print_json
+from skeletonagent.cli.convert import convert, download, expected_counts, unexpected_counts
 from skeletonagent.core.errors import DataError
 from skeletonagent.data.archive import find_archives
 from skeletonagent.data.inspect import Inspection, SplitFacts, inspect_data
 
-app = typer.Typer(no_args_is_help=True, help="Look at skeleton archives.")
+app = typer.Typer(no_args_is_help=True, help="Fetch, convert and look at skeleton data.")
+app.command("convert")(convert)
+app.command("download")(download)
 
 _SHOWN = 5
 """Samples named of each oddity; --json names all."""
@@ -64,6 +67,8 @@ def check(
 ) -> None:
     """Look an archive over: counts, splits, and what is odd about it.
 
+    A benchmark's splits are compared with their published numbers of samples.
+
     Status 1 if it cannot be trained on as it is.
 
     Example:
@@ -72,7 +77,7 @@ def check(
     found = inspect_data(read_data(archive))
     _print(found)
     if as_json:
-        print_json(asdict(found))
+        print_json({**asdict(found), "expected": expected_counts(found.name)})
     if not found.usable:
         raise DataError(
             f"{len(found.not_finite)} sample(s) hold NaN or infinite joints; leave them out",
@@ -121,6 +126,8 @@ def _oddities(found: Inspection) -> list[str]:
         _some("sample(s) with frames in which nobody is seen", found.empty_frames),
         _some("class(es) without samples", found.label_holes),
     ]
+    counts = {name: (split.train, split.test) for name, split in found.splits.items()}
+    lines += unexpected_counts(found.name, counts)
     for name, split in found.splits.items():
         copies = [f"{test} = {train}" for train, test in split.duplicates]
         lines += [

@@ -51,7 +51,7 @@ def demo(
     config = replace(config, seed=seed)
     if epochs:
         config = replace(config, training=replace(config.training, epochs=epochs))
-    data = open_data("synthetic")
+    data = open_data(config.data)
     runs = {name: RunDirectory(out / name) for name in ("baseline", "guided")}
     _run(config, data, runs["baseline"], guided=False)
     _run(config, data, runs["guided"], guided=True)

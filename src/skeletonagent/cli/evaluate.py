@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,7 @@ from skeletonagent.cli.console import console, print_json
 from skeletonagent.config import read_config, with_overrides
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.data.splits import choose_split, test_parts, test_samples
-from skeletonagent.evaluation.evaluate import score
-from skeletonagent.experiment import test_report
+from skeletonagent.evaluation.evaluate import report_parts, score
 from skeletonagent.training.checkpoint import load_checkpoint
 from skeletonagent.training.engine import pick_device
 from skeletonagent.training.record import RunDirectory
@@ -48,7 +48,8 @@ def evaluate(
             f"{run} holds no trained run; train one with 'skeletonagent train --out {run}'"
         )
     config = with_overrides(read_config(directory.config), set_ or [])
-    opened = open_data(str(data) if data else config.data.archive, config.data.origin)
+    archive = str(data) if data else config.data.archive
+    opened = open_data(replace(config.data, archive=archive))
     name, _ = choose_split(opened, split or (config.data.split if data is None else None))
     device = pick_device(config.device)
     recognizer = recognizer_of(load_checkpoint(newest), config, opened).to(device)
@@ -58,7 +59,7 @@ def evaluate(
     result = score(recognizer, sampler, samples, batch_size=2 * config.training.batch_size)
     if scores is not None:
         result.save(scores)
-    report = test_report(result, tested)
+    report = report_parts(result, tested)
     table = Table("test part", "samples", "top-1", "top-5", "mean over classes", box=None)
     for part, figures in report.items():
         table.add_row(

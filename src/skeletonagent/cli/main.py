@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
+from skeletonagent.cli.ablate import ablate
+from skeletonagent.cli.checkpoints import convert_checkpoint
 from skeletonagent.cli.configs import app as config_app
 from skeletonagent.cli.console import console
 from skeletonagent.cli.data import app as data_app
 from skeletonagent.cli.demo import demo
+from skeletonagent.cli.dialogues import app as dialogues_app
+from skeletonagent.cli.ensemble import ensemble
 from skeletonagent.cli.evaluate import evaluate
 from skeletonagent.cli.runs import app as runs_app
 from skeletonagent.cli.train import train
@@ -31,7 +35,11 @@ app = typer.Typer(
 app.command("demo")(demo)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("ensemble")(ensemble)
+app.command("ablate")(ablate)
+app.command("convert-checkpoint")(convert_checkpoint)
 app.add_typer(data_app, name="data")
+app.add_typer(dialogues_app, name="dialogues")
 app.add_typer(config_app, name="config")
 app.add_typer(runs_app, name="runs")
 
@@ -49,7 +57,9 @@ def run() -> None:
         app()
     except SystemExit as exit_:
         if exit_.code == INTERRUPTED:
-            console.print("[red]interrupted[/]; 'train --resume' goes on from the last epoch")
+            console.print(
+                "[red]interrupted[/]; the same command goes on from there ('train' with --resume)"
+            )
         raise
     except (SkeletonAgentError, OSError) as error:
         if "--debug" in sys.argv:

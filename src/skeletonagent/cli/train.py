@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from rich.table import Table
 
 from skeletonagent.build import open_data
 from skeletonagent.cli.console import TrainingDisplay, console, print_json
+from skeletonagent.cli.ensemble import fuse_runs, print_fusions
+from skeletonagent.cli.parallel import train_in_processes
 from skeletonagent.config import Config, read_config, with_overrides
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
@@ -66,7 +69,10 @@ def train(
     out: Annotated[Path, typer.Option(help="Run directory to write.")] = Path("runs/train"),
     stream: Annotated[
         str | None,
-        typer.Option(help="joint, bone, kbone, joint_motion, ... or j, b, k, jm, bm, km."),
+        typer.Option(
+            help="joint, bone, kbone, joint_motion, ... or j, b, k, jm, bm, km; several with "
+            "commas, or 'all' for the six, which are then fused."
+        ),
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="Split, several with commas, or 'all' for one run each.")
@@ -77,6 +83,10 @@ def train(
     preset_size: Annotated[
         PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")
     ] = PresetSize.SMALL,
+    devices: Annotated[
+        str | None,
+        typer.Option(help="Devices with commas: several runs at once, a process on each."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped.")
     ] = False,
@@ -92,38 +102,64 @@ def train(
 
       skeletonagent train utd-mhad --data utd_mhad --out runs/utd --seeds 3
 
+      skeletonagent train utd-mhad --data utd_mhad --out runs/utd --stream all
+
       skeletonagent train sbu --data sbu --out runs/sbu --split all --set agents.chat=none
     """
-    resolved = resolve_config(config, preset_size, stream, data, set_ or [])
-    opened = open_data(resolved.data.archive, resolved.data.origin)
-    names = (
-        list(opened.splits)
-        if split == "all"
-        else split.split(",")
-        if split
-        else [resolved.data.split]
-    )
-    splits = [choose_split(opened, name)[0] for name in names]
+    names = list(Stream) if stream == "all" else stream.split(",") if stream else [None]
+    configs = [resolve_config(config, preset_size, name, data, set_ or []) for name in names]
+    opened = open_data(configs[0].data)
+    wanted = list(opened.splits) if split == "all" else split.split(",") if split else [None]
+    splits = [choose_split(opened, name or configs[0].data.split)[0] for name in wanted]
+    runs = plan_runs(configs, splits, seeds, out)
+    if devices:
+        train_in_processes(runs, devices.split(","), resume=resume)
     summaries = []
-    for name in splits:
-        for seed in range(resolved.seed, resolved.seed + seeds):
-            chosen = replace(resolved, data=replace(resolved.data, split=name), seed=seed)
-            parts = ([name] if len(splits) > 1 else []) + ([f"seed{seed}"] if seeds > 1 else [])
-            summary = run_experiment(
-                chosen, opened, out.joinpath(*parts), resume=resume, watch=watch
-            )
-            summaries.append(summary)
-            _print_summary(summary)
-    if len(summaries) > 1:
-        together = _together(summaries)
-        write_text(out / "summary.json", json.dumps(together, indent=1))
+    for run, chosen in runs.items():
+        again = resume or bool(devices)
+        summaries.append(run_experiment(chosen, opened, run, resume=again, watch=watch))
+        _print_summary(summaries[-1])
+    fusions = _fuse(runs) if len(configs) > 1 else {}
+    result = summaries[0] if len(summaries) == 1 else _together(summaries)
+    if len(summaries) > 1 and not fusions:
         console.print(
-            f"[bold]mean of {len(summaries)} runs: {together['top1']:.2%}[/] "
-            f"(standard deviation {together['top1_sd']:.2%})"
+            f"[bold]mean of {len(summaries)} runs: {result['top1']:.2%}[/] "
+            f"(standard deviation {result['top1_sd']:.2%})"
         )
+    if len(summaries) > 1:
+        write_text(out / "summary.json", json.dumps(result | fusions, indent=1))
     console.print(f"everything is in {out}", soft_wrap=True)
     if as_json:
-        print_json(summaries[0] if len(summaries) == 1 else together)
+        print_json(result | fusions)
+
+
+def plan_runs(
+    configs: Sequence[Config], splits: Sequence[str], seeds: int, out: Path
+) -> dict[Path, Config]:
+    """Return the configuration of every run by its directory, one level for all that varies."""
+    runs = {}
+    for split in splits:
+        for seed in range(configs[0].seed, configs[0].seed + seeds):
+            for config in configs:
+                levels = [
+                    *([split] if len(splits) > 1 else []),
+                    *([f"seed{seed}"] if seeds > 1 else []),
+                    *([config.clips.stream.value] if len(configs) > 1 else []),
+                ]
+                data = replace(config.data, split=split)
+                runs[out.joinpath(*levels)] = replace(config, data=data, seed=seed)
+    return runs
+
+
+def _fuse(runs: Mapping[Path, Config]) -> dict[str, Any]:
+    """Print and return what the streams of each split and seed come to together."""
+    groups: dict[Path, list[Path]] = {}
+    for run in runs:
+        groups.setdefault(run.parent, []).append(run)
+    reports = [fuse_runs(group) for group in groups.values()]
+    for report in reports:
+        print_fusions(report)
+    return {"ensembles": reports}
 
 
 def _together(summaries: list[dict[str, Any]]) -> dict[str, Any]:

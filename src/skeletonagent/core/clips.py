@@ -19,16 +19,19 @@ class SkeletonSequence:
     """One labelled sequence of body joints.
 
     Args:
-        joints: Coordinates; an absent body or joint is all zeros.
+        joints: Coordinates, and after them perhaps the detector's confidence; an absent body or
+            joint is all zeros.
         label: Class index.
         sample_id: Name of the sample, unique in its data set.
         group: Whoever performed it, so that people can be kept apart; None if unknown.
+        image_size: Width and height of the image, where coordinates are its pixels; else None.
     """
 
     joints: Float[np.ndarray, "m t v c"]
     label: int
     sample_id: str
     group: int | None = None
+    image_size: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,9 @@ class ClipStore:
         groups: Subject of each sample, or None where subjects are not known.
         layout: The skeleton's joints and bones.
         class_names: Names in the order of the labels.
+        scored: Whether the last channel is the detector's confidence instead of a coordinate.
+        image_sizes: Width and height of each sample's image, where coordinates are its pixels;
+            else None.
     """
 
     frames: Float[Tensor, "f v c"]
@@ -75,6 +81,8 @@ class ClipStore:
     groups: tuple[int, ...] | None
     layout: SkeletonLayout
     class_names: tuple[str, ...]
+    scored: bool = False
+    image_sizes: Float[Tensor, "s 2"] | None = None
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -92,8 +100,13 @@ class ClipStore:
 
     @property
     def channels(self) -> int:
-        """C, the number of coordinates."""
+        """C, the number of coordinates, and one more if there are scores."""
         return int(self.frames.shape[-1])
+
+    @property
+    def coordinates(self) -> int:
+        """The number of channels that are coordinates; they come first."""
+        return self.channels - self.scored
 
     @cached_property
     def max_persons(self) -> int:
@@ -114,8 +127,9 @@ class ClipStore:
     def to(self, device: torch.device, dtype: torch.dtype) -> ClipStore:
         """Return the same samples on ``device``, coordinates as ``dtype``."""
         moved = {
-            name: getattr(self, name).to(device)
-            for name in ("starts", "lengths", "persons", "labels")
+            name: value.to(device)
+            for name in ("starts", "lengths", "persons", "labels", "image_sizes")
+            if (value := getattr(self, name)) is not None
         }
         return replace(self, frames=self.frames.to(device, dtype), **moved)
 
@@ -128,7 +142,14 @@ class ClipStore:
             label=int(self.labels[index]),
             sample_id=self.sample_ids[index],
             group=self.groups[index] if self.groups is not None else None,
+            image_size=self._image_size(index),
         )
+
+    def _image_size(self, index: int) -> tuple[float, float] | None:
+        if self.image_sizes is None:
+            return None
+        width, height = self.image_sizes[index].tolist()
+        return width, height
 
     def gather(
         self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
@@ -152,12 +173,14 @@ class ClipStore:
         sequences: Sequence[SkeletonSequence],
         layout: SkeletonLayout,
         class_names: Sequence[str],
+        scored: bool = False,
     ) -> ClipStore:
-        """Return a store on the host of sequences already in memory."""
+        """Return a store on the host of sequences already in memory; see the class."""
         shapes = [sequence.joints.shape for sequence in sequences]
         rows = np.cumsum([0, *(m * t for m, t, _, _ in shapes)])
         flat = [sequence.joints.reshape(-1, *sequence.joints.shape[2:]) for sequence in sequences]
         groups = tuple(sequence.group for sequence in sequences)
+        sizes = [sequence.image_size for sequence in sequences]
         return cls(
             frames=torch.from_numpy(np.concatenate(flat).astype(np.float32)),
             starts=torch.from_numpy(rows[:-1].astype(np.int64)),
@@ -168,6 +191,8 @@ class ClipStore:
             groups=None if None in groups else tuple(int(g) for g in groups if g is not None),
             layout=layout,
             class_names=tuple(class_names),
+            scored=scored,
+            image_sizes=None if None in sizes else torch.tensor(sizes, dtype=torch.float32),
         )
 
 

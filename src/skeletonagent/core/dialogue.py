@@ -1,13 +1,14 @@
 """What is said between the agents and a language model, as values.
 
 A :class:`Question` is typed (action, rivals, joints, step) and also carries its rendered text,
-so that a program can answer it as well as a language model.
+so that a program can answer it as well as a language model. An :class:`Exchange` keeps what was
+answered, what came of it and how the answer came about, so that a dialogue alone tells its story.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +24,23 @@ class Step(StrEnum):
     DISTINGUISH = "distinguish"
 
 
+DESCRIPTION = tuple(step for step in Step if step is not Step.DISTINGUISH)
+"""The steps that describe a class by itself, asked once."""
+
+
+class Outcome(StrEnum):
+    """What became of an answer.
+
+    ``accepted``: it passed every check. ``repaired``: it failed one, but what was meant is beyond
+    doubt. ``rejected``: it cannot be used. ``unanswered``: nobody answered.
+    """
+
+    ACCEPTED = "accepted"
+    REPAIRED = "repaired"
+    REJECTED = "rejected"
+    UNANSWERED = "unanswered"
+
+
 @dataclass(frozen=True)
 class Question:
     """One question about an action.
@@ -32,7 +50,11 @@ class Question:
         step: Which question of the dialogue.
         joints: Joint names in index order; agents speak of joint ``i`` as label ``i + 1``.
         rivals: Names of the classes it is confused with, worst first.
-        text: The question in words.
+        text: What is asked, in words.
+        form: How an answer in plain text is to be laid out, in words; a language model that
+            answers in typed fields needs no such rule.
+        counts: How often it was mistaken for each rival.
+        round: Number of the agents' round; 0 before training.
     """
 
     action: str
@@ -40,14 +62,125 @@ class Question:
     joints: tuple[str, ...]
     rivals: tuple[str, ...]
     text: str
+    form: str = ""
+    counts: tuple[int, ...] = ()
+    round: int = 0
+
+    @property
+    def plain(self) -> str:
+        """The question as it is put to somebody who answers in plain text."""
+        return "\n".join(filter(None, [self.text, self.form]))
+
+
+@dataclass(frozen=True)
+class Source:
+    """How an answer came about.
+
+    Args:
+        model: Who answered, such as ``openai:gpt-4o``.
+        parameters: What the model was told besides the words: temperature, form of the output.
+        asked: When, as UTC in ISO 8601.
+        seconds: Until the answer was there, failed attempts included.
+        input_tokens: Tokens read by the model.
+        output_tokens: Tokens written by the model.
+        requests: Requests sent, failed ones included; 0 for an answer known already.
+        faults: What went wrong before, one entry a failed request.
+    """
+
+    model: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    asked: str = ""
+    seconds: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    requests: int = 0
+    faults: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Source:
+        """Return the source of its fields as plain values."""
+        return cls(**{**value, "faults": tuple(value.get("faults", ()))})
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A question and the answer it got."""
+    """A question and the answer it got.
+
+    Args:
+        question: What was asked.
+        answer: The words that count; of a repaired answer, the repaired ones. Empty if nobody
+            answered.
+        outcome: What became of the answer.
+        problem: Why it was repaired, rejected or not given; empty for an accepted one.
+        source: How it came about, where that is recorded.
+        earlier: The attempts this one takes the place of, oldest first.
+        remarks: What the evidence says against the answer's claims.
+    """
 
     question: Question
     answer: str
+    outcome: Outcome = Outcome.ACCEPTED
+    problem: str = ""
+    source: Source | None = None
+    earlier: tuple[Exchange, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether guidance may be drawn from the answer."""
+        return self.outcome in (Outcome.ACCEPTED, Outcome.REPAIRED)
+
+    @property
+    def attempts(self) -> tuple[Exchange, ...]:
+        """All attempts, this one last."""
+        return (*self.earlier, self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the exchange as plain values, without what is empty; joints are not repeated."""
+        question = self.question
+        value = {
+            "step": question.step.value,
+            "round": question.round,
+            "rivals": list(question.rivals),
+            "counts": list(question.counts),
+            "question": question.text,
+            "form": question.form,
+            "answer": self.answer,
+            "outcome": self.outcome.value,
+            "problem": self.problem,
+            "remarks": list(self.remarks),
+            "source": {k: v for k, v in asdict(self.source).items() if v} if self.source else None,
+            "earlier": [attempt.to_json() for attempt in self.earlier],
+        }
+        always = ("step", "round", "question", "answer", "outcome")
+        return {key: item for key, item in value.items() if item or key in always}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], action: str, joints: Sequence[str]) -> Exchange:
+        """Return the exchange of :meth:`to_json`, about ``action`` on a skeleton with ``joints``.
+
+        Raises:
+            KeyError: If a field is missing.
+            ValueError: If a step or an outcome is unknown.
+        """
+        return cls(
+            question=Question(
+                action=action,
+                step=Step(value["step"]),
+                joints=tuple(joints),
+                rivals=tuple(value.get("rivals", ())),
+                text=value["question"],
+                form=value.get("form", ""),
+                counts=tuple(value.get("counts", ())),
+                round=int(value["round"]),
+            ),
+            answer=value["answer"],
+            outcome=Outcome(value["outcome"]),
+            problem=value.get("problem", ""),
+            source=Source.from_json(value["source"]) if value.get("source") else None,
+            earlier=tuple(cls.from_json(item, action, joints) for item in value.get("earlier", ())),
+            remarks=tuple(value.get("remarks", ())),
+        )
 
 
 @dataclass(frozen=True)
@@ -56,15 +189,23 @@ class Dialogue:
 
     Args:
         action: Name of the class.
-        exchanges: At most one per step, except that targeted rounds may follow each other.
+        exchanges: The description's steps once each, unless one had to be asked again in a later
+            round; then any number of targeted rounds.
     """
 
     action: str
     exchanges: tuple[Exchange, ...] = ()
 
     def answer(self, step: Step) -> str | None:
-        """Return the latest answer of a step, or None if it was not asked."""
-        return next((e.answer for e in reversed(self.exchanges) if e.question.step is step), None)
+        """Return the latest usable answer of a step, or None if there is none."""
+        told = self.latest(step)
+        return told.answer if told else None
+
+    def latest(self, step: Step) -> Exchange | None:
+        """Return the latest exchange of a step whose answer is usable."""
+        return next(
+            (e for e in reversed(self.exchanges) if e.question.step is step and e.usable), None
+        )
 
     def before(self, step: Step) -> Dialogue:
         """Return the dialogue as it was before ``step`` was first asked."""
@@ -79,18 +220,7 @@ class Dialogue:
 
     def to_json(self) -> dict[str, Any]:
         """Return the dialogue as plain values; joint names are not repeated."""
-        return {
-            "action": self.action,
-            "exchanges": [
-                {
-                    "step": exchange.question.step.value,
-                    "rivals": list(exchange.question.rivals),
-                    "question": exchange.question.text,
-                    "answer": exchange.answer,
-                }
-                for exchange in self.exchanges
-            ],
-        }
+        return {"action": self.action, "exchanges": [e.to_json() for e in self.exchanges]}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], joints: Sequence[str]) -> Dialogue:
@@ -99,16 +229,6 @@ class Dialogue:
         return cls(
             action=action,
             exchanges=tuple(
-                Exchange(
-                    Question(
-                        action=action,
-                        step=Step(item["step"]),
-                        joints=tuple(joints),
-                        rivals=tuple(item["rivals"]),
-                        text=item["question"],
-                    ),
-                    item["answer"],
-                )
-                for item in value["exchanges"]
+                Exchange.from_json(item, action, joints) for item in value["exchanges"]
             ),
         )

@@ -38,11 +38,20 @@ class ChatError(SkeletonAgentError):
         provider: Name of the chat.
         action: The class asked about.
         step: The step of the dialogue.
-        attempts: How many times it was tried.
-        problem: What went wrong.
+        attempts: How many requests were sent.
+        problem: What went wrong; never a key or anything else that is secret.
+        faults: What went wrong with each request, a word or two each.
     """
 
-    def __init__(self, provider: str, action: str, step: str, attempts: int, problem: str) -> None:
+    def __init__(
+        self,
+        provider: str,
+        action: str,
+        step: str,
+        attempts: int,
+        problem: str,
+        faults: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(
             f"{provider} gave no answer about {action!r} ({step}), {attempts} attempt(s): {problem}"
         )
@@ -50,6 +59,12 @@ class ChatError(SkeletonAgentError):
         self.action = action
         self.step = step
         self.attempts = attempts
+        self.problem = problem
+        self.faults = faults
+
+
+class ChatClosedError(ChatError):
+    """A question that was not even sent: a budget is spent, or the chat was found dead."""
 
 
 class AnswerError(SkeletonAgentError):

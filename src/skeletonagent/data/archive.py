@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.lib.format import open_memmap
 
 from skeletonagent.core.clips import ClipStore, SkeletonData
@@ -38,16 +39,18 @@ UNREADABLE = (
 """What NumPy and the modules below it raise where a file is not what its name says."""
 
 
-def read_archive(path: Path) -> SkeletonData:
+def read_archive(path: Path, score: bool = False) -> SkeletonData:
     """Return the data set of a skeleton archive, checked once and for all, on the host.
 
     Args:
         path: ``NAME.npz``, ``NAME.json``, ``NAME`` without either, or the folder they lie in.
+        score: Whether to add the detector's confidence as last channel.
 
     Raises:
         DataError: If a file or an array is missing or damaged, arrays do not fit each other, a
-            label is outside the classes or a split names a sample that is not there. Joints that
-            are not finite are left to :func:`require_finite`, so that they can be inspected.
+            label is outside the classes, a split names a sample that is not there, or scores are
+            asked for and there are none. Joints that are not finite are left to
+            :func:`require_finite`, so that they can be inspected.
     """
     meta_path, arrays_path = _locate(path)
     meta = _read_facts(meta_path)
@@ -58,9 +61,9 @@ def read_archive(path: Path) -> SkeletonData:
     layout = layout_of(meta, meta_path, keypoint)
     check_shapes(arrays, arrays_path)
     check_labels(arrays["label"], sample_ids, class_names, arrays_path)
-    subject = arrays.get("subject")
+    subject, image_size = arrays.get("subject"), arrays.get("image_size")
     store = ClipStore(
-        frames=torch.from_numpy(np.ascontiguousarray(keypoint, dtype=np.float32)),
+        frames=torch.from_numpy(_with_score(arrays, arrays_path) if score else _plain(keypoint)),
         starts=torch.from_numpy(offset[:-1].copy()),
         lengths=torch.from_numpy(arrays["total_frames"].astype(np.int64)),
         persons=torch.from_numpy(arrays["num_person"].astype(np.int64)),
@@ -69,6 +72,8 @@ def read_archive(path: Path) -> SkeletonData:
         groups=None if subject is None else tuple(int(group) for group in subject),
         layout=layout,
         class_names=class_names,
+        scored=score,
+        image_sizes=None if image_size is None else torch.from_numpy(_plain(image_size)),
     )
     splits = splits_of(meta, sample_ids, meta_path)
     name = str(meta.get("name", arrays_path.stem))
@@ -86,7 +91,7 @@ def write_archive(data: SkeletonData, folder: Path) -> Path:
     store = data.store
     rows = (store.persons * store.lengths).cumsum(0)
     arrays: dict[str, Any] = {
-        "keypoint": store.frames.float().numpy(),
+        "keypoint": store.frames[..., : store.coordinates].float().numpy(),
         "offset": np.concatenate([[0], rows.numpy()]),
         "num_person": store.persons.numpy().astype(np.int16),
         "total_frames": store.lengths.numpy().astype(np.int32),
@@ -95,6 +100,10 @@ def write_archive(data: SkeletonData, folder: Path) -> Path:
     }
     if store.groups is not None:
         arrays["subject"] = np.array(store.groups, dtype=np.int32)
+    if store.scored:
+        arrays["keypoint_score"] = store.frames[..., -1].float().numpy()
+    if store.image_sizes is not None:
+        arrays["image_size"] = store.image_sizes.numpy()
     meta = {
         "name": data.name,
         "title": data.title,
@@ -173,6 +182,20 @@ def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
         raise DataError(f"cannot be read as NumPy arrays: {error}", path=path) from error
     check_arrays(arrays, path)
     return arrays
+
+
+def _plain(array: np.ndarray) -> Float[np.ndarray, "..."]:
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _with_score(arrays: Mapping[str, np.ndarray], path: Path) -> Float[np.ndarray, "f v c"]:
+    """Return the joints with their scores as last channel."""
+    if "keypoint_score" not in arrays:
+        raise DataError(
+            "has no keypoint_score, the detector's confidence; use its coordinates alone", path=path
+        )
+    score = arrays["keypoint_score"][..., None]
+    return np.concatenate([arrays["keypoint"], score], axis=2, dtype=np.float32)
 
 
 def find_archives(folder: Path) -> list[Path]:

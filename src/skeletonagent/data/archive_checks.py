@@ -13,7 +13,10 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
 
 ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_dir")
-"""Arrays an archive must have; ``subject`` may be there too."""
+"""Arrays an archive must have."""
+
+EXTRAS = ("subject", "keypoint_score", "image_size")
+"""Arrays it may have: who did it, the detector's confidence, width and height of the image."""
 
 FACTS = {"class_names": list, "joint_names": list, "bones": list, "split": dict}
 """What an archive's JSON must have, and of which type."""
@@ -43,8 +46,9 @@ def check_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     for name in ("offset", "num_person", "total_frames", "label", "subject"):
         if name in arrays and arrays[name].dtype.kind not in "iu":
             raise DataError(f"{name} must hold whole numbers, got {arrays[name].dtype}", path=path)
-    if arrays["keypoint"].dtype.kind not in "fiu":
-        raise DataError(f"keypoint must hold numbers, got {arrays['keypoint'].dtype}", path=path)
+    for name in ("keypoint", "keypoint_score", "image_size"):
+        if name in arrays and arrays[name].dtype.kind not in "fiu":
+            raise DataError(f"{name} must hold numbers, got {arrays[name].dtype}", path=path)
 
 
 def layout_of(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> SkeletonLayout:
@@ -77,16 +81,12 @@ def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     samples = len(arrays["label"])
     if keypoint.ndim != 3 or keypoint.shape[2] not in (2, 3):
         raise DataError(f"keypoint must be (frames, V, 2 or 3), got {keypoint.shape}", path=path)
-    for name in (
-        "num_person",
-        "total_frames",
-        "frame_dir",
-        *(["subject"] if "subject" in arrays else []),
-    ):
+    for name in ("num_person", "total_frames", "frame_dir"):
         if arrays[name].shape != (samples,):
             raise DataError(
                 f"{name} has shape {arrays[name].shape}, label has {samples} samples", path=path
             )
+    _check_extras(arrays, path)
     frames = arrays["num_person"].astype(np.int64) * arrays["total_frames"]
     expected = np.concatenate([[0], np.cumsum(frames)])
     if (
@@ -98,6 +98,21 @@ def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     counts = np.stack([arrays["num_person"], arrays["total_frames"]])
     if samples == 0 or (counts < 1).any():
         raise DataError("is empty or has a sample without frames or persons", path=path)
+
+
+def _check_extras(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise a DataError unless those of :data:`EXTRAS` that are there fit the others."""
+    samples, bodies = len(arrays["label"]), arrays["keypoint"].shape[:2]
+    expected = {"subject": (samples,), "keypoint_score": bodies, "image_size": (samples, 2)}
+    for name in EXTRAS:
+        if name in arrays and arrays[name].shape != expected[name]:
+            raise DataError(
+                f"{name} has shape {arrays[name].shape}, it must be {expected[name]} to fit "
+                f"{samples} samples and keypoint",
+                path=path,
+            )
+    if "image_size" in arrays and not (arrays["image_size"] > 0).all():
+        raise DataError("image_size must be width and height in pixels, above 0", path=path)
 
 
 def check_labels(

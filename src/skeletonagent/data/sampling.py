@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
 
@@ -18,10 +19,43 @@ from torch import Tensor
 
 from skeletonagent.core.clips import Batch, ClipStore
 from skeletonagent.core.streams import Stream
-from skeletonagent.data.transforms import Augment, augmented, bones
+from skeletonagent.data.transforms import Augment, augmented, bones, difference, motion
 
 TEST_SEED = 255
 """Every sample's test clips are drawn with this seed, so that they depend on its length alone."""
+
+
+class SamplingRule(StrEnum):
+    """Where the test clips of a sample shorter than a clip start (spec 2.2); all else is the same.
+
+    ``decode``: anywhere, at random. ``frames``: spread evenly, as the released code does it on its
+    2D sets.
+    """
+
+    DECODE = "decode"
+    FRAMES = "frames"
+
+
+class MotionRule(StrEnum):
+    """When differences over time are taken.
+
+    ``before`` sampling: between neighbouring frames of the sample. ``after`` it: between frames of
+    the clip, with a jump where a short sample starts again and where the next test clip begins, as
+    the released code does it on its 2D sets (spec 2.2).
+    """
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class ScoreRule(StrEnum):
+    """What the score of a bone or a motion is: the mean of both ends', or their difference.
+
+    The released code takes the difference (spec 2.2), which is zero where all scores are alike.
+    """
+
+    MEAN = "mean"
+    DIFFERENCE = "difference"
 
 
 @dataclass(frozen=True)
@@ -32,11 +66,17 @@ class ClipSettings:
         frames: T, frames a clip is sampled to.
         stream: Which quantity of the skeleton is seen.
         test_clips: Clips of a test sample whose scores are averaged.
+        rule: Where test clips of short samples start.
+        motion: When differences over time are taken.
+        score: What the scores of bones and motions are.
     """
 
     frames: Annotated[int, Ge(1)] = 100
     stream: Stream = Stream.JOINT
     test_clips: Annotated[int, Ge(1)] = 10
+    rule: SamplingRule = SamplingRule.DECODE
+    motion: MotionRule = MotionRule.BEFORE
+    score: ScoreRule = ScoreRule.MEAN
 
 
 def train_frames(
@@ -62,12 +102,21 @@ def train_frames(
     return chosen.clamp(max=length - 1)  # float32 rounding of random * length may reach length
 
 
-def test_frames(length: int, frames: int, clips: int) -> Int[np.ndarray, "clips t"]:
+def test_frames(
+    length: int,
+    frames: int,
+    clips: int,
+    rule: SamplingRule = SamplingRule.DECODE,  # noqa: PT028 (no test, in spite of its name)
+) -> Int[np.ndarray, "clips t"]:
     """Return the frame indices of a sample's test clips; they depend on its length alone.
 
     The same three rules, drawn by NumPy's legacy generator with :data:`TEST_SEED` anew for every
     sample, which is what the published accuracies were taken with. Source: spec 2.2.
     """
+    if rule is SamplingRule.FRAMES and length < frames:
+        starts = np.arange(clips)
+        starts = starts if length < clips else starts * length // clips
+        return (starts[:, None] + np.arange(frames)) % length
     random = np.random.RandomState(TEST_SEED)
     return np.stack([_one_test_clip(length, frames, random) for _ in range(clips)])
 
@@ -97,10 +146,15 @@ class Sampler:
         """Return one randomly sampled, augmented clip of each sample."""
         lengths, starts = self._crop(self.store.lengths[samples], generator)
         frames = starts[:, None] + train_frames(lengths, self.settings.frames, generator)
-        clips = augmented(self._clips(samples, frames), self.store.layout, self.augment, generator)
-        return Batch(
-            bones(clips, self.store.layout, self.settings.stream), self.store.labels[samples]
+        clips = augmented(
+            self._clips(samples, frames),
+            self.store.layout,
+            self.augment,
+            generator,
+            self.store.coordinates,
+            self._widths(samples),
         )
+        return Batch(self._stream_of(clips), self.store.labels[samples])
 
     def test_batches(
         self, samples: Int[Tensor, " n"], batch_size: int, clips: int | None = None
@@ -117,19 +171,43 @@ class Sampler:
             frames = self._test_table(count)[self._length_row[self.store.lengths[chunk]]]
             repeated = chunk.repeat_interleave(count)
             drawn = self._clips(repeated, frames.flatten(0, 1))
-            yield Batch(
-                bones(drawn, self.store.layout, self.settings.stream), self.store.labels[repeated]
-            )
+            yield Batch(self._stream_of(drawn, joined=count), self.store.labels[repeated])
+
+    @property
+    def _differenced(self) -> bool:
+        """Whether differences over time are taken before sampling."""
+        return self.settings.stream.is_motion and self.settings.motion is MotionRule.BEFORE
+
+    @property
+    def _subtracted(self) -> int:
+        """Channels of which differences are taken."""
+        mean = self.settings.score is ScoreRule.MEAN
+        return self.store.coordinates if mean else self.store.channels
 
     def _clips(
         self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
     ) -> Float[Tensor, "n m t v c"]:
         """Return joints, or their differences to the next frame of the sample (the last: zero)."""
         joints = self.store.gather(samples, frames)
-        if not self.settings.stream.is_motion:
+        if not self._differenced:
             return joints
         following = torch.minimum(frames + 1, self.store.lengths[samples, None] - 1)
-        return self.store.gather(samples, following) - joints
+        return difference(self.store.gather(samples, following), joints, self._subtracted)
+
+    def _stream_of(
+        self, clips: Float[Tensor, "n m t v c"], joined: int = 1
+    ) -> Float[Tensor, "n m t v c"]:
+        """Return what the settings' stream makes of :meth:`_clips`."""
+        stream = self.settings.stream
+        seen = bones(clips, self.store.layout, stream, self._subtracted)
+        if stream.is_motion and not self._differenced:
+            return motion(seen, self._subtracted, joined)
+        return seen
+
+    def _widths(self, samples: Int[Tensor, " n"]) -> Float[Tensor, " n"] | None:
+        """Return the width in which joints are mirrored; differences have none."""
+        sizes = self.store.image_sizes
+        return None if sizes is None or self._differenced else sizes[samples, 0]
 
     def _crop(
         self, lengths: Int[Tensor, " n"], generator: torch.Generator
@@ -162,6 +240,9 @@ class Sampler:
     def _test_table(self, clips: int) -> Int[Tensor, "rows clips t"]:
         """Return the test frames of every length that occurs, computed once."""
         if clips not in self._test_tables:
-            rows = [test_frames(n, self.settings.frames, clips) for n in self._known_lengths]
+            settings = self.settings
+            rows = [
+                test_frames(n, settings.frames, clips, settings.rule) for n in self._known_lengths
+            ]
             self._test_tables[clips] = torch.from_numpy(np.stack(rows)).long().to(self.store.device)
         return self._test_tables[clips]

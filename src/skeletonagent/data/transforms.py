@@ -1,24 +1,22 @@
-"""What happens to joints between the archive and the recognizer.
+"""What happens to clips between the store and the recognizer.
 
-Normalising is done once, on loading. Augmentation is one random linear map per clip, so it
-commutes with taking differences over time.
+Augmentation is at most one random linear map of each clip's coordinates and a choice of joints,
+so it commutes with taking differences over time. Scores, the detector's confidence, are no
+coordinates: nothing turns or scales them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
-import numpy as np
 import torch
 from annotated_types import Interval
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from skeletonagent.core.clips import ClipStore
-from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.layout import LIMBS, SkeletonLayout
 from skeletonagent.core.streams import Stream
 
 
@@ -31,64 +29,47 @@ class Augment:
         scale: Largest relative change of size.
         mirror: Probability of the left-right mirror image; 0 where classes name a side.
         crop: Smallest share of a clip's frames that is kept; 1 keeps them all.
+        swap: Probability that left and right joints change places and stay where they are, which
+            no body can do; the released code's stand-in for a mirror image (spec 2.2).
+        part_drop: Probability that an arm or a leg is set to zero, before bones are taken.
     """
 
     rotation: Annotated[float, Interval(ge=0, le=3.15)] = 0.2
     scale: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     mirror: Annotated[float, Interval(ge=0, le=1)] = 0.0
     crop: Annotated[float, Interval(gt=0, le=1)] = 1.0
+    swap: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    part_drop: Annotated[float, Interval(ge=0, le=1)] = 0.0
 
 
-class Origin(StrEnum):
-    """Where a sample is centred, in the first frame with a person.
+def difference(
+    end: Float[Tensor, "n m t v c"],
+    start: Float[Tensor, "n m t v c"],
+    coordinates: int | None = None,
+) -> Float[Tensor, "n m t v c"]:
+    """Return ``end - start`` in the first channels and the mean of both in further ones.
 
-    ``person``: on the first person (the NTU recipe, spec 2.2). ``group``: midway between all who
-    are there, so that each body's own track tells on which side of the others it is, which a
-    recognizer that looks at one body at a time could not know. For one person both are the same.
+    Args:
+        end: Where the difference leads to.
+        start: Where it leads from.
+        coordinates: Channels that are subtracted, all if None. The others are scores.
     """
-
-    PERSON = "person"
-    GROUP = "group"
-
-
-def normalise(store: ClipStore, origin: Origin = Origin.PERSON) -> ClipStore:
-    """Return the store with every sample centred, see :func:`center_sequence`."""
-    sequences = [store.sequence(index) for index in range(len(store))]
-    centred = [
-        replace(sequence, joints=center_sequence(sequence.joints, store.layout.center, origin))
-        for sequence in sequences
-    ]
-    return ClipStore.from_sequences(centred, store.layout, store.class_names)
-
-
-def center_sequence(
-    joints: Float[np.ndarray, "m t v c"], center: int, origin: Origin = Origin.PERSON
-) -> Float[np.ndarray, "m s v c"]:
-    """Return joints relative to the centre joint of who is there in the first frame with a person.
-
-    Of two bodies the one seen in more frames comes first; frames without the first body are
-    dropped; absent joints (zeros) stay zeros. A sample without any body is returned as it is.
-    Source: the NTU recipe of spec 2.2, which serves any layout.
-    """
-    if not joints.any():
-        return joints
-    seen = np.asarray(joints.any(axis=(2, 3)))  # M T
-    if len(joints) == 2 and seen[0].sum() < seen[1].sum():
-        joints, seen = joints[::-1], seen[::-1]
-    if not seen[0].any():
-        return joints
-    kept = joints[:, seen[0]]
-    present = (kept != 0).any(axis=-1, keepdims=True)
-    counted = seen[:, seen[0]][:, 0] if origin is Origin.GROUP else np.arange(len(kept)) == 0
-    middle = kept[counted, 0, center].mean(axis=0)
-    return np.where(present, kept - middle, 0).astype(joints.dtype)
+    moved = end - start
+    if coordinates is not None and coordinates < moved.shape[-1]:
+        moved[..., coordinates:] = (end[..., coordinates:] + start[..., coordinates:]) / 2
+    return moved
 
 
 def bones(
-    joints: Float[Tensor, "n m t v c"], layout: SkeletonLayout, stream: Stream
+    joints: Float[Tensor, "n m t v c"],
+    layout: SkeletonLayout,
+    stream: Stream,
+    coordinates: int | None = None,
 ) -> Float[Tensor, "n m t v c"]:
-    """Return joints minus their parents (bone) or grandparents (k-bone), or as they are (joint)."""
-    partners: Sequence[int]
+    """Return joints minus their parents (bone) or grandparents (k-bone), or as they are (joint).
+
+    A bone's score is the mean of both ends', see :func:`difference`.
+    """
     match stream.base:
         case Stream.BONE:
             partners = layout.parents
@@ -96,7 +77,44 @@ def bones(
             partners = layout.grandparents
         case _:
             return joints
-    return joints - joints[..., list(partners), :]
+    return difference(
+        joints, joints.index_select(-2, _indices(partners, joints.device)), coordinates
+    )
+
+
+def motion(
+    clips: Float[Tensor, "n m t v c"], coordinates: int | None = None, joined: int = 1
+) -> Float[Tensor, "n m t v c"]:
+    """Return the difference of every frame to the next of its clip, zero for the last.
+
+    Args:
+        clips: Clips as they were sampled.
+        coordinates: See :func:`difference`.
+        joined: So many clips on end count as one sequence, whose boundaries are differenced too.
+    """
+    whole = clips.unflatten(0, (-1, joined)).transpose(1, 2).flatten(2, 3)
+    following = torch.cat([whole[:, :, 1:], whole[:, :, -1:]], dim=2)
+    moved: Tensor = difference(following, whole, coordinates).unflatten(2, (joined, -1))
+    return moved.transpose(1, 2).flatten(0, 1)
+
+
+@lru_cache(maxsize=64)
+def _indices(joints: tuple[int, ...], device: torch.device) -> Int[Tensor, " v"]:
+    """Return joints as a tensor that is moved to the device once."""
+    with torch.inference_mode(False):
+        return torch.tensor(joints, device=device)
+
+
+@lru_cache(maxsize=64)
+def limb_masks(
+    layout: SkeletonLayout, limbs: tuple[str, ...], device: torch.device
+) -> Bool[Tensor, "p v"]:
+    """Return which joints belong to each of some limbs; limbs without a joint are left out."""
+    with torch.inference_mode(False):
+        mask = torch.zeros(len(limbs), layout.num_joints, dtype=torch.bool)
+        for row, limb in zip(mask, limbs, strict=True):
+            row[list(layout.parts[limb])] = True
+        return mask[mask.any(dim=1)].to(device)
 
 
 def rotation_matrices(angles: Float[Tensor, "n a"]) -> Float[Tensor, "n c c"]:
@@ -116,12 +134,35 @@ def rotation_matrices(angles: Float[Tensor, "n a"]) -> Float[Tensor, "n c c"]:
 
 
 def mirrored(
+    clips: Float[Tensor, "n m t v c"],
+    layout: SkeletonLayout,
+    widths: Float[Tensor, " n"] | None = None,
+) -> Float[Tensor, "n m t v c"]:
+    """Return the mirror image: left and right joints change places and x changes sign.
+
+    Args:
+        clips: Joints or differences.
+        layout: Says which joints are left and right.
+        widths: Of the images whose pixels the joints are, which are turned over in place; absent
+            joints, at zero, stay there.
+    """
+    flipped = swapped(clips, layout)
+    if widths is None:
+        flipped[..., 0] *= -1
+    else:
+        x = flipped[..., 0]
+        flipped[..., 0] = torch.where(x != 0, widths[:, None, None, None] - x, x)
+    return flipped
+
+
+def swapped(
     clips: Float[Tensor, "n m t v c"], layout: SkeletonLayout
 ) -> Float[Tensor, "n m t v c"]:
-    """Return the mirror image: left and right joints change places and x changes sign."""
-    flipped = clips[..., list(layout.mirror), :].clone()
-    flipped[..., 0] *= -1
-    return flipped
+    """Return a copy in which left and right joints have each other's names, all in place.
+
+    Source: spec 2.2, Spatial_Flip.
+    """
+    return clips.index_select(-2, _indices(layout.mirror, clips.device))
 
 
 def augmented(
@@ -129,16 +170,68 @@ def augmented(
     layout: SkeletonLayout,
     augment: Augment,
     generator: torch.Generator,
+    coordinates: int | None = None,
+    widths: Float[Tensor, " n"] | None = None,
 ) -> Float[Tensor, "n m t v c"]:
-    """Return each clip turned, scaled and perhaps mirrored at random, joints or differences."""
-    n, c = clips.shape[0], clips.shape[-1]
-    random = torch.rand(n, 5, generator=generator, device=clips.device)
+    """Return each clip perhaps mirrored, turned, scaled and changed in its parts, at random.
+
+    Args:
+        clips: Joints or differences.
+        layout: The skeleton.
+        augment: What may happen; in this order, which is that of spec 2.1.
+        generator: Of all randomness.
+        coordinates: Channels that are turned and scaled, all if None.
+        widths: See :func:`mirrored`.
+    """
+    n, device = len(clips), clips.device
+    random = torch.rand(n, 5, generator=generator, device=device)
     if augment.mirror:
-        flip = random[:, 0] < augment.mirror
-        clips = torch.where(flip[:, None, None, None, None], mirrored(clips, layout), clips)
+        clips = _where(random[:, 0] < augment.mirror, mirrored(clips, layout, widths), clips)
+    clips = _turned(clips, augment, 2 * random[:, 1:] - 1, coordinates)
+    if augment.swap:
+        chosen = torch.rand(n, generator=generator, device=device) < augment.swap
+        clips = _where(chosen, swapped(clips, layout), clips)
+    if augment.part_drop:
+        clips = _part_dropped(clips, layout, augment.part_drop, generator)
+    return clips
+
+
+def _where(
+    chosen: Bool[Tensor, " n"],
+    changed: Float[Tensor, "n m t v c"],
+    clips: Float[Tensor, "n m t v c"],
+) -> Float[Tensor, "n m t v c"]:
+    return torch.where(chosen[:, None, None, None, None], changed, clips)
+
+
+def _turned(
+    clips: Float[Tensor, "n m t v c"],
+    augment: Augment,
+    signed: Float[Tensor, "n 4"],
+    coordinates: int | None,
+) -> Float[Tensor, "n m t v c"]:
+    """Return clips turned and scaled by the shares ``signed`` of the largest change."""
     if not (augment.rotation or augment.scale):
         return clips
-    signed = 2 * random[:, 1:] - 1
-    turn = rotation_matrices(augment.rotation * signed[:, : 3 if c == 3 else 1])
+    places = clips[..., :coordinates]
+    turn = rotation_matrices(augment.rotation * signed[:, : 3 if places.shape[-1] == 3 else 1])
     size = 1 + augment.scale * signed[:, 3]
-    return (clips.flatten(1, 3) @ (turn * size[:, None, None]).mT).view_as(clips)
+    turned = (places.flatten(1, 3) @ (turn * size[:, None, None]).mT).view(places.shape)
+    scores = clips[..., places.shape[-1] :]
+    return torch.cat([turned, scores], dim=-1) if scores.shape[-1] else turned
+
+
+def _part_dropped(
+    clips: Float[Tensor, "n m t v c"],
+    layout: SkeletonLayout,
+    probability: float,
+    generator: torch.Generator,
+) -> Float[Tensor, "n m t v c"]:
+    """Return clips in which perhaps an arm or a leg is set to zero in all frames (spec 2.2)."""
+    parts = limb_masks(layout, LIMBS[1:], clips.device)
+    if not len(parts):
+        return clips
+    random = torch.rand(len(clips), 2, generator=generator, device=clips.device)
+    part = parts[(random[:, 1] * len(parts)).long()]
+    dropped = part & (random[:, :1] < probability)
+    return clips.masked_fill(dropped[:, None, None, :, None], 0)

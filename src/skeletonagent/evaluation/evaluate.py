@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -48,3 +50,21 @@ def score(
         labels=sampler.store.labels[samples].cpu().numpy(),
         scores=torch.cat(rows).cpu().numpy(),
     )
+
+
+def report_parts(scores: Scores, parts: Mapping[str, Set[str]]) -> dict[str, dict[str, Any]]:
+    """Return accuracies of each test part, as plain values.
+
+    Args:
+        scores: Of all tested samples.
+        parts: Sample ids of each part; parts may overlap.
+    """
+    return {
+        name: {
+            "samples": len(part.sample_ids),
+            "top1": part.top(1),
+            "top5": part.top(5),
+            "mean_class": float(np.nanmean(part.class_accuracy())),
+        }
+        for name, part in ((name, scores.subset(ids)) for name, ids in parts.items())
+    }

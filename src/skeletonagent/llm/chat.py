@@ -6,20 +6,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from skeletonagent.core.dialogue import Exchange, Question, Step
+from skeletonagent.core.dialogue import Exchange, Question, Source, Step
 from skeletonagent.core.errors import ChatError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in plain text, laid out as the question's form asks.
+
+    Args:
+        text: The words.
+        source: How it came about, where that is worth recording.
+    """
+
+    text: str
+    source: Source | None = None
 
 
 @runtime_checkable
 class Chat(Protocol):
-    """Something that answers questions about actions."""
+    """Something that answers questions about actions, from several threads at once."""
 
     @property
     def name(self) -> str:
         """Who answers, as it stands in error messages and records."""
         ...
 
-    def ask(self, question: Question, history: Sequence[Exchange]) -> str:
+    def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
         """Return the answer to a question.
 
         Args:
@@ -44,16 +57,16 @@ class ScriptedChat:
     answers: Callable[[Question, Sequence[Exchange]], str] | Mapping[tuple[str, Step], str]
     name: str = "script"
 
-    def ask(self, question: Question, history: Sequence[Exchange]) -> str:
+    def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
         """Return the scripted answer.
 
         Raises:
             ChatError: If the table has no answer to the question.
         """
         if callable(self.answers):
-            return self.answers(question, history)
+            return Answer(self.answers(question, history))
         try:
-            return self.answers[question.action, question.step]
+            return Answer(self.answers[question.action, question.step])
         except KeyError:
             raise ChatError(
                 self.name, question.action, question.step, 1, "the script has no line for it"

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.models.layers import (
-    Block,
-    DynamicGraph,
-    PostureTemporalUnit,
-    SkeletonGraph,
-    TemporalUnit,
-    shortcut,
-)
+from skeletonagent.models.graphs import DynamicGraph, RefinedGraph, SkeletonGraph
+from skeletonagent.models.layers import Block, shortcut
+from skeletonagent.models.stems import EmbeddingStem, PlainStem
+from skeletonagent.models.temporal import PostureTemporalUnit, TemporalUnit, wide_branches
 
 GRAPHS = 8
-"""Learnt graphs of each block of the paper's recognizer."""
+"""Learnt graphs of each block of DG-STGCN and the paper's recognizer."""
 
 
 class Backbone(nn.Module):
@@ -48,57 +45,59 @@ class Backbone(nn.Module):
         return features.view(*clips.shape[:2], *features.shape[1:])
 
 
-class EmbeddingStem(nn.Module):
-    """Embed each joint, mark which it is, and normalise over persons, joints and channels.
+class Stage(NamedTuple):
+    """Sizes of one block; ``around`` tells whether there is a way around it."""
 
-    The normalisation takes away any constant of a joint and channel, and with it the position
-    and the embedding's bias, so that neither learns. Both are kept because the released
-    weights were recorded with them: their running means contain them. Source: spec 0.1, 1.1.
-    """
-
-    def __init__(self, joints: int, channels: int, persons: int, width: int) -> None:
-        super().__init__()
-        self.embed = nn.Linear(channels, width)
-        self.position = nn.Parameter(torch.randn(joints, width))
-        self.norm = nn.BatchNorm1d(persons * joints * width)
-
-    def forward(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "b w t v"]:
-        """Return the embedded bodies."""
-        n, m, t, v, _ = clips.shape
-        embedded: Tensor = self.embed(clips)
-        marked = embedded + self.position.to(embedded.dtype)  # autocast would promote the sum
-        normed: Tensor = self.norm(marked.permute(0, 1, 3, 4, 2).flatten(1, 3))
-        return normed.view(n * m, v, -1, t).permute(0, 2, 3, 1).contiguous()
+    in_channels: int
+    out_channels: int
+    stride: int
+    around: bool
 
 
-class PlainStem(nn.Module):
-    """Normalise each body over joints and channels, persons alike."""
-
-    def __init__(self, joints: int, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(joints * channels)
-
-    def forward(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "b c t v"]:
-        """Return the normalised bodies."""
-        n, m, t, v, c = clips.shape
-        bodies = clips.flatten(0, 1).permute(0, 2, 3, 1)  # b v c t
-        normed: Tensor = self.norm(bodies.flatten(1, 2))
-        return normed.view(n * m, v, c, t).permute(0, 2, 3, 1).contiguous()
-
-
-def _stages(channels: int, width: int) -> list[tuple[int, int, int]]:
-    """Return input, output and stride of ten stages; where they widen, they halve the frames."""
+def _stages(channels: int, width: int) -> list[Stage]:
+    """Return ten stages; where they widen, they halve the frames."""
     outputs = [width] * 4 + [2 * width] * 3 + [4 * width] * 3
     inputs = [channels, *outputs[:-1]]
-    strides = [2 if stage in (4, 7) else 1 for stage in range(10)]
-    return list(zip(inputs, outputs, strides, strict=True))
+    return [
+        Stage(c_in, c_out, stride=2 if index in (4, 7) else 1, around=index > 0)
+        for index, (c_in, c_out) in enumerate(zip(inputs, outputs, strict=True))
+    ]
+
+
+def _blocks(
+    stages: Sequence[Stage],
+    graph: Callable[[int, int], nn.Module],
+    temporal: Callable[[int, int], nn.Module],
+) -> list[Block]:
+    return [
+        Block(
+            graph(c_in, c_out),
+            temporal(c_out, stride),
+            shortcut(c_in, c_out, stride) if around else None,
+        )
+        for c_in, c_out, stride, around in stages
+    ]
+
+
+def _dynamic_blocks(joints: int, width: int, stages: Sequence[Stage]) -> list[Block]:
+    """Return blocks of learnt graphs that all start from the same random ones."""
+    if width < GRAPHS or width % GRAPHS:
+        raise ValueError(
+            f"width {width} cannot be divided among {GRAPHS} graphs; "
+            f"give a positive multiple of {GRAPHS}"
+        )
+    graphs = 0.04 + 0.02 * torch.randn(GRAPHS, joints, joints)
+    return _blocks(
+        stages,
+        lambda c_in, c_out: DynamicGraph(c_in, c_out, graphs),
+        lambda c_out, stride: PostureTemporalUnit(c_out, stride, joints),
+    )
 
 
 def skeletonagent(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
     """Return the paper's recognizer: nine blocks of learnt graphs that start from chance.
 
-    All blocks start from the same random graphs; the skeleton's bones are not used.
-    Source: spec 1.1 to 1.3.
+    The skeleton's bones are not used. Source: spec 1.1 to 1.3.
 
     Args:
         layout: The skeleton; only its number of joints counts.
@@ -109,22 +108,31 @@ def skeletonagent(layout: SkeletonLayout, channels: int, persons: int, width: in
     Raises:
         ValueError: If the channels cannot be divided among the graphs.
     """
-    if width < GRAPHS or width % GRAPHS:
-        raise ValueError(
-            f"width {width} cannot be divided among {GRAPHS} graphs; "
-            f"give a positive multiple of {GRAPHS}"
-        )
     v = layout.num_joints
-    graphs = 0.04 + 0.02 * torch.randn(GRAPHS, v, v)
-    blocks = [
-        Block(
-            DynamicGraph(c_in, c_out, graphs),
-            PostureTemporalUnit(c_out, stride, v),
-            shortcut(c_in, c_out, stride),
-        )
-        for c_in, c_out, stride in _stages(width, width)[1:]
-    ]
+    blocks = _dynamic_blocks(v, width, _stages(width, width)[1:])
     return Backbone(EmbeddingStem(v, channels, persons, width), blocks, 4 * width)
+
+
+def dg_stgcn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
+    """Return DG-STGCN: ten blocks of learnt graphs that start from chance.
+
+    The paper's recognizer is this without the first block, behind an embedding of the joints;
+    for Kinetics-400 the released one is this itself, 96 channels wide.
+    Source: Duan et al., 2022 (arXiv 2210.05895); spec 0.7, 1.1.
+
+    Args:
+        layout: The skeleton; only its number of joints counts.
+        channels: C of the clips.
+        persons: Not used: bodies are normalised alike, so there may be any number of them.
+        width: Channels of the first blocks, a multiple of 8.
+
+    Raises:
+        ValueError: If the channels cannot be divided among the graphs.
+    """
+    del persons
+    v = layout.num_joints
+    blocks = _dynamic_blocks(v, width, _stages(channels, width))
+    return Backbone(PlainStem(v, channels), blocks, 4 * width)
 
 
 def stgcn_plus_plus(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
@@ -139,15 +147,31 @@ def stgcn_plus_plus(layout: SkeletonLayout, channels: int, persons: int, width: 
         width: Channels of the first blocks, at least 6.
     """
     del persons
-    blocks = [
-        Block(
-            SkeletonGraph(c_in, c_out, layout),
-            TemporalUnit(c_out, stride),
-            shortcut(c_in, c_out, stride) if stage else None,
-        )
-        for stage, (c_in, c_out, stride) in enumerate(_stages(channels, width))
-    ]
+    blocks = _blocks(
+        _stages(channels, width),
+        lambda c_in, c_out: SkeletonGraph(c_in, c_out, layout),
+        TemporalUnit,
+    )
     return Backbone(PlainStem(layout.num_joints, channels), blocks, 4 * width)
+
+
+def ctr_gcn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
+    """Return CTR-GCN: ten blocks over the bones, refined for each sample and channel.
+
+    Source: Chen et al., 2021 (arXiv 2107.12213).
+
+    Args:
+        layout: The skeleton, whose bones are the initial graphs.
+        channels: C of the clips.
+        persons: M of the clips; each person is normalised by itself.
+        width: Channels of the first blocks, at least 4.
+    """
+    blocks = _blocks(
+        _stages(channels, width),
+        lambda c_in, c_out: RefinedGraph(c_in, c_out, layout),
+        wide_branches,
+    )
+    return Backbone(PlainStem(layout.num_joints, channels, persons), blocks, 4 * width)
 
 
 @dataclass(frozen=True)
@@ -165,6 +189,8 @@ class BackboneSpec:
 
 BACKBONES: Mapping[str, BackboneSpec] = {
     "skeletonagent": BackboneSpec(skeletonagent, 96),
+    "dg-stgcn": BackboneSpec(dg_stgcn, 64),
     "stgcn++": BackboneSpec(stgcn_plus_plus, 64),
+    "ctr-gcn": BackboneSpec(ctr_gcn, 64),
 }
 """The backbones known by name."""

@@ -1,4 +1,4 @@
-"""Reading the authors' released checkpoints."""
+"""The names of the authors' released weights, and ours."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from torch import Tensor
 
 from skeletonagent.core.errors import CheckpointError
 
-LEFT_OUT = ("backbone.logit_scale", "backbone.examplar", "backbone.model_text_dict.")
-"""Prefixes of what is no part of a recognizer: temperature, frozen K and the CLIP tower."""
+K = "backbone.examplar"
+"""The frozen matrix K of all classes, (Y, V, V)."""
+
+TEXT_TOWER = "backbone.model_text_dict."
+"""Beginning of the names of CLIP's text encoder."""
+
+LEFT_OUT = ("backbone.logit_scale", K, TEXT_TOWER)
+"""Beginnings of the names of what is no part of a recognizer, the temperature among them."""
 
 _BLOCK = r"backbone\.gcn\.(\d+)\."
 _RENAMED = tuple(
@@ -42,13 +48,16 @@ _RENAMED = tuple(
         (_BLOCK + r"residual\.bn\.", r"backbone.blocks.\1.shortcut.1."),
         (r"backbone\.direct_fc\.", r"constraint.score."),
         (r"backbone\.linear_head\.ViT-B/32\.", r"alignment.project."),
-        (r"head\.fc_cls\.", r"classes.score."),
+        (r"(?:cls_)?head\.fc_cls\.", r"classes.score."),
     )
 )
 
 
 def from_released(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the authors' state dict as that of a ``skeletonagent`` recognizer.
+    """Return the authors' state dict as that of a recognizer.
+
+    It is that of the backbone ``skeletonagent`` or, for Kinetics-400, whose released recognizer
+    does not embed the joints, of ``dg-stgcn``.
 
     The 1x1 convolutions that open the six temporal branches, their BatchNorms and the two
     convolutions of the attention are one layer each here, so theirs are concatenated.
@@ -58,19 +67,18 @@ def from_released(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state: Tensors under the authors' names; :data:`LEFT_OUT` are passed over.
 
     Raises:
-        CheckpointError: If a name is not known, or it is not a recognizer with joint embedding.
+        CheckpointError: If a name is not known, or tensors that belong together do not fit.
     """
-    position = state.get("backbone.pos_embedding")
-    if position is None:
-        raise CheckpointError(
-            "backbone.pos_embedding is missing: not a released recognizer with joint embedding "
-            "(that of Kinetics-400 has none and cannot be read)"
-        )
     parts: dict[str, list[Tensor]] = defaultdict(list)
     for key in sorted(state):  # branches and convolutions in the order of their numbers
         if not key.startswith(LEFT_OUT):
             parts[_renamed(key)].append(state[key])
-    return {key: _fitted(key, tensors, position.shape[1]) for key, tensors in parts.items()}
+    graphs = parts.get("backbone.blocks.0.graph.graphs")
+    joints = graphs[0].shape[-1] if graphs and graphs[0].ndim else None
+    try:
+        return {key: _fitted(key, tensors, joints) for key, tensors in parts.items()}
+    except (RuntimeError, IndexError) as error:
+        raise CheckpointError(f"not the weights of a released recognizer: {error}") from error
 
 
 def _renamed(key: str) -> str:
@@ -80,7 +88,7 @@ def _renamed(key: str) -> str:
     raise CheckpointError(f"{key} is not a name of the released recognizer's state dict")
 
 
-def _fitted(key: str, tensors: Sequence[Tensor], joints: int) -> Tensor:
+def _fitted(key: str, tensors: Sequence[Tensor], joints: int | None) -> Tensor:
     """Return one tensor of the parts, without what the released code carries but never uses."""
     match key.rsplit(".", 1)[-1]:
         case "alpha" | "beta" | "num_batches_tracked":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_atomically
+from skeletonagent.text.transformer import PRETRAINED, fetch_transformer, read_transformer
 from skeletonagent.text.wordllama import load_wordllama
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,15 @@ class TextEncoder(Protocol):
     @property
     def dim(self) -> int:
         """D, the width of a vector."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens it reads at most, special ones among them; of a longer sentence the end is cut."""
+        ...
+
+    def length(self, sentence: str) -> int:
+        """Return how many tokens the whole sentence has, special ones among them."""
         ...
 
     def encode(self, sentences: Sequence[str]) -> Float[Tensor, "y d"]:
@@ -66,6 +77,15 @@ class CachedEncoder:
     def dim(self) -> int:
         """D of the encoder inside."""
         return self._encoder.dim
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens of the encoder inside."""
+        return self._encoder.max_tokens
+
+    def length(self, sentence: str) -> int:
+        """Return how many tokens the whole sentence has, special ones among them."""
+        return self._encoder.length(sentence)
 
     def encode(self, sentences: Sequence[str]) -> Float[Tensor, "y d"]:
         """Return a unit vector of each sentence, as float32 on the host."""
@@ -114,17 +134,32 @@ def default_cache_folder() -> Path:
     return Path(caches) / "skeletonagent" / "text"
 
 
-TEXT_ENCODERS: Mapping[str, Callable[[], TextEncoder]] = {"wordllama": load_wordllama}
-"""Builders of the text encoders, by name."""
+TEXT_ENCODERS: Mapping[str, Callable[[], TextEncoder]] = {
+    "wordllama": load_wordllama,
+    **{name: partial(fetch_transformer, name) for name in PRETRAINED},
+}
+"""Builders of the text encoders, by name; the default is first."""
 
 
-def build_encoder(name: str) -> TextEncoder:
-    """Return the text encoder of a name.
+def build_encoder(setting: str) -> TextEncoder:
+    """Return the text encoder of a setting.
+
+    Args:
+        setting: A name; ``NAME:PATH`` for a model of that name that lies in a folder or a file of
+            OpenAI's; or the path alone, for any CLIP or BERT model.
 
     Raises:
-        ConfigError: If there is none of that name; the message lists them all.
+        ConfigError: If there is none of that name or at that path, or it cannot be had.
+        DataError: If its files are damaged.
     """
-    if name not in TEXT_ENCODERS:
-        known = ", ".join(sorted(TEXT_ENCODERS))
-        raise ConfigError(f"no text encoder {name!r}; choose one of: {known}")
-    return TEXT_ENCODERS[name]()
+    name, _, path = setting.partition(":")
+    if path and name in PRETRAINED:
+        return read_transformer(Path(path).expanduser(), name)
+    if setting in TEXT_ENCODERS:
+        return TEXT_ENCODERS[setting]()
+    if setting and Path(setting).expanduser().exists():
+        return read_transformer(Path(setting).expanduser())
+    raise ConfigError(
+        f"no text encoder {setting!r}; choose one of: {', '.join(TEXT_ENCODERS)}; or give "
+        "NAME:PATH or the path of a folder with a CLIP or BERT model"
+    )

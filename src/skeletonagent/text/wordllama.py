@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.text.files import digest, read_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -43,6 +44,15 @@ class WordLlama:
     def dim(self) -> int:
         """D, the width of a sentence's vector."""
         return int(self.table.shape[1])
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens it reads at most: all there are."""
+        return sys.maxsize
+
+    def length(self, sentence: str) -> int:
+        """Return how many tokens a sentence has; there are no special ones."""
+        return len(self.tokenizer.encode(sentence, add_special_tokens=False).ids)
 
     def encode(self, sentences: Sequence[str]) -> Float[Tensor, "y d"]:
         """Return a unit vector per sentence, zeros for a sentence without tokens."""
@@ -81,21 +91,12 @@ def read_wordllama(folder: Path) -> WordLlama:
         DataError: If the files are missing or damaged.
     """
     weights, words = folder / _WEIGHTS, folder / _TOKENIZER
+    digests = "-".join(digest([path], _REINSTALL) for path in (weights, words))
     return WordLlama(
-        name=f"wordllama-l2-supercat-256-{_digest(weights)}-{_digest(words)}",
-        tokenizer=_read_tokenizer(words),
+        name=f"wordllama-l2-supercat-256-{digests}",
+        tokenizer=read_tokenizer(words, _REINSTALL),
         table=_read_table(weights),
     )
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()[:12]
-    except OSError as error:
-        raise DataError(
-            f"the package wordllama lacks this file; {_REINSTALL}", path=path
-        ) from error
 
 
 def _read_table(path: Path) -> Float[Tensor, "w d"]:
@@ -108,17 +109,3 @@ def _read_table(path: Path) -> Float[Tensor, "w d"]:
         raise DataError(
             f"cannot be read as token vectors: {error}; {_REINSTALL}", path=path
         ) from error
-
-
-def _read_tokenizer(path: Path) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the tokenizers library raises nothing more specific
-        raise DataError(
-            f"cannot be read as a tokenizer: {error}; {_REINSTALL}", path=path
-        ) from error
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer

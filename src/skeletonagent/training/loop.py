@@ -23,9 +23,7 @@ from skeletonagent.evaluation.evaluate import score
 from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
 from skeletonagent.training.learner import Learner, TrainSettings, learning_rate_at
 from skeletonagent.training.objective import Objective, step_losses
-
-Refresh = Callable[[Confusions, Guidance], Guidance]
-"""The agents, seen from the loop. Static guidance is ``lambda _, guidance: guidance``."""
+from skeletonagent.training.rounds import Rounds
 
 Encode = Callable[[Sequence[str]], Float[Tensor, "y d"]]
 """The text encoder, seen from the loop."""
@@ -76,6 +74,9 @@ class Observer(Protocol):
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
         """See new guidance; ``before`` is None for the first."""
 
+    def on_problem(self, problem: str) -> None:
+        """See why a round of the agents came to nothing."""
+
 
 def train(
     learner: Learner,
@@ -83,7 +84,7 @@ def train(
     objective: Objective,
     guidance: Guidance,
     *,
-    refresh: Refresh,
+    rounds: Rounds,
     encode: Encode,
     checkpoints: CheckpointFolder,
     observer: Observer,
@@ -98,7 +99,7 @@ def train(
         data: What it learns from.
         objective: What it is judged by.
         guidance: What the agents say before training; replaced by the checkpoint's on resuming.
-        refresh: The agents.
+        rounds: The agents.
         encode: The text encoder; called once per change of the sentences.
         checkpoints: Where to save after each epoch.
         observer: Who watches.
@@ -118,16 +119,22 @@ def train(
         confusions.counts.copy_(resume.tensors["confusions"])
         guidance = Guidance.from_json(resume.facts["guidance"], guidance.layout)
         first_epoch = resume.epoch
+        if "pending" in resume.tensors:
+            rounds.begin(Confusions(resume.tensors["pending"]), guidance)
     observer.on_guidance(None, guidance)
     signals = GuidanceSignals.of(guidance, data.sampler, encode, device)
     for epoch in range(first_epoch, settings.epochs):
         started = time.perf_counter()
         if epoch and epoch % settings.period == 0:
-            before, guidance = guidance, refresh(confusions, guidance)
-            if guidance is not before:
-                observer.on_guidance(before, guidance)
-            if guidance.classes != before.classes:
-                signals = GuidanceSignals.of(guidance, data.sampler, encode, device)
+            rounds.begin(confusions, guidance)
+        before = guidance
+        guidance, problem = rounds.collect(guidance)
+        if problem:
+            observer.on_problem(problem)
+        if guidance is not before:
+            observer.on_guidance(before, guidance)
+        if guidance.classes != before.classes:
+            signals = GuidanceSignals.of(guidance, data.sampler, encode, device)
         confusions.reset()
         samples = _samples_of(epoch, data, settings)
         losses = _update(
@@ -150,6 +157,8 @@ def train(
             )
         )
         tensors = {**learner.tensors(), "confusions": confusions.counts}
+        if rounds.pending is not None:
+            tensors["pending"] = rounds.pending.counts
         checkpoints.save(Checkpoint(epoch + 1, tensors, {**facts, "guidance": guidance.to_json()}))
     return guidance
 

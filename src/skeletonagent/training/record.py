@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.transcripts import write_about, write_dialogue
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.loop import EpochRecord, Observer
 
@@ -54,6 +54,16 @@ class RunDirectory:
     def scores(self) -> Path:
         """Scores of the test part."""
         return self.path / "scores.npz"
+
+    @property
+    def test_parts(self) -> Path:
+        """Sample ids of each part that was tested."""
+        return self.path / "test_parts.json"
+
+    @property
+    def validation_scores(self) -> Path:
+        """Scores of the validation part, where nothing was ever learned from it."""
+        return self.path / "validation_scores.npz"
 
     @property
     def summary(self) -> Path:
@@ -124,12 +134,18 @@ class RunRecorder:
         self.rounds = [r for r in self.rounds if r["round"] < after.round]
         self.rounds.append({"round": after.round, "classes": _without_dialogues(after)})
         write_text(self.run.guidance, json.dumps({"rounds": self.rounds}, indent=1))
+        if before is None:
+            names = [guidance.action for guidance in after.classes]
+            write_about(self.run.dialogues, after.layout, names)
         for index, guidance in enumerate(after.classes):
             if before is None or before.classes[index].dialogue != guidance.dialogue:
-                exchanges = guidance.dialogue.to_json()["exchanges"]
-                lines = (json.dumps({"action": guidance.action, **line}) for line in exchanges)
-                name = f"{index + 1:03d}_{re.sub(r'[^A-Za-z0-9]+', '_', guidance.action)}.jsonl"
-                write_text(self.run.dialogues / name, "".join(f"{line}\n" for line in lines))
+                said = replace(guidance.dialogue, action=guidance.action)
+                write_dialogue(self.run.dialogues, index, said)
+
+    def on_problem(self, problem: str) -> None:
+        """Remember the problem, in ``problems.log``."""
+        with (self.run.path / "problems.log").open("a", encoding="utf-8") as file:
+            file.write(f"{problem}\n")
 
 
 @dataclass(frozen=True)
@@ -152,6 +168,11 @@ class Observers:
         """Tell each."""
         for observer in self.each:
             observer.on_guidance(before, after)
+
+    def on_problem(self, problem: str) -> None:
+        """Tell each."""
+        for observer in self.each:
+            observer.on_problem(problem)
 
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+"""Speed and memory of converting NTU RGB+D's raw files into a skeleton archive.
+
+Example:
+  python benchmarks/conversion.py --files 20000 --processes 2
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from skeletonagent.cli.console import console, print_json
+from skeletonagent.data.benchmarks import missing_ntu
+from skeletonagent.data.converting import convert
+from skeletonagent.data.ntu_raw import ntu_source
+
+DISTINCT = 300
+"""Files that are written; the others are links to them, so that the disk plays no part."""
+MEAN_FRAMES = 70
+SECOND_BODY = 0.2
+"""Share of files with two bodies."""
+STRETCHES = 8
+"""Parts of the run whose peak memory is told."""
+
+
+def main(
+    files: Annotated[int, typer.Option(min=10, help="Number of files to convert.")] = 20_000,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that read files.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Generate raw files of realistic length, convert them and tell files/s and memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw"
+        console.print(f"writing {min(files, DISTINCT)} files, linked to make {files}")
+        size = write_files(raw, files)
+        memory = Memory()
+        began, worked = time.perf_counter(), cpu_seconds()
+        with memory.watched():
+            done = convert(
+                ntu_source(raw), Path(folder) / "ntu60", processes=processes, progress=memory.note
+            )
+        seconds, worked = time.perf_counter() - began, cpu_seconds() - worked
+    facts = {
+        "files": files,
+        "processes": processes,
+        "samples": done.samples,
+        "left_out": len(done.left_out),
+        "frames": done.frames,
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(worked, 2),
+        "files_per_second": round(files / seconds, 1),
+        "files_per_cpu_second": round(files / worked, 1),
+        "megabytes_per_second": round(size / seconds / 1e6, 1),
+        "peak_megabytes": memory.peaks(STRETCHES),
+    }
+    table = Table("what", "value", box=None)
+    for name, value in facts.items():
+        table.add_row(name.replace("_", " "), str(value))
+    console.print(table)
+    if as_json:
+        print_json(facts)
+
+
+@dataclass
+class Memory:
+    """Memory of this process and those it started, watched while a conversion runs."""
+
+    done: int = 0
+    total: int = 1
+    seen: list[tuple[float, int]] = field(default_factory=list)
+
+    def note(self, done: int, total: int) -> None:
+        """Note how far the conversion is."""
+        self.done, self.total = done, total
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look every tenth of a second until the end of the block."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(over,))
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _watch(self, over: threading.Event) -> None:
+        while not over.wait(0.1):
+            self.seen.append((time.perf_counter(), resident(os.getpid())))
+
+    def peaks(self, stretches: int) -> list[int]:
+        """Return the peak of each of some equal stretches of time, in megabytes."""
+        if not self.seen:
+            return []
+        times, sizes = np.array(self.seen).T
+        which = np.linspace(0, stretches, len(times), endpoint=False).astype(int)
+        return [round(sizes[which == n].max() / 1e6) for n in sorted(set(which.tolist()))]
+
+
+def resident(process: int) -> int:
+    """Return the bytes that a process and its children hold, without shared libraries."""
+    try:
+        sizes = Path(f"/proc/{process}/statm").read_text().split()
+        tasks = Path(f"/proc/{process}/task").iterdir()
+        children = [int(c) for task in tasks for c in (task / "children").read_text().split()]
+    except (OSError, ValueError):
+        return 0  # it is over, or this is no Linux
+    own = (int(sizes[1]) - int(sizes[2])) * os.sysconf("SC_PAGE_SIZE")
+    return own + sum(map(resident, children))
+
+
+def cpu_seconds() -> float:
+    """Return the processor time of this process and of those it started that are over.
+
+    Unlike the clock, it does not depend on what else the machine does.
+    """
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def write_files(folder: Path, number: int) -> int:
+    """Write files with names and lengths as in NTU RGB+D; return the bytes of all together."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    names = (
+        f"S{s:03d}C{c:03d}P{p:03d}R{r:03d}A{a:03d}"
+        for r, s, c, p, a in itertools.product(
+            (1, 2), range(1, 18), (1, 2, 3), range(1, 41), range(1, 61)
+        )
+    )
+    paths = [
+        folder / f"{name}.skeleton"
+        for name in itertools.islice((n for n in names if n not in missing_ntu()), number)
+    ]
+    for path in paths[:DISTINCT]:
+        path.write_text(recording(rng))
+    for position, path in enumerate(paths[DISTINCT:]):
+        path.hardlink_to(paths[position % DISTINCT])
+    return sum(path.stat().st_size for path in paths)
+
+
+def recording(rng: np.random.Generator) -> str:
+    """Return a file of one or two people who stand and sway, every number with its usual digits."""
+    frames = int(rng.gamma(4, (MEAN_FRAMES - 20) / 4)) + 20
+    bodies = 1 + int(rng.random() < SECOND_BODY)
+    rest = np.stack([rng.uniform(-0.2, 0.2, 25), np.linspace(0.9, -0.9, 25), np.full(25, 3.0)], -1)
+    joints = rest + rng.normal(0, 0.02, (frames, bodies, 25, 3)).cumsum(0) / 5
+    lines = [str(frames)]
+    for t in range(frames):
+        lines.append(str(bodies))
+        for m in range(bodies):
+            lines += [f"{72057594037931101 + m} 0 1 1 1 1 0 0.02764709 0.05745083 2", "25"]
+            others = rng.uniform(-1, 1, (25, 8)) * (500, 400, 1900, 1000, 1, 1, 1, 1)
+            lines += [
+                " ".join(f"{value:.7g}" for value in row) + " 2"
+                for row in np.concatenate([joints[t, m], others], axis=1)
+            ]
+    return "\r\n".join(lines) + "\r\n"
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,148 @@
+"""From a configuration to the agents: who answers, who asks, who checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxtyping import Int
+from torch import Tensor
+
+from skeletonagent.agents.accounts import Accounts, accounts
+from skeletonagent.agents.analyst import Analyst
+from skeletonagent.agents.evidence import Evidence, measure
+from skeletonagent.agents.guide import Guide
+from skeletonagent.agents.questioner import Questioner
+from skeletonagent.agents.review import Reviewer
+from skeletonagent.agents.selector import Selector
+from skeletonagent.agents.verification import Verifier, Verify
+from skeletonagent.config import AgentSettings
+from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.guidance import ClassGuidance, Guidance
+from skeletonagent.core.transcripts import Transcripts
+from skeletonagent.llm.budget import Budget, Spent, price
+from skeletonagent.llm.build import build_chat
+from skeletonagent.llm.chat import Chat
+from skeletonagent.llm.recorded import RecordedChat
+from skeletonagent.text.encoder import TextEncoder, default_cache_folder
+
+ANALYST = "analyst"
+NOBODY = "none"
+RECORDED = "recorded:"
+
+
+@dataclass(frozen=True)
+class Agents:
+    """The agents of a run.
+
+    Args:
+        start: Guidance before training.
+        refresh: Guidance of the next round.
+        wait: Whether the training waits for a round.
+        budget: What language models may cost.
+        price: Dollars for a model's input and output tokens.
+    """
+
+    start: Callable[[], Guidance]
+    refresh: Callable[[Confusions, Guidance], Guidance]
+    wait: bool
+    budget: Budget
+    price: Callable[[str, int, int], float | None]
+
+    def recall(self, guidance: Guidance) -> None:
+        """Count what the dialogues so far have cost, when a run goes on."""
+        for name, spent in self.accounts(guidance).models.items():
+            self.budget.recall(
+                name,
+                Spent(
+                    requests=spent.requests,
+                    input_tokens=spent.input_tokens,
+                    output_tokens=spent.output_tokens,
+                    dollars=spent.dollars or 0.0,
+                ),
+            )
+
+    def accounts(self, guidance: Guidance) -> Accounts:
+        """Return what was asked, what came of it and what it cost."""
+        return accounts(guidance, self.price)
+
+
+def build_agents(
+    settings: AgentSettings, store: ClipStore, train: Int[Tensor, " n"], encoder: TextEncoder
+) -> Agents:
+    """Return the agents of a run, who have seen nothing but the clips that are learned from.
+
+    Args:
+        settings: Who they are.
+        store: All clips, on the host.
+        train: The clips learned from.
+        encoder: Reads the sentences; longer ones than it takes in are not usable.
+
+    Raises:
+        ConfigError: If a chat cannot be asked.
+        DataError: If recorded dialogues cannot be read.
+    """
+    budget = Budget(settings.max_requests, settings.max_tokens, settings.max_dollars)
+
+    def cost(model: str, input_tokens: int, output_tokens: int) -> float | None:
+        return price(model, input_tokens, output_tokens, settings.provider.base_url)
+
+    if settings.chat == NOBODY:
+        classes = tuple(ClassGuidance(name, (), name) for name in store.class_names)
+        silent = Guidance(store.layout, classes)
+        return Agents(lambda: silent, lambda _, guidance: guidance, True, budget, cost)
+    evidence = measure(store, train)
+    remote = settings.chat != ANALYST and not settings.chat.startswith(RECORDED)
+    guide = Guide(
+        questioner=Questioner(
+            chat_of(settings, store, evidence, budget),
+            store.layout,
+            lambda sentence: encoder.length(sentence) <= encoder.max_tokens,
+        ),
+        selector=Selector(store.layout),
+        reviewer=Reviewer(
+            store.layout,
+            None if settings.verify is Verify.OFF else Verifier(evidence, settings.verify),
+        ),
+        class_names=store.class_names,
+        max_rivals=settings.rivals,
+        rival_share=settings.rival_share,
+        workers=settings.concurrency if remote else 1,
+        seconds=settings.round_seconds if remote else None,
+    )
+    wait = settings.wait if settings.wait is not None else not remote
+    return Agents(guide.start, guide.refresh, wait, budget, cost)
+
+
+def chat_of(settings: AgentSettings, store: ClipStore, evidence: Evidence, budget: Budget) -> Chat:
+    """Return whoever answers the questions.
+
+    Raises:
+        ConfigError: If a language model cannot be asked.
+        DataError: If recorded dialogues cannot be read or are about another skeleton.
+    """
+    if settings.chat == ANALYST:
+        return Analyst(evidence)
+    if settings.chat.startswith(RECORDED):
+        transcripts = Transcripts.load(Path(settings.chat.removeprefix(RECORDED)))
+        if transcripts.layout.joints != store.layout.joints:
+            raise ConfigError(
+                f"agents.chat {settings.chat!r} speaks of the {len(transcripts.layout.joints)} "
+                f"joints of {transcripts.layout.name}, the data have {store.layout.num_joints} "
+                f"of {store.layout.name}"
+            )
+        return RecordedChat(transcripts)
+    return build_chat(
+        [settings.chat, *settings.fallback],
+        settings.provider,
+        budget,
+        answers_cache() if settings.cache else None,
+    )
+
+
+def answers_cache() -> Path:
+    """Return where answers of language models are kept for later."""
+    return default_cache_folder().parent / "answers.sqlite"

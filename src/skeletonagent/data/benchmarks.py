@@ -1,0 +1,249 @@
+"""The benchmarks: their classes, skeletons and protocols. One row each in :data:`BENCHMARKS`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+
+from skeletonagent.core.clips import Split
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.layout import COCO_17, KINECT_25, UAV_17, SkeletonLayout
+
+NTU_TRAIN_SUBJECTS = frozenset({
+    1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38, 45, 46, 47, 49, 50,
+    *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103,
+})  # fmt: skip
+"""Subjects who train in X-Sub, of both NTU benchmarks. Source: Liu et al., NTU RGB+D 120."""
+
+NTU_NAME = re.compile(
+    r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<repetition>\d{3})A(?P<action>\d{3})"
+)
+UAV_NAME = re.compile(r"P(?P<subject>\d{3}).*?A(?P<action>\d+)")
+SMALL_NAME = re.compile(r"a(?P<action>\d\d)_s(?P<subject>\d\d)(?:_.*v(?P<view>\d\d))?")
+
+Fields = Mapping[str, int]
+"""What a sample's id tells, such as its subject."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a benchmark is divided.
+
+    Args:
+        title: Name for people.
+        trains: Whether a sample of such an id is trained on; None where lists come with the data.
+        expected: Number of samples to train and to test on, where published.
+    """
+
+    title: str
+    trains: Callable[[Fields], bool] | None = None
+    expected: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is known of a benchmark before any of its data are read.
+
+    Args:
+        name: Short name.
+        title: Name for people.
+        layout: The skeleton as distributed.
+        labels: File of the class names, in the order of the labels.
+        protocols: Protocols by the name of their split, the usual one first.
+        name_pattern: What a sample's id tells, as named groups of digits.
+        persons: Largest number of bodies that are used.
+        scored: Whether joints come with the detector's confidence.
+        top: The k of each top-k accuracy that is reported.
+    """
+
+    name: str
+    title: str
+    layout: SkeletonLayout
+    labels: str
+    protocols: Mapping[str, Protocol]
+    name_pattern: re.Pattern[str] | None = None
+    persons: int = 2
+    scored: bool = False
+    top: tuple[int, ...] = (1,)
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Names in the order of the labels."""
+        return _lines(self.labels)
+
+    @property
+    def default_split(self) -> str:
+        """The protocol that is used unless another is asked for."""
+        return next(iter(self.protocols))
+
+    def fields(self, sample_id: str) -> Fields:
+        """Return what an id tells; nothing if the benchmark's ids tell nothing.
+
+        Raises:
+            DataError: If it is no id of this benchmark.
+        """
+        if self.name_pattern is None:
+            return {}
+        match = self.name_pattern.match(sample_id)
+        if match is None:
+            raise DataError(f"is no name of {self.title}", sample=sample_id)
+        return {key: int(digits) for key, digits in match.groupdict().items() if digits}
+
+    def subject(self, sample_id: str) -> int | None:
+        """Return who performed a sample, if its id tells."""
+        told = self.name_pattern is not None and self.name_pattern.match(sample_id)
+        return int(told["subject"]) if told else None
+
+    def splits(self, sample_ids: Sequence[str]) -> dict[str, Split]:
+        """Return the splits of all protocols that have a rule."""
+        fields = [(sample, self.fields(sample)) for sample in sample_ids]
+        return {
+            name: Split(
+                train=tuple(sample for sample, told in fields if protocol.trains(told)),
+                test=tuple(sample for sample, told in fields if not protocol.trains(told)),
+            )
+            for name, protocol in self.protocols.items()
+            if protocol.trains is not None
+        }
+
+
+def find_benchmark(name: str) -> Benchmark | None:
+    """Return the benchmark of a name, whether written with hyphens or underscores."""
+    return BENCHMARKS.get(name.lower().replace("_", "-"))
+
+
+@cache
+def missing_ntu() -> frozenset[str]:
+    """Return the samples of NTU RGB+D (120) whose skeletons are missing or incomplete."""
+    return frozenset(_lines("ntu120_missing.txt"))
+
+
+def _lines(file: str) -> tuple[str, ...]:
+    return tuple(_text(file).splitlines())
+
+
+def _text(file: str) -> str:
+    return (files("skeletonagent.data") / "facts" / file).read_text(encoding="utf-8")
+
+
+@cache
+def _uav_subjects(protocol: str) -> frozenset[int]:
+    return frozenset(json.loads(_text("uav_train_subjects.json"))[protocol])
+
+
+def _layout(name: str, center: int, joints: str, parents: Sequence[int]) -> SkeletonLayout:
+    """Return a layout of joints with their parents; the root has -1."""
+    bones = tuple((child, parent) for child, parent in enumerate(parents) if parent >= 0)
+    return SkeletonLayout(name, tuple(joints.split()), bones, center)
+
+
+_KINECT_LIMBS = """left_shoulder left_elbow left_wrist left_hand
+    right_shoulder right_elbow right_wrist right_hand
+    left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot"""
+
+_BENCHMARKS = (
+    Benchmark(
+        "ntu60", "NTU RGB+D 60", KINECT_25, "nturgbd_60.txt",
+        {
+            "xsub": Protocol(
+                "cross-subject", lambda told: told["subject"] in NTU_TRAIN_SUBJECTS, (40091, 16487)
+            ),
+            "xview": Protocol("cross-view", lambda told: told["camera"] != 1, (37646, 18932)),
+        },
+        name_pattern=NTU_NAME,
+    ),
+    Benchmark(
+        "ntu120", "NTU RGB+D 120", KINECT_25, "nturgbd_120.txt",
+        {
+            "xsub": Protocol(
+                "cross-subject", lambda told: told["subject"] in NTU_TRAIN_SUBJECTS, (63026, 50919)
+            ),
+            "xset": Protocol("cross-setup", lambda told: told["setup"] % 2 == 0, (54468, 59477)),
+        },
+        name_pattern=NTU_NAME,
+    ),
+    Benchmark(
+        "kinetics-skeleton", "Kinetics-Skeleton (400)", COCO_17, "k400.txt",
+        {"standard": Protocol("as distributed")},
+        scored=True,
+        top=(1, 5),
+    ),
+    Benchmark(
+        "finegym", "FineGYM (99)", COCO_17, "finegym.txt",
+        {"standard": Protocol("as distributed")},
+        scored=True,
+    ),
+    Benchmark(
+        "uav-human", "UAV-Human", UAV_17, "uav_human.txt",
+        {
+            "csv1": Protocol(
+                "cross-subject v1", lambda told: told["subject"] in _uav_subjects("CS_train_V1")
+            ),
+            "csv2": Protocol(
+                "cross-subject v2", lambda told: told["subject"] in _uav_subjects("CS_train_V2")
+            ),
+        },
+        name_pattern=UAV_NAME,
+        scored=True,
+    ),
+    Benchmark(
+        "nw-ucla", "Northwestern-UCLA",
+        _layout(
+            "nw-ucla", 2, f"hip_center spine shoulder_center head {_KINECT_LIMBS}",
+            (1, 2, -1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18),
+        ),
+        "nw_ucla.txt",
+        {"xview_v12_v3": Protocol("cross-view", lambda told: told["view"] != 3, (1020, 464))},
+        name_pattern=SMALL_NAME,
+        persons=1,
+    ),
+    Benchmark(
+        "utd-mhad", "UTD-MHAD",
+        _layout(
+            "utd-mhad", 1, f"head shoulder_center spine hip_center {_KINECT_LIMBS}",
+            (1, -1, 1, 2, 1, 4, 5, 6, 1, 8, 9, 10, 3, 12, 13, 14, 3, 16, 17, 18),
+        ),
+        "utd_mhad.txt",
+        {
+            "xsub_odd_even": Protocol(
+                "cross-subject", lambda told: told["subject"] % 2 == 1, (431, 430)
+            )
+        },
+        name_pattern=SMALL_NAME,
+        persons=1,
+    ),
+    Benchmark(
+        "sbu", "SBU Kinect Interaction",
+        _layout(
+            "sbu", 2,
+            "head neck torso left_shoulder left_elbow left_hand right_shoulder right_elbow "
+            "right_hand left_hip left_knee left_foot right_hip right_knee right_foot",
+            (1, -1, 1, 1, 3, 4, 1, 6, 7, 2, 9, 10, 2, 12, 13),
+        ),
+        "sbu.txt",
+        {f"fold{fold}": Protocol(f"fold {fold} of 5") for fold in range(1, 6)},
+    ),
+    Benchmark(
+        "jhmdb", "JHMDB",
+        _layout(
+            "jhmdb", 0,
+            "neck belly face right_shoulder left_shoulder right_hip left_hip right_elbow "
+            "left_elbow right_knee left_knee right_wrist left_wrist right_ankle left_ankle",
+            (-1, 0, 0, 0, 0, 1, 1, 3, 4, 5, 6, 7, 8, 9, 10),
+        ),
+        "jhmdb.txt",
+        {
+            "split1": Protocol("split 1 of 3", expected=(660, 268)),
+            "split2": Protocol("split 2 of 3", expected=(658, 270)),
+            "split3": Protocol("split 3 of 3", expected=(663, 265)),
+        },
+        persons=1,
+    ),
+)  # fmt: skip
+
+BENCHMARKS: Mapping[str, Benchmark] = {benchmark.name: benchmark for benchmark in _BENCHMARKS}
+"""All benchmarks by name."""

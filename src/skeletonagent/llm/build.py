@@ -1,0 +1,52 @@
+"""From names of models to the chat that agents ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.llm.budget import Budget
+from skeletonagent.llm.cache import CachedChat
+from skeletonagent.llm.chat import Chat
+from skeletonagent.llm.fallback import FallbackChat
+from skeletonagent.llm.settings import ProviderSettings
+
+
+def build_chat(
+    models: Sequence[str],
+    settings: ProviderSettings,
+    budget: Budget | None = None,
+    cache_path: Path | None = None,
+) -> Chat:
+    """Return a chat with language models, each asked where those before it give no answer.
+
+    Args:
+        models: ``provider:model``, or ``model@address`` for a model behind an address of its own,
+            such as ``qwen3:8b@http://localhost:11434/v1``; others use the settings' ``base_url``.
+        settings: How each of them is asked; their model is not looked at.
+        budget: What all of them may spend together.
+        cache_path: Where answers are kept for later; None keeps none.
+
+    Raises:
+        ConfigError: If a model cannot be asked.
+    """
+    if not models:
+        raise ConfigError("no language model is named; one such as 'openai:gpt-4o' is needed")
+    # The library behind it takes seconds to load, which runs without a language model are spared.
+    from skeletonagent.llm.provider_chat import ProviderChat
+
+    budget = budget or Budget()
+    chats: list[Chat] = []
+    for model in models:
+        chat = ProviderChat(_of_model(settings, model), budget)
+        chats.append(chat if cache_path is None else CachedChat(chat, cache_path))
+    return chats[0] if len(chats) == 1 else FallbackChat(tuple(chats))
+
+
+def _of_model(settings: ProviderSettings, model: str) -> ProviderSettings:
+    name, at, address = model.rpartition("@")
+    if at and address.startswith(("http://", "https://")):
+        return replace(settings, model=name, base_url=address)
+    return replace(settings, model=model)

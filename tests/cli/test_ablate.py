@@ -1,0 +1,228 @@
+"""``ablate``: which runs a study consists of, that none is repeated, and its tables."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+
+from skeletonagent.cli import ablate
+from skeletonagent.cli.ablate import choose_plan, run_directory
+from skeletonagent.config import Config, read_config, write_config
+from skeletonagent.core.clips import ClipStore, SkeletonData, Split
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.scores import Scores
+from skeletonagent.data.synthetic import synthetic
+from skeletonagent.evaluation.ablation import PLANS
+from skeletonagent.training.record import RunDirectory
+
+
+@pytest.fixture(scope="module")
+def few() -> SkeletonData:
+    """Three generated classes of two subjects, and a second test part."""
+    whole = synthetic(clips_per_class=2, subjects=2)
+    kept = [whole.store.sequence(n) for n in range(len(whole.store)) if whole.store.labels[n] < 3]
+    ids = {sequence.sample_id for sequence in kept}
+    split = whole.splits["xsub"]
+    train, test = (tuple(s for s in part if s in ids) for part in (split.train, split.test))
+    store = ClipStore.from_sequences(kept, whole.store.layout, whole.store.class_names[:3])
+    return replace(
+        whole, store=store, splits={"xsub": Split(train, test), "cleaned": Split(train, test[:2])}
+    )
+
+
+class Killed(Exception):
+    """Stands for a study that is killed."""
+
+
+class Trained:
+    """Take the place of a training: note it, and leave a run behind."""
+
+    def __init__(self, stop_after: int = 1000) -> None:
+        self.runs: list[tuple[Path, Config]] = []
+        self.stop_after = stop_after
+
+    def __call__(
+        self, config: Config, data: SkeletonData, out: Path, *, resume: bool, watch: Any
+    ) -> dict[str, Any]:
+        assert resume
+        run = RunDirectory(out)
+        write_config(config, run.config)
+        if len(self.runs) == self.stop_after:
+            raise Killed
+        self.runs.append((out, config))
+        ids = data.splits["xsub"].test
+        labels = data.store.labels[data.store.indices(ids)].numpy()
+        guided = config.agents.chat != "none"
+        predicted = labels if guided else np.where(np.arange(len(ids)) == 0, 1 - labels, labels)
+        Scores(ids, labels, np.eye(3)[predicted]).save(run.scores)
+        run.summary.write_text("{}")
+        return {}
+
+
+def typed(*arguments: object) -> None:
+    app = typer.Typer()
+    app.command()(ablate.ablate)
+    app([*map(str, arguments)], standalone_mode=False)
+
+
+@pytest.fixture
+def trained(few: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    trained = Trained()
+    monkeypatch.setattr(ablate, "open_data", lambda *_: few)
+    monkeypatch.setattr(ablate, "run_experiment", trained)
+    return trained
+
+
+def test_every_row_is_run_with_every_seed(
+    trained: Trained, few: SkeletonData, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "study"
+    typed("components", "--out", out, "--seeds", 2, "--set", "training.epochs=7", "--set",
+          "seed=5", "--set", "objective.beta=0.9", "--json")  # fmt: skip
+    rows = PLANS["components"].rows
+    assert [path for path, _ in trained.runs] == [
+        run_directory(out, (row.label, seed)) for seed in (5, 6) for row in rows
+    ]
+    for (_, config), row in zip(trained.runs, 2 * rows, strict=True):
+        assert (config.training.epochs, config.data.split) == (7, "xsub")
+        without_align = "objective.beta=0" in row.assignments
+        assert config.objective.beta == (0 if without_align else 0.9)
+    assert {config.seed for _, config in trained.runs} == {5, 6}
+    printed = json.loads(capsys.readouterr().out)
+    assert [row["label"] for row in printed["rows"]] == [row.label for row in rows]
+    found = {(f["part"], f["metric"], f["row"]): f for f in printed["findings"]}
+    n = len(few.splits["xsub"].test)
+    base, guided = (found["xsub", "top1", rows[i].label] for i in (0, -1))
+    assert base["mean"]["mean"] == pytest.approx(1 - 1 / n)
+    assert guided["difference"] == {"mean": pytest.approx(1 / n), "low": pytest.approx(1 / n),
+                                    "high": pytest.approx(1 / n), "n": 2}  # fmt: skip
+    assert found["cleaned", "top1", rows[0].label]["mean"]["mean"] == pytest.approx(0.5)
+    with (out / "results.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert sum(e["metric"] == "top1" and e["part"] == "xsub" for e in lines) == 2 * len(rows)
+    text = (out / "results.md").read_text()
+    assert "## xsub" in text and "## cleaned" in text
+
+
+def test_finished_runs_are_not_repeated(trained: Trained, tmp_path: Path) -> None:
+    options = ("difficulty", "--out", tmp_path, "--seeds", 2)
+    trained.stop_after = 3
+    with pytest.raises(Killed):
+        typed(*options)
+    assert (tmp_path / "results.md").exists()
+    begun = [path for path, _ in trained.runs]
+    trained.stop_after = 1000
+    typed(*options)
+    again = [path for path, _ in trained.runs][3:]
+    assert again == [run_directory(tmp_path, (PLANS["difficulty"].rows[1].label, 1))]
+    assert not set(again) & set(begun)
+    text = (tmp_path / "results.md").read_text()
+    typed(*options)
+    typed(*options[:-1], 3)
+    assert len(trained.runs) == 6
+    assert (tmp_path / "results.md").read_text() != text
+
+
+def test_runs_of_another_configuration_are_not_mixed_in(trained: Trained, tmp_path: Path) -> None:
+    options = ("difficulty", "--out", tmp_path, "--seeds", 1)
+    typed(*options)
+    with pytest.raises(ConfigError, match=r"seed0 was run with another configuration"):
+        typed(*options, "--set", "training.epochs=2")
+    assert len(trained.runs) == 2
+
+
+def test_a_mistake_in_any_row_is_told_before_the_first_run(
+    trained: Trained, tmp_path: Path
+) -> None:
+    for row, message in (
+        ("agents.chats=none", "did you mean agents.chat"),
+        ("data.split=nowhere", "has no split 'nowhere'"),
+        ("agents.rivals='3", "--row takes"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            typed("difficulty", "--out", tmp_path, "--row", row)
+    assert trained.runs == []
+
+
+def test_rows_are_added_and_picked() -> None:
+    plan = choose_plan("sources", ["agents.chat=analyst 'agents.rivals=3'"], [])
+    assert plan.rows[:-1] == PLANS["sources"].rows
+    assert plan.rows[-1].assignments == ("agents.chat=analyst", "agents.rivals=3")
+    picked = choose_plan("components", [], ["both losses, online"])
+    assert [row.label for row in picked.rows] == ["class loss only", "both losses, online"]
+    with pytest.raises(ConfigError, match=r"no row 'both'; it has .*both losses, static"):
+        choose_plan("components", [], ["both"])
+    with pytest.raises(ConfigError, match="no plan 'table4'; there are components"):
+        choose_plan("table4", [], [])
+    with pytest.raises(ConfigError, match=r"2 rows would be written to 'agents.rivals_3'"):
+        choose_plan("sources", ["agents.rivals=3"] * 2, [])
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_rows_have_folders_of_their_own(name: str) -> None:
+    rows = PLANS[name].rows
+    folders = {run_directory(Path("out"), (row.label, 0)) for row in rows}
+    assert len(folders) == len(rows)
+    assert choose_plan(name, [], []) == PLANS[name]
+
+
+class Quiet:
+    """Watch nothing, but break off before the last epoch if told so."""
+
+    def __init__(self) -> None:
+        self.kill = False
+        self.first_epochs: list[int] = []
+
+    @contextmanager
+    def __call__(self, config: Config, first_epoch: int) -> Iterator[Quiet]:
+        self.first_epochs.append(first_epoch)
+        yield self
+
+    def on_step(self, epoch: int, *_: Any) -> None:
+        if self.kill and epoch == 1:
+            raise Killed
+
+    def on_epoch(self, *_: Any) -> None: ...
+
+    def on_guidance(self, *_: Any) -> None: ...
+
+    def on_problem(self, *_: Any) -> None: ...
+
+
+def test_a_study_is_trained_and_an_unfinished_run_goes_on(
+    few: SkeletonData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Quiet()
+    monkeypatch.setattr(ablate, "open_data", lambda *_: few)
+    monkeypatch.setattr(ablate, "watch", watch)
+    small = ("training.epochs=2", "clips.frames=8", "clips.test_clips=1", "model.width=8",
+             "training.batch_size=2", "training.hold_out=0", "device=cpu")  # fmt: skip
+    options = ["difficulty", "--out", tmp_path, "--seeds", 1]
+    options += [text for setting in small for text in ("--set", setting)]
+    watch.kill = True
+    with pytest.raises(Killed):
+        typed(*options)
+    watch.kill = False
+    typed(*options)
+    assert watch.first_epochs == [0, 1, 0]
+    baseline, guided = (
+        RunDirectory(run_directory(tmp_path, (row.label, 0))) for row in PLANS["difficulty"].rows
+    )
+    assert read_config(baseline.config).agents.chat == "none"
+    assert read_config(guided.config).agents.chat == "analyst"
+    summary = guided.read_summary()
+    assert summary is not None
+    with (tmp_path / "results.csv").open() as file:
+        lines = [list(line.values()) for line in csv.DictReader(file)]
+    assert ["both losses, online", "0", "xsub", "top1", f"{summary['top1']:.6f}"] in lines
+    typed(*options)
+    assert len(watch.first_epochs) == 3

@@ -1,0 +1,227 @@
+"""``convert-checkpoint``: from the authors' file to a run that can be evaluated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors
+import torch
+from torch import Tensor
+
+from skeletonagent.cli import checkpoints
+from skeletonagent.cli.checkpoints import convert_checkpoint
+from skeletonagent.cli.evaluate import evaluate
+from skeletonagent.config import read_config
+from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
+from skeletonagent.core.errors import CheckpointError, ConfigError
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.layout import COCO_20, KINECT_25, UAV_17, SkeletonLayout
+from skeletonagent.core.scores import Scores
+from skeletonagent.core.streams import Stream
+from skeletonagent.data.archive import write_archive
+from skeletonagent.data.benchmarks import BENCHMARKS
+from skeletonagent.data.normalising import Origin
+from skeletonagent.models.recognizer import PersonRule, build_recognizer
+from skeletonagent.models.released_file import Released
+from skeletonagent.training.checkpoint import load_checkpoint
+from skeletonagent.training.record import RunDirectory
+
+FILE = Path("xsub_bm.pth")
+
+Convert = Callable[..., RunDirectory]
+
+
+def released(
+    layout: SkeletonLayout = KINECT_25,
+    classes: int = 60,
+    backbone: str = "skeletonagent",
+    stream: Stream | None = None,
+) -> Released:
+    torch.manual_seed(0)
+    recognizer = build_recognizer(
+        backbone, layout, channels=3, persons=2, num_classes=classes, text_dim=4, width=8
+    )
+    torch.nn.init.normal_(recognizer.classes.score.weight)  # scores that differ
+    joints = torch.arange(layout.num_joints) % 3 == torch.arange(classes)[:, None] % 3
+    return Released(
+        state=recognizer.state_dict(),
+        backbone=backbone,
+        width=8,
+        joints=layout.num_joints,
+        channels=3,
+        persons=2,
+        num_classes=classes,
+        text_dim=4,
+        salient=joints,
+        stream=stream,
+        epoch=150,
+        text_tower=149,
+    )
+
+
+@pytest.fixture
+def convert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Convert:
+    """Return the command, given what it is to find in the file."""
+
+    def run(
+        found: Released,
+        out: str = "run",
+        benchmark: str | None = None,
+        stream: str | None = None,
+        as_json: bool = False,
+    ) -> RunDirectory:
+        monkeypatch.setattr(checkpoints, "read_released", lambda path: found)
+        convert_checkpoint(FILE, tmp_path / out, benchmark, stream, as_json)
+        return RunDirectory(tmp_path / out)
+
+    return run
+
+
+def facts_in(run: RunDirectory) -> dict[str, object]:
+    newest = run.checkpoints.latest()
+    assert newest is not None
+    return dict(load_checkpoint(newest).facts)
+
+
+def test_a_run_holds_weights_k_and_facts(convert: Convert) -> None:
+    found = released()
+    run = convert(found)
+    newest = run.checkpoints.latest()
+    checkpoint = load_checkpoint(newest)
+    assert newest.name == "epoch_0150"
+    weights = checkpoint.part("recognizer")
+    assert weights.keys() == found.state.keys()
+    assert all(torch.equal(tensor, found.state[name]) for name, tensor in weights.items())
+    assert torch.equal(checkpoint.tensors["salient"], found.salient)
+    guidance = Guidance.from_json(checkpoint.facts["guidance"], KINECT_25)
+    assert torch.equal(guidance.salient(), found.salient)
+    assert checkpoint.facts["class_names"] == list(BENCHMARKS["ntu60"].class_names)
+    config = read_config(run.config)
+    assert (config.model.backbone, config.model.width) == ("skeletonagent", 8)
+    assert config.model.person_rule is PersonRule.RELEASED
+    assert (config.data.archive, config.data.origin) == ("ntu60", Origin.PERSON)
+    assert (config.clips.frames, config.clips.test_clips) == (100, 10)
+
+
+@pytest.mark.parametrize(
+    ("classes", "layout", "name"),
+    [
+        (60, KINECT_25, "ntu60"), (120, KINECT_25, "ntu120"), (99, COCO_20, "finegym"),
+        (400, COCO_20, "kinetics-skeleton"), (155, UAV_17, "uav-human"),
+    ],
+)  # fmt: skip
+def test_benchmarks_are_told_by_their_sizes(
+    classes: int, layout: SkeletonLayout, name: str, convert: Convert
+) -> None:
+    facts = facts_in(convert(released(layout, classes, "dg-stgcn")))
+    assert facts["class_names"] == list(BENCHMARKS[name].class_names)
+    assert facts["layout"]["joints"] == list(layout.joints)
+    assert facts["config"]["data"]["archive"] == name
+    assert (facts["config"]["data"]["origin"] == "none") == (layout is not KINECT_25)
+
+
+def test_classes_of_no_known_set_are_numbered(
+    convert: Convert, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = facts_in(convert(released(classes=2)))
+    assert facts["class_names"] == ["class 1", "class 2"]
+    assert "--benchmark" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "told", "expected"),
+    [(None, None, "joint"), (None, "bm", "bone_motion"), ("k", "bm", "kbone")],
+)
+def test_the_stream_is_given_or_told_by_the_file(
+    given: str | None, told: str | None, expected: str, convert: Convert
+) -> None:
+    found = released(stream=told and Stream.parse(told))
+    assert read_config(convert(found, stream=given).config).clips.stream.value == expected
+
+
+def test_json_says_what_was_read(convert: Convert, capsys: pytest.CaptureFixture[str]) -> None:
+    found = released()
+    run = convert(found, benchmark="NTU60", as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    recognizer = found.recognizer(KINECT_25)
+    assert told == {
+        "benchmark": "ntu60", "backbone": "skeletonagent", "width": 8, "classes": 60,
+        "joints": 25, "channels": 3, "persons": 2, "stream": "joint", "epoch": 150,
+        "text_tower": 149, "out": str(run.path),
+        "parameters": sum(parameter.numel() for parameter in recognizer.parameters()),
+    }  # fmt: skip
+
+
+def test_one_file_holds_the_same(convert: Convert, tmp_path: Path) -> None:
+    found = released()
+    convert(found, out="weights.safetensors")
+    with safetensors.safe_open(tmp_path / "weights.safetensors", framework="pt") as file:
+        names, facts = set(file.keys()), json.loads(file.metadata()["facts"])
+        salient: Tensor = file.get_tensor("salient")
+    assert names == {"salient", *(f"recognizer.{name}" for name in found.state)}
+    assert torch.equal(salient, found.salient)
+    assert facts["class_names"] == list(BENCHMARKS["ntu60"].class_names)
+    with pytest.raises(ConfigError, match=r"weights\.safetensors is there already"):
+        convert(found, out="weights.safetensors")
+
+
+def test_a_run_is_not_written_over(convert: Convert) -> None:
+    convert(released())
+    with pytest.raises(ConfigError, match="run is there already; choose another --out"):
+        convert(released())
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "problem"),
+    [
+        ("ntu", "no benchmark 'ntu'; there are ntu60"),
+        ("ntu120", "does not have the checkpoint's 60 classes and 25 joints"),
+        ("uav-human", "does not have the checkpoint's 60 classes and 25 joints"),
+    ],
+)
+def test_other_benchmarks_are_refused(
+    benchmark: str, problem: str, convert: Convert, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        convert(released(), benchmark=benchmark)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_skeletons_and_weights_are_refused(convert: Convert, tmp_path: Path) -> None:
+    found = released()
+    with pytest.raises(CheckpointError, match="24 joints; released recognizers have 25, 20, 17"):
+        convert(replace(found, joints=24))
+    with pytest.raises(CheckpointError, match=r"classes\.score\.bias is missing"):
+        convert(replace(found, state={k: t for k, t in found.state.items() if "score.b" not in k}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_converted_run_can_be_evaluated(convert: Convert, tmp_path: Path) -> None:
+    """The scores are those of the weights, for samples of one and of two bodies."""
+    rng = np.random.default_rng(0)
+    sequences = [
+        SkeletonSequence(rng.normal(0, 1, (1 + n % 2, 9, 25, 3)).astype(np.float32), n, f"clip{n}")
+        for n in range(4)
+    ]
+    store = ClipStore.from_sequences(sequences, KINECT_25, BENCHMARKS["ntu60"].class_names)
+    splits = {"xsub": Split(train=("clip0",), test=("clip1", "clip2", "clip3"))}
+    archive = write_archive(SkeletonData("few", "Few", store, splits, "xsub"), tmp_path / "data")
+    found = released()
+    run = convert(found)
+    path = tmp_path / "scores.npz"
+    set_ = ["clips.frames=9", "clips.test_clips=1", "device=cpu"]
+    evaluate(run.path, data=archive, split=None, scores=path, set_=set_, as_json=False)
+    scores = Scores.load(path)
+    clips = np.zeros((3, 2, 9, 25, 3), dtype=np.float32)
+    for row, sequence in enumerate(sequences[1:]):
+        body = sequence.joints - sequence.joints[0, 0, KINECT_25.center]
+        clips[row, : len(body)] = body
+    with torch.no_grad():
+        logits = found.recognizer(KINECT_25).eval().classify(torch.from_numpy(clips))
+    assert scores.sample_ids == ("clip1", "clip2", "clip3")
+    np.testing.assert_allclose(scores.scores, logits.softmax(1).numpy(), atol=1e-5)

@@ -1,0 +1,234 @@
+"""Fusing streams: what is fused with what, how much each counts, and fitted weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.scores import Scores
+from skeletonagent.core.streams import Stream
+from skeletonagent.evaluation.ensemble import (
+    Member,
+    aligned,
+    fit_weights,
+    fitted_fusion,
+    fuse,
+    paper_fusions,
+    paper_weights,
+    require_one_task,
+)
+
+
+def make_scores(n: int, y: int, seed: int, sharpness: float = 2.0) -> Scores:
+    """Return random probabilities; the samples, but not the labels, are the same for all seeds."""
+    labels = np.random.default_rng(n).integers(0, y, size=n)
+    logits = sharpness * np.random.default_rng(seed + 1000).normal(size=(n, y))
+    logits[np.arange(n), labels] += 1
+    rows = np.exp(logits)
+    return Scores(tuple(f"s{i}" for i in range(n)), labels, rows / rows.sum(axis=1, keepdims=True))
+
+
+def shuffled(scores: Scores, seed: int) -> Scores:
+    order = np.random.default_rng(seed).permutation(len(scores.sample_ids))
+    ids = tuple(scores.sample_ids[i] for i in order)
+    return Scores(ids, scores.labels[order], scores.scores[order])
+
+
+def likelihood(weights: np.ndarray, several: list[Scores]) -> float:
+    """Return the mean log-probability of the true classes, sample by sample."""
+    fused = [
+        sum(w * s.scores[i, s.labels[i]] for w, s in zip(weights, several, strict=True))
+        for i in range(len(several[0].labels))
+    ]
+    return float(np.mean(np.log(fused)))
+
+
+@given(n=st.integers(1, 8), y=st.integers(1, 5), s=st.integers(1, 4), seed=st.integers(0, 99))
+def test_fused_scores_equal_a_loop_over_samples(n: int, y: int, s: int, seed: int) -> None:
+    several = [make_scores(n, y, seed + i) for i in range(s)]
+    weights = np.random.default_rng(seed).uniform(0.1, 3, size=s)
+    fused = fuse([several[0], *(shuffled(each, seed) for each in several[1:])], weights.tolist())
+    for i in range(n):
+        for c in range(y):
+            total = sum(w * e.scores[i, c] for w, e in zip(weights, several, strict=True))
+            assert fused.scores[i, c] == pytest.approx(total / weights.sum())
+    assert fused.sample_ids == several[0].sample_ids
+    np.testing.assert_array_equal(fused.labels, several[0].labels)
+
+
+@given(scale=st.floats(0.01, 100), seed=st.integers(0, 99))
+def test_rows_stay_probabilities_on_any_scale_of_weights(scale: float, seed: int) -> None:
+    several = [make_scores(6, 4, seed + i) for i in range(3)]
+    fused = fuse(several, [2 * scale, 2 * scale, scale])
+    np.testing.assert_allclose(fused.scores.sum(axis=1), 1)
+    np.testing.assert_allclose(fused.scores, fuse(several, [2, 2, 1]).scores)
+    np.testing.assert_allclose(fuse(several[:1] * 3, [1, 5, 2]).scores, several[0].scores)
+    np.testing.assert_array_equal(fuse(several, [0, 3, 0]).scores, several[1].scores)
+
+
+def test_two_that_err_apart_are_right_together() -> None:
+    ids, labels = ("a", "b"), np.array([0, 1])
+    one = Scores(ids, labels, np.array([[0.9, 0.1], [0.6, 0.4]]))
+    other = Scores(ids, labels, np.array([[0.4, 0.6], [0.1, 0.9]]))
+    assert (one.top(1), other.top(1)) == (0.5, 0.5)
+    fused = fuse([one, other], [1, 1])
+    np.testing.assert_allclose(fused.scores, [[0.65, 0.35], [0.35, 0.65]])
+    assert fused.top(1) == 1
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, np.nan], []])
+def test_weights_that_are_none(weights: list[float]) -> None:
+    with pytest.raises(ConfigError, match="2 runs need as many weights"):
+        fuse([make_scores(3, 2, 0), make_scores(3, 2, 1)], weights)
+
+
+def test_what_does_not_belong_together() -> None:
+    first = make_scores(4, 3, 0)
+    fewer = Scores(first.sample_ids[:3], first.labels[:3], first.scores[:3])
+    renamed = replace(first, sample_ids=("s0", "s1", "s2", "other"))
+    relabelled = replace(first, labels=(first.labels + np.array([0, 0, 1, 0])) % 3)
+    for other, message in (
+        (fewer, "1 sample.* 's3'"),
+        (renamed, "2 sample.* 'other'"),
+        (make_scores(4, 2, 0), "of 3 and of 2 classes"),
+        (relabelled, "'s2': has label"),
+        (replace(first, sample_ids=("s0", "s1", "s2", "s2")), "'s3'"),
+    ):
+        with pytest.raises(DataError, match=message):
+            aligned([first, other])
+    repeated = replace(first, sample_ids=("s0", "s1", "s2", "s2"))
+    with pytest.raises(DataError, match="'s2': is scored twice"):
+        aligned([repeated, repeated])
+    doubled = Scores(
+        (*first.sample_ids, "s0"), np.r_[first.labels, first.labels[:1]],
+        np.r_[first.scores, first.scores[:1]],
+    )  # fmt: skip
+    with pytest.raises(DataError, match="of 4 and of 5 samples"):
+        aligned([first, doubled])
+
+
+J, B, K = Stream.JOINT, Stream.BONE, Stream.KBONE
+JM, BM, KM = Stream.JOINT_MOTION, Stream.BONE_MOTION, Stream.KBONE_MOTION
+
+
+def test_the_weights_of_the_paper() -> None:
+    assert paper_weights([J, B]) == (2, 2)  # 1:1 on another scale
+    assert paper_weights([J, B, JM, BM]) == (2, 2, 1, 1)
+    assert paper_weights([J, B, K, JM, BM, KM]) == (2, 2, 2, 1, 1, 1)
+    assert paper_weights([KM, J, J, KM, J, J]) == (0.5,) * 6
+
+
+@given(streams=st.lists(st.sampled_from(list(Stream)), min_size=1, max_size=9))
+def test_a_stream_counts_the_same_however_many_runs_it_has(streams: list[Stream]) -> None:
+    weights = paper_weights(streams)
+    for stream in set(streams):
+        own = [w for w, s in zip(weights, streams, strict=True) if s is stream]
+        assert sum(own) == pytest.approx(1 if stream.is_motion else 2)
+
+
+@given(n=st.integers(2, 30), s=st.integers(1, 4), seed=st.integers(0, 99))
+def test_no_other_weights_are_likelier_than_the_fitted_ones(n: int, s: int, seed: int) -> None:
+    several = [make_scores(n, 3, seed + i) for i in range(s)]
+    weights = fit_weights(several)
+    assert weights.sum() == pytest.approx(1)
+    assert (weights >= 0).all()
+    best = likelihood(weights, several)
+    rivals = [*np.eye(s), *np.random.default_rng(seed).dirichlet(np.ones(s), size=50)]
+    assert max(likelihood(np.array(rival), several) for rival in rivals) <= best + 1e-6
+
+
+def test_fitted_weights_equal_a_search_over_all() -> None:
+    several = [
+        make_scores(40, 4, seed, sharpness=sharpness) for seed, sharpness in ((0, 1), (1, 2))
+    ]
+    grid = np.linspace(0, 1, 2001)
+    best = max(grid, key=lambda w: likelihood(np.array([w, 1 - w]), several))
+    assert 0.05 < best < 0.95
+    assert fit_weights(several, tolerance=1e-9)[0] == pytest.approx(best, abs=1e-3)
+
+
+def test_fitted_weights_in_closed_form() -> None:
+    """One recognizer is sure of three samples in four and the other of the rest: 3 to 1."""
+    ids, labels = ("a", "b", "c", "d"), np.zeros(4, dtype=np.int64)
+    sure = np.array([1.0, 1.0, 1.0, 0.0])
+    one = Scores(ids, labels, np.stack([sure, 1 - sure], axis=1))
+    other = Scores(ids, labels, np.stack([1 - sure, sure], axis=1))
+    np.testing.assert_allclose(fit_weights([one, other]), [0.75, 0.25], atol=1e-6)
+    never = replace(one, scores=one.scores[:, ::-1] * 0 + np.array([0.0, 1.0]))
+    assert fit_weights([one, other, never])[2] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_likelihood_never_falls_while_fitting() -> None:
+    several = [make_scores(25, 3, seed) for seed in range(3)]
+    way = [likelihood(fit_weights(several, max_steps=n, tolerance=0), several) for n in range(12)]
+    assert way == sorted(way)
+    assert way[-1] > way[0]
+
+
+def member(stream: Stream, name: str = "", **changes: object) -> Member:
+    scores = make_scores(5, 2, list(Stream).index(stream))
+    plain = Member(name or stream.short, "set", "xsub", stream, ("a", "b"), scores, {})
+    return replace(plain, **changes)
+
+
+@pytest.mark.parametrize(
+    ("streams", "expected"),
+    [
+        ([J], {}),
+        ([J, K], {}),
+        ([B, J], {"2 streams": [B, J]}),
+        ([J, JM, B, BM], {"2 streams": [J, B], "4 streams": [J, JM, B, BM]}),
+        ([J, J, B], {"2 streams": [J, J, B]}),
+        (
+            [J, B, K, JM, BM, KM],
+            {"2 streams": [J, B], "4 streams": [J, B, JM, BM],
+             "6 streams": [J, B, K, JM, BM, KM]},
+        ),
+    ],
+)  # fmt: skip
+def test_the_ensembles_that_streams_allow(
+    streams: list[Stream], expected: dict[str, list[Stream]]
+) -> None:
+    fusions = paper_fusions([member(stream) for stream in streams])
+    assert {f.name: [m.stream for m in f.members] for f in fusions} == expected
+    for fusion in fusions:
+        assert fusion.weights == paper_weights([m.stream for m in fusion.members])
+        same = fuse([m.scores for m in fusion.members], fusion.weights)
+        np.testing.assert_array_equal(fusion.scores.scores, same.scores)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": "other"}, "j and second differ in their data: 'set' and 'other'"),
+        ({"split": "xview"}, "split: 'xsub' and 'xview'"),
+        ({"class_names": ("b", "a")}, "class names;"),
+    ],
+)
+def test_runs_of_different_tasks_are_refused(change: dict[str, object], message: str) -> None:
+    require_one_task([member(J), member(B), member(J)])
+    with pytest.raises(DataError, match=message):
+        require_one_task([member(J), member(B), member(B, "second", **change)])
+
+
+def test_weights_are_fitted_on_the_validation_part_alone() -> None:
+    held = [make_scores(9, 2, seed) for seed in (50, 51)]
+    ids = tuple(f"v{i}" for i in range(9))
+    held = [replace(scores, sample_ids=ids) for scores in held]
+    members = [member(s, validation=v) for s, v in zip((J, B), held, strict=True)]
+    fusion = fitted_fusion(members)
+    np.testing.assert_allclose(fusion.weights, fit_weights(held))
+    assert fusion.members == tuple(members)
+    with pytest.raises(DataError, match=r"b has no validation scores.*hold_out_until=1"):
+        fitted_fusion([members[0], member(B)])
+    leaked = replace(held[1], sample_ids=("s3", *ids[1:]))
+    with pytest.raises(DataError, match=r"'s3': b is validated on it and tested on it"):
+        fitted_fusion([members[0], member(B, validation=leaked)])
+    elsewhere = replace(held[1], sample_ids=tuple(f"w{i}" for i in range(9)))
+    with pytest.raises(DataError, match="18 sample"):
+        fitted_fusion([members[0], member(B, validation=elsewhere)])

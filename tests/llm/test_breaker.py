@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from skeletonagent.llm.breaker import Breaker
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_dead_server_is_tried_once_per_rest() -> None:
+    clock = Clock()
+    breaker = Breaker(limit=2, rest=60.0, clock=clock)
+    breaker.failed()
+    assert breaker.admits()
+    breaker.failed()
+    assert not breaker.admits()
+    clock.now = 60.0
+    assert [breaker.admits(), breaker.admits()] == [True, False]
+    breaker.failed()
+    clock.now = 119.0
+    assert not breaker.admits()
+    clock.now = 120.0
+    assert breaker.admits()
+    breaker.succeeded()
+    assert [breaker.admits(), breaker.admits()] == [True, True]
+
+
+def test_only_failures_in_a_row_count() -> None:
+    breaker = Breaker(limit=2, rest=60.0)
+    for _ in range(3):
+        breaker.failed()
+        breaker.succeeded()
+    assert breaker.admits()
