@@ -12,11 +12,22 @@ from skeletonagent.config import Config, as_yaml, from_dict, read_config, to_dic
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.archive import find_archives
+from skeletonagent.data.benchmarks import BENCHMARKS
+from skeletonagent.data.normalising import Origin, Scale
+from skeletonagent.data.sampling import MotionRule, SamplingRule, ScoreRule
+from skeletonagent.data.transforms import Augment
 from skeletonagent.models.backbones import BACKBONES
-from skeletonagent.presets import PRESETS, PresetSize, preset
-from skeletonagent.training.objective import ObjectiveSettings
+from skeletonagent.models.recognizer import PersonRule
+from skeletonagent.presets import PRESETS, SMALL_PRESETS, PresetSize, preset
+from skeletonagent.presets_benchmarks import BENCHMARK_PRESETS, Recipe
+from skeletonagent.text.transformer import PRETRAINED
+from skeletonagent.training.learner import TrainSettings
+from skeletonagent.training.objective import CosineScale, ObjectiveSettings, Targets
 
-every = pytest.mark.parametrize(("name", "size"), list(product(PRESETS, PresetSize)))
+every = pytest.mark.parametrize(
+    ("name", "size"),
+    [*product(SMALL_PRESETS, PresetSize), *product(BENCHMARK_PRESETS, [PresetSize.PAPER])],
+)
 
 
 @every
@@ -65,13 +76,146 @@ def test_presets_name_archives_of_the_shared_data(shared: Path) -> None:
     known = {path.name for path in find_archives(shared / "data")} | {"synthetic"}
     if known == {"synthetic"}:
         pytest.skip(f"no archives in {shared / 'data'}")
-    for name in PRESETS:
+    for name in SMALL_PRESETS:
         assert preset(name).data.archive in known
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="no preset 'ntu'; there are default, jhmdb, "):
+    with pytest.raises(
+        ConfigError, match=r"no preset 'ntu'; there are default, jhmdb, .*, ntu60-xsub, "
+    ):
         preset("ntu")
+
+
+RELEASED_TABLE = """
+ntu60-xsub | .2,.5 | .2,.2 | .2,.2 | - | SFlip | SFlip | 150 | 16, .025 | 5
+ntu60-xview | .2,.5 | .2,.2 | .2,.2 | - | - | PartDrop | 150 | 16, .025 | 5
+ntu120-xsub | .3,.1 | .3,.3 | .2,.3 | SFlip | SFlip | PartDrop | 150 | 16, .025 | 5
+ntu120-xset | .3,.1 | .3,.3 | .2,.3 | - | SFlip | SFlip | 150 | 16, .025 | 5
+finegym | .1,.1 | .1,.1 | .05,.1 | Flip | Flip | Flip | 150 | 16, .025 | 5
+kinetics-skeleton | .005,.01 | .005,.01 | .005,.01 | Flip | Flip | Flip | 150 | 64, .1 | 50
+uav-human-csv1 | .2,.2 | .3,.2 | .05,.2 | - | - | - | 300 | 16, .025 | 5
+uav-human-csv2 | .2,.2 | .3,.2 | .05,.2 | - | - | - | 150 | 16, .025 | 5
+"""
+"""Spec 2.1: alpha and beta of j/jm, b/bm and k/km, their further augmentation, epochs, batch and
+learning rate, period."""
+
+ROWS = {
+    name: cells
+    for name, *cells in (
+        [cell.strip() for cell in line.split("|")] for line in RELEASED_TABLE.strip().splitlines()
+    )
+}
+AUGMENTS = {
+    "-": {},
+    "SFlip": {"swap": 0.5},
+    "PartDrop": {"part_drop": 0.2},
+    "Flip": {"mirror": 0.5},
+}
+PLACES = {
+    "ntu60-xsub": ("ntu60", "xsub"),
+    "ntu60-xview": ("ntu60", "xview"),
+    "ntu120-xsub": ("ntu120", "xsub"),
+    "ntu120-xset": ("ntu120", "xset"),
+    "finegym": ("finegym", "standard"),
+    "kinetics-skeleton": ("kinetics-skeleton", "standard"),
+    "uav-human-csv1": ("uav-human", "csv1"),
+    "uav-human-csv2": ("uav-human", "csv2"),
+}
+
+in_every_stream = pytest.mark.parametrize(
+    ("name", "stream"), list(product(ROWS, Stream)), ids=lambda value: str(value)
+)
+
+
+def test_the_table_has_all_benchmark_presets() -> None:
+    assert set(ROWS) == set(BENCHMARK_PRESETS) == set(PLACES)
+    assert set(PLACES.values()) <= {(b.name, p) for b in BENCHMARKS.values() for p in b.protocols}
+
+
+@in_every_stream
+def test_released_recipes_have_the_numbers_of_the_table(name: str, stream: Stream) -> None:
+    cells = ROWS[name]
+    column = ("j", "b", "k").index(stream.short[0])
+    alpha, beta = map(float, cells[column].split(","))
+    batch, rate = map(float, cells[7].split(","))
+    config = preset(name, stream=stream, recipe=Recipe.RELEASED)
+    assert config.objective == ObjectiveSettings(
+        alpha=alpha, beta=beta, targets=Targets.SOFTMAX, scale=CosineScale.LEARNED, mixed=1.0
+    )
+    rotation = 0.2 if name.startswith("ntu") else 0.0
+    assert config.augment == Augment(rotation=rotation, **AUGMENTS[cells[3 + column]])
+    assert config.training == TrainSettings(
+        epochs=int(cells[6]),
+        batch_size=int(batch),
+        learning_rate=rate,
+        momentum=0.9,
+        weight_decay=5e-4,
+        warmup_epochs=0.0,
+        average=0.0,
+        period=int(cells[8]),
+        hold_out=0.0,
+    )
+
+
+@in_every_stream
+def test_released_recipes_see_what_the_released_code_sees(name: str, stream: Stream) -> None:
+    config, flat = preset(name, stream=stream, recipe=Recipe.RELEASED), not name.startswith("ntu")
+    data, clips = config.data, config.clips
+    assert (data.archive, data.split) == PLACES[name]
+    assert (data.score, data.scale) == (flat, Scale.NONE)
+    assert data.origin == (Origin.NONE if flat else Origin.PERSON)
+    assert (clips.frames, clips.stream, clips.test_clips) == (100, stream, 10)
+    assert clips.rule == (SamplingRule.FRAMES if flat else SamplingRule.DECODE)
+    assert clips.motion == (MotionRule.AFTER if flat else MotionRule.BEFORE)
+    assert clips.score == ScoreRule.DIFFERENCE
+    wide = ("dg-stgcn", 96) if name == "kinetics-skeleton" else ("skeletonagent", None)
+    assert (config.model.backbone, config.model.width) == wide
+    assert config.model.person_rule is PersonRule.RELEASED
+
+
+@in_every_stream
+def test_paper_recipes_follow_the_text(name: str, stream: Stream) -> None:
+    config, flat = preset(name, stream=stream), not name.startswith("ntu")
+    assert preset(name, PresetSize.PAPER, stream, Recipe.PAPER) == config
+    training = config.training
+    assert (training.epochs, training.batch_size, training.learning_rate) == (150, 64, 0.1)
+    assert (training.momentum, training.weight_decay, training.period) == (0.9, 5e-4, 5)
+    assert (training.warmup_epochs, training.average) == (0, 0)
+    assert training.hold_out == 0.1 and training.hold_out_until >= 0.8
+    assert config.objective == ObjectiveSettings(alpha=0.2, beta=0.5, temperature=0.1)
+    assert (config.clips.frames, config.clips.stream) == (100, stream)
+    assert config.model.person_rule is PersonRule.PAPER
+    assert config.augment == Augment(rotation=0.2)
+    assert (config.data.archive, config.data.split) == PLACES[name]
+    assert (config.data.score, config.data.origin) == (flat, Origin.PERSON)
+    assert config.data.scale == (Scale.UNIT if flat else Scale.NONE)
+
+
+@pytest.mark.parametrize("recipe", Recipe)
+@pytest.mark.parametrize("name", BENCHMARK_PRESETS)
+def test_benchmarks_ask_the_papers_models(name: str, recipe: Recipe) -> None:
+    agents = preset(name, recipe=recipe).agents
+    assert (agents.chat, agents.text_encoder, agents.rivals) == (
+        "openai:gpt-4o",
+        "clip-vit-b-32",
+        10,
+    )
+    assert agents.text_encoder in PRETRAINED
+    assert agents.padded_rivals == (recipe is Recipe.RELEASED)
+
+
+@pytest.mark.parametrize("name", SMALL_PRESETS)
+def test_other_data_have_no_released_recipe(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{name}' has no released recipe; .*uav-human-csv2"):
+        preset(name, recipe=Recipe.RELEASED)
+
+
+@pytest.mark.parametrize("name", BENCHMARK_PRESETS)
+def test_released_recipes_round_trip(name: str) -> None:
+    for stream in Stream:
+        config = preset(name, stream=stream, recipe=Recipe.RELEASED)
+        assert from_dict(to_dict(config)) == config
 
 
 def test_the_command_line_has_the_last_word(tmp_path: Path) -> None:

@@ -125,12 +125,7 @@ def facts_of(job: Job) -> dict[str, object]:
     return {
         "config": to_dict(job.config),
         "class_names": list(store.class_names),
-        "layout": {
-            "name": store.layout.name,
-            "joints": list(store.layout.joints),
-            "bones": [list(bone) for bone in store.layout.bones],
-            "center": store.layout.center,
-        },
+        "layout": store.layout.to_json(),
         "channels": store.channels,
         "persons": store.max_persons,
         "text_dim": job.encoder.dim,
@@ -163,7 +158,7 @@ def recognizer_of(checkpoint: Checkpoint, config: Config, data: SkeletonData) ->
 
 
 def evaluation_sampler(config: Config, store: ClipStore) -> Sampler:
-    """Return a sampler for test clips."""
+    """Return a sampler for test clips of as many bodies as the store has room for."""
     return Sampler(store, config.clips, Augment(rotation=0.0))
 
 

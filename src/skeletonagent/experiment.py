@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> Checkpoint | None
         raise ConfigError(
             f"{run.path} already holds a run; add --resume to go on, or choose another --out"
         )
-    saved = to_dict(read_config(run.config))
+    # Another device learns the same, and several at once take runs in any order.
+    saved = to_dict(replace(read_config(run.config), device=config.device))
     differing = [
         f"{section}.{key}" if isinstance(values, dict) else section
         for section, values in to_dict(config).items()
@@ -108,8 +109,13 @@ def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Wa
             job.learner,
             job.training,
             job.objective,
-            known or job.agents.start(),
-            rounds=Rounds(job.agents.refresh, wait=job.agents.wait),
+            known or _start(job),
+            rounds=Rounds(
+                job.agents.refresh,
+                wait=job.agents.wait,
+                asking=job.learner.engine.is_global_zero,
+                share=job.learner.engine.broadcast,
+            ),
             encode=job.encoder.encode,
             checkpoints=run.checkpoints,
             observer=Observers([recorder, display]),
@@ -117,6 +123,13 @@ def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Wa
             facts=facts_of(job),
             resume=checkpoint,
         )
+
+
+def _start(job: Job) -> Guidance:
+    """Return the guidance before training, which the first process asks for and all get."""
+    engine = job.learner.engine
+    shared: Guidance = engine.broadcast(job.agents.start() if engine.is_global_zero else None)
+    return shared
 
 
 def _score_validation(job: Job, run: RunDirectory) -> None:

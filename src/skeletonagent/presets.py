@@ -2,7 +2,8 @@
 
 ``small`` presets train ST-GCN++ on two CPU cores in minutes; ``paper`` sized ones train the
 paper's recognizer at full width on a GPU, with the same schedule. Small batches matter here: the
-sets have few clips, and what counts is the number of steps.
+sets have few clips, and what counts is the number of steps. The paper's benchmarks have one size, a
+GPU's, and two recipes, see :mod:`skeletonagent.presets_benchmarks`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.normalising import Origin
 from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
+from skeletonagent.presets_benchmarks import BENCHMARK_PRESETS, Recipe
 from skeletonagent.training.learner import TrainSettings
 
 
@@ -115,7 +117,7 @@ def paper(_: PresetSize, stream: Stream) -> Config:
     return Config(clips=ClipSettings(stream=stream))
 
 
-PRESETS: Mapping[str, Preset] = {
+SMALL_PRESETS: Mapping[str, Preset] = {
     "default": default,
     "jhmdb": jhmdb,
     "nw-ucla": nw_ucla,
@@ -124,17 +126,37 @@ PRESETS: Mapping[str, Preset] = {
     "synthetic": synthetic,
     "utd-mhad": utd_mhad,
 }
-"""The presets by name."""
+"""The presets that come in sizes, by name."""
+
+PRESETS: Mapping[str, Callable[..., Config]] = {**SMALL_PRESETS, **BENCHMARK_PRESETS}
+"""All presets by name, to be listed and to be called through :func:`preset`."""
 
 
-def preset(name: str, size: PresetSize = PresetSize.SMALL, stream: Stream = Stream.JOINT) -> Config:
+def preset(
+    name: str,
+    size: PresetSize = PresetSize.SMALL,
+    stream: Stream = Stream.JOINT,
+    recipe: Recipe = Recipe.PAPER,
+) -> Config:
     """Return the configuration of a preset.
 
+    Args:
+        name: A name in :data:`PRESETS`.
+        size: For which machine, where there is a choice.
+        stream: Which stream.
+        recipe: Whose recipe; only the paper's benchmarks have a released one.
+
     Raises:
-        ConfigError: If there is none of that name.
+        ConfigError: If there is none of that name, or none of that recipe.
     """
-    if name not in PRESETS:
+    if name in BENCHMARK_PRESETS:
+        return BENCHMARK_PRESETS[name](stream, recipe)
+    if name not in SMALL_PRESETS:
         raise ConfigError(
             f"no preset {name!r}; there are {', '.join(PRESETS)}, or give a YAML file"
         )
-    return PRESETS[name](size, stream)
+    if recipe is Recipe.RELEASED:
+        raise ConfigError(
+            f"preset {name!r} has no released recipe; these have: {', '.join(BENCHMARK_PRESETS)}"
+        )
+    return SMALL_PRESETS[name](size, stream)

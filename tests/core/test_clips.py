@@ -90,6 +90,18 @@ def test_counts() -> None:
     assert store.groups == (0, 0, 1)
 
 
+@pytest.mark.parametrize("slots", [1, 2, 4])
+def test_clips_have_room_for_as_many_bodies_as_said(slots: int) -> None:
+    store = make_store(make_sequences([(1, 2), (3, 2), (2, 2)]))
+    samples, frames = torch.arange(3), torch.tensor([[0, 1]] * 3)
+    whole = store.gather(samples, frames)
+    roomy = replace(store, slots=slots).gather(samples, frames)
+    assert roomy.shape[1] == slots
+    shared = min(slots, 3)
+    assert torch.equal(roomy[:, :shared], whole[:, :shared])
+    assert not roomy[:, shared:].any()
+
+
 def test_scores_come_after_the_coordinates_and_stay_scores() -> None:
     sequences = make_sequences([(1, 2), (2, 3)])
     plain = make_store(sequences)

@@ -68,6 +68,32 @@ def test_similar_classes_by_hand() -> None:
     assert counts[0, 0] == 9, "the counts are left alone"
 
 
+@given(
+    st.integers(1, 6).flatmap(
+        lambda y: st.lists(
+            st.lists(st.integers(0, 3), min_size=y, max_size=y), min_size=y, max_size=y
+        )
+    ),
+    st.integers(1, 8),
+)
+def test_padded_sets_are_full_and_hold_all_similar_classes(rows: list[list[int]], k: int) -> None:
+    counts = torch.tensor(rows)
+    padded = similar_classes(counts, k, padded=True)
+    for own, (full, similar) in enumerate(zip(padded, similar_classes(counts, k), strict=True)):
+        mistakes = [0 if n == own else count for n, count in enumerate(rows[own])]
+        left = sorted(n for n, count in enumerate(mistakes) if not count)
+        missing = min(k, len(rows)) - len(similar)
+        assert full == tuple(sorted([*similar, *left[:missing]]))
+
+
+def test_padded_sets_by_hand() -> None:
+    counts = torch.zeros(12, 12, dtype=torch.long)
+    assert similar_classes(counts, 10, padded=True) == [tuple(range(10))] * 12
+    counts[11, 5], counts[11, 10] = 1, 2
+    assert similar_classes(counts, 3, padded=True)[11] == (0, 5, 10)
+    assert similar_classes(counts, 3, padded=True)[1] == (0, 1, 2)
+
+
 @pytest.mark.parametrize("k", [0, -1])
 def test_no_similar_classes_can_be_asked_for(k: int) -> None:
     with pytest.raises(ValueError, match=f"at least 1, got {k}"):

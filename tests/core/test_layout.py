@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,3 +176,19 @@ def test_exactly_forests_are_accepted(parents: list[int]) -> None:
         assert forest
         assert layout.parents == tuple(parents)
         assert layout.roots == set(tops)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_json_keeps_everything(layout: SkeletonLayout) -> None:
+    assert SkeletonLayout.from_json(json.loads(json.dumps(layout.to_json()))) == layout
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [({"bones": [[0, 99]]}, ValueError), ({"bones": 3}, TypeError), ({"joints": []}, ValueError)],
+)
+def test_what_describes_no_skeleton_is_refused(
+    change: dict[str, object], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        SkeletonLayout.from_json(UAV_17.to_json() | change)

@@ -125,3 +125,12 @@ def test_resuming_a_finished_run_changes_nothing(
     again = command("train", "--data", archive, "--out", trained, *quick(), "--resume", "--json")
     assert again.status == 0, again.err
     assert {**again.json, "finished": ""} == {**before, "finished": ""}
+
+
+def test_a_recognizer_of_pairs_takes_clips_of_one(
+    pairs: Path, archive: Path, command: Any, quick: Any, tmp_path: Path
+) -> None:
+    command("train", "--data", pairs, "--out", tmp_path / "two", *quick())
+    one = command("evaluate", tmp_path / "two", "--data", archive, "--json")
+    assert one.status == 0, one.err
+    assert one.json["split"] == "first"

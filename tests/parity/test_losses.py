@@ -1,4 +1,4 @@
-"""The alignment loss gives what the authors' code gave, from the targets and scale it used."""
+"""The released objective's alignment gives what the authors' code gave."""
 
 from __future__ import annotations
 
@@ -8,24 +8,48 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from skeletonagent.training.objective import alignment_loss
+from skeletonagent.models.recognizer import Prediction
+from skeletonagent.training.objective import (
+    LEARNED_SCALE,
+    CosineScale,
+    Objective,
+    ObjectiveSettings,
+    Targets,
+    alignment_loss,
+    positive_pairs,
+)
 
 
-def test_alignment_equals_the_released_code(shared: Path) -> None:
-    """The released targets are a softmax of ten times the mask; its scale is a factor."""
+@pytest.fixture(scope="module")
+def golden(shared: Path) -> dict[str, Tensor]:
     path = shared / "reference" / "golden" / "losses.npz"
     if not path.is_file():
         pytest.skip(f"no reference results at {path}")
     with np.load(path) as file:
-        golden = {name: torch.from_numpy(np.asarray(file[name])) for name in file.files}
+        return {name: torch.from_numpy(np.asarray(file[name])) for name in file.files}
 
+
+def test_directions_equal_the_released_code(golden: dict[str, Tensor]) -> None:
     labels = golden["labels"]
-    same = (labels[:, None] == labels).float()
     cosine = F.normalize(golden["skeleton"]) @ F.normalize(golden["text_table"])[labels].T
-    loss = alignment_loss(cosine * golden["logit_scale"], (10 * same).softmax(dim=1))
-
+    targets = positive_pairs(labels, Targets.SOFTMAX)
+    loss = alignment_loss(cosine * golden["logit_scale"], targets)
     both = golden["released_skeleton_to_text"], golden["released_text_to_skeleton"]
     torch.testing.assert_close(loss, sum(both) / 2, atol=1e-5, rtol=0)
     torch.testing.assert_close(loss, golden["released_align"], atol=1e-5, rtol=0)
     assert (both[0] - both[1]).abs() > 1e-4  # or one direction taken twice would pass
+
+
+def test_the_objective_equals_the_released_code(golden: dict[str, Tensor]) -> None:
+    """The recipe as it starts: softmax targets, and a factor that is learned."""
+    assert pytest.approx(float(golden["logit_scale"]), abs=5e-4) == LEARNED_SCALE
+    objective = Objective(
+        ObjectiveSettings(targets=Targets.SOFTMAX, scale=CosineScale.LEARNED, mixed=1.0)
+    )
+    n = len(golden["labels"])
+    prediction = Prediction(torch.zeros(n, 60), torch.zeros(n, 60), golden["skeleton"])
+    losses = objective(prediction, golden["labels"], F.normalize(golden["text_table"]))
+    torch.testing.assert_close(losses.align, golden["released_align"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(objective.scaling.factor, golden["logit_scale"], atol=5e-4, rtol=0)

@@ -16,9 +16,12 @@ from torch import Tensor
 
 from skeletonagent.core.errors import CheckpointError, TrainingError
 from skeletonagent.core.guidance import Guidance
+from skeletonagent.data.mixing import Mixed, mixed
+from skeletonagent.models.recognizer import Prediction
 from skeletonagent.training import loop
 from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
-from skeletonagent.training.learner import TrainSettings, learning_rate_at
+from skeletonagent.training.learner import Learner, TrainSettings, learning_rate_at
+from skeletonagent.training.objective import CosineScale, ObjectiveSettings, Targets
 
 
 def assert_same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
@@ -43,7 +46,9 @@ def slow_rate(progress: float, s: TrainSettings) -> float:
 def slow_training(start: Any, training: Any, steps: int) -> dict[str, Any]:
     """Learn from the batches a training has noted: Nesterov's SGD and averages, one by one."""
     s, model = training.settings, start.train()
-    weights = dict(model.named_parameters())
+    objective = type(training.objective)(training.objective.settings)
+    factor = {f"objective.scaling.{n}": p for n, p in objective.scaling.named_parameters()}
+    weights = {**dict(model.named_parameters()), **factor}
     momentum: dict[str, Tensor] = {}
     average: dict[str, Tensor] = {}
     counts = torch.zeros(3, 3, dtype=torch.long)
@@ -51,8 +56,14 @@ def slow_training(start: Any, training: Any, steps: int) -> dict[str, Any]:
     salient, table = training.notes.masks[0], training.objective.tables[0]
     for number, batch in enumerate(training.data.sampler.given):
         counts *= number % steps > 0
-        prediction = model(batch.clips, salient)
-        total = training.objective(prediction, batch.labels, table).total
+        copies = training.copies[number : number + 1]
+        both = model(torch.cat([batch.clips, *(each.clips for each in copies)]), salient)
+        prediction = Prediction(*(part[: len(batch.labels)] for part in both))
+        total = objective(prediction, batch.labels, table).total
+        for each in copies:
+            blended = both.logits[len(batch.labels) :].log_softmax(dim=1)
+            soft = -(each.targets * blended).sum(dim=1).mean()
+            total = total + objective.settings.mixed * soft
         gradients = torch.autograd.grad(total, list(weights.values()), allow_unused=True)
         rate = slow_rate(number / steps, s)
         with torch.no_grad():
@@ -71,24 +82,60 @@ def slow_training(start: Any, training: Any, steps: int) -> dict[str, Any]:
     return {
         "recognizer": model.state_dict(),
         "momentum": momentum,
+        "objective": {n.removeprefix("objective."): p.detach() for n, p in factor.items()},
         "averaged": average,
         "confusions": counts,
         "losses": losses,
     }
 
 
+RELEASED = {
+    "alpha": 0.3, "beta": 0.6, "mixed": 0.7,
+    "targets": Targets.SOFTMAX, "scale": CosineScale.LEARNED,
+}  # fmt: skip
+
+
+def judged_by(training: Any, settings: dict[str, Any]) -> Any:
+    """Return the training with another objective, all it draws for mixed copies noted."""
+    learner, objective = training.learner, type(training.objective)(ObjectiveSettings(**settings))
+    training.objective = objective
+    training.learner = Learner(learner.recognizer, training.settings, learner.engine, objective)
+    return training
+
+
 @pytest.mark.parametrize(
-    "settings", [{}, {"average": 0.6}, {"warmup_epochs": 0.7, "momentum": 0.5, "weight_decay": 0.1}]
+    ("settings", "objective"),
+    [
+        ({}, {}),
+        ({"average": 0.6}, {}),
+        ({"warmup_epochs": 0.7, "momentum": 0.5, "weight_decay": 0.1}, {}),
+        ({"weight_decay": 0.1, "learning_rate": 0.01}, RELEASED),
+        ({"learning_rate": 0.01}, {"mixed": 1.0}),
+    ],
 )
 def test_training_equals_a_loop_by_hand(
-    world: ModuleType, tmp_path: Path, settings: dict[str, float]
+    world: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, float],
+    objective: dict[str, Any],
 ) -> None:
     training = world.training(tmp_path, epochs=2, **settings)
+    training = judged_by(training, objective) if objective else training
+    training.copies = copies = []
+
+    def noted(*arguments: Any) -> Mixed:
+        copies.append(mixed(*arguments))
+        return copies[-1]
+
+    monkeypatch.setattr(loop, "mixed", noted)
     start = copy.deepcopy(training.learner.recognizer)
     training.run()
     last = load_checkpoint(tmp_path / "epoch_0002")
     slow = slow_training(start, training, steps=2)
-    for part in ("recognizer", "momentum", *(["averaged"] if "average" in settings else [])):
+    assert len(copies) == (4 if objective else 0)
+    averaged = ["averaged"] if "average" in settings else []
+    for part in ("recognizer", "momentum", "objective", *averaged):
         got = last.part(part)
         assert got.keys() == slow[part].keys()
         for name, tensor in got.items():
@@ -346,6 +393,48 @@ def test_a_resumed_training_ends_bit_for_bit_alike(
     ]
     assert timeless[0][stopped:] == timeless[1]
     assert again.notes.guidance[0] == (None, Guidance.from_json(saved.facts["guidance"], world.ARM))
+
+
+@pytest.mark.parametrize("stopped", [1, 2])
+def test_the_released_objective_resumes_bit_for_bit_alike(
+    world: ModuleType, tmp_path: Path, stopped: int
+) -> None:
+    def training(name: str) -> Any:
+        return judged_by(world.training(tmp_path / name, period=2), RELEASED)
+
+    whole = training("whole")
+    expected = whole.run()
+    with pytest.raises(Stop):
+        training("part").run(observer=Stopper(stopped))
+    again = training("part")
+    saved = load_checkpoint(tmp_path / "part" / f"epoch_{stopped:04d}")
+    assert again.run(resume=saved) == expected
+    assert_same(whole.weights, again.weights)
+    factors = [
+        load_checkpoint(tmp_path / "whole" / f"epoch_{n:04d}").part("objective")["scaling.factor"]
+        for n in (1, 2, 3)
+    ]
+    assert len({2.659, *map(float, factors)}) == 4
+    assert factors[-1] == whole.objective.scaling.factor == again.objective.scaling.factor
+
+
+def test_of_a_mixed_batch_the_clean_half_alone_is_counted_and_drawn_alike(
+    world: ModuleType, tmp_path: Path
+) -> None:
+    plain = world.training(tmp_path / "plain", epochs=1)
+    plain.run()
+    mixing = judged_by(world.training(tmp_path / "mixing", epochs=1), RELEASED)
+    sizes: list[int] = []
+    mixing.learner.recognizer.register_forward_pre_hook(
+        lambda _, inputs: sizes.append(len(inputs[0]))
+    )
+    mixing.run()
+    assert sizes == [2 * len(asked) for asked in mixing.data.sampler.asked]
+    assert mixing.data.sampler.asked == plain.data.sampler.asked
+    counts = load_checkpoint(tmp_path / "mixing" / "epoch_0001").tensors["confusions"]
+    assert counts.sum(dim=1).tolist() == [3, 3, 3]
+    (record,) = mixing.notes.epochs
+    assert record.loss > record.cls + 0.3 * record.con + 0.6 * record.align
 
 
 def test_a_finished_training_has_nothing_left_to_do(world: ModuleType, tmp_path: Path) -> None:

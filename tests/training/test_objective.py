@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +14,11 @@ from torch import Tensor
 
 from skeletonagent.models.recognizer import Prediction
 from skeletonagent.training.objective import (
+    CosineScale,
     Losses,
     Objective,
     ObjectiveSettings,
+    Targets,
     alignment_loss,
     positive_pairs,
     step_losses,
@@ -41,7 +44,7 @@ def random_texts(seed: int = 0) -> Tensor:
     return F.normalize(torch.randn(CLASSES, WIDTH, generator=generator), dim=1)
 
 
-def judge(prediction: Prediction, labels: list[int], texts: Tensor, **settings: float) -> Losses:
+def judge(prediction: Prediction, labels: list[int], texts: Tensor, **settings: Any) -> Losses:
     return Objective(ObjectiveSettings(**settings))(prediction, torch.tensor(labels), texts)
 
 
@@ -213,3 +216,66 @@ def test_step_losses_are_detached_and_in_order() -> None:
     assert vector.tolist() == pytest.approx(
         [part.item() for part in (losses.cls, losses.con, losses.align, losses.total)]
     )
+
+
+@given(labels=labels_of_batches)
+def test_released_targets_leave_the_others_a_little(labels: list[int]) -> None:
+    q = positive_pairs(torch.tensor(labels), Targets.SOFTMAX)
+    for i, own in enumerate(labels):
+        weights = [math.exp(10 if own == other else 0) for other in labels]
+        for j, weight in enumerate(weights):
+            assert float(q[i, j]) == pytest.approx(weight / sum(weights), rel=1e-4)
+
+
+def test_released_targets_by_hand() -> None:
+    """Source: spec 2.3."""
+    one = positive_pairs(torch.arange(16), Targets.SOFTMAX)
+    assert float(one[0, 0]) == pytest.approx(0.99932, abs=1e-5)
+    assert float(one[0, 1]) == pytest.approx(4.5e-5, abs=1e-6)
+    two = positive_pairs(torch.arange(64) // 2, Targets.SOFTMAX)
+    assert float(two[0, 1]) == pytest.approx(0.4993, abs=1e-4)
+    chance = alignment_loss(torch.zeros(16, 16), one)
+    assert float(chance) == pytest.approx(2.765, abs=1e-3)
+
+
+@given(seed=seeds, scale=st.floats(0.1, 20))
+def test_a_learned_scale_multiplies_where_a_temperature_divides(seed: int, scale: float) -> None:
+    prediction, texts, labels = random_prediction(4, seed), random_texts(seed), [0, 1, 1, 4]
+    objective = Objective(ObjectiveSettings(scale=CosineScale.LEARNED))
+    with torch.no_grad():
+        assert objective.scaling.factor is not None
+        objective.scaling.factor.fill_(scale)
+    learned = objective(prediction, torch.tensor(labels), texts)
+    fixed = judge(prediction, labels, texts, temperature=1 / scale)
+    torch.testing.assert_close(learned.align, fixed.align, rtol=1e-4, atol=1e-5)
+
+
+def test_a_scale_is_learned_only_if_asked_for() -> None:
+    assert not list(Objective(ObjectiveSettings()).scaling.parameters())
+    assert not Objective(ObjectiveSettings()).scaling.state_dict()
+    objective = Objective(ObjectiveSettings(scale=CosineScale.LEARNED))
+    (factor,) = objective.scaling.parameters()
+    assert factor.item() == pytest.approx(2.659)
+    labels = torch.tensor([0, 1, 1, 4])
+    objective(random_prediction(4), labels, random_texts()).total.backward()
+    assert factor.grad is not None and factor.grad != 0
+    before = Objective(ObjectiveSettings(scale=CosineScale.LEARNED))
+    assert next(iter(before.scaling.parameters())) is not factor
+
+
+@given(seed=seeds, weight=st.floats(0, 3))
+def test_a_mixed_copy_adds_its_soft_cross_entropy_to_the_total_alone(
+    seed: int, weight: float
+) -> None:
+    labels, texts = torch.tensor([0, 1, 1, 4]), random_texts(seed)
+    objective = Objective(ObjectiveSettings(mixed=weight))
+    clean = objective(random_prediction(4, seed), labels, texts)
+    logits = random_prediction(4, seed + 1).logits
+    targets = random_prediction(4, seed + 2).logits.softmax(dim=1)
+    both = objective.with_copy(clean, logits, targets)
+    soft = 0.0
+    for row, target in zip(logits.tolist(), targets.tolist(), strict=True):
+        normaliser = math.log(sum(math.exp(value) for value in row))
+        soft -= sum(q * (v - normaliser) for q, v in zip(target, row, strict=True)) / 4
+    assert float(both.total) == pytest.approx(float(clean.total) + weight * soft, rel=1e-4)
+    assert (both.cls, both.con, both.align) == (clean.cls, clean.con, clean.align)

@@ -66,7 +66,7 @@ def measure_clips(store: ClipStore, samples: Int[Tensor, " n"]) -> Float[Tensor,
         lengths = store.lengths[samples[part]]
         time = torch.arange(int(lengths.max()), device=store.device)
         clips = store.gather(samples[part], time.minimum(lengths[:, None] - 1))
-        clips = clips * (time < lengths[:, None])[:, None, :, None, None]
+        clips = clips[..., : store.coordinates] * (time < lengths[:, None])[:, None, :, None, None]
         frames = lengths.repeat_interleave(clips.shape[1])
         bodies = _Bodies.of(clips.flatten(0, 1), frames, store.layout)
         measured = bodies.measure().unflatten(0, clips.shape[:2])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from skeletonagent.agents import answers, prompts
 from skeletonagent.agents.answers import Fits
-from skeletonagent.agents.repairs import Repair, minor, repair
+from skeletonagent.agents.repairs import minor, repair, repaired
 from skeletonagent.core.dialogue import (
     DESCRIPTION,
     Dialogue,
@@ -157,25 +157,11 @@ class Questioner:
             answers.check(exchange, self.layout, self.fits, before=history)
         except AnswerError as error:
             failed = replace(exchange, outcome=Outcome.REJECTED, problem=error.problem)
-            mended = minor(failed, self.layout, self.fits, before=history)
-            return _repaired(failed, mended)
+            return repaired(failed, minor(failed, self.layout, self.fits, before=history))
         return exchange
 
     def _mended(self, failed: Exchange, history: Sequence[Exchange]) -> Exchange:
-        return _repaired(failed, repair(failed, self.layout, self.fits, before=history))
-
-
-def _repaired(failed: Exchange, repair: Repair | None) -> Exchange:
-    """Return the exchange with its repaired answer, the given one kept as an attempt."""
-    if repair is None:
-        return failed
-    return Exchange(
-        question=failed.question,
-        answer=repair.text,
-        outcome=Outcome.REPAIRED,
-        problem=repair.problem,
-        earlier=(*failed.earlier, replace(failed, earlier=())),
-    )
+        return repaired(failed, repair(failed, self.layout, self.fits, before=history))
 
 
 def _added(dialogue: Dialogue, exchange: Exchange) -> Dialogue:

@@ -22,9 +22,12 @@ LARGE = 0.8
 KEPT = 2
 """How many joints are kept where every one is doubted."""
 
-_MOTION = [list(Quantity).index(q) for q in (Quantity.SPEED, Quantity.RISE, Quantity.SWEEP)]
-"""What a joint that moves has more of than one that does not."""
+_SPREAD = [list(Quantity).index(quantity) for quantity in (Quantity.RISE, Quantity.SWEEP)]
+"""How far a joint moves; its speed is left out, for a sensor's tremor is most of it."""
+_MOTION = [*_SPREAD, list(Quantity).index(Quantity.SPEED)]
 _CLIMB = list(Quantity).index(Quantity.CLIMB)
+STILL = 0.5
+"""A joint that moves less far than this share of the mean of all joints and classes keeps still."""
 
 _PARTS = {
     "head": re.compile(r"head|face|nose|eye|ear(?!m)|neck"),
@@ -186,9 +189,7 @@ class Verifier:
 
     def _unmoved(self, action: str, rivals: Sequence[str], sentence: str) -> Iterator[Doubt]:
         """Give a doubt for each body part that moves in the sentence and keeps still in clips."""
-        still = self._still(action)
-        if still is None:
-            return
+        still = self._still(action, rivals)
         layout = self.evidence.layout
         lefts, rights = {left for left, _ in layout.pairs}, {right for _, right in layout.pairs}
         of_side = {"": set(range(layout.num_joints)), "left": lefts, "right": rights}
@@ -198,18 +199,18 @@ class Verifier:
                 name = " ".join(filter(None, [side, part]))
                 yield Doubt(f"the {name}, said to move, keeps as still as in other actions")
 
-    def _still(self, action: str) -> Bool[Tensor, " v"] | None:
-        """Return which joints keep still: they move neither more than elsewhere nor much."""
-        effects, error = self.effects(action, ()), self._error(action, ())
-        if effects is None or error is None:
-            return None
+    def _still(self, action: str, rivals: Sequence[str]) -> Bool[Tensor, " v"]:
+        """Return which joints move neither far nor more than in any class they may be held to."""
         known = self.evidence
-        label = known.class_names.index(action)
-        chance = self._chance(error)
-        usual = known.plain.mean[known.counts > 0][..., _MOTION].mean(dim=(0, 1))
-        much = known.plain.mean[label][:, _MOTION] > usual
-        more = effects.size[:, _MOTION] > chance
-        return ~((much | more).any(dim=1) | (effects.size[:, _CLIMB].abs() > chance))
+        mean = known.plain.mean[..., _SPREAD]
+        usual = mean[known.counts > 0].mean(dim=(0, 1))
+        moved = (mean[known.class_names.index(action)] > STILL * usual).any(dim=1)
+        for others in {(), tuple(rivals)}:
+            effects, error = self.effects(action, others), self._error(action, others)
+            if effects is not None and error is not None:
+                more = (effects.size[:, _MOTION] > self._chance(error)).any(dim=1)
+                moved |= more | (effects.size[:, _CLIMB].abs() > self._chance(error))
+        return ~moved
 
     @cached_property
     def _clips(self) -> Mapping[str, int]:

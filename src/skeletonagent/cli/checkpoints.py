@@ -145,12 +145,7 @@ def _checkpoint(
         facts={
             "config": to_dict(config),
             "class_names": list(names),
-            "layout": {
-                "name": layout.name,
-                "joints": list(layout.joints),
-                "bones": [list(bone) for bone in layout.bones],
-                "center": layout.center,
-            },
+            "layout": layout.to_json(),
             "channels": released.channels,
             "persons": released.persons,
             "text_dim": released.text_dim,

@@ -52,8 +52,11 @@ def evaluate(
     opened = open_data(replace(config.data, archive=archive))
     name, _ = choose_split(opened, split or (config.data.split if data is None else None))
     device = pick_device(config.device)
-    recognizer = recognizer_of(load_checkpoint(newest), config, opened).to(device)
-    sampler = evaluation_sampler(config, opened.store.to(device, opened.store.frames.dtype))
+    checkpoint = load_checkpoint(newest)
+    recognizer = recognizer_of(checkpoint, config, opened).to(device)
+    # The recognizer's first norm is of as many bodies as it was trained with.
+    store = replace(opened.store, slots=int(checkpoint.facts["persons"]))
+    sampler = evaluation_sampler(config, store.to(device, store.frames.dtype))
     tested = test_parts(opened, name)
     samples = test_samples(sampler.store, tested)
     result = score(recognizer, sampler, samples, batch_size=2 * config.training.batch_size)

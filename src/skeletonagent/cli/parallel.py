@@ -9,21 +9,23 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 
 from skeletonagent.cli.console import console
 from skeletonagent.config import Config, write_config
 from skeletonagent.core.errors import TrainingError
+from skeletonagent.training.record import RunDirectory
 
 
 def train_in_processes(
     runs: Mapping[Path, Config], devices: Sequence[str], *, resume: bool
-) -> None:
-    """Train every run in a process of its own, as many at once as there are devices.
+) -> list[dict[str, Any]]:
+    """Return the summaries of runs, each of which is trained in a process of its own.
 
-    A device named twice takes two runs at once. What a process prints lies beside its run
-    directory, in ``NAME.log``.
+    As many are trained at once as there are devices; a device named twice takes two. What a
+    process prints lies beside its run directory, in ``NAME.log``.
 
     Args:
         runs: Configurations by run directory.
@@ -37,23 +39,26 @@ def train_in_processes(
     for device in devices:
         free.put(device)
 
-    def run(item: tuple[Path, Config]) -> Path | None:
+    def run(item: tuple[Path, Config]) -> dict[str, Any] | None:
         out, config = item
         device = free.get()
         try:
             console.print(f"{escape(str(out))} begins on {device}", soft_wrap=True)
             status = _process(out, replace(config, device=device), resume)
-            told = "is done" if status == 0 else "failed"
+            summary = RunDirectory(out).read_summary() if status == 0 else None
+            told = "failed" if summary is None else "is done"
             console.print(f"{escape(str(out))} {told}", soft_wrap=True)
-            return None if status == 0 else out
+            return summary
         finally:
             free.put(device)
 
     with ThreadPoolExecutor(len(devices)) as pool:
-        failed = [out for out in pool.map(run, runs.items()) if out is not None]
+        ended = dict(zip(runs, pool.map(run, runs.items()), strict=True))
+    failed = [out for out, summary in ended.items() if summary is None]
     if failed:
         logs = ", ".join(str(_beside(out, "log")) for out in failed)
         raise TrainingError(f"{len(failed)} of {len(runs)} runs failed; see {logs}")
+    return [summary for summary in ended.values() if summary is not None]
 
 
 def _process(out: Path, config: Config, resume: bool) -> int:

@@ -81,12 +81,7 @@ def show(
 
 def _print_guidance(checkpoint_path: Path, classes: int) -> None:
     facts = load_checkpoint(checkpoint_path).facts
-    layout = SkeletonLayout(
-        name=facts["layout"]["name"],
-        joints=tuple(facts["layout"]["joints"]),
-        bones=tuple((child, parent) for child, parent in facts["layout"]["bones"]),
-        center=facts["layout"]["center"],
-    )
+    layout = SkeletonLayout.from_json(facts["layout"])
     guidance = Guidance.from_json(facts["guidance"], layout)
     for told in sorted(guidance.classes, key=lambda item: -len(item.rivals))[:classes]:
         console.print(exchange_panel(told, guidance))

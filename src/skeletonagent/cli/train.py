@@ -19,6 +19,7 @@ from skeletonagent.cli.console import TrainingDisplay, console, print_json
 from skeletonagent.cli.ensemble import fuse_runs, print_fusions
 from skeletonagent.cli.parallel import train_in_processes
 from skeletonagent.config import Config, read_config, with_overrides
+from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.streams import Stream
@@ -113,24 +114,20 @@ def train(
     splits = [choose_split(opened, name or configs[0].data.split)[0] for name in wanted]
     runs = plan_runs(configs, splits, seeds, out)
     if devices:
-        train_in_processes(runs, devices.split(","), resume=resume)
-    summaries = []
-    for run, chosen in runs.items():
-        again = resume or bool(devices)
-        summaries.append(run_experiment(chosen, opened, run, resume=again, watch=watch))
-        _print_summary(summaries[-1])
-    fusions = _fuse(runs) if len(configs) > 1 else {}
-    result = summaries[0] if len(summaries) == 1 else _together(summaries)
-    if len(summaries) > 1 and not fusions:
-        console.print(
-            f"[bold]mean of {len(summaries)} runs: {result['top1']:.2%}[/] "
-            f"(standard deviation {result['top1_sd']:.2%})"
-        )
+        summaries = train_in_processes(runs, devices.split(","), resume=resume)
+        for summary in summaries:
+            _print_summary(summary)
+    else:
+        summaries = _train_here(runs, opened, resume)
+    if len(configs) > 1:
+        result = {"runs": summaries, "ensembles": _fuse(runs)}
+    else:
+        result = summaries[0] if len(summaries) == 1 else _together(summaries)
     if len(summaries) > 1:
-        write_text(out / "summary.json", json.dumps(result | fusions, indent=1))
+        write_text(out / "summary.json", json.dumps(result, indent=1))
     console.print(f"everything is in {out}", soft_wrap=True)
     if as_json:
-        print_json(result | fusions)
+        print_json(result)
 
 
 def plan_runs(
@@ -151,7 +148,18 @@ def plan_runs(
     return runs
 
 
-def _fuse(runs: Mapping[Path, Config]) -> dict[str, Any]:
+def _train_here(
+    runs: Mapping[Path, Config], data: SkeletonData, resume: bool
+) -> list[dict[str, Any]]:
+    """Train one run after the other and return their summaries."""
+    summaries = []
+    for run, config in runs.items():
+        summaries.append(run_experiment(config, data, run, resume=resume, watch=watch))
+        _print_summary(summaries[-1])
+    return summaries
+
+
+def _fuse(runs: Mapping[Path, Config]) -> list[dict[str, Any]]:
     """Print and return what the streams of each split and seed come to together."""
     groups: dict[Path, list[Path]] = {}
     for run in runs:
@@ -159,13 +167,17 @@ def _fuse(runs: Mapping[Path, Config]) -> dict[str, Any]:
     reports = [fuse_runs(group) for group in groups.values()]
     for report in reports:
         print_fusions(report)
-    return {"ensembles": reports}
+    return reports
 
 
 def _together(summaries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return means over several runs, with the runs."""
+    """Print means over several runs, and return them with the runs."""
     values = [summary["top1"] for summary in summaries]
-    return {"top1": statistics.mean(values), "top1_sd": statistics.stdev(values), "runs": summaries}
+    mean, deviation = statistics.mean(values), statistics.stdev(values)
+    console.print(
+        f"[bold]mean of {len(summaries)} runs: {mean:.2%}[/] (standard deviation {deviation:.2%})"
+    )
+    return {"top1": mean, "top1_sd": deviation, "runs": summaries}
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

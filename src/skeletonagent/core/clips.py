@@ -70,6 +70,7 @@ class ClipStore:
         scored: Whether the last channel is the detector's confidence instead of a coordinate.
         image_sizes: Width and height of each sample's image, where coordinates are its pixels;
             else None.
+        slots: Bodies a clip has room for, where that is not the largest number in one sample.
     """
 
     frames: Float[Tensor, "f v c"]
@@ -83,6 +84,7 @@ class ClipStore:
     class_names: tuple[str, ...]
     scored: bool = False
     image_sizes: Float[Tensor, "s 2"] | None = None
+    slots: int | None = None
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -110,8 +112,8 @@ class ClipStore:
 
     @cached_property
     def max_persons(self) -> int:
-        """M, the largest number of bodies in one sample."""
-        return int(self.persons.max())
+        """M, the bodies a clip has room for."""
+        return self.slots or int(self.persons.max())
 
     @cached_property
     def index_of(self) -> Mapping[str, int]:
@@ -154,7 +156,7 @@ class ClipStore:
     def gather(
         self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
     ) -> Float[Tensor, "n m t v c"]:
-        """Return chosen frames of all bodies of samples; missing bodies are zeros.
+        """Return chosen frames of the first M bodies of samples; missing bodies are zeros.
 
         Args:
             samples: Which samples.

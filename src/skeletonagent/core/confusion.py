@@ -39,16 +39,21 @@ class Confusions:
         return float(self.counts.diagonal().sum() / self.counts.sum().clamp(min=1))
 
 
-def similar_classes(confusions: Int[Tensor, "y y"], k: int) -> list[tuple[int, ...]]:
+def similar_classes(
+    confusions: Int[Tensor, "y y"], k: int, padded: bool = False
+) -> list[tuple[int, ...]]:
     """Return the classes each class is most often mistaken for (paper eq. 3).
 
     Args:
         confusions: Counts; ``[m, n]`` is samples of class ``m`` predicted as ``n``.
         k: Largest size of a set.
+        padded: Whether sets are filled up to k, see below.
 
     Returns:
         One tuple per class, most confused first, ties by index. Classes never predicted by
-        mistake are left out, so a class without errors gets ``()``.
+        mistake are left out, so a class without errors gets ``()``. If padded, the first of
+        these and of the class itself fill the set, and all are in the order of their index, as
+        in the released code (spec 2.3).
 
     Raises:
         ValueError: If ``k`` is not positive.
@@ -58,6 +63,8 @@ def similar_classes(confusions: Int[Tensor, "y y"], k: int) -> list[tuple[int, .
     mistakes = confusions.detach().cpu().clone()
     mistakes.fill_diagonal_(0)
     order = mistakes.argsort(dim=1, descending=True, stable=True)[:, :k]
+    if padded:
+        return [tuple(sorted(row)) for row in order.tolist()]
     return [
         tuple(int(n) for n in row if mistakes[m, n] > 0) for m, row in enumerate(order.tolist())
     ]

@@ -96,6 +96,10 @@ class Source:
     requests: int = 0
     faults: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the source as plain values, without what is empty."""
+        return {k: v for k, v in asdict(self).items() if v or k == "model"}
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Source:
         """Return the source of its fields as plain values."""
@@ -149,7 +153,7 @@ class Exchange:
             "outcome": self.outcome.value,
             "problem": self.problem,
             "remarks": list(self.remarks),
-            "source": {k: v for k, v in asdict(self.source).items() if v} if self.source else None,
+            "source": self.source.to_json() if self.source else None,
             "earlier": [attempt.to_json() for attempt in self.earlier],
         }
         always = ("step", "round", "question", "answer", "outcome")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 LIMBS = ("torso", "left arm", "right arm", "left leg", "right leg")
 """Body parts every layout is divided into; a joint of no limb belongs to the torso."""
@@ -110,6 +111,31 @@ class SkeletonLayout:
         for joint, name in enumerate(self.joints):
             members[_limb(name)].append(joint)
         return {limb: tuple(joints) for limb, joints in members.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the layout as plain values."""
+        return {
+            "name": self.name,
+            "joints": list(self.joints),
+            "bones": [list(bone) for bone in self.bones],
+            "center": self.center,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SkeletonLayout:
+        """Return the layout of :meth:`to_json`.
+
+        Raises:
+            KeyError: If a field is missing.
+            TypeError: If a field is of another kind.
+            ValueError: If it describes no skeleton.
+        """
+        return cls(
+            name=str(value["name"]),
+            joints=tuple(map(str, value["joints"])),
+            bones=tuple((int(child), int(parent)) for child, parent in value["bones"]),
+            center=int(value["center"]),
+        )
 
     def label(self, joint: int) -> str:
         """The 1-based label under which agents speak of a joint, such as ``8-left hand``."""

@@ -49,7 +49,7 @@ class Transcripts:
         folder = path / "dialogues" if (path / "dialogues" / ABOUT).is_file() else path
         about = _parsed(_read(folder / ABOUT), folder / ABOUT)
         try:
-            layout = _layout(about["layout"])
+            layout = SkeletonLayout.from_json(about["layout"])
             actions = [str(name) for name in about["class_names"]]
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"does not describe dialogues: {error}", path=folder / ABOUT) from error
@@ -70,12 +70,7 @@ def file_name(label: int, action: str) -> str:
 def write_about(folder: Path, layout: SkeletonLayout, class_names: Sequence[str]) -> None:
     """Write which skeleton and which classes a folder's dialogues are about."""
     about = {
-        "layout": {
-            "name": layout.name,
-            "joints": layout.joints,
-            "bones": layout.bones,
-            "center": layout.center,
-        },
+        "layout": layout.to_json(),
         "class_names": list(class_names),
     }
     write_text(folder / ABOUT, json.dumps(about, indent=1))
@@ -89,15 +84,6 @@ def write_dialogue(folder: Path, label: int, dialogue: Dialogue) -> None:
     )
     text = "".join(f"{line}\n" for line in lines)
     write_text(folder / file_name(label, dialogue.action), text)
-
-
-def _layout(value: Any) -> SkeletonLayout:
-    return SkeletonLayout(
-        name=str(value["name"]),
-        joints=tuple(map(str, value["joints"])),
-        bones=tuple((int(child), int(parent)) for child, parent in value["bones"]),
-        center=int(value["center"]),
-    )
 
 
 def _dialogue(path: Path, action: str, layout: SkeletonLayout) -> Dialogue:

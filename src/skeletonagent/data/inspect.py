@@ -42,7 +42,7 @@ class Inspection:
         samples: Number of samples.
         classes: Number of classes.
         joints: V.
-        channels: C; 2 means the joints lie in a plane.
+        channels: Coordinates; 2 means the joints lie in a plane.
         persons: Number of samples with as many bodies.
         frames: Fewest, median and most frames of a sample.
         samples_per_class: Number of samples of each class, by name.
@@ -94,7 +94,7 @@ def inspect_data(data: SkeletonData) -> Inspection:
         samples=len(store),
         classes=store.num_classes,
         joints=store.layout.num_joints,
-        channels=store.channels,
+        channels=store.coordinates,
         persons=dict(sorted(Counter(store.persons.tolist()).items())),
         frames=(int(lengths.min()), int(lengths.median()), int(lengths.max())),
         samples_per_class={name: counts[label] for label, name in enumerate(store.class_names)},

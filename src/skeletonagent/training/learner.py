@@ -16,6 +16,7 @@ from skeletonagent.core.errors import CheckpointError
 from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.engine import Engine
+from skeletonagent.training.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,28 @@ class TrainSettings:
 class Learner:
     """A recognizer with all that learning changes: weights, their average, momentum."""
 
-    def __init__(self, recognizer: Recognizer, settings: TrainSettings, engine: Engine) -> None:
-        """Put the recognizer on the engine's device and start its optimizer."""
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        settings: TrainSettings,
+        engine: Engine,
+        objective: Objective | None = None,
+    ) -> None:
+        """Put all on the engine's device and start the optimizer.
+
+        Args:
+            recognizer: What learns.
+            settings: How long and how fast.
+            engine: How a step is run.
+            objective: What it is judged by, if something of that is learned too.
+        """
         self.settings = settings
         self.engine = engine
+        recognizer.to(engine.device)
+        self.judged = nn.ModuleDict({} if objective is None else {"scaling": objective.scaling})
+        self.judged.to(engine.device)
         optimizer = torch.optim.SGD(
-            recognizer.to(engine.device).parameters(),
+            list(self._parameters(recognizer).values()),
             lr=settings.learning_rate,
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
@@ -87,7 +104,7 @@ class Learner:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors that learning changes, by dotted names."""
-        names = {id(p): n for n, p in self.recognizer.named_parameters()}
+        names = {id(p): n for n, p in self._parameters(self.recognizer).items()}
         momentum = {
             f"momentum.{names[id(parameter)]}": state["momentum_buffer"]
             for parameter, state in self.optimizer.state.items()
@@ -100,6 +117,7 @@ class Learner:
                 for name, tensor in self.recognizer.state_dict().items()
             },
             **{f"averaged.{name}": tensor for name, tensor in averaged.items()},
+            **{f"objective.{name}": tensor for name, tensor in self.judged.state_dict().items()},
             **momentum,
             "averaged_steps": self.averaged.n_averaged,
         }
@@ -108,19 +126,27 @@ class Learner:
         """Go back to what :meth:`tensors` returned.
 
         Raises:
-            CheckpointError: If the checkpoint is of another recognizer.
+            CheckpointError: If the checkpoint is of another recognizer or objective.
         """
         try:
             self.recognizer.load_state_dict(checkpoint.part("recognizer"))
+            self.judged.load_state_dict(checkpoint.part("objective"))
             if self.settings.average:
                 self.evaluated.load_state_dict(checkpoint.part("averaged"))
         except RuntimeError as error:
-            raise CheckpointError(f"the checkpoint is of another recognizer: {error}") from error
+            raise CheckpointError(
+                f"the checkpoint is of another recognizer or objective: {error}"
+            ) from error
         self.averaged.n_averaged.copy_(checkpoint.tensors["averaged_steps"])
-        parameters = dict(self.recognizer.named_parameters())
+        parameters = self._parameters(self.recognizer)
         for name, buffer in checkpoint.part("momentum").items():
             parameter = parameters[name]
             self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
+
+    def _parameters(self, recognizer: Recognizer) -> dict[str, nn.Parameter]:
+        """Return all that gradients change, the objective's under names of its own."""
+        judging = {f"objective.{name}": p for name, p in self.judged.named_parameters()}
+        return {**dict(recognizer.named_parameters()), **judging}
 
 
 def learning_rate_at(epoch: float, settings: TrainSettings) -> float:

@@ -15,14 +15,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from skeletonagent.core.clips import Batch
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.errors import TrainingError
 from skeletonagent.core.guidance import Guidance
+from skeletonagent.data.mixing import mixed
 from skeletonagent.data.sampling import Sampler
 from skeletonagent.evaluation.evaluate import score
+from skeletonagent.models.recognizer import Prediction
 from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
 from skeletonagent.training.learner import Learner, TrainSettings, learning_rate_at
-from skeletonagent.training.objective import Objective, step_losses
+from skeletonagent.training.objective import Losses, Objective, step_losses
 from skeletonagent.training.rounds import Rounds
 
 Encode = Callable[[Sequence[str]], Float[Tensor, "y d"]]
@@ -223,15 +226,37 @@ def _update(
     learner.module.train()
     for step, chosen in enumerate(batches):
         batch = sampler.train_batch(chosen, generator)
-        prediction = learner.module(batch.clips, signals.salient)
-        losses = objective(prediction, batch.labels, signals.text_table)
+        logits, losses = _judged(learner, sampler, batch, objective, signals, generator)
         learner.step(losses.total, learning_rate_at(epoch + step / len(batches), learner.settings))
-        confusions.add(batch.labels, prediction.logits.detach().argmax(dim=1))
+        confusions.add(batch.labels, logits.detach().argmax(dim=1))
         sums += step_losses(losses)
         totals[step] = losses.total.detach()
         observer.on_step(epoch, step + 1, len(batches), sums)
     _require_finite(totals, batches, sampler, epoch)
     return [float(value) for value in sums / len(batches)]
+
+
+def _judged(
+    learner: Learner,
+    sampler: Sampler,
+    batch: Batch,
+    objective: Objective,
+    signals: GuidanceSignals,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "n y"], Losses]:
+    """Return a batch's class scores and losses; a mixed copy, if one is learned from, has a share.
+
+    Batch and copy go through the recognizer together, so that they have their statistics in common.
+    """
+    if not objective.settings.mixed:
+        prediction = learner.module(batch.clips, signals.salient)
+        return prediction.logits, objective(prediction, batch.labels, signals.text_table)
+    store, n = sampler.store, len(batch.labels)
+    copy = mixed(batch.clips, batch.labels, store.layout, generator, store.num_classes)
+    both = learner.module(torch.cat([batch.clips, copy.clips]), signals.salient)
+    clean = Prediction(*(part[:n] for part in both))
+    losses = objective(clean, batch.labels, signals.text_table)
+    return clean.logits, objective.with_copy(losses, both.logits[n:], copy.targets)
 
 
 def _full_batches(samples: Int[Tensor, " n"], size: int) -> Iterator[Int[Tensor, " b"]]:

@@ -1,17 +1,49 @@
-"""The training objective: L = L_cls + alpha L_con + beta L_align (paper eq. 9)."""
+"""The training objective: L = L_cls + alpha L_con + beta L_align (paper eq. 9).
+
+The released code's adds the class loss of a mixed copy of the batch (spec 2.3).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Gt, Interval
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from skeletonagent.models.recognizer import Prediction
+
+LEARNED_SCALE = 2.659
+"""What a learned scale starts from. Source: spec 0.4, ln(1 / 0.07), and no exponential of it."""
+
+SHARPNESS = 10.0
+"""How far apart the released targets put a pair of the same class and any other (spec 2.3)."""
+
+
+class Targets(StrEnum):
+    """What the alignment aims at, for the pairs of a clip and a sentence.
+
+    ``shared``: pairs of the same class share probability one. ``softmax``: the softmax of ten
+    times their mask, as in the released code (spec 2.3), which leaves the others a little.
+    """
+
+    SHARED = "shared"
+    SOFTMAX = "softmax"
+
+
+class CosineScale(StrEnum):
+    """By what the cosines of the alignment are multiplied.
+
+    ``fixed``: one over the temperature (the paper). ``learned``: a factor that is learned like a
+    weight, as in the released code (spec 2.3).
+    """
+
+    FIXED = "fixed"
+    LEARNED = "learned"
 
 
 @dataclass(frozen=True)
@@ -21,14 +53,21 @@ class ObjectiveSettings:
     Args:
         alpha: Weight of the joint constraint.
         beta: Weight of the alignment with the sentences.
-        temperature: tau of the alignment.
+        temperature: tau of the alignment, if its scale is fixed.
         label_smoothing: Share of the class target spread over all classes.
+        targets: What the alignment aims at.
+        scale: By what its cosines are multiplied.
+        mixed: Weight of the class loss of a mixed copy of the batch, which is learned from beside
+            it; 0 mixes nothing.
     """
 
     alpha: Annotated[float, Ge(0)] = 0.2
     beta: Annotated[float, Ge(0)] = 0.5
     temperature: Annotated[float, Gt(0)] = 0.1
     label_smoothing: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    targets: Targets = Targets.SHARED
+    scale: CosineScale = CosineScale.FIXED
+    mixed: Annotated[float, Ge(0)] = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,13 +80,17 @@ class Losses:
     total: Float[Tensor, ""]
 
 
-def positive_pairs(labels: Int[Tensor, " n"]) -> Float[Tensor, "n n"]:
-    """Return the target distributions q of the alignment (paper eq. 8).
+def positive_pairs(
+    labels: Int[Tensor, " n"], targets: Targets = Targets.SHARED
+) -> Float[Tensor, "n n"]:
+    """Return the target distributions q of the alignment (paper eq. 8), a row for each clip.
 
     Clip ``i`` and the sentence of clip ``j`` belong together when their classes are the same.
     The paper gives each such pair probability one; with several in a row they share it.
     """
     same = (labels[:, None] == labels).float()
+    if targets is Targets.SOFTMAX:
+        return (SHARPNESS * same).softmax(dim=1)
     return same / same.sum(dim=1, keepdim=True)
 
 
@@ -60,20 +103,44 @@ def alignment_loss(
     read literally is not.
 
     Args:
-        similarity: Cosine of clip ``i`` (row) and the sentence of clip ``j`` (column), divided by
-            the temperature.
-        targets: q, rows summing to one; symmetric, so one serves both directions.
+        similarity: Cosine of clip ``i`` (row) and the sentence of clip ``j`` (column), scaled.
+        targets: q, rows summing to one; what holds for clip ``i`` and the sentences holds for the
+            sentence of clip ``i`` and the clips, so one serves both directions.
     """
     to_text = F.kl_div(similarity.log_softmax(dim=1), targets, reduction="batchmean")
     to_skeleton = F.kl_div(similarity.T.log_softmax(dim=1), targets, reduction="batchmean")
     return (to_text + to_skeleton) / 2
 
 
+class Scaling(nn.Module):
+    """Divide cosines by the temperature, or multiply them by a factor that is learned."""
+
+    def __init__(self, settings: ObjectiveSettings) -> None:
+        super().__init__()
+        self.temperature = settings.temperature
+        learned = settings.scale is CosineScale.LEARNED
+        self.factor = nn.Parameter(torch.tensor(LEARNED_SCALE)) if learned else None
+
+    def forward(self, cosine: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
+        """Return the cosines scaled."""
+        return cosine / self.temperature if self.factor is None else cosine * self.factor
+
+
 @dataclass(frozen=True)
 class Objective:
-    """Judge predictions by the class, the salient joints and the distinguishing sentences."""
+    """Judge predictions by the class, the salient joints and the distinguishing sentences.
+
+    Args:
+        settings: Weights of the losses.
+        scaling: Of the cosines; what of it is learned has to be in the optimizer.
+    """
 
     settings: ObjectiveSettings
+    scaling: Scaling = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Start the scaling."""
+        object.__setattr__(self, "scaling", Scaling(self.settings))
 
     def __call__(
         self,
@@ -93,9 +160,24 @@ class Objective:
         con = F.cross_entropy(prediction.joint_logits, labels)
         # one similarity to the Y sentences, then a gather, instead of embedding N of them
         cosine = F.normalize(prediction.embedding.float(), dim=1) @ text_table.T
-        align = alignment_loss(cosine[:, labels] / settings.temperature, positive_pairs(labels))
+        align = alignment_loss(
+            self.scaling(cosine[:, labels]), positive_pairs(labels, settings.targets)
+        )
         total = cls + settings.alpha * con + settings.beta * align
         return Losses(cls, con, align, total)
+
+    def with_copy(
+        self, losses: Losses, logits: Float[Tensor, "n y"], targets: Float[Tensor, "n y"]
+    ) -> Losses:
+        """Return the losses of a batch with that of its mixed copy in their total.
+
+        Args:
+            losses: Of the batch.
+            logits: Class scores of the mixed clips.
+            targets: Each class's share in them.
+        """
+        mixed = F.cross_entropy(logits, targets)
+        return replace(losses, total=losses.total + self.settings.mixed * mixed)
 
 
 def step_losses(losses: Losses) -> Float[Tensor, "4"]:
