@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import yaml
 from annotated_types import Ge, Gt, Interval
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from skeletonagent.agents.verification import Verify
 from skeletonagent.core.errors import ConfigError
@@ -64,6 +64,11 @@ class ModelSettings:
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
 
 
+def _unquoted(value: object) -> object:
+    """Return the word that YAML takes for a truth value where it is not quoted."""
+    return "off" if value is False else value
+
+
 @dataclass(frozen=True)
 class AgentSettings:
     """Who gives guidance, and what it may cost.
@@ -100,7 +105,7 @@ class AgentSettings:
     rivals: Annotated[int, Ge(1)] = 10
     padded_rivals: bool = False
     rival_share: Annotated[float, Interval(ge=0, lt=1)] = 0.01
-    verify: Verify = Verify.FLAG
+    verify: Annotated[Verify, BeforeValidator(_unquoted)] = Verify.FLAG
     text_encoder: str = "wordllama"
     concurrency: Annotated[int, Ge(1)] = 8
     wait: bool | None = None

@@ -128,7 +128,8 @@ def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Wa
 def _start(job: Job) -> Guidance:
     """Return the guidance before training, which the first process asks for and all get."""
     engine = job.learner.engine
-    shared: Guidance = engine.broadcast(job.agents.start() if engine.is_global_zero else None)
+    shared = engine.broadcast(job.agents.start() if engine.is_global_zero else None)
+    assert shared is not None
     return shared
 
 

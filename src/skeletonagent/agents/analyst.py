@@ -77,7 +77,7 @@ class Analyst:
             )
         except KeyError as error:
             raise self._error(question, f"there are no training clips of {error}") from None
-        return Answer(self._answer(question, _weighed(effects)))
+        return Answer(self._answer(question, weighed(effects)))
 
     def _answer(self, question: Question, effects: Effects) -> str:
         layout, action = self.evidence.layout, _spoken(question.action)
@@ -107,12 +107,20 @@ class Analyst:
         return ChatError(self.name, question.action, question.step, 1, problem)
 
 
-def _weighed(effects: Effects) -> Effects:
+def weighed(effects: Effects) -> Effects:
     """Return effects in which what a joint does tells more than what it does not do."""
     size = effects.size.clone()
     columns = [list(Quantity).index(quantity) for quantity in MOTIONS]
     size[:, columns] = torch.where(size[:, columns] < 0, STILLNESS, 1.0) * size[:, columns]
     return replace(effects, size=size)
+
+
+def standing(effects: Effects) -> tuple[list[float], list[bool]]:
+    """Return each joint's largest effect, and whether it is that of whichever side acts."""
+    single = [n for n, quantity in enumerate(Quantity) if quantity not in wording.PAIR_QUANTITIES]
+    best = effects.size[:, single].abs().max(dim=1)
+    either = effects.either[:, single].gather(1, best.indices[:, None]).flatten()
+    return best.values.tolist(), either.tolist()
 
 
 def decisive_joints(
@@ -125,13 +133,10 @@ def decisive_joints(
     """
     most = max(1, min(most, math.ceil(NEAR_ALL * layout.num_joints) - 1))
     least = min(least, most)
-    single = [n for n, quantity in enumerate(Quantity) if quantity not in wording.PAIR_QUANTITIES]
-    best = effects.size[:, single].abs().max(dim=1)
-    score = best.values.tolist()
+    score, sided = standing(effects)
     chosen: list[int] = []
     for joint in sorted(range(len(score)), key=lambda v: -score[v]):
-        either = bool(effects.either[joint, single[int(best.indices[joint])]])
-        unit = {joint, layout.mirror[joint]} if either else {joint}
+        unit = {joint, layout.mirror[joint]} if sided[joint] else {joint}
         new = sorted(unit - set(chosen))
         if score[joint] >= wording.SHARE * max(score) and len(chosen) + len(new) <= most:
             chosen += new

@@ -66,7 +66,8 @@ class Reviewer:
         return self.verifier.doubts(chosen.action, chosen.rivals, chosen.joints, chosen.sentence)
 
     def _missing(self, chosen: ClassGuidance) -> tuple[int, ...]:
-        effects = self.verifier and self.verifier.effects(chosen.action, chosen.rivals)
+        known = self.verifier
+        effects = known.measured(chosen.action, chosen.rivals) if known else None
         return missing_sides(chosen.action, chosen.joints, self.layout, effects)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from skeletonagent.agents import wording
+from skeletonagent.agents.analyst import standing, weighed
 from skeletonagent.agents.evidence import Effects
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
@@ -18,8 +20,8 @@ def missing_sides(
     """Return the mirror joints a set lacks though either side of the body may do the action.
 
     A class whose name says a side is done by that side. Of any other, the evidence decides where
-    there is some: the joint's largest effect is that of whichever side acts, or it is not.
-    Without evidence both sides belong together.
+    there is some, for the joints that stand out: the largest effect is that of whichever side
+    acts, or it is not. Without evidence both sides belong together.
 
     Args:
         action: Name of the class.
@@ -30,14 +32,11 @@ def missing_sides(
     if _SIDE.search(action.replace("_", " ")):
         return ()
     half = [joint for joint in joints if layout.mirror[joint] not in joints]
-    return tuple(sorted(layout.mirror[joint] for joint in half if _either(joint, effects)))
-
-
-def _either(joint: int, effects: Effects | None) -> bool:
-    if effects is None:
-        return True
-    strongest = int(effects.size[joint].abs().argmax())
-    return bool(effects.either[joint, strongest])
+    if effects is not None:
+        score, either = standing(weighed(effects))
+        least = wording.SHARE * max(score)
+        half = [joint for joint in half if either[joint] and score[joint] >= least]
+    return tuple(sorted(layout.mirror[joint] for joint in half))
 
 
 def identical_sets(guidance: Guidance) -> tuple[tuple[int, int], ...]:

@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from skeletonagent.agents import wording
-from skeletonagent.agents.analyst import DISTINGUISHING, decisive_joints
+from skeletonagent.agents.analyst import DISTINGUISHING, decisive_joints, weighed
 from skeletonagent.agents.evidence import Effects, Evidence
 from skeletonagent.agents.quantities import Quantity
 
@@ -112,9 +112,13 @@ class Verifier:
         """Return how a class differs from its rivals, or without rivals from all other classes.
 
         None if the clips cannot tell: a class is unknown, two have its name, or there are too few
-        clips.
+        clips to set differences apart from chance.
         """
-        if self._error(action, rivals) is None:
+        return None if self._error(action, rivals) is None else self.measured(action, rivals)
+
+    def measured(self, action: str, rivals: Sequence[str]) -> Effects | None:
+        """Return :meth:`effects`, be the clips ever so few; None if a class has none."""
+        if action in rivals or not {action, *rivals} <= self._clips.keys():
             return None
         key = (action, tuple(rivals))
         if key not in self._known:
@@ -157,7 +161,7 @@ class Verifier:
         effects = self.effects(action, rivals)
         if effects is None:
             return text
-        layout = self.evidence.layout
+        layout, effects = self.evidence.layout, weighed(effects)
         joints = decisive_joints(layout, effects, *DISTINGUISHING)
         labels = ", ".join(layout.label(joint) for joint in joints)
         others = wording.listing([f'"{rival}"' for rival in rivals]) or "other actions"

@@ -18,11 +18,15 @@ from skeletonagent.agents.statistics import (
     dialogue_statistics,
 )
 from skeletonagent.cli.console import console, print_json
+from skeletonagent.cli.estimate import estimate
+from skeletonagent.cli.show import show
 from skeletonagent.core.dialogue import Outcome
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.transcripts import ABOUT, Transcripts
 
 app = typer.Typer(no_args_is_help=True, help="Look at what agents and language model said.")
+app.command()(show)
+app.command()(estimate)
 
 _SHOWN = 8
 """Answers named that did not pass; --json names all."""

@@ -173,10 +173,12 @@ def _labels(joints: tuple[int, ...], layout: SkeletonLayout) -> list[str]:
 def _print(told: Told) -> None:
     layout = told.layout
     console.print(f"[bold]{escape(told.dialogue.action)}[/]", end="")
-    console.print(f"[dim], class {told.number} of {told.classes}, {escape(layout.name)}[/]")
+    console.print(f"[dim], class {told.number} of {told.classes}, {layout.num_joints} joints[/]")
     for happened in told.rounds:
-        mistaken = f", mistaken for {happened.rivals}" if happened.rivals else ""
-        console.print(Rule(escape(f"{happened.title}{mistaken}"), align="left", style="cyan"))
+        console.print()
+        console.print(Rule(f"[bold]{happened.title}[/]", align="left", style="cyan"))
+        if happened.rivals:
+            console.print(f"[yellow]mistaken for[/] {escape(happened.rivals)}")
         for exchange in happened.exchanges:
             _print_exchange(exchange, layout)
         if happened.salience:

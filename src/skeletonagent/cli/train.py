@@ -27,6 +27,7 @@ from skeletonagent.data.splits import choose_split
 from skeletonagent.experiment import run_experiment
 from skeletonagent.presets import PresetSize, preset
 from skeletonagent.training.loop import Observer
+from skeletonagent.training.record import RunDirectory
 
 
 def resolve_config(
@@ -113,6 +114,7 @@ def train(
     wanted = list(opened.splits) if split == "all" else split.split(",") if split else [None]
     splits = [choose_split(opened, name or configs[0].data.split)[0] for name in wanted]
     runs = plan_runs(configs, splits, seeds, out)
+    _refuse_mixture(runs, out)
     if devices:
         summaries = train_in_processes(runs, devices.split(","), resume=resume)
         for summary in summaries:
@@ -146,6 +148,16 @@ def plan_runs(
                 data = replace(config.data, split=split)
                 runs[out.joinpath(*levels)] = replace(config, data=data, seed=seed)
     return runs
+
+
+def _refuse_mixture(runs: Mapping[Path, Config], out: Path) -> None:
+    """Refuse one run where several were written, and the reverse: each has its summary there."""
+    place = RunDirectory(out)
+    alone = out in runs
+    if place.begun and not alone:
+        raise ConfigError(f"{out} already holds a run; choose another --out for several")
+    if alone and not place.begun and place.summary.exists():
+        raise ConfigError(f"{out} already holds several runs; choose another --out for one")
 
 
 def _train_here(

@@ -41,14 +41,8 @@ def positions(layout: SkeletonLayout) -> Float[np.ndarray, "v 2"]:
     the picture; all others lie between or beyond those. A skeleton of mostly unknown names is
     drawn as the tree it is, roots above.
     """
-    known = _known(layout)
-    if 2 * len(known) < layout.num_joints:
-        return _tree(layout)
-    _beyond(layout, _between(layout, known), known)
-    places = np.array([known[joint] for joint in range(layout.num_joints)], dtype=np.float64)
-    distances = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    apart = distances[~np.eye(len(places), dtype=bool)].min(initial=1.0)
-    return places if apart > 1e-3 else _tree(layout)
+    figure = _figure(layout)
+    return _tree(layout) if figure is None else figure
 
 
 def skeleton_svg(
@@ -91,7 +85,7 @@ def _lines(
     bright = [bone for bone in every if highlighted.issuperset(bone)]
     yield f'<path d="{path(every)}" {style} style="stroke:var(--body,#e6e9ee);stroke-width:11"/>'
     head = [joint for joint in range(layout.num_joints) if _kind(layout, joint) in _HEAD]
-    if head and len(_known(layout)) * 2 >= layout.num_joints:
+    if head and _figure(layout) is not None:
         x, y = places[head].mean(axis=0)
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="14" style="fill:var(--body,#e6e9ee)"/>'
     yield f'<path d="{path(every)}" {style} style="stroke:var(--bone,#8d96a5);stroke-width:1.6"/>'
@@ -113,6 +107,18 @@ def _dots(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="transparent"/>'
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" style="fill:var(--{colour})"/></g>'
         )
+
+
+def _figure(layout: SkeletonLayout) -> Float[np.ndarray, "v 2"] | None:
+    """Return the joints of a standing person; None if too few are known or two coincide."""
+    known = _known(layout)
+    if 2 * len(known) < layout.num_joints:
+        return None
+    _beyond(layout, _between(layout, known), known)
+    places = np.array([known[joint] for joint in range(layout.num_joints)], dtype=np.float64)
+    distances = np.linalg.norm(places[:, None] - places[None], axis=-1)
+    apart = distances[~np.eye(len(places), dtype=bool)].min(initial=1.0)
+    return places if apart > 1e-3 else None
 
 
 def _kind(layout: SkeletonLayout, joint: int) -> str:
