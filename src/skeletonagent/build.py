@@ -104,16 +104,17 @@ def assemble(config: Config, data: SkeletonData) -> Job:
     )
     encoder = CachedEncoder(build_encoder(config.agents.text_encoder), default_cache_folder())
     guided = config.agents.chat != NOBODY
-    objective = config.objective if guided else replace(config.objective, alpha=0.0, beta=0.0)
+    settings = config.objective if guided else replace(config.objective, alpha=0.0, beta=0.0)
+    objective = Objective(settings)
     tested = test_parts(data, name)
     return Job(
         config=config,
         data=data,
-        learner=_learner(config, store, encoder.dim, engine),
+        learner=_learner(config, store, encoder.dim, engine, objective),
         training=TrainingData(Sampler(store, config.clips, config.augment), train, validation),
         test=test_samples(store, tested),
         tested=tested,
-        objective=Objective(objective),
+        objective=objective,
         agents=build_agents(config.agents, data.store, train.cpu(), encoder),
         encoder=encoder,
     )
@@ -162,10 +163,12 @@ def evaluation_sampler(config: Config, store: ClipStore) -> Sampler:
     return Sampler(store, config.clips, Augment(rotation=0.0))
 
 
-def _learner(config: Config, store: ClipStore, text_dim: int, engine: Engine) -> Learner:
+def _learner(
+    config: Config, store: ClipStore, text_dim: int, engine: Engine, objective: Objective
+) -> Learner:
     torch.manual_seed(config.seed)
     recognizer = _recognizer(config, store, text_dim, persons=store.max_persons)
-    return Learner(recognizer, config.training, engine)
+    return Learner(recognizer, config.training, engine, objective)
 
 
 def _recognizer(config: Config, store: ClipStore, text_dim: int, persons: int) -> Recognizer:

@@ -109,6 +109,7 @@ def build_agents(
         ),
         class_names=store.class_names,
         max_rivals=settings.rivals,
+        padded_rivals=settings.padded_rivals,
         rival_share=settings.rival_share,
         workers=settings.concurrency if remote else 1,
         seconds=settings.round_seconds if remote else None,

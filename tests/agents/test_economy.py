@@ -73,6 +73,12 @@ def test_only_classes_with_new_rivals_are_asked_about() -> None:
     assert [usage.questions for usage in rounds] == [2, 0, 2, 0]
 
 
+def test_padded_rivals_are_asked_about_where_nobody_is_confused() -> None:
+    trace = [confused(), confused((0, 3))]
+    padded = Rehearsal(NAMES, COCO_17, max_rivals=2, padded_rivals=True).rounds(trace)
+    assert [usage.questions for usage in padded] == [4, 1]
+
+
 def test_a_share_below_the_threshold_is_not_asked_about() -> None:
     trace = [confused((0, 1), mistakes=4)]
     asked = {

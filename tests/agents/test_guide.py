@@ -117,6 +117,13 @@ def test_a_rival_takes_a_share_to_become_one_and_half_of_it_to_stay_one() -> Non
     assert agent.due(both, one) == {0: Rivals((DRINK, CLAP), (7, 4))}
 
 
+def test_padded_rivals_are_always_as_many_in_order_of_their_labels() -> None:
+    padded = guide([], max_rivals=3, padded_rivals=True, rival_share=0.5)
+    due = padded.due(confusions({(0, 3): 2}), padded.start())
+    assert due[0] == Rivals((WAVE, CLAP, PHONE), (0, 0, 2))
+    assert due[2] == Rivals((WAVE, CLAP, DRINK), (0, 0, 0))
+
+
 def test_the_number_of_rivals_is_limited() -> None:
     asked: list[Question] = []
     limited = guide(asked, max_rivals=1)

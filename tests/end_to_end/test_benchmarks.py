@@ -224,10 +224,13 @@ def test_a_name_says_class_and_subject(form: str, converted: Callable[[str], Pat
         assert subject == int(sample[sample.index("P") + 1 :][:3])
 
 
-def train(command: Any, quick: Any, archive: Path, out: Path, *options: str) -> dict[str, Any]:
-    """Train for one epoch and test with ten clips; return what is printed as JSON."""
-    few = quick("training.epochs=1", "training.batch_size=16", "clips.test_clips=10")
-    done = command("train", "--data", archive, "--out", out, *options, *few, "--json")
+def train(command: Any, quick: Any, preset: str, *options: str | Path) -> dict[str, Any]:
+    """Train for one epoch, guided offline, and test with ten clips; return what is printed."""
+    changes = quick(
+        "training.epochs=1", "training.batch_size=16", "clips.test_clips=10",
+        "agents.chat=analyst", "agents.text_encoder=wordllama",
+    )  # fmt: skip
+    done = command("train", preset, *options, *changes, "--json")
     assert done.status == 0, done.err
     assert "top-1" in done.err and "top-5" in done.err
     return dict(done.json)
@@ -241,15 +244,16 @@ def accuracies(scores: Scores) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    ("form", "split", "stream"),
+    ("form", "preset", "split", "stream"),
     [
-        ("ntu120 raw", "xset", "j"),
-        ("kinetics", "standard", "bm"),
-        ("uav raw", "csv2", "k"),
+        ("ntu120 raw", "ntu120-xset", "xset", "j"),
+        ("kinetics", "kinetics-skeleton", "standard", "bm"),
+        ("uav raw", "uav-human-csv2", "csv2", "k"),
     ],
 )
-def test_a_stream_is_trained_evaluated_and_listed(
+def test_a_stream_is_trained_and_evaluated(
     form: str,
+    preset: str,
     split: str,
     stream: str,
     converted: Callable[[str], Path],
@@ -258,7 +262,8 @@ def test_a_stream_is_trained_evaluated_and_listed(
     tmp_path: Path,
 ) -> None:
     archive, run = converted(form), tmp_path / "run"
-    summary = train(command, quick, archive, run, "--stream", stream, "--split", split)
+    options = ["--data", archive, "--out", run, "--stream", stream]
+    summary = train(command, quick, preset, *options)
     scores = Scores.load(run / "scores.npz")
     ids = np.load(archive / "frame_dir.npy").tolist()
     trains = FORMS[form].rules[split]
@@ -273,13 +278,22 @@ def test_a_stream_is_trained_evaluated_and_listed(
     assert alone.json["runs"][0]["test"] == summary["test"]
 
 
-@pytest.mark.parametrize("form", ["ntu60 pickle", "finegym"])
+@pytest.mark.parametrize(
+    ("form", "preset", "split"),
+    [("ntu60 pickle", "ntu60-xsub", "xsub"), ("finegym", "finegym", "standard")],
+)
 def test_six_streams_are_trained_and_fused(
-    form: str, converted: Callable[[str], Path], command: Any, quick: Any, tmp_path: Path
+    form: str,
+    preset: str,
+    split: str,
+    converted: Callable[[str], Path],
+    command: Any,
+    quick: Any,
+    tmp_path: Path,
 ) -> None:
     archive, out = converted(form), tmp_path / "six"
-    printed = train(command, quick, archive, out, "--stream", "all")
-    split = next(iter(FORMS[form].rules))
+    options = ["--data", archive, "--out", out, "--stream", "all"]
+    printed = train(command, quick, preset, *options)
     told = {Stream(summary["stream"]): summary for summary in printed["runs"]}
     runs = {stream: out / stream.value for stream in Stream}
     assert list(told) == list(runs)

@@ -189,9 +189,12 @@ def test_a_second_run_asks_nothing(command: Any, typed: Any, tmp_path: Path, cac
         first = command(*arguments, "--out", tmp_path / "first")
         asked = server.stats()["requests"]
         second = command(*arguments, "--out", tmp_path / "second")
+        recorded = ("--set", f"agents.chat=recorded:{tmp_path / 'first'}")
+        third = command(*arguments, *recorded, "--out", tmp_path / "third")
         assert server.stats()["requests"] == asked > DESCRIPTION
-    assert (first.status, second.status) == (0, 0)
-    assert rounds_of(tmp_path / "first") == rounds_of(tmp_path / "second")
+    assert (first.status, second.status, third.status) == (0, 0, 0)
+    rounds = [rounds_of(tmp_path / run) for run in ("first", "second", "third")]
+    assert rounds == [rounds[0]] * 3
     agents = agents_of(tmp_path / "second")
     assert agents["requests"] == 0
     assert agents["models"]["model"]["known_already"] == asked
@@ -372,7 +375,8 @@ def test_a_server_that_never_was_leaves_the_classes_unconstrained(
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
     url = f"http://127.0.0.1:{port}/v1"
-    arguments = typed(url, "agents.provider.attempts=1", "training.epochs=3")
+    settings = ("agents.provider.attempts=1", "training.epochs=3", "agents.verify=off")
+    arguments = typed(url, *settings)
     result = command(*arguments, "--out", tmp_path / "run")
     assert result.status == 0, result.err
     agents = agents_of(tmp_path / "run")

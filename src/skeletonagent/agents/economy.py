@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations, cycle, islice
 from pathlib import Path
 
@@ -81,12 +81,14 @@ class Rehearsal:
         layout: The skeleton whose joints are spoken of.
         max_rivals: Largest number of rivals a question names.
         rival_share: Smallest share of a class's clips that are mistaken for a rival.
+        padded_rivals: Whether a class always has so many rivals, confused or not.
     """
 
     class_names: tuple[str, ...]
     layout: SkeletonLayout
     max_rivals: int = 10
     rival_share: float = 0.0
+    padded_rivals: bool = False
     _asked: Usage = field(default_factory=Usage, init=False)
 
     def description(self) -> Usage:
@@ -111,7 +113,7 @@ class Rehearsal:
     def rounds_at_most(self, number: int) -> list[Usage]:
         """Return what each round comes to if every class is given other rivals every time."""
         trace = _restless(len(self.class_names), self.max_rivals, number)
-        return Rehearsal(self.class_names, self.layout, self.max_rivals).rounds(trace)
+        return replace(self, rival_share=0.0).rounds(trace)
 
     def released_round(self) -> Usage:
         """Return what a round of the released code comes to, in the words that are used here.
@@ -138,6 +140,7 @@ class Rehearsal:
             class_names=self.class_names,
             max_rivals=self.max_rivals,
             rival_share=self.rival_share,
+            padded_rivals=self.padded_rivals,
         )
 
     def _answer(self, question: Question, history: Sequence[Exchange]) -> str:

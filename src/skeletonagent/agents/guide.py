@@ -41,6 +41,8 @@ class Guide:
         reviewer: Holds them against the clips.
         class_names: Names in label order.
         max_rivals: Largest number of rivals a class is compared with, the paper's top-k.
+        padded_rivals: Whether a class always has so many, as in the released code: filled up with
+            classes never confused, and with the class itself.
         rival_share: Smallest share of a class's clips that are mistaken for a rival.
         workers: How many classes are talked about at once.
         seconds: Limit of a round; a class without an answer by then keeps its guidance.
@@ -52,6 +54,7 @@ class Guide:
     reviewer: Reviewer
     class_names: tuple[str, ...]
     max_rivals: int = 10
+    padded_rivals: bool = False
     rival_share: float = 0.0
     workers: int = 1
     seconds: float | None = None
@@ -173,17 +176,20 @@ class Guide:
         A rival stays one until half the share it takes to become one, so that a count that
         wavers around the threshold does not bring up the same question over and over.
         """
-        counts = confusions.counts.detach().cpu()
-        table, clips = counts.tolist(), counts.sum(dim=1).tolist()
+        counts = confusions.counts.detach().cpu().clone()
+        clips = counts.sum(dim=1).tolist()
+        table = counts.fill_diagonal_(0).tolist()
         found = []
-        for label, similar in enumerate(similar_classes(counts, self.max_rivals)):
+        sets = similar_classes(counts, self.max_rivals, padded=self.padded_rivals)
+        for label, similar in enumerate(sets):
             known = guidance.classes[label]
             mistakes: dict[str, int] = {}
             for rival in similar:
-                name = self.class_names[rival]
+                name, count = self.class_names[rival], table[label][rival]
                 share = self.rival_share / (2 if name in known.rivals else 1)
-                if name != known.action and table[label][rival] >= share * clips[label]:
-                    mistakes[name] = mistakes.get(name, 0) + table[label][rival]
+                real = name != known.action and count >= share * clips[label]
+                if real or self.padded_rivals:
+                    mistakes[name] = mistakes.get(name, 0) + count
             found.append(Rivals(tuple(mistakes), tuple(mistakes.values())))
         return found
 

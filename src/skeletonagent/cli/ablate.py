@@ -38,6 +38,7 @@ from skeletonagent.evaluation.ablation import (
 )
 from skeletonagent.experiment import run_experiment
 from skeletonagent.presets import PresetSize
+from skeletonagent.presets_benchmarks import Recipe
 from skeletonagent.training.record import RunDirectory
 
 Runs = dict[tuple[str, int], Config]
@@ -56,6 +57,9 @@ def ablate(
     preset_size: Annotated[
         PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")
     ] = PresetSize.SMALL,
+    recipe: Annotated[
+        Recipe, typer.Option(help="'paper' does what its text says, 'released' what its code does.")
+    ] = Recipe.PAPER,
     seeds: Annotated[
         int, typer.Option(min=1, help="Runs of each row; below 2 there are no intervals.")
     ] = 3,
@@ -83,7 +87,7 @@ def ablate(
       skeletonagent ablate sources --row "agents.chat=analyst agents.rivals=3" --out runs/sources
     """
     chosen = choose_plan(plan, row or [], only or [])
-    shared = resolve_config(preset, preset_size, None, data, set_ or [])
+    shared = resolve_config(preset, preset_size, None, data, set_ or [], recipe)
     opened = functools.cache(open_data)
     runs = resolve_runs(chosen, shared, seeds, opened)
     unfinished = [key for key, config in runs.items() if not is_finished(out, key, config)]

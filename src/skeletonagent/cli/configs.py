@@ -12,6 +12,7 @@ from skeletonagent.cli.console import console, print_json
 from skeletonagent.cli.train import resolve_config
 from skeletonagent.config import as_yaml, to_dict
 from skeletonagent.presets import PRESETS, PresetSize
+from skeletonagent.presets_benchmarks import Recipe
 
 app = typer.Typer(no_args_is_help=True, help="See what a run would do.")
 
@@ -26,6 +27,9 @@ def show(
     preset_size: Annotated[
         PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")
     ] = PresetSize.SMALL,
+    recipe: Annotated[
+        Recipe, typer.Option(help="'paper' does what its text says, 'released' what its code does.")
+    ] = Recipe.PAPER,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override section.key=value.")
     ] = None,
@@ -40,11 +44,11 @@ def show(
     """
     if config is None:
         for name, preset in PRESETS.items():
-            console.print(f"[bold]{name:10}[/] {(preset.__doc__ or '').splitlines()[0]}")
+            console.print(f"[bold]{name:17}[/] {(preset.__doc__ or '').splitlines()[0]}")
         if as_json:
             print_json({"presets": list(PRESETS)})
         return
-    resolved = resolve_config(config, preset_size, stream, data, set_ or [])
+    resolved = resolve_config(config, preset_size, stream, data, set_ or [], recipe)
     if as_json:
         print_json(to_dict(resolved))
     else:

@@ -21,6 +21,7 @@ from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, SkeletonLayou
 from skeletonagent.data.benchmarks import find_benchmark
 from skeletonagent.llm.budget import price
 from skeletonagent.presets import PresetSize
+from skeletonagent.presets_benchmarks import Recipe
 
 _TITLES = {
     "description": "description, once",
@@ -63,6 +64,7 @@ def estimate(
         Path | None,
         typer.Option(help="Confusions of each round: an npz file, counts (rounds, classes, ...)."),
     ] = None,
+    recipe: Annotated[Recipe, typer.Option(help="Of a benchmark's preset.")] = Recipe.PAPER,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override section.key=value; may be repeated.")
     ] = None,
@@ -75,7 +77,7 @@ def estimate(
 
       skeletonagent dialogues estimate paper --data ntu60 --trace confusions.npz
     """
-    chosen = resolve_config(config, PresetSize.SMALL, None, data, set_ or [])
+    chosen = resolve_config(config, PresetSize.SMALL, None, data, set_ or [], recipe)
     about = _made_up(classes) if classes else _classes_of(chosen.data.archive)
     usages = _usages(chosen, about, trace)
     costs = {name: _cost(chosen.agents, usage) for name, usage in usages.items()}
@@ -97,7 +99,9 @@ def estimate(
 def _usages(config: Config, about: Classes, trace: Path | None) -> dict[str, Usage]:
     """Return what the parts of a training come to."""
     settings, rounds = config.agents, _rounds(config)
-    rehearsal = Rehearsal(about.names, about.layout, settings.rivals, settings.rival_share)
+    rehearsal = Rehearsal(
+        about.names, about.layout, settings.rivals, settings.rival_share, settings.padded_rivals
+    )
     described = rehearsal.description()
     most = sum(rehearsal.rounds_at_most(rounds), Usage())
     found = {"description": described, "rounds_at_most": most}

@@ -26,18 +26,24 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiment import run_experiment
 from skeletonagent.presets import PresetSize, preset
+from skeletonagent.presets_benchmarks import Recipe
 from skeletonagent.training.loop import Observer
 from skeletonagent.training.record import RunDirectory
 
 
 def resolve_config(
-    name: str, size: PresetSize, stream: str | None, archive: Path | None, assignments: list[str]
+    name: str,
+    size: PresetSize,
+    stream: str | None,
+    archive: Path | None,
+    assignments: list[str],
+    recipe: Recipe = Recipe.PAPER,
 ) -> Config:
     """Return the configuration of a preset or a YAML file, with what the command line says."""
     path = Path(name)
     chosen = parse_stream(stream) if stream else Stream.JOINT
     is_file = path.suffix in (".yaml", ".yml") or path.is_file()
-    config = read_config(path) if is_file else preset(name, size, chosen)
+    config = read_config(path) if is_file else preset(name, size, chosen, recipe)
     if stream:
         config = replace(config, clips=replace(config.clips, stream=chosen))
     if archive is not None:
@@ -85,6 +91,9 @@ def train(
     preset_size: Annotated[
         PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")
     ] = PresetSize.SMALL,
+    recipe: Annotated[
+        Recipe, typer.Option(help="'paper' does what its text says, 'released' what its code does.")
+    ] = Recipe.PAPER,
     devices: Annotated[
         str | None,
         typer.Option(help="Devices with commas: several runs at once, a process on each."),
@@ -109,7 +118,9 @@ def train(
       skeletonagent train sbu --data sbu --out runs/sbu --split all --set agents.chat=none
     """
     names = list(Stream) if stream == "all" else stream.split(",") if stream else [None]
-    configs = [resolve_config(config, preset_size, name, data, set_ or []) for name in names]
+    configs = [
+        resolve_config(config, preset_size, name, data, set_ or [], recipe) for name in names
+    ]
     opened = open_data(configs[0].data)
     wanted = list(opened.splits) if split == "all" else split.split(",") if split else [None]
     splits = [choose_split(opened, name or configs[0].data.split)[0] for name in wanted]
