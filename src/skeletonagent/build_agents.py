@@ -24,7 +24,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.transcripts import Transcripts
 from skeletonagent.llm.budget import Budget, Spent, price
-from skeletonagent.llm.build import build_chat
+from skeletonagent.llm.build import build_chat, of_model
 from skeletonagent.llm.chat import Chat
 from skeletonagent.llm.recorded import RecordedChat
 from skeletonagent.text.encoder import TextEncoder, default_cache_folder
@@ -87,8 +87,11 @@ def build_agents(
     """
     budget = Budget(settings.max_requests, settings.max_tokens, settings.max_dollars)
 
+    asked = (of_model(settings.provider, chat) for chat in (settings.chat, *settings.fallback))
+    addresses = {model.model: model.base_url for model in asked}
+
     def cost(model: str, input_tokens: int, output_tokens: int) -> float | None:
-        return price(model, input_tokens, output_tokens, settings.provider.base_url)
+        return price(model, input_tokens, output_tokens, addresses.get(model))
 
     if settings.chat == NOBODY:
         classes = tuple(ClassGuidance(name, (), name) for name in store.class_names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -441,20 +441,7 @@ def everything(folder: Path) -> dict[str, bytes]:
     }
 
 
-LEAVES_SHARDS = {
-    "runs a command from every kpfile", "without any kpfile", "all skeleton files cut off",
-    "nothing but NaN", "a split of strangers",
-}  # fmt: skip
-NAMES_NO_CLIP = {"no kpfile", "a kpfile cut off", "a kpfile that runs a command"}
-
-
-def awaiting(problems: Iterable[str], failing: set[str], reason: str) -> list[Any]:
-    """Return problems as parameters, those marked that are known to fail."""
-    mark = pytest.mark.xfail(strict=True, reason=reason)
-    return [pytest.param(each, marks=mark if each in failing else ()) for each in problems]
-
-
-@pytest.mark.parametrize("problem", awaiting(REFUSED, LEAVES_SHARDS, "shards stay behind"))
+@pytest.mark.parametrize("problem", REFUSED)
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]], ids=["new", "overwrite"])
 def test_bad_files_are_refused_and_leave_nothing_behind(
     problem: str, overwrite: list[str], command: Any, tmp_path: Path
@@ -534,7 +521,7 @@ LEFT_OUT: dict[str, tuple[Callable[[Path], Arguments], tuple[str, ...], str]] = 
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("problem", awaiting(LEFT_OUT, NAMES_NO_CLIP, "the kpfile is named"))
+@pytest.mark.parametrize("problem", LEFT_OUT)
 def test_a_bad_sample_among_good_ones_is_left_out_and_told(
     problem: str, command: Any, tmp_path: Path
 ) -> None:

@@ -77,7 +77,7 @@ def convert(
     refuse_occupied(out, overwrite=overwrite)
     with console.status(f"reading {escape(str(path))}"):
         source = _source(path, _benchmark(benchmark), kpfiles, _layout(layout), classes)
-    with _progress(source.title, MofNCompleteColumn()) as report:
+    with _progress(source.title, MofNCompleteColumn()) as report, _blaming(path):
         done = convert_source(
             source, out, processes=processes, progress=report, overwrite=overwrite
         )
@@ -191,6 +191,15 @@ def _names(path: Path) -> tuple[str, ...]:
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as class names: {error}", path=path) from error
     return tuple(line.strip() for line in lines if line.strip())
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Name the path in an error that names no other."""
+    try:
+        yield
+    except DataError as error:
+        raise error if error.path else DataError(str(error), path=path) from error
 
 
 @contextmanager

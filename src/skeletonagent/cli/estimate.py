@@ -20,6 +20,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, SkeletonLayout
 from skeletonagent.data.benchmarks import find_benchmark
 from skeletonagent.llm.budget import price
+from skeletonagent.llm.build import of_model
 from skeletonagent.presets import PresetSize
 from skeletonagent.presets_benchmarks import Recipe
 
@@ -150,14 +151,8 @@ def _cost(settings: AgentSettings, usage: Usage) -> float | None:
     """Return the price in dollars; None where it is not known, 0 where no model is asked."""
     if _offline(settings.chat):
         return 0.0
-    model, at, address = settings.chat.rpartition("@")
-    behind = at and address.startswith(("http://", "https://"))
-    return price(
-        model if behind else settings.chat,
-        usage.input_tokens,
-        usage.output_tokens,
-        address if behind else settings.provider.base_url,
-    )
+    model = of_model(settings.provider, settings.chat)
+    return price(model.model, usage.input_tokens, usage.output_tokens, model.base_url)
 
 
 def _offline(chat: str) -> bool:

@@ -101,11 +101,13 @@ def convert(
     refuse_occupied(out, overwrite=overwrite)
     partial = _beside(out, ".partial")
     shards = _write_shards(source, partial, processes, progress)
-    shards.check()
-    splits = source.splits(shards.ids)
-    usable = {name: split for name, split in splits.items() if split.train and split.test}
-    if not usable:
-        raise DataError(f"no split ({', '.join(splits)}) has samples to train and to test on")
+    try:
+        shards.check()
+        splits = source.splits(shards.ids)
+        usable = _usable(splits)
+    except DataError:
+        shutil.rmtree(partial)  # no later conversion can go on from there
+        raise
     merged = partial / "merged"
     shutil.rmtree(merged, ignore_errors=True)
     merged.mkdir()
@@ -133,6 +135,14 @@ def refuse_occupied(out: Path, *, overwrite: bool) -> None:
     taken = next((path for path in there if path.exists()), None)
     if taken is not None and not overwrite:
         raise DataError("there is an archive already; overwrite it or name another", path=taken)
+
+
+def _usable(splits: Mapping[str, Split]) -> dict[str, Split]:
+    """Return the splits that have both parts, or raise a DataError if none has."""
+    usable = {name: split for name, split in splits.items() if split.train and split.test}
+    if not usable:
+        raise DataError(f"no split ({', '.join(splits)}) has samples to train and to test on")
+    return usable
 
 
 def _beside(out: Path, suffix: str) -> Path:

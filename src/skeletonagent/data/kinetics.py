@@ -92,7 +92,11 @@ def read_clip(clip: Clip) -> SkeletonSequence:
     Raises:
         DataError: If its kpfile is missing or damaged or does not fit the table of contents.
     """
-    content = _kpfile(clip.kpfile).get(clip.sample_id)
+    try:
+        content = _kpfile(clip.kpfile).get(clip.sample_id)
+    except DataError as error:  # of every clip in it, each of which is to be named
+        problem = str(error).removeprefix(f"{clip.kpfile}: ")
+        raise DataError(f"{clip.kpfile.name}: {problem}", sample=clip.sample_id) from error
     keypoint = content.get("keypoint") if isinstance(content, Mapping) else None
     frames = np.frombuffer(clip.frames, dtype=np.int32)
     if not isinstance(keypoint, np.ndarray) or keypoint.dtype.kind != "f":

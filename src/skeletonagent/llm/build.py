@@ -40,12 +40,13 @@ def build_chat(
     budget = budget or Budget()
     chats: list[Chat] = []
     for model in models:
-        chat = ProviderChat(_of_model(settings, model), budget)
+        chat = ProviderChat(of_model(settings, model), budget)
         chats.append(chat if cache_path is None else CachedChat(chat, cache_path))
     return chats[0] if len(chats) == 1 else FallbackChat(tuple(chats))
 
 
-def _of_model(settings: ProviderSettings, model: str) -> ProviderSettings:
+def of_model(settings: ProviderSettings, model: str) -> ProviderSettings:
+    """Return the settings of one of the models that :func:`build_chat` takes."""
     name, at, address = model.rpartition("@")
     if at and address.startswith(("http://", "https://")):
         return replace(settings, model=name, base_url=address)
