@@ -15,7 +15,7 @@ demo: $(RUNTIME) ## train on made-up motions with offline agents, and write a re
 	$(BIN)/skeletonagent demo --out runs/demo
 
 test: $(DEV) ## run all tests; what was skipped is listed with the reason
-	$(BIN)/python -m pytest -q -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rs -n auto --maxprocesses 8
 
 check: $(DEV) ## lint, formatting, types, import direction, spelling, dependencies
 	$(BIN)/ruff check .

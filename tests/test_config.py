@@ -80,7 +80,7 @@ def test_a_chat_is_named_so_that_it_can_be_found() -> None:
         assert with_overrides(Config(), [f"agents.chat={chat}"]).agents.chat == chat
     local = ["agents.chat=qwen3", "agents.provider.base_url=http://localhost:8000/v1"]
     assert with_overrides(Config(), local).agents.chat == "qwen3"
-    with pytest.raises(ConfigError, match=r"chat 'gpt' is not known; give analyst, none"):
+    with pytest.raises(ConfigError, match=r"agents\.chat 'gpt' is not known; give analyst, none"):
         with_overrides(Config(), ["agents.chat=gpt"])
 
 

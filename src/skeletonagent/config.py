@@ -164,13 +164,19 @@ def from_dict(values: Mapping[str, Any], source: str = "config") -> Config:
     try:
         config = _ADAPTER.validate_python(dict(values))
     except ValidationError as error:
-        problems += [
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}, got {item['input']!r}"
-            for item in error.errors()
-        ]
+        problems += map(_told, error.errors())
     if problems:
         raise ConfigError(f"{source} has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
     return config
+
+
+def _told(mistake: Mapping[str, Any]) -> str:
+    """Return what is wrong with one value; of a whole section, its message alone says it."""
+    place = ".".join(str(part) for part in mistake["loc"])
+    message = mistake["msg"].removeprefix("Value error, ")
+    if isinstance(mistake["input"], dict):
+        return f"{place}.{message}"
+    return f"{place}: {message}, got {mistake['input']!r}"
 
 
 def read_config(path: Path) -> Config:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from skeletonagent.cli import main, train
-from skeletonagent.cli.train import parse_stream, resolve_config
+from skeletonagent.cli.train import parse_stream, plan_runs, resolve_config
 from skeletonagent.config import Config, write_config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
@@ -148,3 +148,14 @@ def small_data() -> SkeletonData:
     data = synthetic(clips_per_class=2, subjects=2)
     split = data.splits["xsub"]
     return replace(data, splits={"xsub": split, "other": Split(split.test, split.train)})
+
+
+def test_every_run_has_a_directory_named_after_what_varies(tmp_path: Path) -> None:
+    configs = [preset("sbu", stream=stream) for stream in (Stream.JOINT, Stream.BONE)]
+    runs = plan_runs(configs, ["fold1", "fold2"], 2, tmp_path)
+    assert len(runs) == 8
+    one = runs[tmp_path / "fold2" / "seed1" / "bone"]
+    assert (one.data.split, one.seed, one.clips.stream) == ("fold2", 1, Stream.BONE)
+    assert list(plan_runs(configs[:1], ["fold1"], 1, tmp_path)) == [tmp_path]
+    with pytest.raises(ConfigError, match="two runs would see the same"):
+        plan_runs(configs + configs[:1], ["fold1"], 1, tmp_path)

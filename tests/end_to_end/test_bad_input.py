@@ -194,7 +194,7 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(command: Any, tmp_path
         (["--set", "model.width=2"], ["model"]),
         (["--set", "model.backbone=resnet"], ["'resnet'", "stgcn++"]),
         (["--set", "agents.chat=parrot"], ["agents.chat", "'parrot'"]),
-        (["--set", "agents.text_encoder=bort"], ["'bert'", "wordllama"]),
+        (["--set", "agents.text_encoder=bort"], ["'bort'", "wordllama"]),
         (["--set", "seed={"], ["seed={"]),
         (["--set", "seed=99999999999999999999"], ["seed"]),
     ],

@@ -146,7 +146,17 @@ def train(
 def plan_runs(
     configs: Sequence[Config], splits: Sequence[str], seeds: int, out: Path
 ) -> dict[Path, Config]:
-    """Return the configuration of every run by its directory, one level for all that varies."""
+    """Return the configuration of every run by its directory, one level for all that varies.
+
+    Raises:
+        ConfigError: If two runs would be the same.
+    """
+    streams = [config.clips.stream for config in configs]
+    if len(set(streams)) < len(streams):
+        raise ConfigError(
+            "--stream names several streams, but two runs would see the same one; name each once "
+            "and leave clips.stream alone"
+        )
     runs = {}
     for split in splits:
         for seed in range(configs[0].seed, configs[0].seed + seeds):
