@@ -29,6 +29,9 @@ CONFIG = with_overrides(
 )  # fmt: skip
 
 
+def unseen(done: int, of: int) -> None: ...
+
+
 def few(classes: int = CLASSES) -> SkeletonData:
     """Return some classes of the generated data: four subjects, one of them tested."""
     data = synthetic(clips_per_class=4, subjects=4)
@@ -117,22 +120,24 @@ def test_what_is_not_learned_from_changes_no_guidance(data: SkeletonData) -> Non
         frames[rows][: int(data.store.lengths[sample] * data.store.persons[sample])] *= -3
     other = build.assemble(CONFIG, replace(data, store=replace(data.store, frames=frames)))
     counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
-    assert job.agents.start() == other.agents.start()
-    assert job.agents.refresh(counts, job.agents.start()) == other.agents.refresh(
-        counts, other.agents.start()
+    assert job.agents.start(unseen) == other.agents.start(unseen)
+    assert job.agents.refresh(counts, job.agents.start(unseen)) == other.agents.refresh(
+        counts, other.agents.start(unseen)
     )
 
 
 def test_rivals_are_at_most_as_many_as_said(data: SkeletonData) -> None:
     job = build.assemble(with_overrides(CONFIG, ["agents.rivals=2"]), data)
     counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
-    assert {len(c.rivals) for c in job.agents.refresh(counts, job.agents.start()).classes} == {2}
+    assert {
+        len(c.rivals) for c in job.agents.refresh(counts, job.agents.start(unseen)).classes
+    } == {2}
 
 
 def test_without_agents_only_the_class_counts(data: SkeletonData) -> None:
     job = build.assemble(with_overrides(CONFIG, ["agents.chat=none"]), data)
     assert (job.objective.settings.alpha, job.objective.settings.beta) == (0, 0)
-    start = job.agents.start()
+    start = job.agents.start(unseen)
     assert start.sentences == data.store.class_names
     counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
     assert job.agents.refresh(counts, start) is start

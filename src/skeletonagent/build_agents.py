@@ -12,7 +12,7 @@ from torch import Tensor
 from skeletonagent.agents.accounts import Accounts, accounts
 from skeletonagent.agents.analyst import Analyst
 from skeletonagent.agents.evidence import Evidence, measure
-from skeletonagent.agents.guide import Guide
+from skeletonagent.agents.guide import Guide, Progress
 from skeletonagent.agents.questioner import Questioner
 from skeletonagent.agents.review import Reviewer
 from skeletonagent.agents.selector import Selector
@@ -39,14 +39,14 @@ class Agents:
     """The agents of a run.
 
     Args:
-        start: Guidance before training.
+        start: Guidance before training, telling how far it is.
         refresh: Guidance of the next round.
         wait: Whether the training waits for a round.
         budget: What language models may cost.
         price: Dollars for a model's input and output tokens.
     """
 
-    start: Callable[[], Guidance]
+    start: Callable[[Progress], Guidance]
     refresh: Callable[[Confusions, Guidance], Guidance]
     wait: bool
     budget: Budget
@@ -96,7 +96,7 @@ def build_agents(
     if settings.chat == NOBODY:
         classes = tuple(ClassGuidance(name, (), name) for name in store.class_names)
         silent = Guidance(store.layout, classes)
-        return Agents(lambda: silent, lambda _, guidance: guidance, True, budget, cost)
+        return Agents(lambda _: silent, lambda _, guidance: guidance, True, budget, cost)
     evidence = measure(store, train)
     remote = settings.chat != ANALYST and not settings.chat.startswith(RECORDED)
     guide = Guide(

@@ -109,7 +109,7 @@ def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Wa
             job.learner,
             job.training,
             job.objective,
-            known or _start(job),
+            known or _start(job, display),
             rounds=Rounds(
                 job.agents.refresh,
                 wait=job.agents.wait,
@@ -125,10 +125,12 @@ def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Wa
         )
 
 
-def _start(job: Job) -> Guidance:
+def _start(job: Job, display: Observer) -> Guidance:
     """Return the guidance before training, which the first process asks for and all get."""
     engine = job.learner.engine
-    shared = engine.broadcast(job.agents.start() if engine.is_global_zero else None)
+    shared = engine.broadcast(
+        job.agents.start(display.on_answers) if engine.is_global_zero else None
+    )
     assert shared is not None
     return shared
 

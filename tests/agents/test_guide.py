@@ -67,7 +67,9 @@ def confusions(counts: Mapping[tuple[int, int], int], y: int = 4) -> Confusions:
 
 def test_every_class_is_described_at_the_start() -> None:
     asked: list[Question] = []
-    start = guide(asked).start()
+    told: list[tuple[int, int]] = []
+    start = guide(asked).start(lambda done, of: told.append((done, of)))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert [g.action for g in start.classes] == list(NAMES)
     assert start.round == 0 and len(asked) == 20
     assert all(g.joints == (0, 1, 2, 3) for g in start.classes)

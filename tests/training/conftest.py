@@ -97,6 +97,7 @@ class Notes:
     refreshed: list[tuple[Tensor, Guidance]] = field(default_factory=list)
     masks: list[Tensor] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    answers: list[tuple[int, int]] = field(default_factory=list)
 
     def on_step(self, epoch: int, step: int, steps: int, losses: Tensor) -> None:
         """Note it."""
@@ -109,6 +110,10 @@ class Notes:
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
         """Note it."""
         self.guidance.append((before, after))
+
+    def on_answers(self, done: int, of: int) -> None:
+        """Note it."""
+        self.answers.append((done, of))
 
     def on_problem(self, problem: str) -> None:
         """Note it."""

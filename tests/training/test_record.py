@@ -146,8 +146,10 @@ def test_several_observers_are_one(world: ModuleType) -> None:
     together.on_epoch(record(1))
     together.on_guidance(None, world.told(0))
     together.on_problem("nobody answers")
+    together.on_answers(3, 9)
     for notes in each:
         assert notes.problems == ["nobody answers"]
+        assert notes.answers == [(3, 9)]
         assert notes.steps == [(1, 2, 3)]
         assert notes.epochs == [record(1)]
         assert notes.guidance == [(None, world.told(0))]

@@ -14,6 +14,13 @@ from skeletonagent.core.confusion import Confusions, similar_classes
 from skeletonagent.core.dialogue import Dialogue, Outcome, Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 
+Progress = Callable[[int, int], None]
+"""Told how many of how many classes were talked about."""
+
+
+def _unseen(done: int, of: int) -> None:
+    """Tell nobody."""
+
 
 @dataclass(frozen=True)
 class Rivals:
@@ -46,7 +53,6 @@ class Guide:
         rival_share: Smallest share of a class's clips that are mistaken for a rival.
         workers: How many classes are talked about at once.
         seconds: Limit of a round; a class without an answer by then keeps its guidance.
-        progress: Told how many of how many classes are done.
     """
 
     questioner: Questioner
@@ -58,13 +64,12 @@ class Guide:
     rival_share: float = 0.0
     workers: int = 1
     seconds: float | None = None
-    progress: Callable[[int, int], None] = lambda done, of: None
 
-    def start(self) -> Guidance:
+    def start(self, progress: Progress = _unseen) -> Guidance:
         """Return the guidance before training: every class described by itself."""
         nothing = tuple(self.selector.select(Dialogue(name), None, ()) for name in self.class_names)
         guidance = Guidance(self.selector.layout, nothing)
-        return self._talked(guidance, dict.fromkeys(range(len(nothing)), Rivals()))
+        return self._talked(guidance, dict.fromkeys(range(len(nothing)), Rivals()), progress)
 
     def refresh(self, confusions: Confusions, guidance: Guidance) -> Guidance:
         """Return the guidance of the next round (paper eq. 3).
@@ -90,14 +95,16 @@ class Guide:
             if _changed(rivals, known) or self.questioner.undescribed(known.dialogue)
         }
 
-    def _talked(self, guidance: Guidance, due: Mapping[int, Rivals]) -> Guidance:
+    def _talked(
+        self, guidance: Guidance, due: Mapping[int, Rivals], progress: Progress = _unseen
+    ) -> Guidance:
         """Return the guidance after talking about the classes that are due."""
 
         def task(label: int, rivals: Rivals) -> Callable[[], ClassGuidance]:
             return lambda: self._revise(guidance.classes[label], rivals, guidance.round)
 
         tasks = {label: task(label, rivals) for label, rivals in due.items()}
-        revised = run_together(tasks, self.workers, self.seconds, self.progress)
+        revised = run_together(tasks, self.workers, self.seconds, progress)
         late = "no answer within the round's time; the guidance so far stays"
         return replace(
             guidance,

@@ -81,6 +81,11 @@ class TrainingDisplay:
         if not console.is_terminal and (record.epoch + 1) % every == 0:
             console.print(f"epoch {record.epoch + 1}: loss {record.loss:.3f}  {self._facts()}")
 
+    def on_answers(self, done: int, of: int) -> None:
+        """Show how far the agents are before the first epoch."""
+        facts = f"the agents describe the classes: {done}/{of}" if done < of else ""
+        self.progress.update(self.task, facts=facts)
+
     def on_problem(self, problem: str) -> None:
         """Say why the agents' round came to nothing."""
         console.print(f"[red]the agents' round failed, training goes on:[/] {escape(problem)}")

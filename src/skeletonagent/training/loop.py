@@ -77,6 +77,9 @@ class Observer(Protocol):
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
         """See new guidance; ``before`` is None for the first."""
 
+    def on_answers(self, done: int, of: int) -> None:
+        """See of how many classes the agents have told before training."""
+
     def on_problem(self, problem: str) -> None:
         """See why a round of the agents came to nothing."""
 

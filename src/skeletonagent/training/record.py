@@ -142,6 +142,9 @@ class RunRecorder:
                 said = replace(guidance.dialogue, action=guidance.action)
                 write_dialogue(self.run.dialogues, index, said)
 
+    def on_answers(self, done: int, of: int) -> None:
+        """Nothing is written before all classes are told of."""
+
     def on_problem(self, problem: str) -> None:
         """Remember the problem, in ``problems.log``."""
         with (self.run.path / "problems.log").open("a", encoding="utf-8") as file:
@@ -168,6 +171,11 @@ class Observers:
         """Tell each."""
         for observer in self.each:
             observer.on_guidance(before, after)
+
+    def on_answers(self, done: int, of: int) -> None:
+        """Tell each."""
+        for observer in self.each:
+            observer.on_answers(done, of)
 
     def on_problem(self, problem: str) -> None:
         """Tell each."""
