@@ -19,6 +19,7 @@ from skeletonagent.core.errors import CheckpointError, TrainingError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.mixing import Mixed, mixed
 from skeletonagent.models.recognizer import Prediction
+from skeletonagent.training import epoch as one_epoch
 from skeletonagent.training import loop
 from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
 from skeletonagent.training.learner import Learner, TrainSettings, learning_rate_at
@@ -144,7 +145,7 @@ def test_a_step_with_the_released_objective_equals_one_by_hand(
         copies.append(mixed(*arguments))
         return copies[-1]
 
-    monkeypatch.setattr(loop, "mixed", noted)
+    monkeypatch.setattr(one_epoch, "mixed", noted)
     training.run()
     last = load_checkpoint(tmp_path / "epoch_0001")
     slow = slow_training(start, training, steps=1, copies=copies)
