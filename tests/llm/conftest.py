@@ -17,7 +17,7 @@ from skeletonagent.agents import prompts  # noqa: E402 - they need the server's 
 from skeletonagent.core.dialogue import Exchange, Question, Step  # noqa: E402
 from skeletonagent.core.layout import COCO_17  # noqa: E402
 from skeletonagent.llm.provider_chat import ProviderChat  # noqa: E402
-from skeletonagent.llm.settings import ProviderSettings  # noqa: E402
+from skeletonagent.llm.settings import LanguageModel  # noqa: E402
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def connect(server: chat_server.Server) -> Callable[..., ProviderChat]:
 
     def made(budget: object = None, sleep: object = None, **settings: object) -> ProviderChat:
         settings = {"model": "model", "base_url": server.url, "timeout": 5.0, **settings}
-        return ProviderChat(ProviderSettings(**settings), budget, sleep or (lambda seconds: None))
+        return ProviderChat(LanguageModel(**settings), budget, sleep or (lambda seconds: None))
 
     return made
 

@@ -16,7 +16,7 @@ from skeletonagent.core.layout import COCO_17
 from skeletonagent.llm.budget import Budget
 from skeletonagent.llm.cache import CachedChat
 from skeletonagent.llm.provider_chat import ProviderChat
-from skeletonagent.llm.settings import ProviderSettings
+from skeletonagent.llm.settings import LanguageModel
 
 Connect = Callable[..., ProviderChat]
 Ask = Callable[..., Question]
@@ -238,8 +238,8 @@ def test_a_budget_of_dollars_needs_a_price(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("OPENAI_API_KEY", "sk-planted")
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(ConfigError, match="price"):
-        ProviderChat(ProviderSettings(model="openai:no-such-model"), Budget(dollars=1.0))
-    ProviderChat(ProviderSettings(model="openai:gpt-4o"), Budget(dollars=1.0))
+        ProviderChat(LanguageModel(model="openai:no-such-model"), Budget(dollars=1.0))
+    ProviderChat(LanguageModel(model="openai:gpt-4o"), Budget(dollars=1.0))
 
 
 def test_openais_own_address_may_be_a_local_servers(
@@ -248,7 +248,7 @@ def test_openais_own_address_may_be_a_local_servers(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-planted")
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     budget = Budget(dollars=1.0)
-    answer = ProviderChat(ProviderSettings(max_tokens=500), budget).ask(ask_about(), ())
+    answer = ProviderChat(LanguageModel(max_tokens=500), budget).ask(ask_about(), ())
     assert answer.source.model == "openai:gpt-4o"
     assert server.requests[-1]["max_completion_tokens"] == 500
     assert budget.spent.dollars == 0 and budget.spent.tokens > 0

@@ -5,7 +5,7 @@ import pytest
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.llm.providers import Connection
 from skeletonagent.llm.reply import Output
-from skeletonagent.llm.settings import ProviderSettings
+from skeletonagent.llm.settings import LanguageModel
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_is_missing_is_named_before_anything_is_asked(model: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
-        Connection(ProviderSettings(model=model))
+        Connection(LanguageModel(model=model))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_what_is_missing_is_named_before_anything_is_asked(model: str, problem: 
     ],
 )
 def test_behind_an_address_the_models_name_is_enough(model: str, name: str) -> None:
-    connection = Connection(ProviderSettings(model=model, base_url="http://127.0.0.1:9/v1"))
+    connection = Connection(LanguageModel(model=model, base_url="http://127.0.0.1:9/v1"))
     assert connection.model == name
     assert connection.key_variable == "SKELETONAGENT_API_KEY"
 
@@ -48,7 +48,7 @@ def test_the_form_the_model_does_best_comes_first_and_text_last(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-planted")
     monkeypatch.setenv("DEEPSEEK_API_KEY", "sk-planted")
-    assert Connection(ProviderSettings()).outputs() == tuple(Output)
-    deepseek = Connection(ProviderSettings(model="deepseek:deepseek-chat")).outputs()
+    assert Connection(LanguageModel()).outputs() == tuple(Output)
+    deepseek = Connection(LanguageModel(model="deepseek:deepseek-chat")).outputs()
     assert deepseek[0] is Output.TOOL
     assert deepseek[-1] is Output.TEXT

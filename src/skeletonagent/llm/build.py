@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError
@@ -11,7 +11,7 @@ from skeletonagent.llm.budget import Budget
 from skeletonagent.llm.cache import CachedChat
 from skeletonagent.llm.chat import Chat
 from skeletonagent.llm.fallback import FallbackChat
-from skeletonagent.llm.settings import ProviderSettings
+from skeletonagent.llm.settings import LanguageModel, ProviderSettings
 
 
 def build_chat(
@@ -25,7 +25,7 @@ def build_chat(
     Args:
         models: ``provider:model``, or ``model@address`` for a model behind an address of its own,
             such as ``qwen3:8b@http://localhost:11434/v1``; others use the settings' ``base_url``.
-        settings: How each of them is asked; their model is not looked at.
+        settings: How each of them is asked.
         budget: What all of them may spend together.
         cache_path: Where answers are kept for later; None keeps none.
 
@@ -45,9 +45,10 @@ def build_chat(
     return chats[0] if len(chats) == 1 else FallbackChat(tuple(chats))
 
 
-def of_model(settings: ProviderSettings, model: str) -> ProviderSettings:
-    """Return the settings of one of the models that :func:`build_chat` takes."""
+def of_model(settings: ProviderSettings, model: str) -> LanguageModel:
+    """Return one of the models that :func:`build_chat` takes, asked as the settings say."""
+    how = asdict(settings)
     name, at, address = model.rpartition("@")
     if at and address.startswith(("http://", "https://")):
-        return replace(settings, model=name, base_url=address)
-    return replace(settings, model=model)
+        return LanguageModel(**{**how, "model": name, "base_url": address})
+    return LanguageModel(**{**how, "model": model})

@@ -22,7 +22,7 @@ from skeletonagent.llm.forms import FORMS, Form
 from skeletonagent.llm.providers import Connection
 from skeletonagent.llm.refusals import declined_in
 from skeletonagent.llm.reply import Output, Reply
-from skeletonagent.llm.settings import ProviderSettings, is_local
+from skeletonagent.llm.settings import LanguageModel, is_local
 
 _REPEATS = 2
 """How often a form of output is tried whose answers do not fit it."""
@@ -59,7 +59,7 @@ class ProviderChat:
 
     def __init__(
         self,
-        settings: ProviderSettings,
+        settings: LanguageModel,
         budget: Budget | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

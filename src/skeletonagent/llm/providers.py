@@ -38,7 +38,7 @@ from skeletonagent.llm.faults import REFUSAL, Fault, Remedy
 from skeletonagent.llm.forms import Form
 from skeletonagent.llm.reply import Output, Reply
 from skeletonagent.llm.secrets import without_secrets
-from skeletonagent.llm.settings import ProviderSettings
+from skeletonagent.llm.settings import LanguageModel
 
 LOCAL_KEY = "SKELETONAGENT_API_KEY"
 """The environment variable with the key of a server named by its address."""
@@ -72,7 +72,7 @@ class Connection:
         ConfigError: If the model or its provider is unknown, or a key is missing.
     """
 
-    def __init__(self, settings: ProviderSettings) -> None:
+    def __init__(self, settings: LanguageModel) -> None:
         self._settings = settings
         provider, known = _provider_of(settings.model)
         behind = settings.base_url is not None
@@ -200,7 +200,7 @@ def _at_provider(model: str) -> Model[Any]:
     return infer_model(re.sub(r"^openai:", "openai-chat:", model))
 
 
-def _behind(settings: ProviderSettings, name: str) -> Model[Any]:
+def _behind(settings: LanguageModel, name: str) -> Model[Any]:
     provider = OpenAICompatibleProvider(
         "local", base_url=str(settings.base_url), api_key=os.environ.get(LOCAL_KEY)
     )

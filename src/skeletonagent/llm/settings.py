@@ -18,8 +18,6 @@ class ProviderSettings:
     """How a language model is asked; keys are never settings, they come from the environment.
 
     Args:
-        model: ``provider:model``, such as ``openai:gpt-4o``; the model's bare name will do where
-            there is a ``base_url``.
         base_url: Address of a server that speaks OpenAI's chat completions, such as
             ``http://localhost:11434/v1``; its key, if it needs one, is ``SKELETONAGENT_API_KEY``.
             None asks the provider itself.
@@ -33,7 +31,6 @@ class ProviderSettings:
         rest: Seconds after which a dead chat is tried again.
     """
 
-    model: str = "openai:gpt-4o"
     base_url: str | None = None
     temperature: Annotated[float, Ge(0)] = 0.0
     max_tokens: Annotated[int, Ge(1)] | None = None
@@ -55,6 +52,18 @@ class ProviderSettings:
                 "base_url must hold no user, password or query: put the server's key into the "
                 "environment variable SKELETONAGENT_API_KEY"
             )
+
+
+@dataclass(frozen=True)
+class LanguageModel(ProviderSettings):
+    """A language model, and how it is asked.
+
+    Args:
+        model: ``provider:model``, such as ``openai:gpt-4o``; the model's bare name will do where
+            there is a ``base_url``.
+    """
+
+    model: str = "openai:gpt-4o"
 
 
 def is_local(base_url: str) -> bool:
