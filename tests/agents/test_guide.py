@@ -216,3 +216,18 @@ def test_a_refresh_from_saved_guidance_equals_an_uninterrupted_one(workers: int)
     restored = Guidance.from_json(one.to_json(), COCO_17)
     mistakes = confusions({(0, 3): 3, (2, 1): 4})
     assert agent.refresh(mistakes, restored) == agent.refresh(mistakes, one)
+
+
+def test_an_old_answer_is_not_objected_to_because_the_description_is_completed() -> None:
+    asked: list[Question] = []
+    names = ("wave", "clap")
+    joints = {"wave": (7, 9), "clap": (0, 1, 2)}
+    agent = guide(asked, names=names, joints=joints)
+    one = agent.refresh(confusions({(0, 1): 3}, y=2), agent.start())
+    wave = one.classes[0]
+    kept = [e for e in wave.dialogue.exchanges if e.question.step is not Step.KEY_FEATURES]
+    gap = replace(wave, dialogue=replace(wave.dialogue, exchanges=tuple(kept)))
+    asked.clear()
+    two = agent.refresh(confusions({}, y=2), replace(one, classes=(gap, one.classes[1])))
+    assert [question.step for question in asked] == [Step.KEY_FEATURES]
+    assert (two.classes[0].joints, two.classes[0].rivals) == (wave.joints, wave.rivals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -77,9 +78,11 @@ class Guide:
         Where the chat fails, a class keeps its guidance, with a note, and is asked about again
         next time.
         """
+        began = time.monotonic()
         following = replace(guidance, round=guidance.round + 1)
         talked = self._talked(following, self.due(confusions, guidance))
-        return self._told_apart(talked)
+        left = None if self.seconds is None else self.seconds - (time.monotonic() - began)
+        return self._told_apart(talked, left)
 
     def due(self, confusions: Confusions, guidance: Guidance) -> dict[int, Rivals]:
         """Return the classes to ask about, by label, and their rivals.
@@ -116,22 +119,22 @@ class Guide:
 
     def _revise(self, known: ClassGuidance, rivals: Rivals, round_number: int) -> ClassGuidance:
         dialogue = self.questioner.describe(known.dialogue, round_number)
-        step = Step.JOINT_DETAILS
-        if rivals.names:
-            step = Step.DISTINGUISH
-            dialogue = self.questioner.distinguish(
-                dialogue, rivals.names, rivals.counts, round_number
-            )
+        dialogue = self.questioner.distinguish(dialogue, rivals.names, rivals.counts, round_number)
         answered = dialogue.exchanges[-1].outcome is not Outcome.UNANSWERED
         names = rivals.names if rivals.names and answered else known.rivals
         chosen = self.selector.select(dialogue, known, names)
-        objection = self.reviewer.objection(chosen)
-        if objection and dialogue.latest(step):
-            dialogue = self.questioner.reconsider(dialogue, step, objection)
-            chosen = self.selector.select(dialogue, known, names)
+        # The joints are those of the latest targeted answer, or of the description before it.
+        targeted = any(e.question.step is Step.DISTINGUISH for e in dialogue.exchanges)
+        step = Step.DISTINGUISH if targeted else Step.JOINT_DETAILS
+        told = dialogue.latest(step)
+        if told and told.question.round == round_number:
+            objection = self.reviewer.objection(chosen)
+            if objection:
+                dialogue = self.questioner.reconsider(dialogue, step, objection)
+                chosen = self.selector.select(dialogue, known, names)
         return self.reviewer.amended(chosen, step)
 
-    def _told_apart(self, guidance: Guidance) -> Guidance:
+    def _told_apart(self, guidance: Guidance, seconds: float | None) -> Guidance:
         """Ask once more where two classes that are mutual rivals were given the same joints.
 
         Of such a pair, which L_con cannot tell apart, the one asked about in this round is asked
@@ -147,7 +150,7 @@ class Guide:
             return lambda: self._separate(guidance.classes[label], guidance.classes[rival])
 
         tasks = {label: task(label, rival) for label, rival in again.items()}
-        revised = run_together(tasks, self.workers, self.seconds)
+        revised = run_together(tasks, self.workers, seconds)
         return replace(
             guidance,
             classes=tuple(
