@@ -101,7 +101,7 @@ def jhmdb(size: PresetSize, stream: Stream) -> Config:
 def synthetic(size: PresetSize, stream: Stream) -> Config:
     """The generated data set of confusable pairs: no files needed."""
     augment = Augment(rotation=0.1, mirror=0.5)
-    return small_set(size, stream, archive="synthetic", augment=augment, epochs=25, width=16)
+    return small_set(size, stream, archive="synthetic", augment=augment, epochs=22, width=16)
 
 
 def default(size: PresetSize, stream: Stream) -> Config:
