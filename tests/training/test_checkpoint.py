@@ -153,7 +153,7 @@ DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "state empty": (STATE, lambda _: b""),
     "state a list": (STATE, lambda _: b"[1, 2]"),
     "state no text": (STATE, lambda _: b"\xff\xfe\x00"),
-    "state of tomorrow": (STATE, lambda old: json.dumps({**json.loads(old), "format": 2}).encode()),
+    "state of tomorrow": (STATE, lambda old: json.dumps({**json.loads(old), "format": 3}).encode()),
     **{f"state without {key}": (STATE, without(key)) for key in ("sha256", "format")},
 }
 

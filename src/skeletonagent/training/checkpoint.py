@@ -26,7 +26,8 @@ from skeletonagent.core.files import write_text
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
-FORMAT = 1
+FORMAT = 2
+"""2: dialogues keep outcomes and attempts, and a round under way is part of it."""
 DRAFT = ".draft_"
 """Beginning of the names of checkpoints not yet complete; a killed run leaves one."""
 
