@@ -15,6 +15,7 @@ import torch
 
 from skeletonagent import experiment
 from skeletonagent.agents.guide import Guide
+from skeletonagent.agents.prompts import PROMPT_VERSION
 from skeletonagent.agents.questioner import Questioner
 from skeletonagent.agents.review import Reviewer
 from skeletonagent.agents.selector import Selector
@@ -134,7 +135,7 @@ def test_the_summary_agrees_with_the_files(whole: RunDirectory, data: SkeletonDa
     records = whole.read_metrics()
     assert summary["validation_top1"] == records[2]["validation_top1"]
     assert (summary["epochs"], summary["seed"], summary["stream"]) == (4, 0, "joint")
-    assert summary["agents"]["rounds"] == 1
+    assert (summary["agents"]["rounds"], summary["agents"]["prompts"]) == (1, PROMPT_VERSION)
     files = whole.dialogues.glob("*.jsonl")
     said = [line for file in files for line in file.read_text().splitlines()]
     assert sum(summary["agents"]["questions"].values()) == len(said)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from skeletonagent.agents.prompts import PROMPT_VERSION
 from skeletonagent.build import Job, assemble, evaluation_sampler, facts_of
 from skeletonagent.config import Config, read_config, to_dict, write_config
 from skeletonagent.core.clips import SkeletonData
@@ -166,6 +167,10 @@ def _summary(job: Job, run: RunDirectory, guidance: Guidance, scores: Scores) ->
         "parameters": sum(p.numel() for p in job.learner.recognizer.parameters()),
         "device": describe_device(job.learner.engine.device),
         "seed": job.config.seed,
-        "agents": {"chat": job.config.agents.chat, **asdict(job.agents.accounts(guidance))},
+        "agents": {
+            "chat": job.config.agents.chat,
+            "prompts": PROMPT_VERSION,
+            **asdict(job.agents.accounts(guidance)),
+        },
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

@@ -31,7 +31,8 @@ def test_the_limit_reached_is_named(budget: Budget, limit: str) -> None:
 
 
 def test_what_was_spent_is_told_by_model_and_in_all() -> None:
-    budget = Budget(before={"a": Spent(requests=1, input_tokens=5, dollars=0.25)})
+    budget = Budget()
+    budget.recall("a", Spent(requests=1, input_tokens=5, dollars=0.25))
     budget.reserve("a")
     budget.record("a", 10, 20, 0.5)
     budget.record("b", 1, 2, None)

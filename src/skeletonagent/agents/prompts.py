@@ -12,7 +12,7 @@ from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.layout import SkeletonLayout
 
 PROMPT_VERSION = "2"
-"""Changes whenever a wording does, so that recorded answers are not taken for current ones."""
+"""Changes whenever a wording does; a run's summary says which it used."""
 
 BODY_PARTS = ("Head", "Hand", "Arm", "Hip", "Leg", "Foot")
 """The parts that are described one by one, in the order of the answer's lines."""

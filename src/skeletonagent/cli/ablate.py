@@ -17,6 +17,7 @@ from rich.table import Table
 
 from skeletonagent.build import open_data
 from skeletonagent.cli.console import console, print_json
+from skeletonagent.cli.options import RecipeOption, SizeOption
 from skeletonagent.cli.train import resolve_config, watch
 from skeletonagent.config import Config, DataSettings, read_config, with_overrides
 from skeletonagent.core.clips import SkeletonData
@@ -54,12 +55,8 @@ def ablate(
     preset: Annotated[
         str, typer.Option(help="What all rows share: a preset or a YAML file.")
     ] = "default",
-    preset_size: Annotated[
-        PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")
-    ] = PresetSize.SMALL,
-    recipe: Annotated[
-        Recipe, typer.Option(help="'paper' does what its text says, 'released' what its code does.")
-    ] = Recipe.PAPER,
+    preset_size: SizeOption = PresetSize.SMALL,
+    recipe: RecipeOption = Recipe.PAPER,
     seeds: Annotated[
         int, typer.Option(min=1, help="Runs of each row; below 2 there are no intervals.")
     ] = 3,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from skeletonagent.cli.console import console, print_json
+from skeletonagent.cli.options import RecipeOption, SizeOption
 from skeletonagent.cli.train import resolve_config
 from skeletonagent.config import as_yaml, to_dict
 from skeletonagent.presets import PRESETS, PresetSize
@@ -24,12 +25,8 @@ def show(
     ] = None,
     stream: Annotated[str | None, typer.Option(help="Which stream.")] = None,
     data: Annotated[Path | None, typer.Option(help="A skeleton archive.")] = None,
-    preset_size: Annotated[
-        PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")
-    ] = PresetSize.SMALL,
-    recipe: Annotated[
-        Recipe, typer.Option(help="'paper' does what its text says, 'released' what its code does.")
-    ] = Recipe.PAPER,
+    preset_size: SizeOption = PresetSize.SMALL,
+    recipe: RecipeOption = Recipe.PAPER,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override section.key=value.")
     ] = None,

@@ -17,6 +17,7 @@ from rich.table import Table
 from skeletonagent.build import open_data
 from skeletonagent.cli.console import TrainingDisplay, console, print_json
 from skeletonagent.cli.ensemble import fuse_runs, print_fusions
+from skeletonagent.cli.options import RecipeOption, SizeOption
 from skeletonagent.cli.parallel import train_in_processes
 from skeletonagent.config import Config, read_config, with_overrides
 from skeletonagent.core.clips import SkeletonData
@@ -88,12 +89,8 @@ def train(
     seeds: Annotated[
         int, typer.Option(min=1, help="Number of runs that differ in the seed alone.")
     ] = 1,
-    preset_size: Annotated[
-        PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")
-    ] = PresetSize.SMALL,
-    recipe: Annotated[
-        Recipe, typer.Option(help="'paper' does what its text says, 'released' what its code does.")
-    ] = Recipe.PAPER,
+    preset_size: SizeOption = PresetSize.SMALL,
+    recipe: RecipeOption = Recipe.PAPER,
     devices: Annotated[
         str | None,
         typer.Option(help="Devices with commas: several runs at once, a process on each."),

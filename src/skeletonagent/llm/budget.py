@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 
@@ -52,7 +51,6 @@ class Budget:
         requests: Most requests, or None.
         tokens: Most tokens, read and written, or None.
         dollars: Highest price, or None.
-        before: What was spent by model before, for instance until a training was interrupted.
     """
 
     def __init__(
@@ -60,10 +58,9 @@ class Budget:
         requests: int | None = None,
         tokens: int | None = None,
         dollars: float | None = None,
-        before: Mapping[str, Spent] | None = None,
     ) -> None:
         self.requests, self.tokens, self.dollars = requests, tokens, dollars
-        self._by_model = dict(before or {})
+        self._by_model: dict[str, Spent] = {}
         self._lock = Lock()
 
     @property

@@ -1,0 +1,15 @@
+"""Options that several commands have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from skeletonagent.presets import PresetSize
+from skeletonagent.presets_benchmarks import Recipe
+
+SizeOption = Annotated[PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")]
+RecipeOption = Annotated[
+    Recipe, typer.Option(help="'paper' does what its text says, 'released' what its code does.")
+]
