@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -12,31 +11,12 @@ from torch import Tensor
 from skeletonagent.core.clips import Batch
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.errors import TrainingError
-from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.mixing import mixed
 from skeletonagent.data.sampling import Sampler
 from skeletonagent.models.recognizer import Prediction
 from skeletonagent.training.learner import Learner, learning_rate_at
 from skeletonagent.training.objective import Losses, Objective, step_losses
-
-Encode = Callable[[Sequence[str]], Float[Tensor, "y d"]]
-"""The text encoder, seen from the loop."""
-
-
-@dataclass(frozen=True)
-class GuidanceSignals:
-    """Guidance as tensors on the training device."""
-
-    salient: Float[Tensor, "y v"]
-    text_table: Float[Tensor, "y d"]
-
-    @classmethod
-    def of(
-        cls, guidance: Guidance, sampler: Sampler, encode: Encode, device: torch.device
-    ) -> GuidanceSignals:
-        """Return the mask of the sampler's stream and the embedded sentences."""
-        salient = guidance.salient(sampler.settings.stream).float()
-        return cls(salient.to(device), encode(guidance.sentences).to(device))
+from skeletonagent.training.signals import GuidanceSignals
 
 
 def learn_once(

@@ -20,10 +20,11 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.sampling import Sampler
 from skeletonagent.evaluation.evaluate import score
 from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
-from skeletonagent.training.epoch import Encode, GuidanceSignals, learn_once
+from skeletonagent.training.epoch import learn_once
 from skeletonagent.training.learner import Learner, TrainSettings, learning_rate_at
 from skeletonagent.training.objective import Objective
 from skeletonagent.training.rounds import Rounds
+from skeletonagent.training.signals import Encode, GuidanceSignals
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def train(
         CheckpointError: If a checkpoint cannot be written or is of another recognizer.
     """
     settings, device = learner.settings, learner.engine.device
+    stream = data.sampler.settings.stream
     confusions = Confusions.empty(data.sampler.store.num_classes, device)
     first_epoch = 0
     if resume is not None:
@@ -122,7 +124,7 @@ def train(
         if "pending" in resume.tensors:
             rounds.begin(Confusions(resume.tensors["pending"]), guidance)
     observer.on_guidance(None, guidance)
-    signals = GuidanceSignals.of(guidance, data.sampler, encode, device)
+    signals = GuidanceSignals.of(guidance, stream, encode, device)
     for epoch in range(first_epoch, settings.epochs):
         started = time.perf_counter()
         if epoch and epoch % settings.period == 0:
@@ -134,7 +136,7 @@ def train(
         if guidance is not before:
             observer.on_guidance(before, guidance)
         if guidance.classes != before.classes:
-            signals = GuidanceSignals.of(guidance, data.sampler, encode, device)
+            signals = GuidanceSignals.of(guidance, stream, encode, device)
         confusions.reset()
         samples = _samples_of(epoch, data, settings)
         losses = learn_once(
