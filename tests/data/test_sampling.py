@@ -426,3 +426,55 @@ def test_train_batches_depend_on_the_generator_alone() -> None:
     torch.manual_seed(123)
     torch.testing.assert_close(sampler.train_batch(samples, seeded(7)).clips, first, atol=0, rtol=0)
     assert not torch.equal(sampler.train_batch(samples, seeded(8)).clips, first)
+
+
+@given(
+    shapes=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), min_size=1, max_size=5),
+    slots=st.sampled_from([None, 1, 2, 4]),
+    known=st.booleans(),
+    seed=seeds,
+)
+def test_batches_tell_which_bodies_are_there(
+    shapes: list[tuple[int, int]], slots: int | None, known: bool, seed: int
+) -> None:
+    store = replace(random_store(shapes), slots=slots)
+    samples = torch.randint(len(shapes), (6,), generator=seeded(seed))
+    sampler = Sampler(store, ClipSettings(4, test_clips=2), STILL)
+    room = store.max_persons
+    expected = [
+        n * room + m
+        for n, sample in enumerate(samples.tolist())
+        for m in range(min(shapes[sample][0], room))
+    ]
+    assert sampler.count_bodies(samples) == len(expected)
+    batch = sampler.train_batch(samples, seeded(seed), len(expected) if known else None)
+    if room == 1:
+        assert batch.bodies is None
+        return
+    assert batch.bodies is not None
+    assert batch.bodies.tolist() == expected
+    there = batch.clips.flatten(2).any(dim=2).flatten().nonzero().flatten()
+    assert there.tolist() == expected
+    for test_batch in sampler.test_batches(samples, 4):
+        assert test_batch.bodies is not None
+        there = test_batch.clips.flatten(2).any(dim=2).flatten().nonzero().flatten()
+        assert test_batch.bodies.tolist() == there.tolist()
+
+
+def test_a_number_of_bodies_that_is_known_is_asked_of_no_device() -> None:
+    """A tensor without contents cannot be read by the host."""
+    sampler = Sampler(random_store(SHAPES), ClipSettings(6), STILL)
+    samples = torch.tensor([1, 0, 3])
+    store = replace(sampler.store.to(torch.device("meta"), torch.float32), slots=2)
+    meta = Sampler(store, ClipSettings(6), STILL)
+    count = sampler.count_bodies(samples)
+    bodies = meta._bodies(samples.to("meta"), count)
+    assert bodies is not None
+    assert bodies.shape == (5,)
+
+
+def test_room_for_more_bodies_than_there_are_is_filled_with_absent_ones() -> None:
+    sampler = Sampler(random_store(SHAPES), ClipSettings(6), STILL)
+    batch = sampler.train_batch(torch.tensor([0, 1]), seeded(0), 4)
+    assert batch.bodies is not None
+    assert batch.bodies.tolist() == [0, 2, 3, 1]

@@ -71,7 +71,7 @@ def test_backbone_keeps_its_contract(
     open_gates(backbone)
     clips = torch.randn(2, persons, 9, layout.num_joints, channels)
     features = backbone(clips)
-    assert features.shape == (2, persons, backbone.out_channels, 3, layout.num_joints)
+    assert features.shape == (2 * persons, backbone.out_channels, 3, layout.num_joints)
     assert features.isfinite().all()
     (features * torch.randn_like(features)).sum().backward()
     for key, parameter in backbone.named_parameters():
@@ -85,7 +85,7 @@ def test_backbone_keeps_its_contract(
 @pytest.mark.parametrize("frames", [1, 2, 13])
 def test_backbone_takes_clips_of_any_length(name: str, frames: int) -> None:
     backbone = BACKBONES[name].build(COCO_17, 3, 1, 8).eval()
-    assert backbone(torch.randn(1, 1, frames, 17, 3)).shape[3] == -(-frames // 4)
+    assert backbone(torch.randn(1, 1, frames, 17, 3)).shape[2] == -(-frames // 4)
 
 
 @torch.no_grad()
@@ -132,7 +132,7 @@ def test_backbone_can_be_exported_for_any_number_of_clips(name: str) -> None:
     shapes = ({0: torch.export.Dim("n", max=64)},)
     program = torch.export.export(backbone, (torch.randn(2, 2, 9, 17, 3),), dynamic_shapes=shapes)
     clips = torch.randn(3, 2, 9, 17, 3)
-    assert backbone(clips).shape[3] == 5
+    assert backbone(clips).shape[2] == 5
     torch.testing.assert_close(program.module()(clips), backbone(clips), rtol=1e-4, atol=1e-5)
 
 
@@ -221,4 +221,4 @@ def test_widths_that_graphs_cannot_share_are_refused(name: str, width: int) -> N
 @pytest.mark.parametrize("width", [6, 7, 13])
 def test_others_take_odd_widths(name: str, width: int) -> None:
     backbone = BACKBONES[name].build(COCO_17, 2, 1, width)
-    assert backbone(torch.randn(2, 1, 4, 17, 2)).shape == (2, 1, 4 * width, 1, 17)
+    assert backbone(torch.randn(2, 1, 4, 17, 2)).shape == (2, 4 * width, 1, 17)

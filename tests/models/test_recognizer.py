@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given
@@ -14,6 +16,7 @@ from skeletonagent.models.recognizer import (
     PersonRule,
     Recognizer,
     build_recognizer,
+    mean_over_persons,
     person_weights,
 )
 
@@ -54,7 +57,7 @@ def test_outputs_have_the_promised_shapes(name: str) -> None:
 def test_heads_see_the_mean_over_those_who_are_there(name: str) -> None:
     recognizer = small(name)
     clips = clips_of((True, True), (False, True), (False, False))
-    features = recognizer.backbone(clips)
+    features = recognizer.backbone(clips).unflatten(0, (3, 2))
     means = [features[0].mean(0), features[1, 1], features[2].mean(0)]
     x_pre = torch.stack(means).mean(dim=2)
     prediction = recognizer(clips, SALIENT)
@@ -68,7 +71,7 @@ def test_heads_see_the_mean_over_those_who_are_there(name: str) -> None:
 def test_absent_bodies_count_only_under_the_released_rule(name: str) -> None:
     clips = clips_of((True, False))
     paper = small(name)
-    alone = paper.classes(paper.backbone(clips)[:, 0].mean((2, 3)))
+    alone = paper.classes(paper.backbone(clips)[:1].mean((2, 3)))
     torch.testing.assert_close(paper.classify(clips), alone)
     paper.person_rule = PersonRule.RELEASED
     assert (paper.classify(clips) - alone).abs().max() > 1e-3
@@ -122,12 +125,86 @@ def test_classify_gives_the_same_scores_without_the_other_heads(
     torch.testing.assert_close(recognizer.classify(clips), logits)
 
 
+PRESENT = ((True, True), (True, False), (False, True), (True, False))
+BODIES = torch.tensor([0, 1, 2, 5, 6])
+"""Who is there, and where."""
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rule", PersonRule)
+@pytest.mark.parametrize("name", BACKBONES)
+def test_in_evaluation_absent_bodies_need_not_be_run(name: str, rule: PersonRule) -> None:
+    recognizer = small(name, rule)
+    seen: list[int] = []
+    recognizer.backbone.blocks[0].register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
+    clips = clips_of(*PRESENT)
+    packed, whole = (recognizer(clips, SALIENT, bodies) for bodies in (BODIES, None))
+    for mine, theirs in zip(packed, whole, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(recognizer.classify(clips, BODIES), whole.logits)
+    assert seen[:2] == [8 if rule is PersonRule.RELEASED else 5, 8]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_in_training_statistics_are_of_those_who_are_there(name: str) -> None:
+    recognizer = small(name).train()
+    alone = copy.deepcopy(recognizer)
+    clips = clips_of((True, False), (True, False), (True, False))
+    packed = recognizer(clips, SALIENT, torch.tensor([0, 2, 4]))
+    stem = alone.backbone.stem
+    if stem.norm.num_features > 2 * 17 * 3 or name == "ctr-gcn":  # a slot each: keep the first
+        one = build_recognizer(
+            name, COCO_17, channels=3, persons=1, num_classes=5, text_dim=6, width=8
+        ).train()
+        state = alone.state_dict()
+        for key, value in one.state_dict().items():
+            value.copy_(state[key][: len(value)] if value.ndim else state[key])
+        alone = one
+    expected = alone(clips[:, :1], SALIENT)
+    for mine, theirs in zip(packed, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
+
+
+@torch.no_grad()
+def test_where_nobody_is_those_who_are_run_count_alike() -> None:
+    clips = clips_of((False, False), (True, False))
+    run = torch.tensor([[True, False], [True, False]])
+    assert person_weights(clips, PersonRule.PAPER, run).tolist() == [[1, 0], [1, 0]]
+    run[0, 1] = True
+    assert person_weights(clips, PersonRule.PAPER, run).tolist() == [[0.5, 0.5], [1, 0]]
+    recognizer = small("skeletonagent")
+    features = recognizer.backbone(clips, torch.tensor([0, 2])).mean((2, 3))
+    logits = recognizer.classify(clips, torch.tensor([0, 2]))
+    torch.testing.assert_close(logits, recognizer.classes(features))
+
+
+@given(
+    n=st.integers(1, 4),
+    m=st.integers(1, 3),
+    seed=st.integers(0, 99),
+    rest=st.sampled_from([(), (2,)]),
+)
+def test_mean_over_persons_equals_a_loop(n: int, m: int, seed: int, rest: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    present = torch.rand(n, m, generator=generator) < 0.5
+    present[:, 0] = True
+    clips = present[:, :, None, None, None].float().expand(n, m, 2, 2, 2)
+    bodies = present.flatten().nonzero().flatten()
+    features = torch.randn(len(bodies), 3, *rest, generator=generator)
+    mean = mean_over_persons(features, clips, PersonRule.PAPER, bodies)
+    for clip in range(n):
+        own = features[bodies // m == clip]
+        torch.testing.assert_close(mean[clip], own.mean(0))
+
+
 @pytest.mark.parametrize("rule", PersonRule)
 @pytest.mark.parametrize("name", BACKBONES)
 def test_training_never_waits_for_the_device(name: str, rule: PersonRule) -> None:
     """A tensor without contents cannot be read by the host, nor give a shape its size."""
     recognizer = small(name, rule).to("meta").train()
-    prediction = recognizer(clips_of((True, False)).to("meta"), SALIENT.to("meta"))
+    clips = clips_of((True, False), (True, True)).to("meta")
+    bodies = torch.tensor([0, 2, 3]).to("meta")
+    prediction = recognizer(clips, SALIENT.to("meta"), bodies)
     total = prediction.logits.sum() + prediction.joint_logits.sum() + prediction.embedding.sum()
     total.backward()
 

@@ -18,6 +18,7 @@ from skeletonagent.models.temporal import (
     PostureTemporalUnit,
     TemporalBranches,
     TemporalUnit,
+    highest,
     wide_branches,
 )
 
@@ -76,6 +77,19 @@ def test_temporal_branches_equal_separate_ones(
     assert actual.shape == (2, channels, -(-frames // stride), 3)
     expected = branches_literally(unit, x, kernel, dilations)
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("frames", [1, 2, 5, 8])
+def test_highest_is_max_pooling_of_what_is_not_negative(frames: int, stride: int) -> None:
+    x = torch.randn(2, 3, frames, 4).relu().requires_grad_()
+    expected = functional.max_pool2d(x, (3, 1), (stride, 1), (1, 0))
+    actual = highest(x, stride)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=0)
+    probe = torch.randn_like(expected)
+    grads = [torch.autograd.grad((y * probe).sum(), x)[0] for y in (actual, expected)]
+    felt = x > 0  # elsewhere no gradient comes through the rectifier before
+    torch.testing.assert_close(grads[0][felt], grads[1][felt])
 
 
 def test_temporal_branches_need_a_channel_each() -> None:

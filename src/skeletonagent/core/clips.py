@@ -44,10 +44,18 @@ class Split:
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips of equal length, as the recognizer takes them."""
+    """Clips of equal length, as the recognizer takes them.
+
+    Args:
+        clips: Clips with room for M bodies; where a body is absent, there are zeros.
+        labels: Class index of each clip.
+        bodies: The bodies that are there, ascending: body ``m`` of clip ``n`` as ``n M + m``.
+            None if all are to be taken for that.
+    """
 
     clips: Float[Tensor, "n m t v c"]
     labels: Int[Tensor, " n"]
+    bodies: Int[Tensor, " b"] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,39 @@ class ClipStore:
             if (value := getattr(self, name)) is not None
         }
         return replace(self, frames=self.frames.to(device, dtype), **moved)
+
+    def rows(self, samples: Int[Tensor, " n"]) -> Int[Tensor, " r"]:
+        """Return the rows of samples in ``frames``, one sample after another."""
+        counts = self.persons[samples] * self.lengths[samples]
+        skipped = self.starts[samples] - (counts.cumsum(0) - counts)
+        return torch.arange(int(counts.sum()), device=counts.device) + skipped.repeat_interleave(
+            counts
+        )
+
+    def subset(
+        self, samples: Int[Tensor, " n"], frames: Float[Tensor, "r v c"] | None = None
+    ) -> ClipStore:
+        """Return some samples by themselves, in clips of as many bodies as here.
+
+        Args:
+            samples: Which, in the order wanted; where frames lie on disk, ascending is fastest.
+            frames: What lies in their :meth:`rows`, if that was gathered already.
+        """
+        if frames is None:
+            frames = self.frames.index_select(0, self.rows(samples))
+        counts, chosen = self.persons[samples] * self.lengths[samples], samples.tolist()
+        return replace(
+            self,
+            frames=frames,
+            starts=counts.cumsum(0) - counts,
+            lengths=self.lengths[samples],
+            persons=self.persons[samples],
+            labels=self.labels[samples],
+            sample_ids=tuple(self.sample_ids[i] for i in chosen),
+            groups=None if self.groups is None else tuple(self.groups[i] for i in chosen),
+            image_sizes=None if self.image_sizes is None else self.image_sizes[samples],
+            slots=self.max_persons,
+        )
 
     def sequence(self, index: int) -> SkeletonSequence:
         """Return one sample by itself, on the host."""

@@ -142,8 +142,20 @@ class Sampler:
     settings: ClipSettings
     augment: Augment
 
-    def train_batch(self, samples: Int[Tensor, " n"], generator: torch.Generator) -> Batch:
-        """Return one randomly sampled, augmented clip of each sample."""
+    def train_batch(
+        self,
+        samples: Int[Tensor, " n"],
+        generator: torch.Generator,
+        bodies: int | None = None,
+    ) -> Batch:
+        """Return one randomly sampled, augmented clip of each sample.
+
+        Args:
+            samples: Which samples.
+            generator: Of all randomness.
+            bodies: Their number as :meth:`count_bodies` tells it; of a greater one, absent bodies
+                are the rest. Without it, it is asked of the device, for which the host has to wait.
+        """
         lengths, starts = self._crop(self.store.lengths[samples], generator)
         frames = starts[:, None] + train_frames(lengths, self.settings.frames, generator)
         clips = augmented(
@@ -154,7 +166,8 @@ class Sampler:
             self.store.coordinates,
             self._widths(samples),
         )
-        return Batch(self._stream_of(clips), self.store.labels[samples])
+        there = self._bodies(samples, bodies)
+        return Batch(self._stream_of(clips), self.store.labels[samples], there)
 
     def test_batches(
         self, samples: Int[Tensor, " n"], batch_size: int, clips: int | None = None
@@ -167,11 +180,37 @@ class Sampler:
             clips: Clips of a sample, if not as many as the settings say.
         """
         count = clips or self.settings.test_clips
-        for chunk in samples.split(batch_size):
+        on_host = samples.cpu().split(batch_size)
+        for chunk, known in zip(samples.split(batch_size), on_host, strict=True):
             frames = self._test_table(count)[self._length_row[self.store.lengths[chunk]]]
             repeated = chunk.repeat_interleave(count)
             drawn = self._clips(repeated, frames.flatten(0, 1))
-            yield Batch(self._stream_of(drawn, joined=count), self.store.labels[repeated])
+            seen = self._stream_of(drawn, joined=count)
+            bodies = self._bodies(repeated, count * self.count_bodies(known))
+            yield Batch(seen, self.store.labels[repeated], bodies)
+
+    def count_bodies(self, samples: Int[Tensor, " n"]) -> int:
+        """Return how many bodies samples have together; told on the host, nothing is waited for.
+
+        Args:
+            samples: Which samples; a copy on the host, lest the device be waited for.
+        """
+        return int(self._persons[samples.cpu()].sum())
+
+    @cached_property
+    def _persons(self) -> Int[Tensor, " s"]:
+        """Bodies of each sample that a clip has room for, on the host."""
+        return self.store.persons.cpu().clamp(max=self.store.max_persons)
+
+    def _bodies(self, samples: Int[Tensor, " n"], count: int | None) -> Int[Tensor, " b"] | None:
+        """Return the bodies that are there, see :class:`Batch`; None where there is one each."""
+        persons = self.store.max_persons
+        if persons == 1:
+            return None
+        absent = torch.arange(persons, device=samples.device) >= self.store.persons[samples, None]
+        count = self.count_bodies(samples) if count is None else count
+        # Those that are there come first; unlike nonzero, a sort gives a shape known beforehand.
+        return absent.flatten().to(torch.uint8).argsort(stable=True)[:count]
 
     @property
     def _differenced(self) -> bool:

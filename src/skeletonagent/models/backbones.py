@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skeletonagent.core.layout import SkeletonLayout
@@ -28,7 +28,7 @@ class Backbone(nn.Module):
     """A stem and blocks.
 
     Args:
-        stem: Takes clips apart into bodies, ``n m t v c`` to ``b c t v`` with ``b = n m``.
+        stem: Takes clips apart into bodies, ``n m t v c`` to ``b c t v``.
         blocks: Run one after another on the bodies.
         out_channels: Channels of the last block.
     """
@@ -39,10 +39,17 @@ class Backbone(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.out_channels = out_channels
 
-    def forward(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n m d s v"]:
-        """Return features of every body; ``s`` frames are left of ``t``."""
-        features: Tensor = self.blocks(self.stem(clips))
-        return features.view(*clips.shape[:2], *features.shape[1:])
+    def forward(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b d s v"]:
+        """Return features of bodies; ``s`` frames are left of ``t``.
+
+        Args:
+            clips: Clips with room for M bodies.
+            bodies: Which are run, body ``m`` of clip ``n`` as ``n M + m``; None for all ``N M``.
+        """
+        features: Tensor = self.blocks(self.stem(clips, bodies))
+        return features
 
 
 class Stage(NamedTuple):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.models.layers import shortcut
+from skeletonagent.models.layers import Chain, product, shortcut
+from skeletonagent.models.norms import BatchNorm2d
 
 REDUCTION = 8
 """Of the channels in which CTR-GCN compares joints."""
@@ -43,28 +43,31 @@ class DynamicGraph(nn.Module):
         self.alpha = nn.Parameter(torch.zeros(()))
         self.beta = nn.Parameter(torch.zeros(()))
         self.attention = nn.Conv2d(in_channels, 2 * out_channels, 1)
-        self.enter = nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels), nn.ReLU()
+        self.enter = Chain(
+            nn.Conv2d(in_channels, out_channels, 1),
+            BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
         )
-        self.leave = nn.Sequential(
-            nn.Conv2d(out_channels, out_channels, 1), nn.BatchNorm2d(out_channels)
-        )
+        self.leave = Chain(nn.Conv2d(out_channels, out_channels, 1), BatchNorm2d(out_channels))
         self.shortcut = shortcut(in_channels, out_channels)
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
         """Return features gathered along the graphs, rectified."""
-        gathered = self.enter(x) @ self.adapted(x)
-        y: Tensor = self.leave(gathered) + self.shortcut(x)
-        return y.relu()
+        gathered = self.enter(x) @ self.adapted(x.mean(dim=2))
+        y: Tensor = self.leave(gathered)
+        y += self.shortcut(x)
+        return y.relu_()
 
-    def adapted(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d v v"]:
-        """Return the graph of each sample and output channel."""
-        pooled = self.attention(x.mean(dim=2, keepdim=True)).squeeze(2)
-        source, target = pooled.unflatten(1, (2, len(self.graphs), -1)).unbind(1)  # b k m v
+    def adapted(self, pooled: Float[Tensor, "b c v"]) -> Float[Tensor, "b d v v"]:
+        """Return the graph of each sample and output channel, from the mean over its frames."""
+        attended = self.attention(pooled[..., None]).squeeze(-1)
+        source, target = attended.unflatten(1, (2, len(self.graphs), -1)).unbind(1)  # b k m v
         affinity = (source.mT @ target).softmax(dim=-2)  # over the joints given from
         difference = torch.tanh(source[..., :, None] - target[..., None, :])
-        shared = self.graphs + self.beta * affinity
-        return torch.addcmul(shared[:, :, None], self.alpha, difference).flatten(1, 2)
+        # In the differences' own precision: under autocast all would be promoted.
+        shared = (self.graphs + self.beta * affinity).to(difference.dtype)
+        alpha = self.alpha.to(difference.dtype)
+        return torch.addcmul(shared[:, :, None], alpha, difference).flatten(1, 2)
 
 
 class SkeletonGraph(nn.Module):
@@ -85,15 +88,16 @@ class SkeletonGraph(nn.Module):
         super().__init__()
         self.graphs = nn.Parameter(bone_graphs(layout))
         self.project = nn.Conv2d(in_channels, len(self.graphs) * out_channels, 1)
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.norm = BatchNorm2d(out_channels)
         self.shortcut = shortcut(in_channels, out_channels)
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
         """Return features gathered along the bones, rectified."""
         gathered = torch.cat([x @ graph for graph in self.graphs], dim=1)  # b (k c) t v
         weight = torch.cat(self.project.weight.chunk(len(self.graphs)), dim=1)  # d (k c) 1 1
-        y: Tensor = self.norm(functional.conv2d(gathered, weight) + self._bias())
-        return functional.relu(y + self.shortcut(x))
+        y: Tensor = self.norm(product(weight, gathered) + self._bias())
+        y += self.shortcut(x)
+        return y.relu_()
 
     def _bias(self) -> Float[Tensor, "d 1 v"]:
         """Return what the convolution's bias has become after the graph product."""
@@ -125,7 +129,7 @@ class RefinedGraph(nn.Module):
         self.relate = nn.Conv2d(in_channels, 2 * k * narrow, 1)
         self.refine = nn.Conv2d(k * narrow, k * out_channels, 1, groups=k)
         self.project = nn.Conv2d(in_channels, k * out_channels, 1)
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.norm = BatchNorm2d(out_channels)
         nn.init.constant_(self.norm.weight, 1e-6)
         self.shortcut = shortcut(in_channels, out_channels)
 
@@ -133,8 +137,9 @@ class RefinedGraph(nn.Module):
         """Return features gathered along the refined bones, rectified."""
         projected = self.project(x).unflatten(1, (len(self.graphs), -1))  # b k d t v
         gathered = torch.einsum("bkdtv,bkdvw->bdtw", projected, self.refined(x))
-        y: Tensor = self.norm(gathered) + self.shortcut(x)
-        return y.relu()
+        y: Tensor = self.norm(gathered)
+        y += self.shortcut(x)
+        return y.relu_()
 
     def refined(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b k d v v"]:
         """Return the graphs of each sample and channel."""

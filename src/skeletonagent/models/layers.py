@@ -5,17 +5,60 @@ Inside a backbone every body is a sample of its own: ``b`` is N times M.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+
+from skeletonagent.models.norms import BatchNorm2d
+
+
+class Chain(nn.Sequential):
+    """Norms, rectifiers and 1x1 convolutions one after another.
+
+    A norm takes away the bias of the convolution before it, so that bias is never added to the
+    maps: it only moves the norm's running mean.
+    """
+
+    def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d s v"]:
+        """Return what the last layer makes of the maps."""
+        before: Tensor | None = None
+        for layer, following in pairwise([*self, nn.Identity()]):
+            if isinstance(layer, nn.Conv2d):
+                left_out = isinstance(following, BatchNorm2d)
+                before, bias = (layer.bias, None) if left_out else (None, layer.bias)
+                x = product(layer.weight, x[:, :, :: layer.stride[0]], bias)
+            elif isinstance(layer, BatchNorm2d):
+                x, before = layer(x, before), None
+            else:
+                x = layer(x)
+        return x
+
+
+def product(
+    weight: Float[Tensor, "d c 1 1"],
+    x: Float[Tensor, "b c t v"],
+    bias: Float[Tensor, " d"] | None = None,
+) -> Float[Tensor, "b d t v"]:
+    """Return a 1x1 convolution as a matrix product that leaves all in its place.
+
+    ``torch.matmul`` would copy the maps in order to have one large product instead.
+    """
+    matrix = weight.flatten(1).expand(x.shape[0], -1, -1)
+    y: Tensor = torch.bmm(matrix, x.flatten(2)).unflatten(2, x.shape[2:])
+    if bias is not None:
+        y += bias[:, None, None]  # in place, lest autocast's lower precision be promoted
+    return y
 
 
 def shortcut(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
     """Return the identity where shapes agree, else a strided 1x1 convolution and BatchNorm."""
     if in_channels == out_channels and stride == 1:
         return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 1, stride=(stride, 1)), nn.BatchNorm2d(out_channels)
+    return Chain(
+        nn.Conv2d(in_channels, out_channels, 1, stride=(stride, 1)), BatchNorm2d(out_channels)
     )
 
 

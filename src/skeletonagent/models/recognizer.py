@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skeletonagent.core.errors import ConfigError
@@ -64,10 +65,20 @@ class Recognizer(nn.Module):
         self.alignment = AlignmentHead(backbone.out_channels, text_dim)
 
     def forward(
-        self, clips: Float[Tensor, "n m t v c"], salient: Float[Tensor, "y v"]
+        self,
+        clips: Float[Tensor, "n m t v c"],
+        salient: Float[Tensor, "y v"],
+        bodies: Int[Tensor, " b"] | None = None,
     ) -> Prediction:
-        """Return the outputs of all heads; ``salient`` is K as a mask, 0 or 1."""
-        x_pre = self._pool(clips)
+        """Return the outputs of all heads.
+
+        Args:
+            clips: Clips with room for M bodies.
+            salient: K as a mask, 0 or 1.
+            bodies: Those that are there, see :class:`~skeletonagent.core.clips.Batch`; others are
+                not run, unless absent bodies count. None runs all.
+        """
+        x_pre = self._pool(clips, bodies)
         pooled = x_pre.mean(dim=-1)
         return Prediction(
             logits=self.classes(pooled),
@@ -75,26 +86,69 @@ class Recognizer(nn.Module):
             embedding=self.alignment(pooled),
         )
 
-    def classify(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n y"]:
+    def classify(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "n y"]:
         """Return the class scores alone: all that inference needs."""
-        logits: Tensor = self.classes(self._pool(clips).mean(dim=-1))
+        logits: Tensor = self.classes(self._pool(clips, bodies).mean(dim=-1))
         return logits
 
-    def _pool(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d v"]:
+    def _pool(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
+    ) -> Float[Tensor, "n d v"]:
         """Return the paper's ``x_pre``: features averaged over frames and persons."""
-        bodies = self.backbone(clips).mean(dim=3)
-        weights = person_weights(clips, self.person_rule)
-        pooled: Tensor = (bodies * weights[:, :, None, None]).sum(dim=1)
-        return pooled
+        counted = counted_bodies(self.person_rule, bodies)
+        features = self.backbone(clips, counted).mean(dim=2)
+        return mean_over_persons(features, clips, self.person_rule, counted)
 
 
-def person_weights(clips: Float[Tensor, "n m t v c"], rule: PersonRule) -> Float[Tensor, "n m"]:
-    """Return each body's share in the mean over persons; the shares of a clip sum to one."""
+def counted_bodies(rule: PersonRule, bodies: Int[Tensor, " b"] | None) -> Int[Tensor, " b"] | None:
+    """Return the bodies that must be run: all, where absent ones count."""
+    return None if rule is PersonRule.RELEASED else bodies
+
+
+def mean_over_persons(
+    features: Float[Tensor, "b *d"],
+    clips: Float[Tensor, "n m t v c"],
+    rule: PersonRule,
+    bodies: Int[Tensor, " b"] | None = None,
+) -> Float[Tensor, "n *d"]:
+    """Return the mean of each clip's bodies.
+
+    Args:
+        features: Of the bodies that were run.
+        clips: The clips they are of.
+        rule: Which bodies count.
+        bodies: Those that were run; None if all were.
+    """
+    n, m = clips.shape[:2]
+    run = None
+    if bodies is not None:
+        run = clips.new_zeros(n * m, dtype=torch.bool).index_fill(0, bodies, True).view(n, m)
+        features = features.new_zeros(n * m, *features.shape[1:]).index_copy(0, bodies, features)
+    weights = person_weights(clips, rule, run)
+    apart = features.unflatten(0, (n, m))
+    mean: Tensor = (apart * weights.view(n, m, *[1] * (apart.ndim - 2))).sum(dim=1)
+    return mean
+
+
+def person_weights(
+    clips: Float[Tensor, "n m t v c"], rule: PersonRule, run: Bool[Tensor, "n m"] | None = None
+) -> Float[Tensor, "n m"]:
+    """Return each body's share in the mean over persons; the shares of a clip sum to one.
+
+    Args:
+        clips: The clips.
+        rule: Which bodies count.
+        run: Bodies of which there are features, at least one a clip; None if all.
+    """
     present = clips.ne(0).flatten(2).any(dim=2)
     if rule is PersonRule.RELEASED:
         counted = present.new_ones(present.shape)
     else:
         counted = present | ~present.any(dim=1, keepdim=True)
+    if run is not None:
+        counted = counted & run
     return counted / counted.sum(dim=1, keepdim=True)
 
 

@@ -1,10 +1,16 @@
-"""Stems: what normalises clips and takes the bodies apart."""
+"""Stems: what normalises clips and takes the bodies apart.
+
+A clip has room for M bodies. Those that are run, all or only some, become samples of their own;
+``b`` is their number, and a body's slot is its number in its clip.
+"""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+from skeletonagent.models.norms import BodyNorm, moments
 
 
 class EmbeddingStem(nn.Module):
@@ -13,21 +19,64 @@ class EmbeddingStem(nn.Module):
     The normalisation takes away any constant of a joint and channel, and with it the position
     and the embedding's bias, so that neither learns. Both are kept because the released
     weights were recorded with them: their running means contain them. Source: spec 0.1, 1.1.
+
+    An embedding is linear, so its mean and variance follow from the mean and the covariance of
+    the C coordinates: ``W mu + b`` and ``diag(W Sigma W')``. Embedding and normalisation
+    together are one affine map for each slot and joint, and the W channels are written once.
     """
 
     def __init__(self, joints: int, channels: int, persons: int, width: int) -> None:
         super().__init__()
         self.embed = nn.Linear(channels, width)
         self.position = nn.Parameter(torch.randn(joints, width))
-        self.norm = nn.BatchNorm1d(persons * joints * width)
+        self.norm = BodyNorm(persons * joints * width)
 
-    def forward(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "b w t v"]:
-        """Return the embedded bodies."""
-        n, m, t, v, _ = clips.shape
-        embedded: Tensor = self.embed(clips)
-        marked = embedded + self.position.to(embedded.dtype)  # autocast would promote the sum
-        normed: Tensor = self.norm(marked.permute(0, 1, 3, 4, 2).flatten(1, 3))
-        return normed.view(n * m, v, -1, t).permute(0, 2, 3, 1).contiguous()
+    def forward(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b w t v"]:
+        """Return the embedded bodies; see :class:`~skeletonagent.models.backbones.Backbone`."""
+        joints, slots = taken_apart(clips, bodies)
+        device = joints.device.type
+        if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+            return self._embedded(joints, slots, clips.shape[1]).contiguous()
+        with torch.autocast(device, enabled=False):
+            embedded = self._embedded(joints, slots, clips.shape[1])
+        # Written once, as the blocks want it; a map left in float32 would make theirs so as well.
+        lower = torch.get_autocast_dtype(device)
+        lowered: Tensor = embedded.to(lower, memory_format=torch.contiguous_format)
+        return lowered
+
+    def _embedded(
+        self, joints: Float[Tensor, "b t v c"], slots: Int[Tensor, " b"], persons: int
+    ) -> Float[Tensor, "b w t v"]:
+        matrix, offset = self.affine(joints, slots, persons)
+        embedded: Tensor = torch.baddbmm(
+            offset[slots].flatten(0, 1)[..., None],
+            matrix[slots].flatten(0, 1),
+            joints.permute(0, 2, 3, 1).flatten(0, 1),
+        ).unflatten(0, (-1, joints.shape[2]))
+        return embedded.permute(0, 2, 3, 1)
+
+    def affine(
+        self, joints: Float[Tensor, "b t v c"], slots: Int[Tensor, " b"], persons: int
+    ) -> tuple[Float[Tensor, "m v w c"], Float[Tensor, "m v w"]]:
+        """Return what each slot's joints are multiplied by, and what is then added.
+
+        In training the statistics are those of these bodies, else the running ones.
+        """
+        embed, norm = self.embed.weight, self.norm
+        constant = self.embed.bias + self.position  # v w
+        weight, bias = (p.view(persons, *constant.shape) for p in (norm.weight, norm.bias))
+        if norm.training:
+            frames, middle, spread = moments(joints, slots, persons, norm.reduce)
+            mean = (middle[:, :, None] * embed).sum(dim=-1) + constant
+            rows = (spread[:, :, None] * embed[:, None]).sum(dim=-1)  # of W Sigma
+            variance = (rows * embed).sum(dim=-1)
+            norm.track(mean, variance, frames)
+        else:
+            mean, variance = (r.view_as(weight) for r in (norm.running_mean, norm.running_var))
+        scale = weight * (variance + norm.eps).rsqrt()
+        return scale[..., None] * embed, bias + scale * (constant - mean)
 
 
 class PlainStem(nn.Module):
@@ -42,11 +91,36 @@ class PlainStem(nn.Module):
 
     def __init__(self, joints: int, channels: int, persons: int = 1) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(persons * joints * channels)
+        self.persons = persons
+        self.norm = BodyNorm(persons * joints * channels)
 
-    def forward(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "b c t v"]:
-        """Return the normalised bodies."""
-        n, m, t, v, c = clips.shape
-        signals = clips.permute(0, 1, 3, 4, 2).reshape(-1, self.norm.num_features, t)
-        normed: Tensor = self.norm(signals)
-        return normed.view(n * m, v, c, t).permute(0, 2, 3, 1).contiguous()
+    def forward(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b c t v"]:
+        """Return the normalised bodies; see :class:`~skeletonagent.models.backbones.Backbone`."""
+        joints, slots = taken_apart(clips, bodies)
+        persons = 1 if self.persons == 1 else clips.shape[1]
+        slots = slots % persons
+        norm = self.norm
+        weight, bias = (p.view(persons, *joints.shape[2:]) for p in (norm.weight, norm.bias))
+        if norm.training:
+            frames, mean, covariance = moments(joints, slots, persons, norm.reduce)
+            variance = covariance.diagonal(dim1=-2, dim2=-1)
+            norm.track(mean, variance, frames)
+        else:
+            mean, variance = (r.view_as(weight) for r in (norm.running_mean, norm.running_var))
+        scale = weight * (variance + norm.eps).rsqrt()
+        normed = (joints - mean[slots][:, None]) * scale[slots][:, None] + bias[slots][:, None]
+        return normed.permute(0, 3, 1, 2).contiguous()
+
+
+def taken_apart(
+    clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
+) -> tuple[Float[Tensor, "a t v c"], Int[Tensor, " a"]]:
+    """Return the bodies that are run in float32, and the slot of each."""
+    joints = clips.flatten(0, 1).float()
+    if bodies is None:
+        bodies = torch.arange(joints.shape[0], device=clips.device)
+    else:
+        joints = joints[bodies]
+    return joints, bodies % clips.shape[1]

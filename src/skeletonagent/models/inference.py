@@ -1,0 +1,228 @@
+"""A trained recognizer as inference runs it: less arithmetic and fewer passes, the same scores.
+
+The training heads are gone, and so is every norm that follows a convolution: it is part of the
+convolution's weights. Blocks of learnt graphs keep channels last, where a 1x1 convolution is one
+matrix product over all frames and joints.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from skeletonagent.models.backbones import Backbone
+from skeletonagent.models.graphs import DynamicGraph
+from skeletonagent.models.layers import Block, Chain
+from skeletonagent.models.norms import BatchNorm2d
+from skeletonagent.models.recognizer import Recognizer, counted_bodies, mean_over_persons
+from skeletonagent.models.temporal import PostureTemporalUnit, TemporalBranches, highest
+
+
+class InferenceRecognizer(nn.Module):
+    """The class scores of a recognizer; made by :func:`for_inference`."""
+
+    def __init__(self, recognizer: Recognizer, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.person_rule = recognizer.person_rule
+        backbone = recognizer.backbone
+        self.stem = copy.deepcopy(backbone.stem)
+        self.blocks, self.channels_last = _blocks(backbone, dtype)
+        self.classes = copy.deepcopy(recognizer.classes)
+
+    def forward(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "n y"]:
+        """Return class scores; ``bodies`` as :class:`Recognizer` takes them."""
+        counted = counted_bodies(self.person_rule, bodies)
+        run = counted
+        if run is None:
+            run = torch.arange(clips.shape[0] * clips.shape[1], device=clips.device)
+        # A body or two at a time stay in a processor's cache; a GPU wants all at once.
+        size = torch.get_num_threads() if clips.device.type == "cpu" else run.shape[0]
+        features = torch.cat([self._features(clips, part) for part in run.split(size)])
+        logits: Tensor = self.classes(mean_over_persons(features, clips, self.person_rule, counted))
+        return logits
+
+    def _features(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b d"]:
+        """Return each body's mean over frames and joints."""
+        x: Tensor = self.stem(clips, bodies)
+        if self.channels_last:
+            x = x.to(self.dtype).movedim(1, -1).contiguous()
+            return cast(Tensor, self.blocks(x)).float().mean(dim=(1, 2))
+        lower = self.dtype is not torch.float32
+        with torch.autocast(x.device.type, self.dtype, enabled=lower):
+            return cast(Tensor, self.blocks(x)).float().mean(dim=(2, 3))
+
+
+class GraphLast(nn.Module):
+    """A :class:`DynamicGraph` in evaluation, channels last."""
+
+    def __init__(self, graph: DynamicGraph) -> None:
+        super().__init__()
+        self.enter = _linear(graph.enter)
+        self.leave = _linear(graph.leave)
+        self.shortcut = _linear(graph.shortcut)
+        self.graph = graph
+        graph.enter, graph.leave = Chain(), Chain()
+        graph.shortcut = nn.Identity()
+
+    def forward(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b t v d"]:
+        """Return features gathered along the graphs, rectified."""
+        pooled = x.mean(dim=1, dtype=torch.float32).mT
+        adapted = self.graph.adapted(pooled).to(x.dtype)
+        entered = self.enter(x).relu_().movedim(-1, 1).contiguous()
+        gathered = (entered @ adapted).flatten(2).mT
+        # Of a single body this is no copy: the product takes it as it lies.
+        left: Tensor = self.leave(gathered.reshape(-1, gathered.shape[-1]))
+        return left.view(*x.shape[:3], -1).add_(self.shortcut(x)).relu_()
+
+
+class TemporalLast(nn.Module):
+    """A :class:`PostureTemporalUnit` in evaluation, channels last.
+
+    The norm before the blend is part of whatever fills its channels; only the pooled ones, where
+    a negative factor would make the highest the lowest, are multiplied afterwards.
+    """
+
+    def __init__(self, unit: PostureTemporalUnit) -> None:
+        super().__init__()
+        branches = unit.branches
+        scale, shift = _affine(cast(BatchNorm2d, unit.mix[0]))
+        self.widths, self.stride = branches.widths, branches.stride
+        plain = sum(self.widths)
+        *scales, self.scale = (nn.Parameter(part) for part in scale[:plain].split(self.widths))
+        *shifts, self.shift = (nn.Parameter(part) for part in shift[:plain].split(self.widths))
+        self.enter = _entering(branches, scale[plain:], shift[plain:])
+        self.convs = nn.ModuleList(
+            _scaled(cast(nn.Conv2d, conv), *affine)
+            for conv, *affine in zip(branches.convs, scales, shifts, strict=True)
+        )
+        self.share = nn.Parameter(unit.share[:, None])
+        self.shifts = nn.Parameter(shift)
+        self.blend = _linear(unit.mix[2:])
+
+    def forward(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b s v c"]:
+        """Return the blended branches, not rectified."""
+        both = self._branches(torch.cat([x, x.mean(dim=2, keepdim=True)], dim=2))
+        joints, body = both[:, :, :-1], both[:, :, -1:] - self.shifts
+        blended: Tensor = self.blend(torch.addcmul(joints, body, self.share).relu_())
+        return blended
+
+    def _branches(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b s v c"]:
+        entered = self.enter(x)
+        normed = sum(self.widths)
+        plain = entered[:, :: self.stride, :, normed:]
+        rectified = entered[..., :normed].relu_().movedim(-1, 1)
+        *dilated, pooled = rectified.split(self.widths, dim=1)
+        convolved = [
+            conv(part.contiguous(memory_format=torch.channels_last))
+            for conv, part in zip(self.convs, dilated, strict=True)
+        ]
+        pooled = torch.addcmul(self.shift, highest(pooled, self.stride).movedim(1, -1), self.scale)
+        return torch.cat([*(part.movedim(1, -1) for part in convolved), pooled, plain], dim=-1)
+
+
+class BlockLast(nn.Module):
+    """A :class:`Block` of learnt graphs in evaluation, channels last."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.graph = GraphLast(cast(DynamicGraph, block.graph))
+        self.temporal = TemporalLast(cast(PostureTemporalUnit, block.temporal))
+        self.stride = self.temporal.stride
+        self.shortcut = None if block.shortcut is None else _linear(block.shortcut)
+
+    def forward(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b s v d"]:
+        """Return the block's features, rectified."""
+        y: Tensor = self.temporal(self.graph(x))
+        if self.shortcut is not None:
+            y += self.shortcut(x[:, :: self.stride].contiguous())
+        return y.relu_()
+
+
+@torch.no_grad()
+def for_inference(
+    recognizer: Recognizer, dtype: torch.dtype = torch.float32
+) -> InferenceRecognizer:
+    """Return a copy that gives a recognizer's class scores in evaluation, and nothing else.
+
+    Args:
+        recognizer: The recognizer; it is left as it is.
+        dtype: Precision of the blocks; stem and class scores stay in float32.
+    """
+    return InferenceRecognizer(recognizer, dtype).eval().requires_grad_(False)
+
+
+def _blocks(backbone: Backbone, dtype: torch.dtype) -> tuple[nn.Sequential, bool]:
+    """Return a backbone's blocks for inference, and whether they keep channels last."""
+    blocks = copy.deepcopy(backbone.blocks).eval()
+    if all(
+        isinstance(block.graph, DynamicGraph) and isinstance(block.temporal, PostureTemporalUnit)
+        for block in blocks
+    ):
+        last = nn.Sequential(*(BlockLast(cast(Block, block)) for block in blocks)).to(dtype)
+        for module in last.modules():
+            if isinstance(module, DynamicGraph):
+                module.float()
+        return last, True
+    _fold(blocks)
+    return blocks, False
+
+
+def _fold(module: nn.Module) -> None:
+    """Make every norm that follows a convolution part of it."""
+    for child in module.children():
+        _fold(child)
+    if isinstance(module, nn.Sequential):
+        for index in range(len(module) - 1):
+            conv, norm = module[index], module[index + 1]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                module[index], module[index + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+
+
+def _linear(layers: nn.Module) -> nn.Module:
+    """Return a 1x1 convolution, and the norm after it if there is one, for channels last."""
+    if isinstance(layers, nn.Identity):
+        return layers
+    conv, norm = cast(tuple[nn.Conv2d, nn.BatchNorm2d], tuple(cast(Chain, layers))[:2])
+    folded = fuse_conv_bn_eval(conv, norm)
+    assert folded.bias is not None
+    return _product(folded.weight.flatten(1), folded.bias)
+
+
+def _product(weight: Float[Tensor, "d c"], bias: Float[Tensor, " d"]) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    linear.weight, linear.bias = nn.Parameter(weight), nn.Parameter(bias)
+    return linear
+
+
+def _entering(
+    branches: TemporalBranches, scale: Float[Tensor, " p"], shift: Float[Tensor, " p"]
+) -> nn.Linear:
+    """Return the convolution that opens the branches with its norm; the plain one is scaled."""
+    factor, constant = _affine(branches.norm)
+    factor, constant = torch.cat([factor, scale]), torch.cat([constant, shift])
+    weight, bias = branches.enter.weight.flatten(1), branches.enter.bias
+    assert bias is not None
+    return _product(factor[:, None] * weight, factor * bias + constant)
+
+
+def _affine(norm: BatchNorm2d) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
+    """Return by what a norm multiplies each channel in evaluation, and what it then adds."""
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return scale, norm.bias - scale * norm.running_mean
+
+
+def _scaled(conv: nn.Conv2d, scale: Float[Tensor, " c"], shift: Float[Tensor, " c"]) -> nn.Conv2d:
+    assert conv.bias is not None
+    conv.weight = nn.Parameter(scale[:, None, None, None] * conv.weight)
+    conv.bias = nn.Parameter(scale * conv.bias + shift)
+    return conv

@@ -1,0 +1,62 @@
+"""Plain blocks: one graph and one temporal convolution each, for studies on a processor."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.models.graphs import bone_graphs
+from skeletonagent.models.layers import Block, shortcut
+from skeletonagent.models.norms import BatchNorm2d
+
+
+class Neighbours(nn.Module):
+    """Put beside the features of each joint those of its neighbours.
+
+    One graph for all channels, that starts from the bones and may be learnt away from.
+    """
+
+    def __init__(self, layout: SkeletonLayout) -> None:
+        super().__init__()
+        _, inward, outward = bone_graphs(layout)
+        self.graph = nn.Parameter((inward + outward) / 2)
+
+    def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
+        """Return twice the channels: a joint's own, then what it gathers."""
+        return torch.cat([x, x @ self.graph], dim=1)
+
+
+def plain_block(
+    layout: SkeletonLayout, in_channels: int, out_channels: int, kernel: int, stride: int
+) -> Block:
+    """Return a block that blends neighbours, channels and ``kernel`` frames at once."""
+    blend = nn.Sequential(
+        nn.Conv2d(
+            2 * in_channels,
+            out_channels,
+            (kernel, 1),
+            (stride, 1),
+            padding=(kernel // 2, 0),
+            bias=False,
+        ),
+        BatchNorm2d(out_channels),
+    )
+    around = shortcut(in_channels, out_channels, stride) if stride > 1 else None
+    return Block(Neighbours(layout), blend, around)
+
+
+def plain_blocks(layout: SkeletonLayout, channels: int, width: int) -> list[Block]:
+    """Return three blocks, each of twice the channels and half the frames of the one before.
+
+    Args:
+        layout: The skeleton, whose bones are the initial graphs.
+        channels: C of the clips.
+        width: Channels of the first block.
+    """
+    return [
+        plain_block(layout, channels, width, kernel=3, stride=1),
+        plain_block(layout, width, 2 * width, kernel=5, stride=2),
+        plain_block(layout, 2 * width, 4 * width, kernel=5, stride=2),
+    ]
