@@ -82,6 +82,31 @@ def test_rows_lie_as_documented() -> None:
     np.testing.assert_array_equal(store.frames[6:].numpy(), sequences[1].joints[0])
 
 
+@given(shapes=sizes, slots=st.sampled_from([None, 1, 4]), seed=st.integers(0, 99))
+def test_a_subset_is_its_samples_one_by_one(
+    shapes: list[tuple[int, int]], slots: int | None, seed: int
+) -> None:
+    sequences = make_sequences(shapes, seed)
+    store = replace(make_store(sequences), slots=slots)
+    samples = torch.from_numpy(np.random.default_rng(seed).integers(0, len(shapes), size=4))
+    chosen = [sequences[i] for i in samples.tolist()]
+    for part in (store.subset(samples), store.subset(samples, store.frames[store.rows(samples)])):
+        expected = make_store(chosen)
+        assert torch.equal(part.frames, expected.frames)
+        for fact in ("starts", "lengths", "persons", "labels"):
+            assert torch.equal(getattr(part, fact), getattr(expected, fact))
+        assert (part.sample_ids, part.groups) == (expected.sample_ids, expected.groups)
+        assert part.max_persons == store.max_persons
+
+
+def test_rows_are_those_of_the_samples_in_turn() -> None:
+    store = make_store(make_sequences([(2, 3), (1, 4), (1, 2)]))
+    assert store.rows(torch.tensor([2, 0])).tolist() == [10, 11, 0, 1, 2, 3, 4, 5]
+    assert store.rows(torch.tensor([], dtype=torch.long)).tolist() == []
+    nobody = store.subset(torch.tensor([], dtype=torch.long))
+    assert (len(nobody), nobody.max_persons, nobody.groups) == (0, 2, ())
+
+
 def test_counts() -> None:
     store = make_store(make_sequences([(1, 2), (3, 1), (2, 2)]))
     assert (store.max_persons, store.channels, store.num_classes) == (3, 2, 2)

@@ -44,6 +44,55 @@ def test_a_split_is_taken_by_name_or_by_default() -> None:
         choose_split(data, "third")
 
 
+def with_subjects(groups: Sequence[int] | None, number: int = 6) -> SkeletonData:
+    store = make_store([0] * number, groups)
+    return SkeletonData("toy", "Toy", store, {"own": Split(store.sample_ids, ())}, "own")
+
+
+def test_folds_of_subjects_by_hand() -> None:
+    """Subjects 3, 5 and 9 in order: the first and the third are tested together."""
+    data = with_subjects([5, 9, 3, 5, 9, 3])
+    name, split = choose_split(data, "subjects-1-of-2")
+    assert name == "subjects-1-of-2"
+    assert split.test == ("sample 1", "sample 2", "sample 4", "sample 5")
+    assert split.train == ("sample 0", "sample 3")
+    assert splits.test_parts(data, name) == {name: frozenset(split.test)}
+
+
+@given(groups=st.lists(st.integers(-3, 9), min_size=2, max_size=20), data=st.data())
+def test_folds_test_every_clip_once_and_nobody_they_learn_from(
+    groups: list[int], data: st.DataObject
+) -> None:
+    people = len(set(groups))
+    assume(people > 1)
+    of = data.draw(st.integers(2, people))
+    whole = with_subjects(groups, len(groups))
+    folds = [choose_split(whole, f"subjects-{n}-of-{of}")[1] for n in range(1, of + 1)]
+    tested = [sample for fold in folds for sample in fold.test]
+    assert sorted(tested) == sorted(whole.store.sample_ids)
+    for fold in folds:
+        assert set(fold.train) == set(whole.store.sample_ids) - set(fold.test)
+        met = [{groups[whole.store.index_of[s]] for s in part} for part in (fold.train, fold.test)]
+        assert not met[0] & met[1]
+
+
+@pytest.mark.parametrize("name", ["subjects-3-of-2", "subjects-1-of-1", "subjects-1-of-4"])
+def test_folds_that_cannot_be(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"toy has no fold . of . by subjects; it has 3 s"):
+        choose_split(with_subjects([1, 2, 3] * 2), name)
+    with pytest.raises(ConfigError, match="it has no known subjects"):
+        choose_split(with_subjects(None), name)
+
+
+def test_odd_and_even_subjects_are_two_folds(shared: Path) -> None:
+    path = shared / "data" / "utd_mhad" / "utd_mhad"
+    if not path.with_suffix(".npz").is_file():
+        pytest.skip(f"no UTD-MHAD at {path}")
+    data = read_archive(path)
+    official, fold = data.splits["xsub_odd_even"], choose_split(data, "subjects-2-of-2")[1]
+    assert set(official.train) == set(fold.train) and set(official.test) == set(fold.test)
+
+
 def test_splits_that_differ_in_the_test_part_alone_are_tested_together() -> None:
     data = make_data(
         other=("abc", "de"), full=("ab", "cd"), clean=("ba", "c"), swapped=("cd", "ab")

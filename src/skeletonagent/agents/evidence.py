@@ -12,6 +12,7 @@ from torch import Tensor
 from skeletonagent.agents.quantities import measure_clips
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.prefetch import ClipSource, Streamed, turns_of
 
 PRIOR_CLIPS = 2.0
 """How many clips of typical variance join a class's own, so that few clips cannot look exact."""
@@ -115,14 +116,24 @@ class Evidence:
         return (moments.mean[own] - mean) / ((within[own] + mixed) / 2 + floor).sqrt()
 
 
-def measure(store: ClipStore, samples: Int[Tensor, " n"]) -> Evidence:
+PART = 1024
+"""Samples measured at a time where not all are in memory."""
+
+
+def measure(source: ClipSource | ClipStore, samples: Int[Tensor, " n"]) -> Evidence:
     """Return the measurements of some samples of a store: those of the training split.
 
     Args:
-        store: Clips in any unit, 2D or 3D.
+        source: Clips in any unit, 2D or 3D, in memory or brought there in shards.
         samples: Which of them.
     """
-    values = measure_clips(store, samples).double()
+    store = source if isinstance(source, ClipStore) else source.store
+    if isinstance(source, Streamed):
+        turns = turns_of(source, samples.split(PART))
+        parts = [measure_clips(sampler.store, chosen) for sampler, chosen, _ in turns]
+        values = torch.cat(parts).double()
+    else:
+        values = measure_clips(store, samples).double()
     labels = store.labels[samples].cpu()
     counts = torch.bincount(labels, minlength=store.num_classes)
     ordered = values.clone()

@@ -12,23 +12,29 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.lib.format import open_memmap
+from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically, write_text
+from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.archive_checks import (
+    FRAMEWISE,
     check_arrays,
     check_facts,
     check_labels,
     check_shapes,
     layout_of,
+    locate,
     splits_of,
 )
 
@@ -52,38 +58,92 @@ def read_archive(path: Path, score: bool = False) -> SkeletonData:
             asked for and there are none. Joints that are not finite are left to
             :func:`require_finite`, so that they can be inspected.
     """
-    meta_path, arrays_path = _locate(path)
-    meta = _read_facts(meta_path)
-    arrays = _read_arrays(arrays_path)
-    keypoint, offset = arrays["keypoint"], arrays["offset"].astype(np.int64)
-    sample_ids = tuple(str(sample) for sample in arrays["frame_dir"].tolist())
-    class_names = tuple(str(name) for name in meta["class_names"])
-    layout = layout_of(meta, meta_path, keypoint)
-    check_shapes(arrays, arrays_path)
-    check_labels(arrays["label"], sample_ids, class_names, arrays_path)
-    subject, image_size = arrays.get("subject"), arrays.get("image_size")
-    store = ClipStore(
-        frames=torch.from_numpy(_with_score(arrays, arrays_path) if score else _plain(keypoint)),
-        starts=torch.from_numpy(offset[:-1].copy()),
-        lengths=torch.from_numpy(arrays["total_frames"].astype(np.int64)),
-        persons=torch.from_numpy(arrays["num_person"].astype(np.int64)),
-        labels=torch.from_numpy(arrays["label"].astype(np.int64)),
-        sample_ids=sample_ids,
-        groups=None if subject is None else tuple(int(group) for group in subject),
-        layout=layout,
-        class_names=class_names,
-        scored=score,
-        image_sizes=None if image_size is None else torch.from_numpy(_plain(image_size)),
-    )
-    splits = splits_of(meta, sample_ids, meta_path)
-    name = str(meta.get("name", arrays_path.stem))
-    return SkeletonData(
-        name=name,
-        title=str(meta.get("title", name)),
-        store=store,
-        splits=splits,
-        default_split=str(meta.get("default_split", next(iter(splits)))),
-    )
+    found = Archive.open(path, mode="c")
+    joints = found.arrays["keypoint"]
+    if score:
+        parts = [joints, found.scores[..., None]]
+        joints = np.concatenate(parts, axis=2, dtype=np.float32)
+    return found.data(torch.from_numpy(_plain(joints)), scored=score)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What an archive holds, checked.
+
+    Args:
+        meta: Its JSON.
+        meta_path: The JSON's path.
+        arrays: Its arrays.
+        path: Their file or folder.
+    """
+
+    meta: Mapping[str, Any]
+    meta_path: Path
+    arrays: Mapping[str, np.ndarray]
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path, mode: Literal["c", "r"]) -> Archive:
+        """Return an archive; ``mode`` says how a folder's :data:`FRAMEWISE` arrays are mapped."""
+        meta_path, arrays_path = locate(path)
+        meta = _read_facts(meta_path)
+        found = cls(meta, meta_path, read_arrays(arrays_path, mode), arrays_path)
+        _ = found.layout
+        check_shapes(found.arrays, arrays_path)
+        check_labels(found.arrays["label"], found.sample_ids, found.class_names, arrays_path)
+        return found
+
+    @cached_property
+    def layout(self) -> SkeletonLayout:
+        """The skeleton."""
+        return layout_of(self.meta, self.meta_path, self.arrays["keypoint"])
+
+    @cached_property
+    def sample_ids(self) -> tuple[str, ...]:
+        """Names of the samples."""
+        return tuple(str(sample) for sample in self.arrays["frame_dir"].tolist())
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names in the order of the labels."""
+        return tuple(str(name) for name in self.meta["class_names"])
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The detector's confidence in each joint."""
+        if "keypoint_score" not in self.arrays:
+            raise DataError(
+                "has no keypoint_score, the detector's confidence; use its coordinates alone",
+                path=self.path,
+            )
+        return self.arrays["keypoint_score"]
+
+    def data(self, frames: Tensor, scored: bool) -> SkeletonData:
+        """Return the data set with these frames."""
+        arrays = self.arrays
+        subject, image_size = arrays.get("subject"), arrays.get("image_size")
+        store = ClipStore(
+            frames=frames,
+            starts=torch.from_numpy(arrays["offset"][:-1].astype(np.int64)),
+            lengths=torch.from_numpy(arrays["total_frames"].astype(np.int64)),
+            persons=torch.from_numpy(arrays["num_person"].astype(np.int64)),
+            labels=torch.from_numpy(arrays["label"].astype(np.int64)),
+            sample_ids=self.sample_ids,
+            groups=None if subject is None else tuple(int(group) for group in subject),
+            layout=self.layout,
+            class_names=self.class_names,
+            scored=scored,
+            image_sizes=None if image_size is None else torch.from_numpy(_plain(image_size)),
+        )
+        splits = splits_of(self.meta, self.sample_ids, self.meta_path)
+        name = str(self.meta.get("name", self.path.stem))
+        return SkeletonData(
+            name=name,
+            title=str(self.meta.get("title", name)),
+            store=store,
+            splits=splits,
+            default_split=str(self.meta.get("default_split", next(iter(splits)))),
+        )
 
 
 def write_archive(data: SkeletonData, folder: Path) -> Path:
@@ -139,30 +199,6 @@ def require_finite(store: ClipStore) -> None:
         )
 
 
-def _locate(path: Path) -> tuple[Path, Path]:
-    """Return the paths of an archive's JSON and of its npz file or folder of npy files."""
-    if path.is_dir() and not (path / "keypoint.npy").exists():
-        inside = sorted(path.glob("*.json"))
-        if len(inside) != 1:
-            found = ", ".join(file.name for file in inside) or "none"
-            raise DataError(
-                f"a folder with exactly one NAME.json is needed, found {found}", path=path
-            )
-        path = inside[0]
-    base = path.with_suffix("") if path.suffix in (".npz", ".json") else path
-    meta = base.with_name(f"{base.name}.json")
-    if not meta.is_file():
-        raise DataError("no such file; an archive is NAME.npz with NAME.json beside it", path=meta)
-    if base.is_dir():
-        return meta, base
-    arrays = base.with_name(f"{base.name}.npz")
-    if not arrays.is_file():
-        raise DataError(
-            "no such file; an archive is NAME.npz with NAME.json beside it", path=arrays
-        )
-    return meta, arrays
-
-
 def _read_facts(path: Path) -> Mapping[str, Any]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
@@ -171,10 +207,14 @@ def _read_facts(path: Path) -> Mapping[str, Any]:
     return check_facts(facts, path)
 
 
-def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
+def read_arrays(path: Path, mode: Literal["c", "r"]) -> Mapping[str, np.ndarray]:
+    """Return all arrays of a file or folder; of a folder they are mapped, see :class:`Archive`."""
     try:
         if path.is_dir():
-            arrays = {file.stem: open_memmap(file, mode="c") for file in sorted(path.glob("*.npy"))}
+            arrays = {
+                file.stem: open_memmap(file, mode=mode if file.stem in FRAMEWISE else "c")
+                for file in sorted(path.glob("*.npy"))
+            }
         else:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
@@ -186,16 +226,6 @@ def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
 
 def _plain(array: np.ndarray) -> Float[np.ndarray, "..."]:
     return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def _with_score(arrays: Mapping[str, np.ndarray], path: Path) -> Float[np.ndarray, "f v c"]:
-    """Return the joints with their scores as last channel."""
-    if "keypoint_score" not in arrays:
-        raise DataError(
-            "has no keypoint_score, the detector's confidence; use its coordinates alone", path=path
-        )
-    score = arrays["keypoint_score"][..., None]
-    return np.concatenate([arrays["keypoint"], score], axis=2, dtype=np.float32)
 
 
 def find_archives(folder: Path) -> list[Path]:

@@ -18,8 +18,35 @@ ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_di
 EXTRAS = ("subject", "keypoint_score", "image_size")
 """Arrays it may have: who did it, the detector's confidence, width and height of the image."""
 
+FRAMEWISE = ("keypoint", "keypoint_score")
+"""Arrays with a row for each frame of each body: the large ones."""
+
 FACTS = {"class_names": list, "joint_names": list, "bones": list, "split": dict}
 """What an archive's JSON must have, and of which type."""
+
+
+def locate(path: Path) -> tuple[Path, Path]:
+    """Return the paths of an archive's JSON and of its npz file or folder of npy files."""
+    if path.is_dir() and not (path / "keypoint.npy").exists():
+        inside = sorted(path.glob("*.json"))
+        if len(inside) != 1:
+            found = ", ".join(file.name for file in inside) or "none"
+            raise DataError(
+                f"a folder with exactly one NAME.json is needed, found {found}", path=path
+            )
+        path = inside[0]
+    base = path.with_suffix("") if path.suffix in (".npz", ".json") else path
+    meta = base.with_name(f"{base.name}.json")
+    if not meta.is_file():
+        raise DataError("no such file; an archive is NAME.npz with NAME.json beside it", path=meta)
+    if base.is_dir():
+        return meta, base
+    arrays = base.with_name(f"{base.name}.npz")
+    if not arrays.is_file():
+        raise DataError(
+            "no such file; an archive is NAME.npz with NAME.json beside it", path=arrays
+        )
+    return meta, arrays
 
 
 def check_facts(meta: Any, path: Path) -> Mapping[str, Any]:

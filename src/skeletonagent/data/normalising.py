@@ -234,16 +234,21 @@ class _Bodies:
 
 
 def with_coco_20(data: SkeletonData) -> SkeletonData:
-    """Return data in COCO-17 with the three middle joints of COCO-20, any other data as they are.
+    """Return data of which :func:`with_middle_joints` made the store."""
+    store = with_middle_joints(data.store)
+    return data if store is data.store else replace(data, store=store)
+
+
+def with_middle_joints(store: ClipStore) -> ClipStore:
+    """Return a store in COCO-17 with the three middle joints of COCO-20, any other as it is.
 
     Middle of hips, middle of shoulders and the thorax between both are means, of scores too.
     Source: spec 2.2, Kinetics_Transform.
     """
-    if data.store.layout.joints != COCO_17.joints:
-        return data
-    frames, joint = data.store.frames, COCO_17.joints.index
+    if store.layout.joints != COCO_17.joints:
+        return store
+    frames, joint = store.frames, COCO_17.joints.index
     hips = (frames[:, joint("left hip")] + frames[:, joint("right hip")]) / 2
     shoulders = (frames[:, joint("left shoulder")] + frames[:, joint("right shoulder")]) / 2
     middles = torch.stack([hips, (hips + shoulders) / 2, shoulders], dim=1)
-    store = replace(data.store, frames=torch.cat([frames, middles], dim=1), layout=COCO_20)
-    return replace(data, store=store)
+    return replace(store, frames=torch.cat([frames, middles], dim=1), layout=COCO_20)

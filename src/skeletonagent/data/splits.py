@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Set
 
 import torch
@@ -11,26 +12,60 @@ from torch import Tensor
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import ConfigError
 
+_FOLD = re.compile(r"subjects-([1-9][0-9]*)-of-([1-9][0-9]*)")
+
 
 def choose_split(data: SkeletonData, name: str | None) -> tuple[str, Split]:
     """Return a split by name, or the data set's default.
 
+    Beside its own splits a data set whose subjects are known has ``subjects-1-of-K`` to
+    ``subjects-K-of-K``: of the subjects in order the i-th is tested by the fold ``i`` modulo K and
+    learned from in all others, so that K trainings together test every clip once.
+
     Raises:
-        ConfigError: If there is none of that name.
+        ConfigError: If there is none of that name, or no such fold.
     """
     chosen = name or data.default_split
-    if chosen not in data.splits:
-        known = ", ".join(data.splits)
-        raise ConfigError(f"{data.name} has no split {chosen!r}; it has {known}")
-    return chosen, data.splits[chosen]
+    if chosen in data.splits:
+        return chosen, data.splits[chosen]
+    if fold := _FOLD.fullmatch(chosen):
+        return chosen, subject_fold(data, int(fold[1]), int(fold[2]))
+    known = ", ".join(data.splits)
+    raise ConfigError(
+        f"{data.name} has no split {chosen!r}; it has {known}, and subjects-1-of-2 and its like "
+        "where subjects are known"
+    )
+
+
+def subject_fold(data: SkeletonData, number: int, of: int) -> Split:
+    """Return the split that tests every ``of``-th subject, beginning with the ``number``-th.
+
+    Raises:
+        ConfigError: If subjects are not known or fewer than the folds, or there is no such fold.
+    """
+    groups = data.store.groups
+    subjects = sorted(set(groups or ()))
+    if groups is None or not 2 <= of <= len(subjects) or number > of:
+        raise ConfigError(
+            f"{data.name} has no fold {number} of {of} by subjects; it has "
+            f"{len(subjects) or 'no known'} subjects"
+        )
+    tested = set(subjects[number - 1 :: of])
+    pairs = list(zip(data.store.sample_ids, groups, strict=True))
+    return Split(
+        tuple(sample for sample, group in pairs if group not in tested),
+        tuple(sample for sample, group in pairs if group in tested),
+    )
 
 
 def tested_splits(data: SkeletonData, name: str) -> list[str]:
     """Return the split and all others that differ from it in the test part alone.
 
     One training serves them all: a benchmark whose test part is in doubt has a cleaned one
-    beside it, and both are reported.
+    beside it, and both are reported. A fold of subjects stands alone.
     """
+    if name not in data.splits:
+        return [name]
     train = set(data.splits[name].train)
     others = [other for other, split in data.splits.items() if set(split.train) == train]
     return [name, *(other for other in others if other != name)]
@@ -38,7 +73,9 @@ def tested_splits(data: SkeletonData, name: str) -> list[str]:
 
 def test_parts(data: SkeletonData, name: str) -> dict[str, frozenset[str]]:
     """Return the test part of a split and of those it is reported with, as sample ids."""
-    return {other: frozenset(data.splits[other].test) for other in tested_splits(data, name)}
+    return {
+        other: frozenset(choose_split(data, other)[1].test) for other in tested_splits(data, name)
+    }
 
 
 def test_samples(store: ClipStore, parts: Mapping[str, Set[str]]) -> Int[Tensor, " n"]:
