@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from skeletonagent import build_agents
+from skeletonagent.agents.statistics import dialogue_statistics
 from skeletonagent.build_agents import Agents
 from skeletonagent.config import AgentSettings
 from skeletonagent.core.clips import ClipStore
@@ -18,6 +20,7 @@ from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.transcripts import Transcripts
 from skeletonagent.data.synthetic import synthetic
+from skeletonagent.llm.label_sets import bundled_names, bundled_set
 from skeletonagent.llm.settings import ProviderSettings
 from skeletonagent.text.wordllama import load_wordllama
 
@@ -83,6 +86,45 @@ def test_what_was_spent_before_counts_when_a_run_goes_on(store: ClipStore) -> No
     assert resumed.budget.spent.dollars > 0
     assert resumed.budget.reserve("openai:gpt-4o") is None
     assert "4 requests is spent" in str(resumed.budget.reserve("openai:gpt-4o"))
+
+
+def test_what_is_written_is_said_and_the_analyst_helps_out(store: ClipStore) -> None:
+    """Classes keep their clips and get names: all but the last are in a label set."""
+    known = [notes.action for notes in bundled_set("utd_mhad").classes]
+    names = (*known[: store.num_classes - 1], "a class of its own")
+    renamed = replace(store, class_names=names)
+    bundled = agents(renamed, chat="bundled")
+    confused = torch.ones(len(names), len(names), dtype=torch.long)
+    confused[0, -1] = 5
+    guidance = bundled.refresh(Confusions(confused), bundled.start(unseen))
+    models = bundled.accounts(guidance).models
+    answered = {
+        notes.action: {e.source.model for e in notes.dialogue.exchanges if e.source}
+        for notes in guidance.classes
+    }
+    # The worst rival of the first class is one that nothing is written about.
+    assert answered.pop(names[0]) == {"bundled", "analyst"}
+    assert answered.pop(names[-1]) == {"analyst"}
+    assert all(models == {"bundled"} for models in answered.values())
+    assert {(model.dollars, model.requests) for model in models.values()} == {(0.0, 0)}
+    assert bundled.accounts(guidance).outcomes.keys() <= {"accepted", "accepted when asked again"}
+    assert bundled.wait
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_label_sets_are_dialogues_without_a_flaw(name: str, tmp_path: Path) -> None:
+    label_set = bundled_set(name)
+    transcripts = build_agents.bundled_transcripts(name, label_set)
+    transcripts.save(tmp_path)
+    assert Transcripts.load(tmp_path) == transcripts
+    found = dialogue_statistics(transcripts)
+    assert found.classes == len(label_set.classes)
+    assert not found.findings
+    tolerated = {"one_sided"}
+    assert {key for key, count in found.oddities.items() if count} <= tolerated
+    for notes, dialogue in zip(label_set.classes, transcripts.dialogues, strict=True):
+        targeted = [e for e in dialogue.exchanges if e.question.step is Step.DISTINGUISH]
+        assert [e.question.rivals for e in targeted] == [c.rivals for c in notes.against]
 
 
 @pytest.mark.parametrize(

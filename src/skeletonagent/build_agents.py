@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +20,22 @@ from skeletonagent.agents.verification import Verifier, Verify
 from skeletonagent.config import AgentSettings
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.dialogue import Dialogue
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.transcripts import Transcripts
+from skeletonagent.data.prefetch import ClipSource
 from skeletonagent.llm.budget import Budget, Spent, price
 from skeletonagent.llm.build import build_chat, of_model
+from skeletonagent.llm.bundled import BundledChat
 from skeletonagent.llm.chat import Chat
+from skeletonagent.llm.fallback import FallbackChat
+from skeletonagent.llm.label_sets import LabelSet, bundled_names, bundled_set
 from skeletonagent.llm.recorded import RecordedChat
 from skeletonagent.text.encoder import TextEncoder, default_cache_folder
 
 ANALYST = "analyst"
+BUNDLED = "bundled"
 NOBODY = "none"
 RECORDED = "recorded:"
 
@@ -71,13 +77,16 @@ class Agents:
 
 
 def build_agents(
-    settings: AgentSettings, store: ClipStore, train: Int[Tensor, " n"], encoder: TextEncoder
+    settings: AgentSettings,
+    source: ClipSource | ClipStore,
+    train: Int[Tensor, " n"],
+    encoder: TextEncoder,
 ) -> Agents:
     """Return the agents of a run, who have seen nothing but the clips that are learned from.
 
     Args:
         settings: Who they are.
-        store: All clips, on the host.
+        source: All clips, on the host.
         train: The clips learned from.
         encoder: Reads the sentences; longer ones than it takes in are not usable.
 
@@ -85,20 +94,23 @@ def build_agents(
         ConfigError: If a chat cannot be asked.
         DataError: If recorded dialogues cannot be read.
     """
+    store = source if isinstance(source, ClipStore) else source.store
     budget = Budget(settings.max_requests, settings.max_tokens, settings.max_dollars)
 
     asked = (of_model(settings.provider, chat) for chat in (settings.chat, *settings.fallback))
     addresses = {model.model: model.base_url for model in asked}
 
     def cost(model: str, input_tokens: int, output_tokens: int) -> float | None:
+        if answers_offline(model):
+            return 0.0
         return price(model, input_tokens, output_tokens, addresses.get(model))
 
     if settings.chat == NOBODY:
         classes = tuple(ClassGuidance(name, (), name) for name in store.class_names)
         silent = Guidance(store.layout, classes)
         return Agents(lambda _: silent, lambda _, guidance: guidance, True, budget, cost)
-    evidence = measure(store, train)
-    remote = settings.chat != ANALYST and not settings.chat.startswith(RECORDED)
+    evidence = measure(source, train)
+    remote = not answers_offline(settings.chat)
     guide = Guide(
         questioner=Questioner(
             chat_of(settings, store, evidence, budget),
@@ -121,6 +133,11 @@ def build_agents(
     return Agents(guide.start, guide.refresh, wait, budget, cost)
 
 
+def answers_offline(chat: str) -> bool:
+    """Return whether a chat is one that asks no language model."""
+    return chat in (ANALYST, BUNDLED, NOBODY) or chat.startswith(RECORDED)
+
+
 def chat_of(settings: AgentSettings, store: ClipStore, evidence: Evidence, budget: Budget) -> Chat:
     """Return whoever answers the questions.
 
@@ -130,6 +147,8 @@ def chat_of(settings: AgentSettings, store: ClipStore, evidence: Evidence, budge
     """
     if settings.chat == ANALYST:
         return Analyst(evidence)
+    if settings.chat == BUNDLED:
+        return FallbackChat((bundled_chat(store.class_names), Analyst(evidence)))
     if settings.chat.startswith(RECORDED):
         transcripts = Transcripts.load(Path(settings.chat.removeprefix(RECORDED)))
         if transcripts.layout.joints != store.layout.joints:
@@ -145,6 +164,24 @@ def chat_of(settings: AgentSettings, store: ClipStore, evidence: Evidence, budge
         budget,
         answers_cache() if settings.cache else None,
     )
+
+
+def bundled_chat(class_names: Sequence[str]) -> BundledChat:
+    """Return the chat that answers from the label sets that come with the package."""
+    return BundledChat({name: bundled_set(name) for name in bundled_names()}, class_names)
+
+
+def bundled_transcripts(name: str, label_set: LabelSet) -> Transcripts:
+    """Return a label set as dialogues: the description, and a question for each contrast."""
+    actions = [notes.action for notes in label_set.classes]
+    questioner = Questioner(BundledChat({name: label_set}, actions), label_set.layout)
+    dialogues = []
+    for notes in label_set.classes:
+        dialogue = questioner.describe(Dialogue(notes.action))
+        for number, contrast in enumerate(notes.against, start=1):
+            dialogue = questioner.distinguish(dialogue, contrast.rivals, round_number=number)
+        dialogues.append(dialogue)
+    return Transcripts(label_set.layout, tuple(dialogues))
 
 
 def answers_cache() -> Path:

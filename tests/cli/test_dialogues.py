@@ -77,3 +77,15 @@ def test_a_runs_dialogues_are_checked(tmp_path: Path) -> None:
 def test_what_holds_no_dialogues_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a folder of dialogues or a run"):
         typed("check", tmp_path)
+
+
+def test_a_label_set_is_exported_once(tmp_path: Path) -> None:
+    found, told = typed("export", "nw-ucla", "--out", tmp_path / "said")
+    assert found["classes"] == 10 and not found["findings"]
+    assert "10 dialogues written" in told
+    again, _ = typed("check", tmp_path / "said")
+    assert {**again, "out": found["out"]} == found
+    with pytest.raises(DataError, match="holds dialogues already"):
+        typed("export", "nw-ucla", "--out", tmp_path / "said")
+    with pytest.raises(DataError, match="no label set 'nowhere' is bundled"):
+        typed("export", "nowhere", "--out", tmp_path / "nowhere")

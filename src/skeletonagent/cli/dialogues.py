@@ -17,12 +17,14 @@ from skeletonagent.agents.statistics import (
     Spread,
     dialogue_statistics,
 )
+from skeletonagent.build_agents import bundled_transcripts
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.cli.estimate import estimate
 from skeletonagent.cli.show import show
 from skeletonagent.core.dialogue import Outcome
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.transcripts import ABOUT, Transcripts
+from skeletonagent.llm.label_sets import bundled_names, read_label_set
 
 app = typer.Typer(no_args_is_help=True, help="Look at what agents and language model said.")
 app.command()(show)
@@ -56,6 +58,30 @@ def import_(
     transcripts.save(out)
     found = dialogue_statistics(transcripts)
     console.print(_outcomes(found))
+    console.print(f"{found.classes} dialogues written to {escape(str(out))}", soft_wrap=True)
+    if as_json:
+        print_json({"out": str(out), **asdict(found)})
+
+
+@app.command()
+def export(
+    name: Annotated[
+        str, typer.Argument(help=f"Label set: {', '.join(bundled_names())}, or a YAML file.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the dialogues to.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Write the guidance that comes with the package as dialogues, each answer checked.
+
+    Example:
+      skeletonagent dialogues export utd_mhad --out dialogues/utd
+    """
+    if (out / ABOUT).exists():
+        raise DataError("holds dialogues already; choose another folder", path=out)
+    transcripts = bundled_transcripts(Path(name).stem, read_label_set(name))
+    transcripts.save(out)
+    found = dialogue_statistics(transcripts)
+    _print(found)
     console.print(f"{found.classes} dialogues written to {escape(str(out))}", soft_wrap=True)
     if as_json:
         print_json({"out": str(out), **asdict(found)})

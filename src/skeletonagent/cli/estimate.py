@@ -12,7 +12,7 @@ from rich.table import Table
 
 from skeletonagent.agents.economy import CHARACTERS_A_TOKEN, Rehearsal, Usage, read_trace
 from skeletonagent.build import read_data
-from skeletonagent.build_agents import ANALYST, NOBODY, RECORDED
+from skeletonagent.build_agents import answers_offline
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.cli.train import resolve_config
 from skeletonagent.config import AgentSettings, Config
@@ -149,14 +149,10 @@ def _completed(layout: SkeletonLayout) -> SkeletonLayout:
 
 def _cost(settings: AgentSettings, usage: Usage) -> float | None:
     """Return the price in dollars; None where it is not known, 0 where no model is asked."""
-    if _offline(settings.chat):
+    if answers_offline(settings.chat):
         return 0.0
     model = of_model(settings.provider, settings.chat)
     return price(model.model, usage.input_tokens, usage.output_tokens, model.base_url)
-
-
-def _offline(chat: str) -> bool:
-    return chat in (ANALYST, NOBODY) or chat.startswith(RECORDED)
 
 
 def _print(facts: dict[str, Any], usages: dict[str, Usage], costs: dict[str, float | None]) -> None:
@@ -181,7 +177,7 @@ def _print(facts: dict[str, Any], usages: dict[str, Usage], costs: dict[str, flo
         "that would be sent. Answers that must be asked for again come on top; answers known from "
         "before cost nothing."
     )
-    if _offline(chat):
+    if answers_offline(chat):
         console.print(
             f"{escape(chat)} asks no language model, so nothing is spent; for the price of one add "
             "--set agents.chat=openai:gpt-4o"
