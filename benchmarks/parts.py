@@ -1,0 +1,97 @@
+"""The training step taken apart: how long each part takes, and what the whole has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from measuring import Clock, Spread, bytes_of, flops_of
+from program import backward, batch_of, drawn, losses_of, predict, sampler_of, signals_of
+from torch import Tensor
+
+from skeletonagent.build import Job
+from skeletonagent.core.confusion import Confusions
+from skeletonagent.data.transforms import Augment, augmented
+from skeletonagent.models.recognizer import Prediction
+from skeletonagent.training.signals import GuidanceSignals
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A training step taken apart; each part can be run by itself.
+
+    Args:
+        job: The training.
+        signals: The guidance.
+    """
+
+    job: Job
+    signals: GuidanceSignals
+
+    def augmented(self, clips: Tensor) -> object:
+        """Return clips augmented."""
+        store, augment = sampler_of(self.job).store, self.job.config.augment
+        generator = torch.Generator(store.device).manual_seed(0)
+        return augmented(clips, store.layout, augment, generator, store.coordinates)
+
+    def times(self, clock: Clock, repeats: int) -> dict[str, Spread]:
+        """Return how long each part takes."""
+        job, batch = self.job, batch_of(self.job)
+        prediction = predict(job, batch, self.signals)
+        apart = Prediction(*(part.detach().requires_grad_() for part in prediction))
+        losses: list[Tensor] = []
+        still = replace(sampler_of(job), augment=Augment(rotation=0.0))
+        samples = job.training.train[: job.config.training.batch_size]
+        known = samples.cpu()
+        counts = Confusions.empty(job.data.store.num_classes, clock.device)
+
+        def forward_and_losses() -> None:
+            job.learner.optimizer.zero_grad(set_to_none=True)
+            found = predict(job, batch, self.signals)
+            losses[:] = [losses_of(job, found, batch, self.signals).total]
+
+        parts: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+            "sampling": (lambda: drawn(still, samples, known), _nothing),
+            "augmenting": (lambda: self.augmented(batch.clips), _nothing),
+            "forward": (lambda: predict(job, batch, self.signals), _nothing),
+            "losses": (lambda: losses_of(job, apart, batch, self.signals), _nothing),
+            "backward": (lambda: backward(losses[0]), forward_and_losses),
+            "optimizer": (job.learner.optimizer.step, _nothing),
+            "counting": (lambda: counts.add(batch.labels, apart[0].argmax(1)), _nothing),
+        }
+        return {
+            name: clock.durations(work, repeats, prepare) for name, (work, prepare) in parts.items()
+        }
+
+
+def _nothing() -> None:
+    """Prepare nothing."""
+
+
+def times_of_parts(job: Job, clock: Clock, repeats: int) -> dict[str, Any]:
+    """Return how long each part of a training's step takes by itself, in milliseconds."""
+    times = Parts(job, signals_of(job)).times(clock, repeats)
+    return {name: spread.milliseconds() for name, spread in times.items()}
+
+
+def work_of(job: Job) -> dict[str, Any]:
+    """Return the operations and the memory traffic of one eager step, sampling included."""
+    signals = signals_of(job)
+
+    def step() -> None:
+        batch = batch_of(job)
+        found = predict(job, batch, signals)
+        backward(losses_of(job, found, batch, signals).total)
+        job.learner.optimizer.step()
+
+    step()
+    batch = batch_of(job)
+    with torch.no_grad():
+        forward = flops_of(lambda: predict(job, batch, signals))
+    return {
+        "flops": flops_of(step),
+        "forward_flops_per_clip": forward / len(batch.labels),
+        "bytes": bytes_of(step),
+    }

@@ -1,0 +1,180 @@
+"""What the benchmarks call of the program, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from generated import LookupEncoder, guidance_of
+from torch import Tensor
+
+from skeletonagent import build
+from skeletonagent.build import Job
+from skeletonagent.build_agents import build_agents
+from skeletonagent.config import Config, with_overrides
+from skeletonagent.core.clips import Batch, SkeletonData
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.data.sampling import Sampler
+from skeletonagent.models.inference import for_inference
+from skeletonagent.models.recognizer import Prediction
+from skeletonagent.text.encoder import TEXT_ENCODERS
+from skeletonagent.training import epoch
+from skeletonagent.training.engine import pick_device
+from skeletonagent.training.objective import Losses
+from skeletonagent.training.signals import GuidanceSignals
+
+SMALL_WIDTH = 16
+LANGUAGE_MODEL = "openai:stand-in"
+"""Names whom the agents ask; nobody is, unless a benchmark puts a chat in the place."""
+
+GRAPHS = "training.graphs=true"
+SWITCHES: Mapping[str, Sequence[str]] = {
+    "default": (),
+    "eager": ("training.compile=false", "training.graphs=false"),
+    "compiled": ("training.compile=true", "training.graphs=false"),
+    "graphs": ("training.compile=false", GRAPHS),
+    "both": ("training.compile=true", GRAPHS),
+}
+"""Ways to run a step, by name: what of the configuration they set."""
+
+
+def paper_config(
+    device: str, precision: str, *, clips_in_batch: int, frames: int, small: bool = False
+) -> Config:
+    """Return the paper's recipe; a small one has a narrow recognizer."""
+    changes = [
+        f"device={device}",
+        f"precision='{precision}'",
+        f"training.batch_size={clips_in_batch}",
+        f"clips.frames={frames}",
+        f"agents.chat={LANGUAGE_MODEL}",
+        f"agents.text_encoder={LookupEncoder.name}",
+        *([f"model.width={SMALL_WIDTH}"] if small else []),
+    ]
+    return with_overrides(Config(), changes)
+
+
+def variant(config: Config, name: str) -> Config:
+    """Return the configuration that runs a step in one of the :data:`SWITCHES`.
+
+    What the program has no switch for is off.
+
+    Raises:
+        ConfigError: If the program does not offer it.
+    """
+    if name not in SWITCHES:
+        raise ConfigError(f"no variant {name!r}; there are {', '.join(SWITCHES)}")
+    if GRAPHS in SWITCHES[name] and pick_device(config.device).type != "cuda":
+        raise ConfigError(f"{name}: kernels are recorded on a GPU alone")
+    for change in SWITCHES[name]:
+        try:
+            config = with_overrides(config, [change])
+        except ConfigError:
+            if change.endswith("=true"):
+                raise
+    return config
+
+
+@contextmanager
+def lookup_text() -> Iterator[None]:
+    """Make the lookup encoder known to the program, until the end of the block."""
+    with patch.dict(TEXT_ENCODERS, {LookupEncoder.name: LookupEncoder}):
+        yield
+
+
+def job_of(config: Config, data: SkeletonData) -> Job:
+    """Return the objects of a training; of the clips no evidence is taken, which needs minutes."""
+
+    def silent(settings: Any, *others: Any) -> Any:
+        return build_agents(replace(settings, chat="none"), *others)
+
+    with lookup_text(), patch.object(build, "build_agents", silent):
+        return build.assemble(config, data)
+
+
+def signals_of(job: Job) -> GuidanceSignals:
+    """Return generated guidance as tensors."""
+    stream, device = job.config.clips.stream, job.learner.engine.device
+    return GuidanceSignals.of(guidance_of(job.data), stream, LookupEncoder().encode, device)
+
+
+def learn(job: Job, signals: GuidanceSignals, steps: int, on_step: Callable[[], None]) -> None:
+    """Take some steps of an epoch, by the program's own loop.
+
+    Args:
+        job: What learns.
+        signals: The guidance.
+        steps: How many, at most as many as there are batches in the training part.
+        on_step: Called after each step, before the device has done it.
+    """
+    size = job.config.training.batch_size
+    store, seed = sampler_of(job).store, job.config.seed
+    samples = job.training.train[: steps * size]
+    plan = epoch.Plan.draw(samples, store.persons, size, seed=seed, epoch=0)
+    progress = epoch.Progress.start(len(plan.batches), store.num_classes, store.device)
+    epoch.learn(
+        job.learner,
+        job.training.source,
+        plan,
+        progress,
+        signals,
+        on_step=lambda _: on_step(),
+        stop=lambda: None,
+    )
+
+
+def sampler_of(job: Job) -> Sampler:
+    """Return where a training's clips come from; generated ones are all on the device."""
+    assert isinstance(job.training.source, Sampler)
+    return job.training.source
+
+
+def batch_of(job: Job, seed: int = 0, clips: int | None = None) -> Batch:
+    """Return a batch as the training step draws it, of as many clips if not of any number."""
+    samples = job.training.train[: clips or job.config.training.batch_size]
+    return drawn(sampler_of(job), samples, samples.cpu(), seed)
+
+
+def drawn(sampler: Sampler, samples: Tensor, known: Tensor, seed: int = 0) -> Batch:
+    """Return a random clip of each sample; ``known`` are the samples on the host."""
+    generator = torch.Generator(sampler.store.device).manual_seed(seed)
+    return sampler.train_batch(samples, generator, sampler.count_bodies(known))
+
+
+def predict(job: Job, batch: Batch, signals: GuidanceSignals) -> Prediction:
+    """Return what the recognizer in training makes of a batch, at the run's precision."""
+    job.learner.recognizer.train()
+    with job.learner.engine.autocast():
+        prediction: Prediction = job.learner.recognizer(batch.clips, signals.salient, batch.bodies)
+    return prediction
+
+
+def losses_of(job: Job, prediction: Prediction, batch: Batch, signals: GuidanceSignals) -> Losses:
+    """Return the losses of a prediction."""
+    with job.learner.engine.autocast():
+        return job.learner.judged.objective(prediction, batch.labels, signals.text_table)
+
+
+def backward(loss: Tensor) -> None:
+    """Add a loss's gradients to the parameters'."""
+    torch.autograd.backward(loss)
+
+
+def classifiers_of(job: Job) -> dict[str, Callable[[Batch], Tensor]]:
+    """Return the ways to class scores at the run's precision, by name, the fastest first."""
+    recognizer, autocast = job.learner.recognizer.eval(), job.learner.engine.autocast
+    lower = job.config.precision == "bf16"
+    ready = for_inference(recognizer, torch.bfloat16 if lower else torch.float32)
+
+    def plain(batch: Batch) -> Tensor:
+        with autocast():
+            return recognizer.classify(batch.clips, batch.bodies)
+
+    return {
+        "for_inference": lambda batch: ready(batch.clips, batch.bodies),
+        "recognizer": plain,
+    }

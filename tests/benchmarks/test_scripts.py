@@ -1,0 +1,130 @@
+"""Every benchmark runs at a tiny size, through its options, and writes finite figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import epoch
+import inference
+import measuring
+import pipeline
+import pytest
+import throughput
+import typer
+from typer.testing import CliRunner
+
+SIZES = ("--device", "cpu", "--small", "--frames", "4", "--classes", "2")
+
+
+@pytest.fixture(autouse=True)
+def not_warmed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throughput, "WARM_UP", 1)
+    monkeypatch.setattr(pipeline, "WARM_UP", 1)
+    monkeypatch.setattr(measuring, "WARM_UP", 0)
+
+
+def figures(main: Callable[..., None], folder: Path, *options: str) -> dict[str, Any]:
+    """Return what a benchmark writes."""
+    app = typer.Typer()
+    app.command()(main)
+    path = folder / "figures.json"
+    result = CliRunner().invoke(
+        app, [*SIZES, *options, "--json", str(path)], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(path.read_text(), parse_constant=pytest.fail)
+    return found
+
+
+def numbers(value: object) -> Iterator[float]:
+    """Yield every number in plain values."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from numbers(item)
+    elif isinstance(value, int | float):
+        yield float(value)
+
+
+def test_throughput(tmp_path: Path) -> None:
+    found = figures(
+        throughput.main, tmp_path, "--clips-in-batch", "3", "--steps", "2",
+        "--literal-steps", "1", "--variants", "eager", "--persons", "full",
+    )  # fmt: skip
+    assert [row["name"] for row in found["variants"]] == ["eager"]
+    assert set(found["parts_ms"]) == {
+        "sampling", "augmenting", "forward", "losses", "backward", "optimizer", "counting"
+    }  # fmt: skip
+    assert found["agreement"]["32"]["relative"] < 1e-4
+    for row in found["variants"]:
+        assert row["step_ms"]["lower"] <= row["step_ms"]["median"] <= row["step_ms"]["upper"]
+        assert min(numbers({**row, "name": None, "waits_in_two_steps": 1})) > 0
+        literal = found["literal"]["step_ms"]["median"]
+        assert row["times_as_fast_as_literal"] == pytest.approx(literal / row["step_ms"]["median"])
+    assert found["work"]["bytes"] > found["work"]["flops"] / 1e4
+    assert found["literal"]["forward_flops_per_clip"] > found["work"]["forward_flops_per_clip"]
+
+
+def test_pipeline(tmp_path: Path) -> None:
+    found = figures(
+        pipeline.main, tmp_path, "--clips-in-batch", "2", "--steps", "2", "--repeats", "1"
+    )
+    names = [row["batch"] for row in found["batches"]]
+    assert len(names) == len(set(names)) == 6 + 2 * len(pipeline.CHANGES)
+    assert all(row["clips_per_second"] > 0 for row in found["batches"])
+    assert found["loading"]["sequences_per_second"] > 0
+    row = found["batches"][0]
+    assert row["share_of_step"] == pytest.approx(row["ms"] / found["step_ms"])
+
+
+def test_inference(tmp_path: Path) -> None:
+    found = figures(inference.main, tmp_path, "--batch", "3", "--repeats", "1")
+    assert [row["bodies"] for row in found["rows"]] == ["full"] * 3 + ["ntu"] * 3
+    full = found["rows"][:3]
+    assert [row["scores by"] for row in full] == ["for_inference", "recognizer", "literal"]
+    assert all(row["apart"] < 1e-2 for row in full)
+    assert max(row["gflops_per_clip"] for row in full[:2]) < full[2]["gflops_per_clip"]
+    assert all(row["ms_per_clip"] > 0 for row in found["rows"])
+
+
+def test_epoch(tmp_path: Path) -> None:
+    found = figures(
+        epoch.main, tmp_path, "--clips-in-batch", "4", "--sequences", "12", "--epochs", "2",
+        "--latency", "0", "--wait", "--set", "clips.test_clips=1",
+    )  # fmt: skip
+    assert found["rounds"] == 1
+    assert found["questions"] >= 2 * 5
+    assert len(found["epoch_seconds"]) == 2
+    for told in found["epoch_seconds"]:
+        assert {"training steps", "checkpoint", "all else"} <= set(told)
+    whole = sum(numbers(found["once_seconds"])) + sum(
+        value
+        for told in found["epoch_seconds"]
+        for name, value in told.items()
+        if name != epoch.BESIDE
+    )
+    assert whole <= found["whole_seconds"] + 1e-3
+    terms = dict(found["extrapolation"])
+    assert terms.pop("sum") == pytest.approx(sum(terms.values()))
+    steps = [told["training steps"] for told in found["epoch_seconds"]]
+    assert terms["training steps"] == pytest.approx(steps[0] + 149 * steps[1])
+
+
+def test_terms_of_rounds_count_as_often_as_there_are_rounds() -> None:
+    epochs = [
+        {"training steps": 3.0},
+        {"training steps": 2.0, "waiting for a round": 1.0, epoch.BESIDE: 9.0},
+        {"training steps": 4.0, "waiting for a round": 2.0},
+    ]
+    found = epoch.extrapolated(epochs, {"test": 5.0}, whole=20.0, rounds=2)
+    assert found == {
+        "training steps": 3 + 149 * 3,
+        "waiting for a round": 29 * 1.5,
+        "test": 5,
+        "start and end, all else": 3,
+        "sum": 3 + 149 * 3 + 29 * 1.5 + 5 + 3,
+    }
