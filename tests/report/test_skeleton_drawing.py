@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.core.layout import COCO_17, KINECT_20, KINECT_25, LAYOUTS, SkeletonLayout
-from skeletonagent.report.skeleton_drawing import positions, skeleton_svg
+from skeletonagent.report.skeleton_drawing import drawn_layout, positions, skeleton_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -111,3 +111,8 @@ def test_all_is_within_the_picture(layout: SkeletonLayout) -> None:
         assert top <= y - r and y + r <= top + height
     ends = re.findall(r"[ML](\S+) ([^ML\"]+)", skeleton_svg(layout))
     assert len(ends) == 4 * len(layout.bones)
+
+
+def test_the_drawing_has_a_place_for_each_joint() -> None:
+    drawn = drawn_layout(KINECT_20)
+    assert len(drawn["places"]) == len(drawn["names"]) == 20 and len(drawn["bones"]) == 19

@@ -149,15 +149,15 @@ def dialogue_page(told: Told) -> str:
     return environment.get_template("dialogue.html.jinja").render(
         told=told,
         rounds=told.rounds,
-        show=lambda exchange: _shown(exchange, told.layout),
+        show=lambda exchange: shown(exchange, told.layout),
         latest=told.salience[-1] if told.salience else None,
         figure=lambda joints: Markup(skeleton_svg(told.layout, joints)),
         figures=_totals(told.dialogue.exchanges),
     )
 
 
-def _shown(exchange: Exchange, layout: SkeletonLayout) -> dict[str, Any]:
-    """Return what the template shows of an exchange."""
+def shown(exchange: Exchange, layout: SkeletonLayout) -> dict[str, Any]:
+    """Return what pages show of an exchange, as plain values."""
     return {
         "title": TITLES[exchange.question.step],
         "step": exchange.question.step.value,
@@ -168,7 +168,7 @@ def _shown(exchange: Exchange, layout: SkeletonLayout) -> dict[str, Any]:
         "remarks": exchange.remarks,
         "source": source_in_words(exchange.source),
         "joints": joints_named(exchange, layout),
-        "earlier": [_shown(attempt, layout) for attempt in exchange.earlier],
+        "earlier": [shown(attempt, layout) for attempt in exchange.earlier],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from html import escape
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -69,6 +70,15 @@ def skeleton_svg(
         f"{''.join(_lines(layout, places, set(highlighted)))}"
         f"{''.join(_dots(layout, places, set(highlighted)))}</svg>"
     )
+
+
+def drawn_layout(layout: SkeletonLayout) -> dict[str, Any]:
+    """Return a skeleton as plain values: where to draw its joints, its bones and its names."""
+    return {
+        "places": positions(layout).round(4).tolist(),
+        "bones": [list(bone) for bone in layout.bones],
+        "names": [layout.spoken(joint) for joint in range(layout.num_joints)],
+    }
 
 
 def _lines(

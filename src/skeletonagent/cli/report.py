@@ -1,0 +1,82 @@
+"""``skeletonagent report``: runs as a page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skeletonagent.cli.console import console, print_json
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.files import write_text
+from skeletonagent.report.live import HOST, LivePage, live_server
+from skeletonagent.report.page import report_page
+from skeletonagent.report.runs import compared_runs
+from skeletonagent.report.sections import Wanted
+
+
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Run directories that 'train' wrote, or is writing; details are of the first.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="HTML file to write; report.html in the run by default.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Run to compare with; by default the unguided ones.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The archive, if it is not where the run found it.")
+    ] = None,
+    clips: Annotated[int, typer.Option(min=0, help="How many test clips can be played.")] = 60,
+    live: Annotated[
+        bool, typer.Option("--live", help="Show the page to this machine's browser as runs go on.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of --live; 0 takes a free one.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the file's name as JSON.")] = False,
+) -> None:
+    """Write a page about runs: accuracies, confusions, what the agents said, clips to play.
+
+    It is one file that needs no network. Runs that differ in their seed are taken together.
+
+    Examples:
+      skeletonagent report runs/utd --out utd.html
+
+      skeletonagent report runs/utd/seed0 runs/utd/seed1 --baseline runs/unguided
+
+      skeletonagent report runs/utd --live
+    """
+    wanted = Wanted(tuple(runs), baseline, str(data) if data else None, clips, live)
+    if live:
+        if out is not None:
+            raise ConfigError("--live shows the page and --out writes it; give one of the two")
+        _show(wanted, port)
+        return
+    path = out or runs[0] / "report.html"
+    if path.is_dir():
+        raise DataError("is a folder; --out takes the name of a file", path=path)
+    page = report_page(wanted)
+    write_text(path, page)
+    size = len(page.encode()) / 1e6
+    console.print(f"report: {path} ({size:.1f} MB)", markup=False, soft_wrap=True)
+    if as_json:
+        print_json({"report": str(path), "runs": [str(run) for run in runs]})
+
+
+def _show(wanted: Wanted, port: int) -> None:
+    """Serve the page until Ctrl-C."""
+    paths = [*wanted.runs, *([wanted.baseline] if wanted.baseline else [])]
+    compared_runs(wanted.runs, wanted.baseline)
+    page = LivePage(lambda version: report_page(wanted, version), paths)
+    with live_server(page, port) as server:
+        address = f"http://{HOST}:{server.server_address[1]}/"
+        console.print(f"{address}  Ctrl-C ends it", markup=False, soft_wrap=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            console.print("ended")

@@ -1,0 +1,77 @@
+// Each class by itself, against the baseline if there is one (paper figure 4c and table 6).
+
+function drawClasses(place, { samples, accuracy, baseline, subsets, comparison }) {
+  const labels = accuracy.map((share, label) => label).filter((label) => accuracy[label] !== null);
+  const gain = (label) => (baseline ? accuracy[label] - (baseline[label] ?? 0) : accuracy[label]);
+  const long = labels.length > 60;
+  const chart = html("div", { class: long ? "plot long" : "plot", "data-draws": "svg", tabindex: long ? 0 : null, role: long ? "group" : null, "aria-label": long ? "Bars of all classes" : null });
+  let order = "value";
+  const draw = (width) => drawClassBars(chart, width, sortedClasses(labels, gain, order), { gain, accuracy, baseline, samples });
+  responsive(chart, draw);
+  const ordering = select("classes-order", "Order", [["value", baseline ? "difference" : "accuracy"], ["label", "class order"], ["name", "name"]],
+    (value) => { order = value; draw(chart.clientWidth); });
+  const box = figure({
+    name: "classes", plot: chart,
+    title: baseline ? "Accuracy of each class, against the baseline" : "Accuracy of each class",
+    caption: baseline ? "Points gained (right, blue) or lost (left, orange); means where there are several runs." : "Of the test part. Name a second run, or --baseline RUN, to see differences.",
+    rows: () => [["class", "samples", "accuracy", "baseline"], ...labels.map((each) => [report.classes[each], samples[each], accuracy[each], baseline ? baseline[each] : null])],
+  });
+  box.insertBefore(html("div", { class: "controls" }, ordering.field), chart);
+  place.append(comparison ? comparisonCard(comparison) : "", subsetCard(subsets, Boolean(baseline)), box);
+}
+
+function sortedClasses(labels, gain, order) {
+  const keys = { value: (a, b) => gain(b) - gain(a), label: (a, b) => a - b, name: (a, b) => report.classes[a].localeCompare(report.classes[b]) };
+  return [...labels].sort(keys[order]);
+}
+
+function drawClassBars(chart, width, labels, { gain, accuracy, baseline, samples }) {
+  const line = labels.length > 120 ? 12 : 22, height = labels.length * line + 26;
+  const left = Math.min(220, 0.42 * width), right = 58;
+  const most = baseline ? Math.max(0.01, ...labels.map((label) => Math.abs(gain(label)))) : 1;
+  const low = baseline ? -most : 0;
+  const x = (value) => left + ((value - low) / (most - low)) * (width - left - right);
+  const told = (label) => `${report.classes[label]}: ${percent(accuracy[label])}`
+    + `${baseline ? `, baseline ${percent(baseline[label])}, ${signed(100 * gain(label))} points` : ""}, ${samples[label]} samples`;
+  chart.replaceChildren(svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Bars, longest first: ${labels.slice(0, 3).map(told).join("; ")}` },
+    ticks(low, most, width < 560 ? 3 : 6).map((value) => [
+      svg("line", { class: "rule", x1: x(value), x2: x(value), y1: 0, y2: height - 22 }),
+      svg("text", { x: x(value), y: height - 6, "text-anchor": "middle" }, baseline ? plain(100 * value) : percent(value, 0)),
+    ]),
+    labels.map((label, index) => {
+      const y = index * line, value = gain(label), from = x(Math.min(0, value)), to = x(Math.max(0, value));
+      return svg("g", {}, svg("title", {}, told(label)),
+        svg("rect", { x: 0, y, width, height: line, fill: "transparent" }),
+        svg("text", { class: "strong", x: left - 10, y: y + line / 2 + 4, "text-anchor": "end", "font-size": line < 15 ? 9 : 12 }, shortened(report.classes[label], Math.floor(left / 6.8))),
+        svg("rect", { x: from, y: y + 3, width: Math.max(to - from, 1), height: line - 6, rx: 2, fill: value < 0 ? "var(--below)" : "var(--above)" }),
+        svg("text", { x: width - 4, y: y + line / 2 + 4, "text-anchor": "end", "font-size": line < 15 ? 9 : 12 }, baseline ? signed(100 * value) : percent(value, 0)));
+    })));
+}
+
+function comparisonCard({ difference, seeds, paired, only_first: onlyFirst, only_second: onlySecond, p, names }) {
+  const parts = [`${signed(100 * difference)} points${seeds > 1 ? " in the mean" : ""}.`];
+  if (paired && paired.low !== null) {
+    parts.push(`Over ${seeds} seeds that both were trained with, the 95% interval of the difference is ${signed(100 * paired.low)} to ${signed(100 * paired.high)} points.`);
+  } else parts.push("One pair of runs says nothing about what other seeds would give.");
+  if (p !== null) {
+    parts.push(`On the same samples, ${names[0]} alone has ${onlyFirst} right and ${names[1]} alone ${onlySecond} (exact McNemar test, p ${p < 0.001 ? "< 0.001" : `= ${Number(p.toPrecision(2))}`}).`);
+  }
+  return html("p", { class: "lead" }, parts.join(" "));
+}
+
+function subsetCard(subsets, compared) {
+  const head = ["classes that are", "classes", compared ? "baseline" : null, "accuracy", compared ? "difference" : null].filter(Boolean);
+  const bounds = { hard: "hard (below 70%)", medium: "medium", easy: "easy (above 90%)" };
+  return html("div", { class: "card" },
+    html("figcaption", {}, html("h3", {}, "Hard, medium and easy classes"),
+      html("p", {}, compared ? "Sorted by how well the baseline knows them (paper table 6); the baseline's own figures on them are flattered or belittled by that."
+        : "Sorted by this run's own accuracy, which says nothing about a gain; the paper sorts by a baseline's.")),
+    html("div", { class: "scroll" }, html("table", {},
+      html("thead", {}, html("tr", {}, head.map((name, index) => html("th", { scope: "col", class: index ? "n" : null }, name)))),
+      html("tbody", {}, subsets.map(({ name, classes, accuracy, baseline }) => html("tr", {},
+        html("td", { title: classes.map(className).join(", ") }, bounds[name] || name),
+        html("td", { class: "n" }, String(classes.length)),
+        compared ? html("td", { class: "n" }, percent(baseline)) : null,
+        html("td", { class: "n" }, percent(accuracy)),
+        compared ? html("td", { class: `n ${accuracy < baseline ? "down" : "up"}` }, accuracy === null ? "–" : signed(100 * (accuracy - baseline))) : null))))));
+}

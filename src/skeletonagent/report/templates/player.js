@@ -1,0 +1,245 @@
+// Test clips as moving skeletons, with what the recognizer made of them.
+
+let filterPlayer = () => {};
+const FRAMES_PER_SECOND = 30;
+
+function drawPlayer(place, { clips, tested, mistakes, moments }) {
+  const state = { clip: 0, frame: 0, playing: false, turn: 0, tilt: 0.08, speed: 1, looked: "predicted", timer: 0, found: [], joints: null };
+  const canvas = html("canvas", { tabindex: 0, role: "application", "aria-label": "Skeleton player. Space plays, left and right step through the frames, A and D turn the skeleton." });
+  const picks = html("div", { class: "picks", role: "listbox", "aria-label": "Clips" });
+  const heading = html("div", { class: "side" }), bars = html("ol", { class: "bars" }), over = html("div", {});
+  const clip = () => clips[state.clip];
+  const frames = () => state.joints.shape[1];
+  const redraw = () => { if (state.joints && canvas.clientWidth) paintStage(canvas, state, clip()); };
+
+  const time = slider("player-frame", "Frame", 1, 0, (value) => { pause(); show(value); });
+  const show = (frame) => {
+    state.frame = frame;
+    time.control.value = Math.round(frame);
+    time.control.setAttribute("aria-valuetext", `frame ${Math.round(frame) + 1} of ${frames()}`);
+    redraw();
+    over.cursor?.(frame / Math.max(1, frames() - 1));
+  };
+  const play = html("button", { type: "button", id: "player-play", class: "button primary", on: { click: () => (state.playing ? pause() : start()) } }, "▶ Play");
+  const pause = () => { state.playing = false; cancelAnimationFrame(state.timer); play.textContent = "▶ Play"; };
+  const start = () => {
+    state.playing = true;
+    play.textContent = "❚❚ Pause";
+    if (state.frame >= frames() - 1) state.frame = 0;
+    let before = performance.now();
+    const step = (now) => {
+      if (!state.playing) return;
+      // A clip of many frames is carried thinned out and still takes its time.
+      const rate = (FRAMES_PER_SECOND * state.speed * frames()) / clip().frames;
+      const next = state.frame + ((now - before) / 1000) * rate;
+      before = now;
+      show(next > frames() - 1 ? 0 : next);
+      state.timer = requestAnimationFrame(step);
+    };
+    state.timer = requestAnimationFrame(step);
+  };
+  const speed = select("player-speed", "Speed", [["0.25", "¼"], ["0.5", "½"], ["1", "1"], ["2", "2"]], (value) => { state.speed = Number(value); });
+  speed.control.value = "1";
+  const looked = select("player-looked", "Joints that mattered for", [["predicted", "the prediction"], ["label", "the true class"], ["none", "no class"]], (value) => { state.looked = value; redraw(); });
+
+  const choose = (index, focus = false) => {
+    state.clip = index;
+    state.joints = unpack(clip().joints);
+    time.control.max = frames() - 1;
+    [...picks.children].forEach((pick) => {
+      const chosen = Number(pick.dataset.clip) === index;
+      pick.setAttribute("aria-selected", chosen);
+      pick.tabIndex = chosen ? 0 : -1;
+      if (chosen && focus) pick.focus();
+    });
+    describeClip(heading, clip());
+    listScores(bars, clip());
+    const unfolding = unfoldingChart(clip(), moments);
+    over.replaceChildren(unfolding.box);
+    over.cursor = unfolding.cursor;
+    show(0);
+  };
+  const filters = { label: "", rival: "", wrong: false };
+  const list = () => {
+    state.found = clips.map((each, index) => [each, index]).filter(([each]) =>
+      (filters.label === "" || each.label === Number(filters.label)) && (filters.rival === "" || each.predicted === Number(filters.rival))
+      && !(filters.wrong && each.label === each.predicted));
+    picks.replaceChildren(...state.found.map(([each, index]) => html("button", { type: "button", role: "option", "data-clip": index, tabindex: -1, on: { click: () => choose(index) } },
+      html("span", {}, report.classes[each.label], each.label === each.predicted ? null : html("span", { class: "rejected" }, ` → ${report.classes[each.predicted]}`)),
+      html("small", {}, percent(each.best[0][1], 0)))));
+    if (!state.found.length) picks.append(html("p", { class: "dim small" }, "No shown clip is like that."));
+    else choose(state.found[0][1]);
+  };
+  picks.addEventListener("keydown", (event) => {
+    const move = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!move || !state.found.length) return;
+    event.preventDefault();
+    const at = state.found.findIndex(([, index]) => index === state.clip);
+    choose(state.found[clamp(at + move, 0, state.found.length - 1)][1], true);
+  });
+  const classes = select("player-class", "True class", classOptions("every class"), (value) => { filters.label = value; list(); });
+  const rivals = select("player-rival", "Predicted", classOptions("every class"), (value) => { filters.rival = value; list(); });
+  const wrong = checkbox("player-wrong", "mistakes only", false, (value) => { filters.wrong = value; list(); });
+  filterPlayer = (label, rival) => {
+    classes.control.value = filters.label = String(label);
+    rivals.control.value = filters.rival = String(rival);
+    wrong.control.checked = filters.wrong = false;
+    list();
+  };
+  turnable(canvas, state, redraw);
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1, Home: -1e6, End: 1e6 }[event.key];
+    const turn = { a: -0.15, d: 0.15 }[event.key];
+    if (event.key === " ") { event.preventDefault(); play.click(); }
+    if (turn) { state.turn += turn; redraw(); }
+    if (!move) return;
+    event.preventDefault();
+    pause();
+    show(clamp(Math.round(state.frame) + move, 0, frames() - 1));
+    say(`frame ${state.frame + 1} of ${frames()}`);
+  });
+  place.append(
+    html("p", { class: "lead" }, `${clips.length} of ${tested} tested clips, the kinds of mistakes first (${mistakes} mistakes in all). Large joints mattered: held still, they would cost the class its score. Rings are the joints the agents chose. Drag to turn.`),
+    html("div", { class: "controls" }, classes.field, rivals.field, wrong.field),
+    html("div", { class: "theatre" },
+      html("div", { class: "card" }, picks),
+      html("div", { class: "card stage" }, canvas, html("div", { class: "controls" }, play, time.field, speed.field), html("div", { class: "controls" }, looked.field)),
+      html("div", { class: "card side" }, heading, bars, over)));
+  list();
+  responsive(canvas, redraw);
+  onTheme(redraw);
+}
+
+function describeClip(heading, { id, label, predicted, frames }) {
+  const right = label === predicted;
+  heading.replaceChildren(html("h3", {}, report.classes[label]),
+    html("p", {}, right ? html("span", { class: "accepted" }, "recognised") : ["taken for ", html("span", { class: "rejected" }, report.classes[predicted])]),
+    html("p", { class: "dim small" }, `${id} · ${frames} frames`));
+}
+
+function listScores(bars, { best, label, predicted }) {
+  bars.replaceChildren(...best.map(([y, share]) => html("li", { class: y === label ? "true" : y === predicted ? "wrong" : null },
+    html("b", {}, report.classes[y]), html("span", { class: "dim" }, percent(share)), html("i", { style: `width:${100 * share}%` }))));
+}
+
+/** Return a chart of how sure the recognizer is after more and more of the clip. */
+function unfoldingChart(clip, moments) {
+  const shares = unpack(clip.unfolding);
+  const seen = Array.from({ length: moments }, (_, index) => Math.round((100 * (index + 1)) / moments));
+  const colour = (y) => (y === clip.label ? "var(--good)" : y === clip.predicted ? "var(--salient)" : "var(--other)");
+  const series = clip.classes.map((y, index) => ({ name: report.classes[y], x: seen, y: seen.map((_, moment) => shares.at(moment, index)), colour: colour(y), dashed: y !== clip.label && y !== clip.predicted }));
+  const plot = lineChart({ series, format: SHARES, range: [0, 1], height: 150, xName: "% of the clip seen:", description: "Probability of the classes after more and more of the clip" });
+  const box = figure({
+    name: "unfolding", title: "As the clip unfolds", plot, bare: true,
+    rows: () => [["share of the clip", ...clip.classes.map(className)], ...seen.map((share, moment) => [share / 100, ...clip.classes.map((_, index) => shares.at(moment, index))])],
+  });
+  box.append(legend(series.map(({ name, colour: line, dashed }) => ({ name, colour: line, dashed }))));
+  const cursor = (share) => {
+    const picture = plot.querySelector("svg");
+    if (!picture) return;
+    const line = picture.querySelector("line[visibility]"), width = picture.clientWidth || Number(picture.getAttribute("width"));
+    const at = (100 * share - seen[0]) / (seen.at(-1) - seen[0]);
+    const x = 46 + clamp(at, 0, 1) * (width - 58);
+    line.setAttribute("x1", x);
+    line.setAttribute("x2", x);
+    line.setAttribute("visibility", "visible");
+  };
+  return { box, cursor };
+}
+
+/** Let a pointer turn the figure on a canvas. */
+function turnable(canvas, state, redraw) {
+  let from = null;
+  canvas.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; canvas.setPointerCapture(event.pointerId); });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    state.turn += (event.clientX - from[0]) / 120;
+    state.tilt = clamp(state.tilt + (event.clientY - from[1]) / 200, -1.2, 1.2);
+    from = [event.clientX, event.clientY];
+    redraw();
+  });
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { from = null; });
+}
+
+function paintStage(canvas, state, clip) {
+  const width = canvas.clientWidth, height = canvas.clientHeight;
+  const context = sharp(canvas, width, height);
+  const view = stageView(state, width, height);
+  const shown = { predicted: clip.predicted, label: clip.label }[state.looked];
+  const mattered = shown === undefined ? null : unpack(clip.mattered[shown]);
+  const salient = report.sections.topologies ? report.salient(clip.label) : new Set();
+  const colours = { line: css("--bone"), body: css("--body"), dot: css("--bone"), bright: css("--salient"), ring: css("--accent") };
+  for (let person = 0; person < state.joints.shape[0]; person += 1) {
+    const points = view(person);
+    if (points) paintPerson(context, points, mattered, salient, colours, person);
+  }
+}
+
+/** Return the places of a person's joints on the canvas, null if nobody is there. */
+function stageView({ joints, frame, turn, tilt }, width, height) {
+  const [persons, frames, v] = joints.shape;
+  const bounds = joints.bounds ??= clipBounds(joints, persons, frames, v);
+  const scale = Math.min((width - 40) / bounds.breadth, (height - 40) / bounds.height);
+  const low = Math.floor(frame), high = Math.min(low + 1, frames - 1), share = frame - low;
+  const [cosTurn, sinTurn, cosTilt, sinTilt] = [Math.cos(turn), Math.sin(turn), Math.cos(tilt), Math.sin(tilt)];
+  return (person) => {
+    if (!bounds.present(person, low)) return null;
+    const later = bounds.present(person, high) ? share : 0;
+    return Array.from({ length: v }, (_, joint) => {
+      const [x, y, z] = [0, 1, 2].map((axis) => joints.at(person, low, joint, axis) * (1 - later) + joints.at(person, high, joint, axis) * later - bounds.middle[axis]);
+      const across = x * cosTurn + z * sinTurn, depth = z * cosTurn - x * sinTurn;
+      return [width / 2 + scale * across, height / 2 - scale * (y * cosTilt - depth * sinTilt)];
+    });
+  };
+}
+
+function clipBounds(joints, persons, frames, v) {
+  const present = (person, frame) => [...Array(v).keys()].some((joint) => joints.at(person, frame, joint, 0) || joints.at(person, frame, joint, 1));
+  const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
+  for (let person = 0; person < persons; person += 1) {
+    for (let frame = 0; frame < frames; frame += 1) {
+      if (!present(person, frame)) continue;
+      for (let joint = 0; joint < v; joint += 1) {
+        for (let axis = 0; axis < 3; axis += 1) {
+          const value = joints.at(person, frame, joint, axis);
+          low[axis] = Math.min(low[axis], value);
+          high[axis] = Math.max(high[axis], value);
+        }
+      }
+    }
+  }
+  const size = low.map((value, axis) => Math.max(high[axis] - value, 1e-6));
+  return { present, middle: low.map((value, axis) => (value + high[axis]) / 2), breadth: Math.max(size[0], size[2]), height: size[1] * 1.06 };
+}
+
+function paintPerson(context, points, mattered, salient, colours, person) {
+  const { bones } = report.layout;
+  const stroke = (colour, width) => {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.lineCap = "round";
+    context.beginPath();
+    for (const [a, b] of bones) { context.moveTo(...points[a]); context.lineTo(...points[b]); }
+    context.stroke();
+  };
+  stroke(colours.body, 13);
+  context.setLineDash(person ? [6, 4] : []);
+  stroke(colours.line, 2);
+  context.setLineDash([]);
+  points.forEach(([x, y], joint) => {
+    const share = mattered ? mattered.at(joint) : 0;
+    if (salient.has(joint)) {
+      context.strokeStyle = colours.ring;
+      context.lineWidth = 1.6;
+      context.beginPath();
+      context.arc(x, y, 10.5, 0, 2 * Math.PI);
+      context.stroke();
+    }
+    context.fillStyle = share > 0.04 ? colours.bright : colours.dot;
+    context.globalAlpha = share > 0.04 ? 0.45 + 0.55 * share : 1;
+    context.beginPath();
+    context.arc(x, y, 2.6 + 6 * share, 0, 2 * Math.PI);
+    context.fill();
+    context.globalAlpha = 1;
+  });
+}

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeletonagent.core.scores import Scores
+from skeletonagent.core.streams import Stream
+from skeletonagent.report.results import (
+    accuracies,
+    class_figures,
+    confusion_matrices,
+    curves,
+    fusions,
+)
+from skeletonagent.report.runs import ReportedRun, read_runs, recipes
+
+from .test_packing import unpacked
+
+
+@pytest.fixture
+def three(runs: Path) -> list[ReportedRun]:
+    return read_runs([runs / name for name in ("guided", "again", "unguided")])
+
+
+def of(run: ReportedRun, right: list[int], seed: int = 0) -> ReportedRun:
+    """Return a run of two classes that has as many of their four samples right."""
+    labels = np.repeat([0, 1], 4)
+    hits = np.concatenate([np.arange(4) < count for count in right])
+    scores = np.eye(2)[np.where(hits, labels, 1 - labels)]
+    ids = tuple(f"s{n}" for n in range(8))
+    return replace(run, config=replace(run.config, seed=seed), scores=Scores(ids, labels, scores))
+
+
+def test_a_recipe_of_several_runs_has_a_row_for_their_mean(three: list[ReportedRun]) -> None:
+    rows = accuracies(recipes(three))
+    assert [row["name"] for row in rows] == ["guided", "again", "mean of 2", "unguided"]
+    one, two, mean, _ = (row["top1"] for row in rows)
+    assert mean["value"] == pytest.approx((one["value"] + two["value"]) / 2)
+    assert one["low"] < one["value"] < one["high"]
+    assert (one["n"], mean["n"]) == (9, 2)
+    assert 0 <= mean["low"] <= mean["high"] <= 1
+    assert accuracies(recipes([replace(run, scores=None) for run in three])) == []
+
+
+def test_curves_are_columns(three: list[ReportedRun]) -> None:
+    (first, *_) = curves(three)
+    assert first["run"] == "guided" and first["epoch"] == [0, 1, 2, 3]
+    assert first["loss"] == [3.0, 2.5, 2.0, 1.5]
+    assert first["validation_top1"] == [0.0, 0.2, 0.4, None]
+    assert first["round"] == [0, 0, 1, 1]
+
+
+def test_confusions_are_those_of_the_scores(three: list[ReportedRun]) -> None:
+    matrices = confusion_matrices(three, three[0].checkpoint())
+    assert len(matrices) == 4
+    for matrix, run in zip(matrices, three, strict=False):
+        assert run.scores is not None
+        dense = np.zeros(9, dtype=int)
+        dense[unpacked(matrix["place"]).astype(int)] = unpacked(matrix["count"])
+        assert (dense.reshape(3, 3) == run.scores.confusions()).all()
+    assert unpacked(matrices[3]["count"]).tolist() == [5, 1, 2, 4, 6]
+
+
+def test_classes_against_a_baseline(three: list[ReportedRun]) -> None:
+    runs = [of(three[0], [4, 2], 0), of(three[1], [4, 4], 1)]
+    other = [of(three[2], [2, 4], 0), of(three[2], [1, 4], 1)]
+    figures = class_figures(runs, other)
+    assert figures is not None
+    assert figures["accuracy"] == [1, 0.75]
+    assert figures["baseline"] == [0.375, 1]
+    hard, medium, easy = figures["subsets"]
+    assert (hard["classes"], medium["classes"], easy["classes"]) == ([0], [], [1])
+    assert (hard["baseline"], hard["accuracy"], medium["accuracy"]) == (0.375, 1.0, None)
+    comparison = figures["comparison"]
+    assert comparison["difference"] == pytest.approx(0.875 - 0.6875)
+    assert comparison["seeds"] == 2 and comparison["paired"]["value"] == pytest.approx(0.1875)
+    assert (comparison["only_first"], comparison["only_second"]) == (2, 2)
+    assert comparison["p"] == 1.0
+
+
+def test_classes_alone(three: list[ReportedRun]) -> None:
+    figures = class_figures([of(three[0], [2, 4])], [])
+    assert figures is not None
+    assert figures["baseline"] is None and figures["comparison"] is None
+    assert [subset["classes"] for subset in figures["subsets"]] == [[0], [], [1]]
+    assert class_figures([replace(three[0], scores=None)], []) is None
+
+
+def test_other_samples_are_compared_by_class_alone(three: list[ReportedRun]) -> None:
+    run = of(three[0], [4, 4])
+    assert run.scores is not None
+    other = replace(run, scores=replace(run.scores, sample_ids=tuple("abcdefgh")))
+    figures = class_figures([run], [other])
+    assert figures is not None and figures["comparison"]["p"] is None
+
+
+def test_streams_are_fused_as_the_paper_does(three: list[ReportedRun]) -> None:
+    def seen(run: ReportedRun, stream: Stream, right: list[int]) -> ReportedRun:
+        clips = replace(run.config.clips, stream=stream)
+        return of(replace(run, config=replace(run.config, clips=clips)), right)
+
+    joint, bone = seen(three[0], Stream.JOINT, [4, 3]), seen(three[1], Stream.BONE, [4, 3])
+    (row,) = fusions(joint, [joint, bone, three[2]])
+    assert (row["name"], row["recipe"], row["top1"]["value"]) == ("2 streams fused", "j, b", 0.875)
+    assert fusions(joint, [joint]) == []

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from skeletonagent.core.errors import CheckpointError, DataError
+from skeletonagent.report.runs import compared_runs, read_runs, recipes
+
+from .conftest import CLASSES, RunMaker
+
+
+def test_runs_are_named_from_where_they_part(runs: Path) -> None:
+    assert [run.name for run in read_runs([runs / "guided", runs / "again"])] == ["guided", "again"]
+    (alone,) = read_runs([runs / "going"])
+    assert alone.name == "going"
+    here = runs / "going" / ".." / "going"
+    assert read_runs([here])[0].name == "going"
+
+
+def test_unfinished_runs_are_read_as_far_as_they_are(runs: Path) -> None:
+    begun, going, done = read_runs([runs / name for name in ("begun", "going", "guided")])
+    assert (begun.class_names, begun.metrics, begun.checkpoint()) == ((), [], None)
+    assert going.class_names == CLASSES and going.scores is None and len(going.metrics) == 3
+    assert done.scores is not None and done.summary is not None and done.guided
+
+
+def test_runs_are_one_recipe_if_only_the_seed_differs(runs: Path, make_run: RunMaker) -> None:
+    make_run(runs / "other", "agents.chat=none", "objective.alpha=0.4")
+    names = ("guided", "unguided", "again", "other")
+    found = recipes(read_runs([runs / name for name in names]))
+    assert [(group.name, [run.name for run in group.runs]) for group in found] == [
+        ("objective.alpha=0.2, chat=analyst", ["guided", "again"]),
+        ("unguided, objective.alpha=0.2", ["unguided"]),
+        ("unguided, objective.alpha=0.4", ["other"]),
+    ]
+    shutil.rmtree(runs / "other")
+
+
+def test_what_is_compared_with_what(runs: Path) -> None:
+    paths = [runs / name for name in ("guided", "again", "unguided")]
+    whole = compared_runs(paths, None)
+    assert whole.baseline is not None and whole.baseline.name == "unguided"
+    assert [run.name for run in whole.main.runs] == ["guided", "again"]
+    assert compared_runs(paths[::-1], None).baseline is None  # about the unguided one itself
+    assert compared_runs(paths[:2], None).baseline is None
+    added = compared_runs(paths[:1], paths[2])
+    assert len(added.runs) == 2 and added.baseline is not None
+    assert added.baseline.runs[0].name == "unguided"
+
+
+def test_a_run_of_the_same_settings_can_be_the_baseline(runs: Path) -> None:
+    compared = compared_runs([runs / "guided", runs / "again"], runs / "again")
+    assert compared.baseline is not None and compared.baseline.name == "baseline"
+    assert [run.name for run in compared.main.runs] == ["guided"]
+    assert [len(group.runs) for group in compared.recipes] == [1, 1]
+
+
+def test_what_cannot_be_compared_is_refused(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no run"):
+        read_runs([tmp_path])
+    odd = tmp_path / "odd"
+    shutil.copytree(runs / "guided", odd)
+    about = odd / "dialogues" / "about.json"
+    facts = json.loads(about.read_text())
+    facts["class_names"] = facts["class_names"][:2]
+    about.write_text(json.dumps(facts))
+    with pytest.raises(DataError, match="other classes"):
+        compared_runs([runs / "guided", odd], None)
+
+
+def test_a_damaged_checkpoint_is_an_error_and_a_vanished_one_is_none(
+    runs: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(runs / "guided", copy)
+    (run,) = read_runs([copy])
+    assert run.checkpoint() is not None
+    for file in (copy / "checkpoints").glob("*/tensors.safetensors"):
+        file.write_bytes(b"torn")
+    with pytest.raises(CheckpointError):
+        run.checkpoint()
+    shutil.rmtree(copy / "checkpoints")
+    assert run.checkpoint() is None
