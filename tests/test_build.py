@@ -136,12 +136,15 @@ def test_rivals_are_at_most_as_many_as_said(data: SkeletonData) -> None:
 
 def test_without_agents_only_the_class_counts(data: SkeletonData) -> None:
     job = build.assemble(with_overrides(CONFIG, ["agents.chat=none"]), data)
-    assert (job.objective.settings.alpha, job.objective.settings.beta) == (0, 0)
+    assert (
+        job.learner.judged.objective.settings.alpha,
+        job.learner.judged.objective.settings.beta,
+    ) == (0, 0)
     start = job.agents.start(unseen)
     assert start.sentences == data.store.class_names
     counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
     assert job.agents.refresh(counts, start) is start
-    assert build.assemble(CONFIG, data).objective.settings == CONFIG.objective
+    assert build.assemble(CONFIG, data).learner.judged.objective.settings == CONFIG.objective
 
 
 def test_the_seed_makes_the_weights(data: SkeletonData) -> None:
@@ -192,7 +195,7 @@ def test_a_saved_recognizer_comes_back(data: SkeletonData, average: float) -> No
     config = replace(CONFIG, training=replace(CONFIG.training, average=average))
     job = build.assemble(config, data)
     with torch.no_grad():
-        for weight in job.learner.averaged.module.parameters():
+        for weight in job.learner.averaged.parameters():
             weight += 1  # so that the average is not the weights themselves
     again = build.recognizer_of(saved(job), config, data)
     expected = job.learner.evaluated.state_dict()

@@ -27,6 +27,7 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import PersonRule
+from skeletonagent.training.engine import BatchNormRule, ProcessSettings
 from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.objective import ObjectiveSettings
 
@@ -38,6 +39,7 @@ UNUSUAL = Config(
     objective=ObjectiveSettings(alpha=0.3, beta=1e-5, temperature=0.07, label_smoothing=0.1),
     training=TrainSettings(epochs=3, batch_size=5, learning_rate=1e-3, average=0.9, period=2),
     agents=AgentSettings(chat="none", rivals=4, text_encoder="wordllama"),
+    processes=ProcessSettings(BatchNormRule.FIRST, timeout=60.0),
     seed=11,
     device="cpu",
     precision="bf16",

@@ -27,7 +27,7 @@ from skeletonagent.core.scores import Scores
 from skeletonagent.data.synthetic import synthetic
 from skeletonagent.evaluation.evaluate import report_parts
 from skeletonagent.llm.chat import ScriptedChat
-from skeletonagent.training.checkpoint import load_checkpoint
+from skeletonagent.training.checkpoint import Found, load_checkpoint
 from skeletonagent.training.record import RunDirectory
 
 CONFIG = with_overrides(
@@ -68,10 +68,12 @@ class Watcher:
     def __init__(self, stop: int | None = None) -> None:
         self.stop = stop
         self.began: list[int] = []
+        self.damaged: tuple[str, ...] = ()
 
     @contextmanager
-    def __call__(self, config: Config, first_epoch: int) -> Iterator[Watcher]:
-        self.began.append(first_epoch)
+    def __call__(self, config: Config, found: Found) -> Iterator[Watcher]:
+        self.began.append(found.checkpoint.epoch if found.checkpoint else 0)
+        self.damaged = found.damaged
         yield self
 
     def on_step(self, epoch: int, step: int, *_: Any) -> None:
@@ -284,13 +286,25 @@ def test_a_run_goes_on_with_the_classes_it_began_with(data: SkeletonData, tmp_pa
         run(other, tmp_path, "training.epochs=1", resume=True)
 
 
-def test_a_damaged_checkpoint_is_not_passed_over(data: SkeletonData, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_passed_over_and_told(
+    whole: RunDirectory, data: SkeletonData, tmp_path: Path
+) -> None:
     with pytest.raises(Killed):
         run(data, tmp_path, watch=Watcher(2))
-    newest = RunDirectory(tmp_path).checkpoints.latest()
-    assert newest is not None
-    (newest / "tensors.safetensors").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="epoch_0002"):
+    torn = RunDirectory(tmp_path)
+    (tmp_path / "checkpoints" / "epoch_0002" / "tensors.safetensors").write_bytes(b"")
+    watcher = Watcher()
+    run(data, tmp_path, resume=True, watch=watcher)
+    assert watcher.began == [1]
+    assert len(watcher.damaged) == 1 and "epoch_0002" in watcher.damaged[0]
+    assert_alike(whole, torn)
+
+
+def test_without_a_sound_checkpoint_nothing_goes_on(data: SkeletonData, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        run(data, tmp_path, watch=Watcher(1))
+    (tmp_path / "checkpoints" / "epoch_0001" / "state.json").write_bytes(b"{")
+    with pytest.raises(CheckpointError, match="epoch_0001"):
         run(data, tmp_path, resume=True)
 
 

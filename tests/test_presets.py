@@ -11,14 +11,15 @@ from skeletonagent.cli.train import resolve_config
 from skeletonagent.config import Config, as_yaml, from_dict, read_config, to_dict, write_config
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
-from skeletonagent.data.archive import find_archives
+from skeletonagent.data.archive import find_archives, read_archive
 from skeletonagent.data.benchmarks import BENCHMARKS
 from skeletonagent.data.normalising import Origin, Scale
 from skeletonagent.data.sampling import MotionRule, SamplingRule, ScoreRule
+from skeletonagent.data.splits import choose_split
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.backbones import BACKBONES
 from skeletonagent.models.recognizer import PersonRule
-from skeletonagent.presets import PRESETS, SMALL_PRESETS, PresetSize, preset
+from skeletonagent.presets import PRESETS, SMALL_PRESETS, SPLITS_IN_TURN, PresetSize, preset
 from skeletonagent.presets_benchmarks import BENCHMARK_PRESETS, Recipe
 from skeletonagent.text.transformer import PRETRAINED
 from skeletonagent.training.learner import TrainSettings
@@ -58,8 +59,22 @@ def test_presets_name_a_backbone_there_is_and_keep_the_papers_weights(
     config = preset(name, size)
     assert config.model.backbone in BACKBONES
     assert config.objective == ObjectiveSettings()
-    assert config.training.period == 5
+    tiny = size is PresetSize.TINY and name in {*SMALL_PRESETS} - {"paper"}
+    assert config.training.period == (2 if tiny else 5)
     assert PRESETS[name].__doc__
+
+
+@pytest.mark.parametrize("name", SPLITS_IN_TURN)
+def test_splits_in_turn_are_splits_of_the_preset(name: str, shared: Path) -> None:
+    archive = str(preset(name).data.archive)
+    path = shared / "data" / archive / archive
+    if not path.with_suffix(".npz").is_file():
+        pytest.skip(f"no archive at {path}")
+    data = read_archive(path)
+    splits = [choose_split(data, split)[1] for split in SPLITS_IN_TURN[name]]
+    assert len(splits) == len(set(splits)) > 1
+    for split in splits:
+        assert not set(split.train) & set(split.test)
 
 
 def test_the_paper_size_takes_the_papers_recognizer() -> None:

@@ -14,8 +14,9 @@ from skeletonagent.build_agents import NOBODY, Agents, build_agents
 from skeletonagent.config import Config, DataSettings, to_dict
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import CheckpointError, ConfigError
-from skeletonagent.data.archive import read_archive, require_finite
-from skeletonagent.data.normalising import normalise, scaled, with_coco_20
+from skeletonagent.data.archive import read_archive
+from skeletonagent.data.prefetch import ClipSource, Place, clip_source
+from skeletonagent.data.residence import Preparation, open_stored, stays_on_disk
 from skeletonagent.data.sampling import Sampler
 from skeletonagent.data.splits import choose_split, hold_out, test_parts, test_samples
 from skeletonagent.data.synthetic import synthetic
@@ -33,6 +34,9 @@ from skeletonagent.training.learner import Learner
 from skeletonagent.training.loop import TrainingData
 from skeletonagent.training.objective import Objective
 
+SYNTHETIC = "synthetic"
+"""Names the generated data where an archive is named."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -45,8 +49,7 @@ class Job:
         training: Clips to learn from and to validate on.
         test: Samples of the test part.
         tested: Split names the test part is reported for, with their sample ids.
-        objective: The losses.
-        agents: Who give guidance.
+                agents: Who give guidance.
         encoder: The text encoder.
     """
 
@@ -56,7 +59,6 @@ class Job:
     training: TrainingData
     test: Int[Tensor, " n"]
     tested: Mapping[str, Set[str]]
-    objective: Objective
     agents: Agents
     encoder: TextEncoder
 
@@ -64,16 +66,17 @@ class Job:
 def open_data(settings: DataSettings) -> SkeletonData:
     """Return a data set ready for use: finite, scaled and centred once and for all.
 
-    COCO's 17 joints become 20, since the joints in the middle of the body are what clips are
-    centred on.
+    One that stays on disk is made so whenever a part of it is read.
 
     Raises:
         DataError: If it cannot be used.
     """
-    data = with_coco_20(read_data(settings.archive, settings.score))
-    require_finite(data.store)
-    store = normalise(scaled(data.store, settings.scale), settings.origin)
-    return replace(data, store=store)
+    prepare = Preparation(settings.scale, settings.origin)
+    path = Path(settings.archive)
+    if settings.archive != SYNTHETIC and stays_on_disk(path, settings.residence):
+        return open_stored(path, settings.score, prepare)
+    data = read_data(settings.archive, settings.score)
+    return replace(data, store=prepare(data.store))
 
 
 def read_data(archive: str, score: bool = False) -> SkeletonData:
@@ -86,7 +89,7 @@ def read_data(archive: str, score: bool = False) -> SkeletonData:
     Raises:
         DataError: If its structure is damaged.
     """
-    return synthetic() if archive == "synthetic" else read_archive(Path(archive), score)
+    return synthetic() if archive == SYNTHETIC else read_archive(Path(archive), score)
 
 
 def assemble(config: Config, data: SkeletonData) -> Job:
@@ -97,27 +100,37 @@ def assemble(config: Config, data: SkeletonData) -> Job:
     """
     name, split = choose_split(data, config.data.split)
     config = replace(config, data=replace(config.data, split=name))
-    engine = start_engine(pick_device(config.device), config.precision)
-    store = data.store.to(engine.device, getattr(torch, config.data.storage))
+    engine = start_engine(pick_device(config.device), config.precision, config.processes)
+    source = source_of(config, data, engine.device)
+    store = source.store
     train, validation = hold_out(
         store, store.indices(split.train), config.training.hold_out, config.seed
     )
     encoder = CachedEncoder(build_encoder(config.agents.text_encoder), default_cache_folder())
     guided = config.agents.chat != NOBODY
     settings = config.objective if guided else replace(config.objective, alpha=0.0, beta=0.0)
-    objective = Objective(settings)
     tested = test_parts(data, name)
     return Job(
         config=config,
         data=data,
-        learner=_learner(config, store, encoder.dim, engine, objective),
-        training=TrainingData(Sampler(store, config.clips, config.augment), train, validation),
+        learner=_learner(config, store, encoder.dim, engine, Objective(settings)),
+        training=TrainingData(source, train, validation),
         test=test_samples(store, tested),
         tested=tested,
-        objective=objective,
-        agents=build_agents(config.agents, data.store, train.cpu(), encoder),
+        agents=build_agents(config.agents, source, train, encoder),
         encoder=encoder,
     )
+
+
+def source_of(config: Config, data: SkeletonData, device: torch.device) -> ClipSource:
+    """Return where clips come from, wherever the data are kept."""
+    place = Place(
+        device,
+        getattr(torch, config.data.storage),
+        config.data.residence,
+        config.data.shard_megabytes,
+    )
+    return clip_source(data, config.clips, config.augment, place)
 
 
 def facts_of(job: Job) -> dict[str, object]:

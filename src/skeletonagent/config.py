@@ -17,11 +17,12 @@ from skeletonagent.agents.verification import Verify
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.data.normalising import Origin, Scale
+from skeletonagent.data.residence import Residence
 from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
 from skeletonagent.llm.settings import ProviderSettings
 from skeletonagent.models.recognizer import PersonRule
-from skeletonagent.training.engine import Precision
+from skeletonagent.training.engine import Precision, ProcessSettings
 from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.objective import ObjectiveSettings
 
@@ -37,6 +38,10 @@ class DataSettings:
         scale: By what a sample's coordinates are divided, for joints in pixels.
         score: Whether the detector's confidence is a channel beside the coordinates.
         storage: Number format of the joints in device memory; clips are float32 in any case.
+        residence: Where the joints are kept: on the ``device``, in the memory of the ``host``, on
+            ``disk`` (an archive that is a folder), or, by itself, the first of these with room.
+        shard_megabytes: How many of them are brought to the device at a time, where they are not
+            kept there; about five times as much of its memory is taken.
     """
 
     archive: str = "synthetic"
@@ -45,6 +50,8 @@ class DataSettings:
     scale: Scale = Scale.NONE
     score: bool = False
     storage: Literal["float32", "float16"] = "float32"
+    residence: Residence = Residence.AUTO
+    shard_megabytes: Annotated[float, Gt(0)] = 256
 
 
 @dataclass(frozen=True)
@@ -74,10 +81,11 @@ class AgentSettings:
     """Who gives guidance, and what it may cost.
 
     Args:
-        chat: ``analyst`` answers from the training clips, offline; ``none`` trains without
-            guidance, on the class loss alone; ``recorded:PATH`` answers from the dialogues of a
-            run or of ``dialogues import``; ``provider:model``, such as ``openai:gpt-4o``, asks a
-            language model, whose key is taken from the environment.
+        chat: ``analyst`` answers from the training clips, offline; ``bundled`` answers from what
+            is written about the classes of well-known data sets, and the analyst for any other;
+            ``none`` trains without guidance, on the class loss alone; ``recorded:PATH`` answers
+            from the dialogues of a run or of ``dialogues import``; ``provider:model``, such as
+            ``openai:gpt-4o``, asks a language model, whose key is taken from the environment.
         fallback: Further language models, asked in this order where those before give no answer.
         provider: How language models are asked.
         rivals: k, how many confused classes a question names at most.
@@ -121,10 +129,10 @@ class AgentSettings:
         Raises:
             ValueError: Saying what may be.
         """
-        named = self.chat in ("analyst", "none") or ":" in self.chat
+        named = self.chat in ("analyst", "none", "bundled") or ":" in self.chat
         if not named and self.provider.base_url is None:
             raise ValueError(
-                f"chat {self.chat!r} is not known; give analyst, none, recorded:PATH or "
+                f"chat {self.chat!r} is not known; give analyst, none, bundled, recorded:PATH or "
                 "provider:model such as openai:gpt-4o"
             )
 
@@ -140,6 +148,7 @@ class Config:
     objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
     training: TrainSettings = field(default_factory=TrainSettings)
     agents: AgentSettings = field(default_factory=AgentSettings)
+    processes: ProcessSettings = field(default_factory=ProcessSettings)
     seed: Annotated[int, Interval(ge=0, lt=2**32)] = 0
     device: str = "auto"
     precision: Precision = "32"

@@ -5,30 +5,35 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
+from torch import Tensor
 
 from skeletonagent.agents.prompts import PROMPT_VERSION
-from skeletonagent.build import Job, assemble, evaluation_sampler, facts_of
+from skeletonagent.build import Job, assemble, facts_of
 from skeletonagent.config import Config, read_config, to_dict, write_config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import CheckpointError, ConfigError
-from skeletonagent.core.files import write_atomically, write_text
+from skeletonagent.core.files import locked, write_atomically, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.scores import Scores
-from skeletonagent.evaluation.evaluate import report_parts, score
-from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
+from skeletonagent.evaluation.evaluate import report_parts
+from skeletonagent.training.checkpoint import Found
 from skeletonagent.training.engine import describe_device
-from skeletonagent.training.loop import Observer, train
+from skeletonagent.training.loop import Observer, Training
 from skeletonagent.training.record import Observers, RunDirectory, RunRecorder
 from skeletonagent.training.rounds import Rounds
+from skeletonagent.training.scoring import score_shared
+from skeletonagent.training.snapshots import Snapshots
+from skeletonagent.training.stopping import stop_on_signals
 
-Watch = Callable[[Config, int], AbstractContextManager[Observer]]
-"""Gives the display of a run, knowing its configuration and first epoch."""
+Watch = Callable[[Config, Found], AbstractContextManager[Observer]]
+"""Gives the display of a run, knowing its configuration and where it goes on."""
 
 
 def run_experiment(
@@ -46,37 +51,29 @@ def run_experiment(
     Raises:
         ConfigError: If a run is there already and is not to be resumed, or was configured
             otherwise.
+        BusyError: If another process is writing to it.
         CheckpointError: If a checkpoint cannot be read or written.
-        TrainingError: If the loss stops being finite.
+        TrainingError: If the loss stops being finite, or another process is gone.
+        Stopped: If it was asked to end; how far it came is saved.
     """
     run = RunDirectory(out)
     job = assemble(config, data)
-    checkpoint = _begin(run, job.config, resume)
-    guidance = _train(job, run, checkpoint, watch)
-    scores = score(
-        job.learner.evaluated,
-        evaluation_sampler(job.config, job.training.sampler.store),
-        job.test,
-        batch_size=2 * job.config.training.batch_size,
-        autocast=job.learner.engine.autocast,
-    )
-    scores.save(run.scores)
-    parts = {name: sorted(ids) for name, ids in job.tested.items()}
-    write_text(run.test_parts, json.dumps(parts))
-    _score_validation(job, run)
-    with write_atomically(run.confusions) as file:
-        np.savez(file, counts=scores.confusions(), class_names=np.array(data.store.class_names))
-    summary = _summary(job, run, guidance, scores)
-    write_text(run.summary, json.dumps(summary, indent=1))
-    return summary
+    engine = job.learner.engine
+    with engine.together(), ExitStack() as held:
+        engine.on_first(lambda: held.enter_context(locked(run.lock)))
+        found = engine.on_first(lambda: _begin(run, job.config, resume))
+        guidance = _train(job, run, found, watch)
+        scores = _scored(job, job.test)
+        validated = _scored(job, job.training.validation) if _kept_apart(job) else None
+        return engine.on_first(lambda: _write(job, run, guidance, scores, validated))
 
 
-def _begin(run: RunDirectory, config: Config, resume: bool) -> Checkpoint | None:
+def _begin(run: RunDirectory, config: Config, resume: bool) -> Found:
     """Write the configuration of a new run, or return where an old one stands."""
     if not run.begun:
         run.checkpoints.clear()
         write_config(config, run.config)
-        return None
+        return Found(None)
     if not resume:
         raise ConfigError(
             f"{run.path} already holds a run; add --resume to go on, or choose another --out"
@@ -93,61 +90,68 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> Checkpoint | None
         raise ConfigError(
             f"{run.path} was begun with another {', '.join(differing)}; resume with the same"
         )
-    newest = run.checkpoints.latest()
-    return load_checkpoint(newest) if newest else None
+    return run.checkpoints.newest()
 
 
-def _train(job: Job, run: RunDirectory, checkpoint: Checkpoint | None, watch: Watch) -> Guidance:
-    first_epoch = checkpoint.epoch if checkpoint else 0
+def _train(job: Job, run: RunDirectory, found: Found, watch: Watch) -> Guidance:
+    engine, checkpoint = job.learner.engine, found.checkpoint
     if checkpoint and checkpoint.facts["class_names"] != list(job.data.store.class_names):
         raise CheckpointError(f"{run.path} was trained on other classes than {job.data.name} has")
     known = checkpoint and Guidance.from_json(checkpoint.facts["guidance"], job.data.store.layout)
     if known:
         job.agents.recall(known)
-    recorder = RunRecorder(run, first_epoch)
-    with watch(job.config, first_epoch) as display:
-        return train(
+    with watch(job.config, found) as display, stop_on_signals() as stop, engine.together():
+        watching: list[Observer] = [
+            RunRecorder(run, checkpoint.epoch if checkpoint else 0),
+            Snapshots(run.path, job.learner, job.training, job.config.training.snapshots),
+            display,
+        ]
+        training = Training(
             job.learner,
             job.training,
-            job.objective,
-            known or _start(job, display),
+            known or engine.on_first(lambda: job.agents.start(display.on_answers)),
             rounds=Rounds(
                 job.agents.refresh,
                 wait=job.agents.wait,
-                asking=job.learner.engine.is_global_zero,
-                share=job.learner.engine.broadcast,
+                asking=engine.is_first,
+                share=engine.share,
             ),
             encode=job.encoder.encode,
             checkpoints=run.checkpoints,
-            observer=Observers([recorder, display]),
+            observer=Observers(watching if engine.is_first else []),
             seed=job.config.seed,
             facts=facts_of(job),
-            resume=checkpoint,
+            stop=stop,
         )
+        return training.run(checkpoint)
 
 
-def _start(job: Job, display: Observer) -> Guidance:
-    """Return the guidance before training, which the first process asks for and all get."""
-    engine = job.learner.engine
-    shared = engine.broadcast(
-        job.agents.start(display.on_answers) if engine.is_global_zero else None
-    )
-    assert shared is not None
-    return shared
+def _scored(job: Job, samples: Int[Tensor, " n"]) -> Scores:
+    size = 2 * job.config.training.batch_size
+    return score_shared(job.learner, job.training.source, samples, batch_size=size)
 
 
-def _score_validation(job: Job, run: RunDirectory) -> None:
-    """Write the scores of the validation part, if nothing was ever learned from it."""
-    data, settings = job.training, job.config.training
+def _kept_apart(job: Job) -> bool:
+    """Return whether there is a validation part from which nothing was ever learned."""
+    return len(job.training.validation) > 0 and job.config.training.hold_out_until == 1
+
+
+def _write(
+    job: Job, run: RunDirectory, guidance: Guidance, scores: Scores, validated: Scores | None
+) -> dict[str, Any]:
+    """Write what the run came to, and return its summary."""
+    scores.save(run.scores)
+    parts = {name: sorted(ids) for name, ids in job.tested.items()}
+    write_text(run.test_parts, json.dumps(parts))
     run.validation_scores.unlink(missing_ok=True)
-    if len(data.validation) and settings.hold_out_until == 1:
-        score(
-            job.learner.evaluated,
-            evaluation_sampler(job.config, data.sampler.store),
-            data.validation,
-            batch_size=2 * settings.batch_size,
-            autocast=job.learner.engine.autocast,
-        ).save(run.validation_scores)
+    if validated is not None:
+        validated.save(run.validation_scores)
+    names = np.array(job.data.store.class_names)
+    with write_atomically(run.confusions) as file:
+        np.savez(file, counts=scores.confusions(), class_names=names)
+    summary = _summary(job, run, guidance, scores)
+    write_text(run.summary, json.dumps(summary, indent=1))
+    return summary
 
 
 def _summary(job: Job, run: RunDirectory, guidance: Guidance, scores: Scores) -> dict[str, Any]:

@@ -22,8 +22,9 @@ from skeletonagent.training.learner import TrainSettings
 
 
 class PresetSize(StrEnum):
-    """``small`` for a CPU, ``paper`` for a GPU."""
+    """``small`` for a CPU, ``paper`` for a GPU; ``tiny`` for studies of many runs on a CPU."""
 
+    TINY = "tiny"
     SMALL = "small"
     PAPER = "paper"
 
@@ -47,6 +48,8 @@ def small_set(
 ) -> Config:
     """Return the recipe shared by data sets of hundreds to thousands of clips."""
     large = size is PresetSize.PAPER
+    if size is PresetSize.TINY:
+        return _tiny(stream, archive=archive, augment=augment, origin=origin)
     return Config(
         data=DataSettings(archive=archive, origin=origin),
         clips=ClipSettings(frames=64 if large else frames, stream=stream),
@@ -62,6 +65,29 @@ def small_set(
             hold_out_until=hold_out_until,
         ),
     )
+
+
+def _tiny(stream: Stream, *, archive: str, augment: Augment, origin: Origin) -> Config:
+    """Return a recipe of some seconds: few frames, plain blocks, nothing held out."""
+    return Config(
+        data=DataSettings(archive=archive, origin=origin),
+        clips=ClipSettings(frames=16, stream=stream, test_clips=5),
+        augment=augment,
+        model=ModelSettings(backbone="plain", width=16),
+        training=TrainSettings(
+            epochs=TINY_EPOCHS.get(archive, 20),
+            batch_size=16,
+            learning_rate=0.1,
+            warmup_epochs=2.0,
+            average=0.98,
+            period=2,
+            hold_out=0.0,
+        ),
+    )
+
+
+TINY_EPOCHS: Mapping[str, int] = {"jhmdb": 14, "nw_ucla": 8, "sbu": 24, "utd_mhad": 18}
+"""Epochs of tiny recognizers by archive: some five hundred steps, fewer where two act."""
 
 
 def utd_mhad(size: PresetSize, stream: Stream) -> Config:
@@ -127,6 +153,13 @@ SMALL_PRESETS: Mapping[str, Preset] = {
     "utd-mhad": utd_mhad,
 }
 """The presets that come in sizes, by name."""
+
+SPLITS_IN_TURN: Mapping[str, tuple[str, ...]] = {
+    "jhmdb": ("split1", "split2", "split3"),
+    "sbu": ("fold1", "fold2", "fold3", "fold4", "fold5"),
+    "utd-mhad": ("subjects-1-of-2", "subjects-2-of-2"),
+}
+"""Splits that the seeds of a study take in turn, so that all clips are tested, by preset."""
 
 PRESETS: Mapping[str, Callable[..., Config]] = {**SMALL_PRESETS, **BENCHMARK_PRESETS}
 """All presets by name, to be listed and to be called through :func:`preset`."""

@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 import typer
 
-from skeletonagent.cli import ablate
-from skeletonagent.cli.ablate import choose_plan, run_directory
+from skeletonagent.cli import ablate, lanes
+from skeletonagent.cli.study import run_directory
 from skeletonagent.config import Config, read_config, write_config
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
-from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.scores import Scores
 from skeletonagent.data.synthetic import synthetic
 from skeletonagent.evaluation.ablation import PLANS
+from skeletonagent.presets import PresetSize, preset
+from skeletonagent.training.checkpoint import Found
 from skeletonagent.training.record import RunDirectory
 
 
@@ -61,11 +63,19 @@ class Trained:
         self.runs.append((out, config))
         ids = data.splits["xsub"].test
         labels = data.store.labels[data.store.indices(ids)].numpy()
+        self.validated(run, config, labels)
         guided = config.agents.chat != "none"
         predicted = labels if guided else np.where(np.arange(len(ids)) == 0, 1 - labels, labels)
         Scores(ids, labels, np.eye(3)[predicted]).save(run.scores)
-        run.summary.write_text("{}")
+        run.summary.write_text('{"device": "x86_64 CPU, 1 threads"}')
         return {}
+
+    @staticmethod
+    def validated(run: RunDirectory, config: Config, labels: np.ndarray) -> None:
+        if config.training.hold_out and config.training.hold_out_until == 1:
+            wrong = (labels + (config.agents.chat == "none")) % 3
+            ids = tuple(f"held {n}" for n in range(len(labels)))
+            Scores(ids, labels, np.eye(3)[wrong]).save(run.validation_scores)
 
 
 def typed(*arguments: object) -> None:
@@ -78,7 +88,7 @@ def typed(*arguments: object) -> None:
 def trained(few: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> Trained:
     trained = Trained()
     monkeypatch.setattr(ablate, "open_data", lambda *_: few)
-    monkeypatch.setattr(ablate, "run_experiment", trained)
+    monkeypatch.setattr(lanes, "run_experiment", trained)
     return trained
 
 
@@ -153,26 +163,72 @@ def test_a_mistake_in_any_row_is_told_before_the_first_run(
     assert trained.runs == []
 
 
-def test_rows_are_added_and_picked() -> None:
-    plan = choose_plan("sources", ["agents.chat=analyst 'agents.rivals=3'"], [])
-    assert plan.rows[:-1] == PLANS["sources"].rows
-    assert plan.rows[-1].assignments == ("agents.chat=analyst", "agents.rivals=3")
-    picked = choose_plan("components", [], ["both losses, online"])
-    assert [row.label for row in picked.rows] == ["class loss only", "both losses, online"]
-    with pytest.raises(ConfigError, match=r"no row 'both'; it has .*both losses, static"):
-        choose_plan("components", [], ["both"])
-    with pytest.raises(ConfigError, match="no plan 'table4'; there are components"):
-        choose_plan("table4", [], [])
-    with pytest.raises(ConfigError, match=r"2 rows would be written to 'agents.rivals_3'"):
-        choose_plan("sources", ["agents.rivals=3"] * 2, [])
+def test_a_benchmark_has_a_study_of_its_own(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ablate, "SPLITS_IN_TURN", {"utd-mhad": ("xsub", "cleaned")})
+    typed("guidance", "--benchmark", "utd-mhad", "--only", "L_con, online")
+    assert len(trained.runs) == 2 * 10
+    for number, (out, config) in enumerate(trained.runs):
+        assert out.is_relative_to(Path("runs/guidance/utd-mhad"))
+        assert (config.seed, config.data.archive) == (number // 2, "utd_mhad")
+        assert config.data.split == ("xsub", "cleaned")[config.seed % 2]
+        assert config.model == preset("utd-mhad", PresetSize.TINY).model
+    with open("runs/guidance/utd-mhad/results.csv") as file:
+        lines = list(csv.DictReader(file))
+    assert {line["part"] for line in lines} == {"cleaned, xsub in turn"}
+    assert sum(line["metric"] == "top1" for line in lines) == 20
+    with pytest.raises(ConfigError, match="--out says where the runs go"):
+        typed("guidance")
 
 
-@pytest.mark.parametrize("name", PLANS)
-def test_rows_have_folders_of_their_own(name: str) -> None:
-    rows = PLANS[name].rows
-    folders = {run_directory(Path("out"), (row.label, 0)) for row in rows}
-    assert len(folders) == len(rows)
-    assert choose_plan(name, [], []) == PLANS[name]
+def test_recipes_are_compared_on_the_part_held_out(trained: Trained, tmp_path: Path) -> None:
+    typed("difficulty", "--out", tmp_path, "--seeds", 2, "--validate", 0.25)
+    for _, config in trained.runs:
+        assert (config.training.hold_out, config.training.hold_out_until) == (0.25, 1)
+    with (tmp_path / "results.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert {line["part"] for line in lines} == {"held-out part of the training split"}
+    top = {(line["row"], line["value"]) for line in lines if line["metric"] == "top1"}
+    assert top == {("class loss only", "0.000000"), ("both losses, online", "1.000000")}
+
+
+def test_the_tables_of_a_page_are_rewritten(trained: Trained, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Before.\n<!-- tables of default -->\nold\n<!-- end of default -->\nAfter.\n")
+    typed("difficulty", "--out", tmp_path, "--seeds", 1, "--page", page)
+    text = page.read_text()
+    assert text.startswith("Before.\n") and text.endswith("\nAfter.\n") and "old" not in text
+    assert "## xsub\n\n|  | top-1 |" in text
+    with pytest.raises(DataError, match="tables of default, held out needs"):
+        typed("difficulty", "--out", tmp_path / "held", "--seeds", 1, "--page", page,
+              "--validate", 0.5)  # fmt: skip
+    assert page.read_text() == text
+
+
+def test_several_runs_at_once(
+    few: SkeletonData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run has its process's device, and the tables are written after every one."""
+    given: list[tuple[dict[Path, Config], list[str]]] = []
+    trained = Trained()
+
+    def in_lanes(runs: dict[Path, Config], devices: list[str]) -> Iterator[Path]:
+        given.append((runs, devices))
+        for out, config in runs.items():
+            trained(replace(config, device="cpu"), few, out, resume=True, watch=None)
+            yield out
+            seen = (tmp_path / "results.csv").read_text()
+            assert seen.count(",xsub,top1,") == len(trained.runs)
+
+    monkeypatch.setattr(ablate, "open_data", lambda *_: few)
+    monkeypatch.setattr(ablate, "train_in_lanes", in_lanes)
+    options = ("difficulty", "--out", tmp_path, "--seeds", 2, "--devices", "cpu,cpu")
+    typed(*options)
+    typed(*options)
+    (runs, devices), (rest, _) = given
+    assert devices == ["cpu", "cpu"] and len(runs) == 4 and rest == {}
 
 
 class Quiet:
@@ -183,8 +239,8 @@ class Quiet:
         self.first_epochs: list[int] = []
 
     @contextmanager
-    def __call__(self, config: Config, first_epoch: int) -> Iterator[Quiet]:
-        self.first_epochs.append(first_epoch)
+    def __call__(self, config: Config, found: Found) -> Iterator[Quiet]:
+        self.first_epochs.append(found.checkpoint.epoch if found.checkpoint else 0)
         yield self
 
     def on_step(self, epoch: int, *_: Any) -> None:

@@ -66,7 +66,7 @@ def test_only_what_is_new_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_terminal_ten_lines_are_enough(capsys: pytest.CaptureFixture[str]) -> None:
     with TrainingDisplay(TrainSettings(epochs=40), 0, "title [x]") as display:
         for epoch in range(40):
-            display.on_step(epoch, 1, 2, torch.ones(4))
+            display.on_step(epoch, 1, torch.ones(2, 4))
             display.on_epoch(record(epoch, validation=0.5 if epoch < 20 else None))
     shown = capsys.readouterr()
     lines = [line for line in shown.err.splitlines() if line.startswith("epoch ")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from skeletonagent.core.errors import (
     ConfigError,
     DataError,
     SkeletonAgentError,
+    Stopped,
     TrainingError,
 )
 
@@ -90,7 +93,7 @@ def test_without_a_command_help_is_shown(
         (CheckpointError("is damaged"), 1),
         (TrainingError("the loss is not finite"), 1),
         (SkeletonAgentError("something else"), 1),
-        (OSError(28, "No space left on device", "out/x"), 1),
+        (OSError(errno.EACCES, "Permission denied", "out/x"), 1),
     ],
 )
 def test_an_error_is_one_message_and_a_status(
@@ -139,3 +142,31 @@ def test_an_interruption_tells_how_to_go_on(
     monkeypatch.setattr(train, "resolve_config", failing(KeyboardInterrupt()))
     typed(monkeypatch, "train")
     assert "--resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_told_with_what_to_do(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = OSError(number, "no room", "out/x")
+    monkeypatch.setattr(train, "resolve_config", failing(error))
+    assert typed(monkeypatch, "train") == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {error}; make room") and "--resume" in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGTERM, 143), (signal.SIGUSR1, 143), (signal.SIGINT, 130)],
+)
+def test_what_was_stopped_and_saved_has_a_status_and_a_line(
+    number: signal.Signals,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(train, "resolve_config", failing(Stopped(number)))
+    assert typed(monkeypatch, "train") == status
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", f"{Stopped(number)}\n")

@@ -16,6 +16,7 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 from skeletonagent.presets import PRESETS, PresetSize, preset
+from skeletonagent.training.checkpoint import Checkpoint, Found
 from skeletonagent.training.loop import Observer
 
 
@@ -132,9 +133,12 @@ def test_all_splits_are_checked_before_the_first_run(
 
 
 def test_a_display_is_an_observer(capsys: pytest.CaptureFixture[str]) -> None:
-    with train.watch(preset("synthetic"), 3) as display:
+    found = Found(Checkpoint(3, {}, {}, step=2), ("epoch_0004 is torn",))
+    with train.watch(preset("synthetic"), found) as display:
         assert isinstance(display, Observer)
-    assert "resuming after epoch 3" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "passed over: epoch_0004 is torn" in shown
+    assert "resuming after epoch 3, step 2 of the next" in shown
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
     begun.communicate()
     assert begun.returncode == -signal.SIGKILL
     assert not (run / "summary.json").exists()
-    done = int(sorted((run / "checkpoints").glob("epoch_*"))[-1].name.removeprefix("epoch_"))
+    newest = sorted((run / "checkpoints").glob("epoch_*"))[-1]
+    done = json.loads((newest / "state.json").read_text())["epoch"]
     resumed = finished(*training, "--out", run, "--resume")
     assert resumed.status == 0, resumed.err
     assert f"resuming after epoch {done}" in resumed.err

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.scores import Scores
-from skeletonagent.evaluation.subsets import difficulty, subset_accuracy
+from skeletonagent.evaluation.subsets import difficulty, hardest_third, subset_accuracy
 
 
 def with_accuracies(hits: list[int | None], of: int = 10) -> Scores:
@@ -48,6 +48,27 @@ def test_every_tested_class_is_in_one_subset(hits: list[int | None]) -> None:
         own = [right for right in hits if right is not None and low <= right <= high]
         expected = pytest.approx(np.mean(own) / 10) if own else None
         assert subset_accuracy(scores, subsets)[name] == expected
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 10)), min_size=1, max_size=10))
+def test_no_class_outside_the_hardest_third_is_harder(hits: list[int | None]) -> None:
+    known = {label: right for label, right in enumerate(hits) if right is not None}
+    if not known:
+        return
+    chosen = hardest_third(with_accuracies(hits))
+    assert len(chosen) == max(1, len(known) // 3)
+    assert list(chosen) == sorted(chosen)
+    assert max(known[y] for y in chosen) <= min(
+        (right for y, right in known.items() if y not in chosen), default=10
+    )
+
+
+def test_the_hardest_third_of_several_runs() -> None:
+    first, second = with_accuracies([6, 10, 9, 9]), with_accuracies([10, 9, 4, None])
+    assert hardest_third(first) == (0,)
+    assert hardest_third(first, second) == (2,)
+    ties = with_accuracies([5, 9, 5, 5, 9, 9])
+    assert hardest_third(ties) == (0, 2)
 
 
 def test_another_run_is_told_on_the_baselines_subsets() -> None:

@@ -21,10 +21,11 @@ from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.sampling import ClipSettings, Sampler
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import build_recognizer
+from skeletonagent.training import loop
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.engine import start_engine
 from skeletonagent.training.learner import Learner, TrainSettings
-from skeletonagent.training.loop import EpochRecord, TrainingData, train
+from skeletonagent.training.loop import EpochRecord, TrainingData
 from skeletonagent.training.objective import Losses, Objective, ObjectiveSettings
 from skeletonagent.training.rounds import Rounds
 
@@ -66,9 +67,11 @@ class NotedSampler(Sampler):
     asked: list[list[int]] = field(default_factory=list)
     given: list[Batch] = field(default_factory=list)
 
-    def train_batch(self, samples: Tensor, generator: torch.Generator) -> Batch:
+    def train_batch(
+        self, samples: Tensor, generator: torch.Generator, bodies: int | None = None
+    ) -> Batch:
         """Return the batch, and note it."""
-        batch = super().train_batch(samples, generator)
+        batch = super().train_batch(samples, generator, bodies)
         self.asked.append(samples.tolist())
         self.given.append(batch)
         return batch
@@ -80,10 +83,10 @@ class NotedObjective(Objective):
 
     tables: list[Tensor] = field(default_factory=list)
 
-    def __call__(self, prediction: Any, labels: Tensor, text_table: Tensor) -> Losses:
+    def __call__(self, prediction: Any, labels: Tensor, text_table: Tensor, *others: Any) -> Losses:
         """Return the losses, and note the table."""
         self.tables.append(text_table)
-        return super().__call__(prediction, labels, text_table)
+        return super().__call__(prediction, labels, text_table, *others)
 
 
 @dataclass
@@ -99,9 +102,9 @@ class Notes:
     problems: list[str] = field(default_factory=list)
     answers: list[tuple[int, int]] = field(default_factory=list)
 
-    def on_step(self, epoch: int, step: int, steps: int, losses: Tensor) -> None:
+    def on_step(self, epoch: int, step: int, losses: Tensor) -> None:
         """Note it."""
-        self.steps.append((epoch, step, steps))
+        self.steps.append((epoch, step, len(losses)))
 
     def on_epoch(self, record: EpochRecord) -> None:
         """Note it."""
@@ -136,15 +139,18 @@ class Training:
 
     folder: Path
     settings: TrainSettings
-    objective: Objective
     data: TrainingData
     learner: Learner
     notes: Notes
 
     def run(self, **changes: Any) -> Guidance:
-        """Train; arguments of :func:`train` and of its rounds may be replaced."""
+        """Train; arguments of the training and of its rounds may be replaced."""
         refresh = changes.pop("refresh", self.notes.refresh)
+        resume = changes.pop("resume", None)
         arguments: dict[str, Any] = {
+            "learner": self.learner,
+            "data": self.data,
+            "guidance": told(0),
             "rounds": Rounds(refresh, wait=changes.pop("wait", True)),
             "encode": self.notes.encode,
             "checkpoints": CheckpointFolder(self.folder, keep=99),
@@ -152,7 +158,12 @@ class Training:
             "seed": 7,
             "facts": {"class_names": list(CLASSES)},
         }
-        return train(self.learner, self.data, self.objective, told(0), **(arguments | changes))
+        return loop.Training(**(arguments | changes)).run(resume)
+
+    @property
+    def objective(self) -> Objective:
+        """What the recognizer is judged by."""
+        return self.learner.judged.objective
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -172,6 +183,7 @@ def training(
         "stgcn++", ARM, channels=3, persons=1, num_classes=3, text_dim=TEXT_DIM, width=8
     )
     notes = Notes()
+    objective = NotedObjective(ObjectiveSettings(alpha=0.3, beta=0.6))
     recognizer.register_forward_pre_hook(lambda _, inputs: notes.masks.append(inputs[1]))
     sampler = NotedSampler(
         samples(train_count + validation),
@@ -182,9 +194,8 @@ def training(
     return Training(
         folder=folder,
         settings=chosen,
-        objective=NotedObjective(ObjectiveSettings(alpha=0.3, beta=0.6)),
         data=TrainingData(sampler, numbers[:train_count], numbers[train_count:]),
-        learner=Learner(recognizer, chosen, engine),
+        learner=Learner(recognizer, chosen, engine, objective),
         notes=notes,
     )
 

@@ -23,7 +23,13 @@ def learning(world: ModuleType, tmp_path: Path) -> Any:
     training = world.training(tmp_path, weight_decay=0.5, momentum=0.5)
     objective = Objective(ObjectiveSettings(scale=CosineScale.LEARNED))
     plain = training.learner
-    return Learner(plain.recognizer, plain.settings, plain.engine, objective), objective, plain
+    learner = Learner(plain.recognizer, plain.settings, plain.engine, objective)
+    return learner, objective, plain
+
+
+def step(learner: Learner, loss: torch.Tensor, rate: float) -> None:
+    learner.optimizer.param_groups[0]["lr"] = rate
+    learner.step(loss)
 
 
 def test_the_scale_is_a_weight_like_others(learning: Any) -> None:
@@ -31,7 +37,7 @@ def test_the_scale_is_a_weight_like_others(learning: Any) -> None:
     learner, objective, _ = learning
     factor, expected, momentum = objective.scaling.factor, 2.659, 0.0
     for rate in (0.1, 0.05):
-        learner.step(3 * factor, rate)
+        step(learner, 3 * factor, rate)
         slope = 3 + 0.5 * expected
         momentum = 0.5 * momentum + slope
         expected -= rate * (slope + 0.5 * momentum)
@@ -41,14 +47,14 @@ def test_the_scale_is_a_weight_like_others(learning: Any) -> None:
 
 def test_the_scale_comes_back_from_a_checkpoint(learning: Any) -> None:
     learner, objective, plain = learning
-    learner.step(objective.scaling.factor * 3, 0.1)
+    step(learner, objective.scaling.factor * 3, 0.1)
     saved = {name: tensor.clone() for name, tensor in learner.tensors().items()}
     fresh = Objective(objective.settings)
     other = Learner(plain.recognizer, plain.settings, plain.engine, fresh)
     other.load(Checkpoint(1, saved, {}))
     assert fresh.scaling.factor == objective.scaling.factor != 2.659
     for judge, each in ((objective, learner), (fresh, other)):
-        each.step(judge.scaling.factor * 3, 0.1)
+        step(each, judge.scaling.factor * 3, 0.1)
     assert torch.equal(other.tensors()[FACTOR], learner.tensors()[FACTOR])
 
 

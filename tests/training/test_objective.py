@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from skeletonagent.models.recognizer import Prediction
+from skeletonagent.training.emphasis import Contrast, among_rivals
 from skeletonagent.training.objective import (
     CosineScale,
     Losses,
@@ -279,3 +280,55 @@ def test_a_mixed_copy_adds_its_soft_cross_entropy_to_the_total_alone(
         soft -= sum(q * (v - normaliser) for q, v in zip(target, row, strict=True)) / 4
     assert float(both.total) == pytest.approx(float(clean.total) + weight * soft, rel=1e-4)
     assert (both.cls, both.con, both.align) == (clean.cls, clean.con, clean.align)
+
+
+def rivals_of(pairs: set[tuple[int, int]]) -> Tensor:
+    return torch.tensor([[(m, n) in pairs for n in range(CLASSES)] for m in range(CLASSES)])
+
+
+@given(seed=seeds)
+def test_by_default_rivals_change_nothing(seed: int) -> None:
+    prediction, texts, labels = random_prediction(4, seed), random_texts(seed), [0, 1, 1, 4]
+    objective = Objective(ObjectiveSettings())
+    told = objective(prediction, torch.tensor(labels), texts, rivals_of({(0, 1), (1, 4)}))
+    torch.testing.assert_close(step_losses(told), step_losses(judge(prediction, labels, texts)))
+
+
+@given(seed=seeds, weight=st.floats(0, 3))
+def test_a_weight_is_that_of_both_losses_of_the_guidance(seed: int, weight: float) -> None:
+    prediction, labels = random_prediction(4, seed), torch.tensor([0, 1, 1, 4])
+    objective = Objective(ObjectiveSettings(alpha=0.3, beta=0.7))
+    told = objective(prediction, labels, random_texts(seed), None, torch.tensor(weight))
+    guided = 0.3 * float(told.con) + 0.7 * float(told.align)
+    assert float(told.total) == pytest.approx(float(told.cls) + weight * guided, rel=1e-4)
+
+
+def test_the_joint_constraint_may_be_among_rivals() -> None:
+    labels, texts = torch.tensor([0, 1, 1, 4]), random_texts()
+    prediction, rivals = random_prediction(4), rivals_of({(0, 1), (1, 0), (4, 2), (4, 3)})
+    objective = Objective(ObjectiveSettings(contrast=Contrast.RIVALS))
+    told = objective(prediction, labels, texts, rivals)
+    expected = F.cross_entropy(among_rivals(prediction.joint_logits, labels, rivals), labels)
+    assert float(told.con) == pytest.approx(float(expected))
+    unknown = objective(prediction, labels, texts)
+    assert float(unknown.con) == pytest.approx(
+        float(F.cross_entropy(prediction.joint_logits, labels))
+    )
+
+
+@given(seed=seeds, weight=st.floats(0.25, 8))
+def test_a_rivals_sentence_counts_several_times_among_the_others(seed: int, weight: float) -> None:
+    """As if the sentence were there so many times: eq. 6 with a weight in its sum."""
+    prediction, texts, labels = random_prediction(4, seed), random_texts(seed), [0, 1, 2, 4]
+    pairs = {(0, 1), (1, 4), (4, 0)}
+    objective = Objective(ObjectiveSettings(rival_weight=weight, temperature=0.5))
+    told = objective(prediction, torch.tensor(labels), texts, rivals_of(pairs))
+    cosine = F.normalize(prediction.embedding, dim=1) @ texts[labels].T
+    expected = 0.0
+    for i, own in enumerate(labels):
+        rows = [((own, other) in pairs, float(cosine[i, j])) for j, other in enumerate(labels)]
+        columns = [((other, own) in pairs, float(cosine[j, i])) for j, other in enumerate(labels)]
+        for terms in (rows, columns):
+            total = sum((weight if rival else 1) * math.exp(c / 0.5) for rival, c in terms)
+            expected += (math.log(total) - float(cosine[i, i]) / 0.5) / (2 * len(labels))
+    assert float(told.align) == pytest.approx(expected, rel=1e-4, abs=1e-5)

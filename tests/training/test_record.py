@@ -41,7 +41,7 @@ def test_a_line_per_epoch(tmp_path: Path) -> None:
     assert run.read_metrics() == []
     recorder = RunRecorder(run)
     for epoch in range(3):
-        recorder.on_step(epoch, 1, 1, torch.zeros(4))
+        recorder.on_step(epoch, 1, torch.zeros(1, 4))
         recorder.on_epoch(record(epoch))
         assert (
             lines(run.metrics)
@@ -142,7 +142,7 @@ def test_a_run_has_begun_once_it_is_configured(tmp_path: Path) -> None:
 def test_several_observers_are_one(world: ModuleType) -> None:
     each = [world.Notes(), world.Notes()]
     together: Observer = Observers(each)
-    together.on_step(1, 2, 3, torch.zeros(4))
+    together.on_step(1, 2, torch.zeros(3, 4))
     together.on_epoch(record(1))
     together.on_guidance(None, world.told(0))
     together.on_problem("nobody answers")

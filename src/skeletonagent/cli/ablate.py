@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import functools
-import re
-import shlex
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -17,49 +14,59 @@ from rich.table import Table
 
 from skeletonagent.build import open_data
 from skeletonagent.cli.console import console, print_json
-from skeletonagent.cli.options import RecipeOption, SizeOption
+from skeletonagent.cli.lanes import train_in_lanes, train_timed
+from skeletonagent.cli.options import RecipeOption
+from skeletonagent.cli.study import Study, choose_plan, resolve_runs, validating
 from skeletonagent.cli.train import resolve_config, watch
-from skeletonagent.config import Config, DataSettings, read_config, with_overrides
-from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
-from skeletonagent.core.scores import Scores
-from skeletonagent.data.splits import choose_split, test_parts
-from skeletonagent.evaluation.ablation import (
-    PLANS,
-    Finding,
-    Measurement,
-    Plan,
-    Row,
-    as_csv,
-    as_markdown,
-    findings,
-    measure,
-    spoken,
-)
-from skeletonagent.experiment import run_experiment
-from skeletonagent.presets import PresetSize
+from skeletonagent.evaluation.ablation import PLANS, Plan
+from skeletonagent.evaluation.measuring import Finding, findings
+from skeletonagent.evaluation.tables import as_csv, as_markdown, as_tables, spoken, with_tables
+from skeletonagent.presets import SPLITS_IN_TURN, PresetSize
 from skeletonagent.presets_benchmarks import Recipe
-from skeletonagent.training.record import RunDirectory
 
-Runs = dict[tuple[str, int], Config]
-"""The configuration of each row and seed, in the order in which they are run."""
+STUDY_SEEDS = 10
+"""Seeds of a benchmark's own study."""
 
 
 def ablate(
     plan: Annotated[str, typer.Argument(help=f"What to study: {', '.join(PLANS)}.")],
-    out: Annotated[Path, typer.Option(help="Folder of all runs and the results.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of all runs and the results; a benchmark has its own."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="A skeleton archive: NAME.npz or its folder.")
     ] = None,
     preset: Annotated[
         str, typer.Option(help="What all rows share: a preset or a YAML file.")
     ] = "default",
-    preset_size: SizeOption = PresetSize.SMALL,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            help="A preset with the benchmark's own study: tiny, ten seeds, its splits in turn."
+        ),
+    ] = None,
+    preset_size: Annotated[
+        PresetSize | None, typer.Option(help="'tiny' or 'small' for a CPU, 'paper' for a GPU.")
+    ] = None,
     recipe: RecipeOption = Recipe.PAPER,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Runs of each row; below 2 there are no intervals.")
-    ] = 3,
+        int | None,
+        typer.Option(min=1, help="Runs of each row, 3 if not told; 1 has no intervals."),
+    ] = None,
+    splits: Annotated[
+        str | None, typer.Option(help="Splits with commas, which the seeds take in turn.")
+    ] = None,
+    validate: Annotated[
+        float | None,
+        typer.Option(help="Compare on this share of the training part, which is then held out."),
+    ] = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(help="Devices with commas: several runs at once, a process on each."),
+    ] = None,
     row: Annotated[
         list[str] | None,
         typer.Option(help="One more row, such as agents.chat=analyst; may be repeated."),
@@ -67,6 +74,9 @@ def ablate(
     only: Annotated[
         list[str] | None,
         typer.Option(help="Label of a row to run beside the baseline; may be repeated."),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="A page in which the preset's tables are rewritten.")
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -82,109 +92,62 @@ def ablate(
       skeletonagent ablate components --preset utd-mhad --data utd_mhad --out runs/components
 
       skeletonagent ablate sources --row "agents.chat=analyst agents.rivals=3" --out runs/sources
+
+      skeletonagent ablate guidance --benchmark utd-mhad --data utd_mhad --devices cpu,cpu
     """
     chosen = choose_plan(plan, row or [], only or [])
-    shared = resolve_config(preset, preset_size, None, data, set_ or [], recipe)
+    size = preset_size or (PresetSize.TINY if benchmark else PresetSize.SMALL)
+    shared = resolve_config(benchmark or preset, size, None, data, set_ or [], recipe)
+    shared = shared if validate is None else validating(shared, validate)
     opened = functools.cache(open_data)
-    runs = resolve_runs(chosen, shared, seeds, opened)
-    unfinished = [key for key, config in runs.items() if not is_finished(out, key, config)]
-    scores: dict[tuple[str, int], dict[str, Scores]] = {}
-    found: list[Finding] = []
-    for number, (key, config) in enumerate(runs.items(), start=1):
-        source = opened(config.data)
-        directory = run_directory(out, key)
-        if key in unfinished:
-            console.print(f"[bold]run {number} of {len(runs)}: {escape(key[0])}[/], seed {key[1]}")
-            run_experiment(config, source, directory, resume=True, watch=watch)
-        whole = Scores.load(RunDirectory(directory).scores)
-        tested = test_parts(source, str(config.data.split))
-        scores[key] = {name: whole.subset(ids) for name, ids in tested.items()}
-        if key in unfinished or number == len(runs):
-            found = _write(out, chosen, measure(chosen.rows[0].label, scores))
+    turns = splits.split(",") if splits else SPLITS_IN_TURN.get(benchmark or "", ())
+    number = seeds or (STUDY_SEEDS if benchmark else 3)
+    runs = resolve_runs(chosen, shared, number, opened, turns)
+    folder = _folder(plan, out, benchmark)
+    study = Study(folder, chosen, runs, opened, validated=validate is not None)
+    for _ in _trained(study, devices.split(",") if devices else []):
+        _write(study)
+    found = _write(study)
     _print(chosen, found)
-    console.print(f"tables: {out / 'results.md'} and {out / 'results.csv'}", soft_wrap=True)
+    console.print(f"tables: {folder / 'results.md'} and {folder / 'results.csv'}", soft_wrap=True)
+    if page:
+        named = f"{benchmark or preset}{', held out' if study.validated else ''}"
+        tables = as_tables(chosen, found)
+        write_text(page, with_tables(page.read_text(encoding="utf-8"), named, tables))
     if as_json:
         rows = [asdict(each) for each in chosen.rows]
         print_json({"plan": plan, "rows": rows, "findings": [asdict(each) for each in found]})
 
 
-def choose_plan(name: str, more: Sequence[str], only: Sequence[str]) -> Plan:
-    """Return a plan with rows added, or with the baseline and some rows only.
-
-    Raises:
-        ConfigError: If there is no such plan or row, or two rows could not be told apart.
-    """
-    if name not in PLANS:
-        raise ConfigError(f"no plan {name!r}; there are {', '.join(PLANS)}")
-    plan = PLANS[name]
-    rows = (*plan.rows, *(_row(text) for text in more))
-    labels = [row.label for row in rows]
-    if unknown := [label for label in only if label not in labels]:
-        raise ConfigError(f"{name} has no row {unknown[0]!r}; it has {', '.join(labels)}")
-    if only:
-        rows = (rows[0], *(row for row in rows[1:] if row.label in only))
-    folder, times = Counter(_folder(row.label) for row in rows).most_common(1)[0]
-    if times > 1:
-        raise ConfigError(f"{times} rows would be written to {folder!r}; name each of them once")
-    return replace(plan, rows=rows)
+def _folder(plan: str, out: Path | None, benchmark: str | None) -> Path:
+    if out is None and benchmark is None:
+        raise ConfigError("--out says where the runs go; only a benchmark's study has a place")
+    return out or Path("runs") / plan / str(benchmark)
 
 
-def resolve_runs(
-    plan: Plan, shared: Config, seeds: int, opened: Callable[[DataSettings], SkeletonData]
-) -> Runs:
-    """Return all configurations, seed by seed, so that rows can be compared from the first on.
-
-    Raises:
-        ConfigError: If one is wrong, before anything is trained.
-    """
-    runs: Runs = {}
-    for seed in range(shared.seed, shared.seed + seeds):
-        for row in plan.rows:
-            config = replace(with_overrides(shared, row.assignments), seed=seed)
-            source = opened(config.data)
-            split, _ = choose_split(source, config.data.split)
-            runs[row.label, seed] = replace(config, data=replace(config.data, split=split))
-    return runs
-
-
-def is_finished(out: Path, key: tuple[str, int], config: Config) -> bool:
-    """Return whether a row was run with a seed to the end.
-
-    Raises:
-        ConfigError: If it was run with another configuration.
-    """
-    run = RunDirectory(run_directory(out, key))
-    if not run.begun or run.read_summary() is None:
-        return False
-    if read_config(run.config) != config:
-        raise ConfigError(
-            f"{run.path} was run with another configuration; repeat it with the same options, or "
-            "choose another --out"
+def _trained(study: Study, devices: Sequence[str]) -> Iterator[None]:
+    """Train what is not finished, and yield after each run."""
+    unfinished = study.unfinished()
+    if devices:
+        lanes = {study.directory(key): config for key, config in unfinished.items()}
+        for number, directory in enumerate(train_in_lanes(lanes, devices), start=1):
+            told = escape(str(directory))
+            console.print(f"{told} is done, {number} of {len(lanes)}", soft_wrap=True)
+            yield
+        return
+    for number, (key, config) in enumerate(unfinished.items(), start=1):
+        console.print(
+            f"[bold]run {number} of {len(unfinished)}: {escape(key[0])}[/], seed {key[1]}"
         )
-    return True
+        train_timed(config, study.opened(config.data), study.directory(key), watch)
+        yield
 
 
-def run_directory(out: Path, key: tuple[str, int]) -> Path:
-    """Return where the run of a row and seed lies."""
-    label, seed = key
-    return out / _folder(label) / f"seed{seed}"
-
-
-def _row(text: str) -> Row:
-    try:
-        return Row(text, tuple(shlex.split(text)))
-    except ValueError as error:
-        raise ConfigError(f"--row takes section.key=value ..., got {text!r}: {error}") from error
-
-
-def _folder(label: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "_", label).strip("_.")[:100] or "row"
-
-
-def _write(out: Path, plan: Plan, measurements: Sequence[Measurement]) -> list[Finding]:
-    found = findings(plan, measurements)
-    write_text(out / "results.csv", as_csv(measurements))
-    write_text(out / "results.md", as_markdown(plan, found))
+def _write(study: Study) -> list[Finding]:
+    measurements = study.measurements()
+    found = findings(study.plan, measurements)
+    write_text(study.out / "results.csv", as_csv(measurements))
+    write_text(study.out / "results.md", as_markdown(study.plan, found))
     return found
 
 

@@ -16,11 +16,18 @@ from torch import Tensor
 
 from skeletonagent.core.dialogue import Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
+from skeletonagent.training.engine import Launch
 from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.loop import EpochRecord
 
-console = Console(stderr=True, highlight=False)
+_SPEAKS = Launch.detect().process == 0
+"""Of several processes that train together, the first speaks for all."""
+
+console = Console(stderr=True, highlight=False, quiet=not _SPEAKS)
 """Everything for people goes here, so that standard output holds nothing but results."""
+
+alarm = Console(stderr=True, highlight=False)
+"""Errors go here, from any process."""
 
 _SPOKEN = 3
 """Exchanges shown of one round; all of them are in the run directory."""
@@ -28,6 +35,8 @@ _SPOKEN = 3
 
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object on standard output."""
+    if not _SPEAKS:
+        return
     sys.stdout.write(json.dumps(value) + "\n")
 
 
@@ -62,14 +71,16 @@ class TrainingDisplay:
         """Stop drawing."""
         self.progress.stop()
 
-    def on_step(self, epoch: int, step: int, steps: int, losses: Float[Tensor, "4"]) -> None:
+    def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
         """Move the bar; the loss is read only where reading makes no device wait."""
         now = time.perf_counter()
         if now - self.shown < 0.2:
             return
         self.shown = now
-        loss = f"loss {float(losses[3]) / step:.3f}  " if losses.device.type == "cpu" else ""
-        self.progress.update(self.task, completed=epoch + step / steps, facts=loss + self._facts())
+        done = epoch + step / len(losses)
+        readable = losses.device.type == "cpu"
+        loss = f"loss {float(losses[:step, 3].mean()):.3f}  " if readable else ""
+        self.progress.update(self.task, completed=done, facts=loss + self._facts())
 
     def on_epoch(self, record: EpochRecord) -> None:
         """Show the epoch's figures; without a terminal, a line now and then."""

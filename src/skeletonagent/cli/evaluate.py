@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.build import evaluation_sampler, open_data, recognizer_of
+from skeletonagent.build import open_data, recognizer_of, source_of
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.config import read_config, with_overrides
 from skeletonagent.core.errors import CheckpointError
@@ -56,10 +56,10 @@ def evaluate(
     recognizer = recognizer_of(checkpoint, config, opened).to(device)
     # The recognizer's first norm is of as many bodies as it was trained with.
     store = replace(opened.store, slots=int(checkpoint.facts["persons"]))
-    sampler = evaluation_sampler(config, store.to(device, store.frames.dtype))
+    source = source_of(config, replace(opened, store=store), device)
     tested = test_parts(opened, name)
-    samples = test_samples(sampler.store, tested)
-    result = score(recognizer, sampler, samples, batch_size=2 * config.training.batch_size)
+    samples = test_samples(source.store, tested)
+    result = score(recognizer, source, samples, batch_size=2 * config.training.batch_size)
     if scores is not None:
         result.save(scores)
     report = report_parts(result, tested)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from signal import SIGINT
 from typing import Annotated
 
 import typer
@@ -10,18 +12,24 @@ import typer
 from skeletonagent.cli.ablate import ablate
 from skeletonagent.cli.checkpoints import convert_checkpoint
 from skeletonagent.cli.configs import app as config_app
-from skeletonagent.cli.console import console
+from skeletonagent.cli.console import alarm, console
 from skeletonagent.cli.data import app as data_app
 from skeletonagent.cli.demo import demo
 from skeletonagent.cli.dialogues import app as dialogues_app
 from skeletonagent.cli.ensemble import ensemble
 from skeletonagent.cli.evaluate import evaluate
+from skeletonagent.cli.parallel import follow_parent
+from skeletonagent.cli.report import report
 from skeletonagent.cli.runs import app as runs_app
 from skeletonagent.cli.train import train
-from skeletonagent.core.errors import ConfigError, SkeletonAgentError
+from skeletonagent.core.errors import ConfigError, SkeletonAgentError, Stopped
 
 INTERRUPTED = 130
 """Status after Ctrl-C, as shells have it."""
+TERMINATED = 143
+"""Status after SIGTERM, as shells have it, and after whatever else a scheduler sends."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 app = typer.Typer(
     name="skeletonagent",
@@ -37,6 +45,7 @@ app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("ensemble")(ensemble)
 app.command("ablate")(ablate)
+app.command("report")(report)
 app.command("convert-checkpoint")(convert_checkpoint)
 app.add_typer(data_app, name="data")
 app.add_typer(dialogues_app, name="dialogues")
@@ -52,7 +61,8 @@ def options(
 
 
 def run() -> None:
-    """Run the command line: status 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line: status 0 done, 1 failed, 2 wrong usage, 130 or 143 stopped."""
+    follow_parent()
     try:
         app()
     except SystemExit as exit_:
@@ -61,8 +71,21 @@ def run() -> None:
                 "[red]interrupted[/]; the same command goes on from there ('train' with --resume)"
             )
         raise
+    except Stopped as stopped:
+        _print(str(stopped))
+        sys.exit(INTERRUPTED if stopped.by == SIGINT else TERMINATED)
     except (SkeletonAgentError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        _print(f"error: {error}{_advice(error)}")
         sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+def _print(line: str) -> None:
+    alarm.print(line, style="red", markup=False, soft_wrap=True)
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return "; make room there, then repeat the command ('train' with --resume)"
+    return ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,11 +25,13 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.splits import choose_split
-from skeletonagent.experiment import run_experiment
+from skeletonagent.experiment import Watch, run_experiment
 from skeletonagent.presets import PresetSize, preset
 from skeletonagent.presets_benchmarks import Recipe
+from skeletonagent.training.checkpoint import Found
 from skeletonagent.training.loop import Observer
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.training.record import Observers, RunDirectory
+from skeletonagent.training.tensorboard import TensorBoard
 
 
 def resolve_config(
@@ -60,12 +62,16 @@ def parse_stream(name: str) -> Stream:
         raise ConfigError(str(error)) from error
 
 
-def watch(config: Config, first_epoch: int) -> AbstractContextManager[Observer]:
+def watch(config: Config, found: Found) -> AbstractContextManager[Observer]:
     """Return the terminal's display of a run."""
     title = f"{config.data.split}, {config.clips.stream.value}, seed {config.seed}"
-    if first_epoch:
-        console.print(f"resuming after epoch {first_epoch}")
-    return TrainingDisplay(config.training, first_epoch, title)
+    for damage in found.damaged:
+        console.print(f"[red]passed over:[/] {escape(damage)}", soft_wrap=True)
+    begun = found.checkpoint
+    if begun:
+        within = f", step {begun.step} of the next" if begun.step else ""
+        console.print(f"resuming after epoch {begun.epoch}{within}")
+    return TrainingDisplay(config.training, begun.epoch if begun else 0, title)
 
 
 def train(
@@ -91,6 +97,13 @@ def train(
     ] = 1,
     preset_size: SizeOption = PresetSize.SMALL,
     recipe: RecipeOption = Recipe.PAPER,
+    chat: Annotated[
+        str | None,
+        typer.Option(help="Who answers the agents; the same as --set agents.chat=..."),
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log to OUT/tensorboard as well.")
+    ] = False,
     devices: Annotated[
         str | None,
         typer.Option(help="Devices with commas: several runs at once, a process on each."),
@@ -114,21 +127,24 @@ def train(
 
       skeletonagent train sbu --data sbu --out runs/sbu --split all --set agents.chat=none
     """
+    assignments = [*(set_ or []), *([f"agents.chat={chat}"] if chat else [])]
     names = list(Stream) if stream == "all" else stream.split(",") if stream else [None]
     configs = [
-        resolve_config(config, preset_size, name, data, set_ or [], recipe) for name in names
+        resolve_config(config, preset_size, name, data, assignments, recipe) for name in names
     ]
     opened = open_data(configs[0].data)
     wanted = list(opened.splits) if split == "all" else split.split(",") if split else [None]
     splits = [choose_split(opened, name or configs[0].data.split)[0] for name in wanted]
     runs = plan_runs(configs, splits, seeds, out)
     _refuse_mixture(runs, out)
+    if devices and tensorboard:
+        raise ConfigError("--tensorboard logs runs of this process; leave out --devices")
     if devices:
         summaries = train_in_processes(runs, devices.split(","), resume=resume)
         for summary in summaries:
             _print_summary(summary)
     else:
-        summaries = _train_here(runs, opened, resume)
+        summaries = _train_here(runs, opened, resume, tensorboard)
     if len(configs) > 1:
         result = {"runs": summaries, "ensembles": _fuse(runs)}
     else:
@@ -179,14 +195,26 @@ def _refuse_mixture(runs: Mapping[Path, Config], out: Path) -> None:
 
 
 def _train_here(
-    runs: Mapping[Path, Config], data: SkeletonData, resume: bool
+    runs: Mapping[Path, Config], data: SkeletonData, resume: bool, tensorboard: bool
 ) -> list[dict[str, Any]]:
     """Train one run after the other and return their summaries."""
     summaries = []
     for run, config in runs.items():
-        summaries.append(run_experiment(config, data, run, resume=resume, watch=watch))
+        watching = _logging(run / "tensorboard") if tensorboard else watch
+        summaries.append(run_experiment(config, data, run, resume=resume, watch=watching))
         _print_summary(summaries[-1])
     return summaries
+
+
+def _logging(folder: Path) -> Watch:
+    """Return what shows a run in the terminal and writes its figures to a folder."""
+
+    @contextmanager
+    def both(config: Config, found: Found) -> Iterator[Observer]:
+        with watch(config, found) as display:
+            yield Observers([display, TensorBoard(folder)])
+
+    return both
 
 
 def _fuse(runs: Mapping[Path, Config]) -> list[dict[str, Any]]:

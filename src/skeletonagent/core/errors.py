@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from signal import Signals
 
 
 class SkeletonAgentError(Exception):
@@ -88,6 +89,29 @@ class AnswerError(SkeletonAgentError):
 
 class CheckpointError(SkeletonAgentError):
     """A checkpoint that is missing, damaged or belongs to another run."""
+
+
+class DamagedError(CheckpointError):
+    """A checkpoint that was torn or altered; an earlier one may still do."""
+
+
+class BusyError(SkeletonAgentError):
+    """A directory that another process is writing to."""
+
+
+class Stopped(SkeletonAgentError):
+    """Work that was asked to end, and of which everything is saved.
+
+    Args:
+        by: The signal that asked.
+    """
+
+    def __init__(self, by: Signals) -> None:
+        super().__init__(
+            f"stopped by {by.name}, everything is saved; the same command goes on from there "
+            "('train' with --resume)"
+        )
+        self.by = by
 
 
 class TrainingError(SkeletonAgentError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,21 @@ class Scores:
         counts = np.zeros((self.scores.shape[1],) * 2, dtype=np.int64)
         np.add.at(counts, (self.labels, self.scores.argmax(axis=1)), 1)
         return counts
+
+    @classmethod
+    def dealt(cls, parts: Sequence[Scores]) -> Scores:
+        """Return the scores of samples that were dealt out like cards to several parts."""
+        places = [
+            np.arange(place, sum(len(p.labels) for p in parts), len(parts))
+            for place in range(len(parts))
+        ]
+        order = np.concatenate(places).argsort()
+        ids = [sample for part in parts for sample in part.sample_ids]
+        return cls(
+            tuple(ids[i] for i in order),
+            np.concatenate([part.labels for part in parts])[order],
+            np.concatenate([part.scores for part in parts])[order],
+        )
 
     def subset(self, sample_ids: Set[str]) -> Scores:
         """Return the scores of some of the samples, in the same order."""

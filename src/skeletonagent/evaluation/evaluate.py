@@ -12,14 +12,15 @@ from jaxtyping import Int
 from torch import Tensor
 
 from skeletonagent.core.scores import Scores
-from skeletonagent.data.sampling import Sampler
+from skeletonagent.data.prefetch import ClipSource, turns_of
+from skeletonagent.models.inference import for_inference
 from skeletonagent.models.recognizer import Recognizer
 
 
 @torch.inference_mode()
 def score(
     recognizer: Recognizer,
-    sampler: Sampler,
+    source: ClipSource,
     samples: Int[Tensor, " n"],
     *,
     batch_size: int = 64,
@@ -29,27 +30,35 @@ def score(
     """Return the mean over each sample's test clips of the softmax of its logits.
 
     Args:
-        recognizer: The model; its training heads are not run.
-        sampler: Where the clips come from.
+        recognizer: The model; what inference needs of it is copied, and it is left as it is.
+        source: Where the clips come from.
         samples: Which samples.
         batch_size: Clips scored at once, rounded down to whole samples, at least one.
-        clips: Clips of a sample, if not as many as the sampler's settings say.
-        autocast: Context in which the recognizer runs, for lower precision.
+        clips: Clips of a sample, if not as many as the source's settings say.
+        autocast: Context whose precision the recognizer runs in.
     """
-    count = clips or sampler.settings.test_clips
-    was_training = recognizer.training
-    recognizer.eval()
+    count = clips or source.settings.test_clips
+    at_once = max(1, batch_size // count)
+    device = next(recognizer.parameters()).device
+    model = for_inference(recognizer, _precision(device, autocast))
     rows = []
-    for batch in sampler.test_batches(samples, max(1, batch_size // count), count):
-        with autocast():
-            logits = recognizer.classify(batch.clips)
-        rows.append(logits.float().softmax(dim=1).unflatten(0, (-1, count)).mean(dim=1))
-    recognizer.train(was_training)
+    for turn in turns_of(source, samples.split(at_once)):
+        for batch in turn.sampler.test_batches(turn.samples, at_once, count):
+            logits = model(batch.clips, batch.bodies)
+            rows.append(logits.softmax(dim=1).unflatten(0, (-1, count)).mean(dim=1))
     return Scores(
-        sample_ids=tuple(sampler.store.sample_ids[i] for i in samples.tolist()),
-        labels=sampler.store.labels[samples].cpu().numpy(),
+        sample_ids=tuple(source.store.sample_ids[i] for i in samples.tolist()),
+        labels=source.store.labels[samples].cpu().numpy(),
         scores=torch.cat(rows).cpu().numpy(),
     )
+
+
+def _precision(
+    device: torch.device, autocast: Callable[[], AbstractContextManager[object]]
+) -> torch.dtype:
+    with autocast():
+        lower = torch.is_autocast_enabled(device.type)
+        return torch.get_autocast_dtype(device.type) if lower else torch.float32
 
 
 def report_parts(scores: Scores, parts: Mapping[str, Set[str]]) -> dict[str, dict[str, Any]]:

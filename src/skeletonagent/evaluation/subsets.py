@@ -35,6 +35,22 @@ def difficulty(*baseline: Scores) -> Mapping[str, tuple[int, ...]]:
     return {name: tuple(np.flatnonzero(mask).tolist()) for name, mask in masks.items()}
 
 
+def hardest_third(*baseline: Scores) -> tuple[int, ...]:
+    """Return the third of the classes a baseline knows least, at least one, ties by index.
+
+    Where most classes are known well, :func:`difficulty` may call next to none of them hard; a
+    third of them there always is. Classes without a test sample in any run do not count. As
+    there, a run that is compared should not choose.
+
+    Args:
+        baseline: One run, or several of which the mean counts.
+    """
+    accuracy = np.stack([scores.class_accuracy() for scores in baseline])
+    known = np.flatnonzero(~np.isnan(accuracy).all(axis=0))
+    order = np.argsort(np.nanmean(accuracy[:, known], axis=0), kind="stable")
+    return tuple(sorted(known[order[: max(1, len(known) // 3)]].tolist()))
+
+
 def subset_accuracy(
     scores: Scores, subsets: Mapping[str, Sequence[int]]
 ) -> dict[str, float | None]:

@@ -1,14 +1,15 @@
 """Checkpoints: everything a run needs to go on, in one directory, written atomically.
 
 All tensors lie in one safetensors file and all else in one JSON file, so that reading a
-checkpoint can run no code. Random numbers need no state: they are derived from the seed and the
-epoch.
+checkpoint can run no code. Both have checksums. Random numbers need no state: they are derived
+from the seed, the epoch and the step.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,35 +22,61 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from skeletonagent.core.errors import CheckpointError
-from skeletonagent.core.files import write_text
+from skeletonagent.core.errors import CheckpointError, DamagedError
+from skeletonagent.core.files import sync_directory, write_text
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
-FORMAT = 2
-"""2: dialogues keep outcomes and attempts, and a round under way is part of it."""
+FORMAT = 3
+"""3: the state has a checksum too, and an epoch may be under way."""
 DRAFT = ".draft_"
 """Beginning of the names of checkpoints not yet complete; a killed run leaves one."""
+REPLACED = "_replaced"
+"""End of the name of a checkpoint that is just being written anew."""
+
+_NAME = re.compile(rf"epoch_(\d+)(?:_step_(\d+))?({REPLACED})?")
+_SEAL = ', "seal": "'
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training run between two epochs.
+    """A training run between two steps.
 
     Args:
         epoch: Number of epochs done.
         tensors: Weights, buffers, optimizer state and counts, by dotted names.
         facts: All else as plain JSON values: configuration, class names, guidance.
+        step: Number of steps done of the epoch that is under way; 0 between two epochs.
     """
 
     epoch: int
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
+    step: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        step = f"_step_{self.step:06d}" if self.step else ""
+        return f"epoch_{self.epoch:04d}{step}"
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors below a dotted prefix, under the rest of their names."""
         start = f"{prefix}."
         return {n.removeprefix(start): t for n, t in self.tensors.items() if n.startswith(start)}
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a run can go on.
+
+    Args:
+        checkpoint: The newest checkpoint that can be read; None if there is none at all.
+        damaged: What is wrong with each newer one, newest first.
+    """
+
+    checkpoint: Checkpoint | None
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,60 +92,128 @@ class CheckpointFolder:
     keep: int = 2
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint; until it is complete the earlier ones stay the newest.
+        """Write a checkpoint; until it is complete the earlier ones stay as they are.
 
         Raises:
             CheckpointError: If it cannot be written; earlier checkpoints are untouched.
         """
-        target = self.path / f"epoch_{checkpoint.epoch:04d}"
+        target = self.path / checkpoint.name
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            sync_directory(self.path.parent)
             draft = Path(tempfile.mkdtemp(dir=self.path, prefix=DRAFT))
             try:
                 _write(checkpoint, draft)
-                shutil.rmtree(target, ignore_errors=True)
-                os.replace(draft, target)
+                _put(draft, target)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
         except OSError as error:
             raise CheckpointError(
-                f"cannot write {target}: {error}; make room or choose another --out, then --resume"
+                f"cannot write {target}: {error}; earlier checkpoints are as they were: make room "
+                "there, then --resume, or choose another --out"
             ) from error
-        for old in [*self._all()[: -self.keep], *self.path.glob(f"{DRAFT}*")]:
-            shutil.rmtree(old, ignore_errors=True)
+        self._prune(target)
         return target
 
     def latest(self) -> Path | None:
-        """Return the newest checkpoint, or None."""
+        """Return where the newest checkpoint lies, be it sound or not, or None."""
         return self._all()[-1] if self._all() else None
+
+    def newest(self) -> Found:
+        """Return the newest checkpoint that can be read, and what is wrong with newer ones.
+
+        Raises:
+            CheckpointError: If there are checkpoints but none can be read, or the newest is of
+                another format.
+        """
+        damaged: list[str] = []
+        for path in reversed(self._all()):
+            try:
+                return Found(load_checkpoint(path), tuple(damaged))
+            except DamagedError as error:
+                damaged.append(str(error))
+        if damaged:
+            raise CheckpointError(
+                f"no checkpoint in {self.path} can be read ({'; '.join(damaged)}); put one back "
+                "from a copy, then --resume, or begin anew with another --out"
+            )
+        return Found(None)
 
     def clear(self) -> None:
         """Remove all checkpoints and what killed runs left behind."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _all(self) -> list[Path]:
-        return sorted(self.path.glob("epoch_*"), key=lambda path: (len(path.name), path.name))
+        """Return where checkpoints lie, in the order of (epoch, step)."""
+        named = ((_NAME.fullmatch(path.name), path) for path in self.path.glob("epoch_*"))
+        order = {
+            path: (int(match[1]), int(match[2] or 0), match[3] is None)
+            for match, path in named
+            if match
+        }
+        return sorted(order, key=order.__getitem__)
+
+    def _prune(self, written: Path) -> None:
+        """Remove all but the checkpoint just written and the newest sound ones of the others.
+
+        A damaged one counts for nothing, lest it take the place of the last that can be read.
+        """
+        kept = 1
+        for path in reversed(self._all()):
+            if path == written:
+                continue
+            if kept < self.keep and _is_sound(path):
+                kept += 1
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+        for draft in self.path.glob(f"{DRAFT}*"):
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Return the checkpoint in a directory.
 
     Raises:
-        CheckpointError: If it is missing, damaged or of another format.
+        DamagedError: If it is missing, torn or altered.
+        CheckpointError: If it is of another format.
     """
     try:
-        state = json.loads((path / STATE).read_text(encoding="utf-8"))
-        content = (path / TENSORS).read_bytes()
-        if state["format"] != FORMAT:
-            raise CheckpointError(
-                f"{path} has format {state['format']}; this version reads {FORMAT}"
-            )
-        if sha256(content).hexdigest() != state["sha256"]:
-            raise CheckpointError(f"{path / TENSORS} is damaged: its checksum does not match")
-        tensors = safetensors.torch.load(content)
-        return Checkpoint(epoch=int(state["epoch"]), tensors=tensors, facts=dict(state["facts"]))
+        return _read(path)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
+        raise DamagedError(f"{path} cannot be read as a checkpoint: {error}") from error
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        load_checkpoint(path)
+    except CheckpointError:
+        return False
+    return True
+
+
+def _read(path: Path) -> Checkpoint:
+    """Return a checkpoint, after a look at its checksums and its format."""
+    text = (path / STATE).read_text(encoding="utf-8")
+    body, seal, _ = text.rpartition(_SEAL)
+    if seal and text != _sealed(body):
+        raise DamagedError(f"{path / STATE} is damaged: its checksum does not match")
+    state = json.loads(text)
+    if state["format"] != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {state['format']}, and this version reads {FORMAT}; go on with "
+            "the version that wrote it, or begin anew with another --out"
+        )
+    if not seal:
+        raise DamagedError(f"{path / STATE} is damaged: its checksum is gone")
+    content = (path / TENSORS).read_bytes()
+    if sha256(content).hexdigest() != state["sha256"]:
+        raise DamagedError(f"{path / TENSORS} is damaged: its checksum does not match")
+    return Checkpoint(
+        epoch=int(state["epoch"]),
+        step=int(state["step"]),
+        tensors=safetensors.torch.load(content),
+        facts=dict(state["facts"]),
+    )
 
 
 def _write(checkpoint: Checkpoint, folder: Path) -> None:
@@ -131,7 +226,25 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
     state = {
         "format": FORMAT,
         "epoch": checkpoint.epoch,
+        "step": checkpoint.step,
         "sha256": sha256(content).hexdigest(),
         "facts": dict(checkpoint.facts),
     }
-    write_text(folder / STATE, json.dumps(state))
+    write_text(folder / STATE, _sealed(json.dumps(state).removesuffix("}")))
+
+
+def _sealed(body: str) -> str:
+    """Return JSON that ends with the checksum of all before; the body lacks its last brace."""
+    return f'{body}{_SEAL}{sha256(body.encode()).hexdigest()}"}}'
+
+
+def _put(draft: Path, target: Path) -> None:
+    """Give a complete draft its name; a checkpoint of that name can be found until it has it."""
+    aside = target.with_name(f"{target.name}{REPLACED}")
+    if target.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        os.replace(target, aside)
+    os.chmod(draft, 0o755)
+    os.replace(draft, target)
+    sync_directory(target.parent)
+    shutil.rmtree(aside, ignore_errors=True)

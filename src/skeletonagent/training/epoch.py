@@ -2,116 +2,207 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from signal import Signals
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from skeletonagent.core.clips import Batch
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.errors import TrainingError
 from skeletonagent.data.mixing import mixed
-from skeletonagent.data.sampling import Sampler
-from skeletonagent.models.recognizer import Prediction
+from skeletonagent.data.prefetch import ClipSource, turns_of
+from skeletonagent.training.engine import Engine
+from skeletonagent.training.judged import Judgement
 from skeletonagent.training.learner import Learner, learning_rate_at
-from skeletonagent.training.objective import Losses, Objective, step_losses
 from skeletonagent.training.signals import GuidanceSignals
 
 
-def learn_once(
+@dataclass(frozen=True)
+class Plan:
+    """In which order an epoch goes through its samples; the same in all processes.
+
+    Args:
+        seed: Of all randomness of the run.
+        epoch: Number of the epoch.
+        batches: Samples of each step, on the host.
+    """
+
+    seed: int
+    epoch: int
+    batches: tuple[Int[Tensor, " _"], ...]
+
+    @classmethod
+    def draw(
+        cls,
+        samples: Int[Tensor, " n"],
+        persons: Int[Tensor, " s"],
+        batch_size: int,
+        *,
+        seed: int,
+        epoch: int,
+        processes: int = 1,
+    ) -> Plan:
+        """Return a random order of samples.
+
+        Batches have nearly equal numbers of bodies, so that steps take equally long and few
+        shapes occur. A last one too small for every process to have statistics joins its
+        neighbour.
+
+        Args:
+            samples: What is learned from.
+            persons: Bodies of every sample of the store.
+            batch_size: Clips in a step, of all processes together.
+            seed: Of all randomness of the run.
+            epoch: Number of the epoch.
+            processes: How many share a batch.
+        """
+        generator = torch.Generator().manual_seed(_mixed_seed(seed, epoch))
+        order = samples.cpu()[torch.randperm(len(samples), generator=generator)]
+        chunks = list(dealt(order, persons.cpu()[order]).split(batch_size))
+        if len(chunks) > 1 and len(chunks[-1]) < 2 * processes:
+            chunks[-2:] = [torch.cat(chunks[-2:])]
+        return cls(seed, epoch, tuple(chunks))
+
+    def share(self, step: int, process: int, processes: int) -> Int[Tensor, " n"]:
+        """Return what one of the processes learns from in a step."""
+        return self.batches[step][process::processes]
+
+    def seed_of(self, step: int, process: int) -> int:
+        """Return a seed of its own for every step of every process."""
+        return _mixed_seed(self.seed, self.epoch, step + 1, process)
+
+
+def dealt(order: Int[Tensor, " n"], persons: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """Return the samples so that those of any number of persons are spread evenly.
+
+    Args:
+        order: Samples in random order; those of as many persons stay in it among themselves.
+        persons: Bodies of each.
+    """
+    place = torch.empty(len(order), dtype=torch.float64)
+    for count in persons.unique():
+        own = (persons == count).nonzero().flatten()
+        place[own] = (torch.arange(len(own), dtype=place.dtype) + 0.5) / len(own)
+    return order[place.argsort(stable=True)]
+
+
+@dataclass
+class Progress:
+    """How far an epoch has come; all but the step lies on the training device.
+
+    With several processes each counts its own share, until :meth:`add_up`.
+
+    Args:
+        step: Steps done.
+        losses: cls, con, align and total of each step, zero of those to come.
+        confusions: What samples were taken for.
+    """
+
+    step: int
+    losses: Float[Tensor, "s 4"]
+    confusions: Confusions
+
+    @classmethod
+    def start(cls, steps: int, num_classes: int, device: torch.device) -> Progress:
+        """Return the beginning of an epoch."""
+        return cls(0, torch.zeros(steps, 4, device=device), Confusions.empty(num_classes, device))
+
+    def add(self, labels: Int[Tensor, " n"], judgement: Judgement, weight: float) -> None:
+        """Count a step; ``weight`` is the process's share in the whole batch's means."""
+        self.losses[self.step] = judgement.losses * weight
+        self.confusions.add(labels, judgement.logits.argmax(dim=1))
+        self.step += 1
+
+    def add_up(self, engine: Engine) -> None:
+        """Make the counts of all processes everybody's."""
+        engine.add_up(self.losses)
+        engine.add_up(self.confusions.counts)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what a checkpoint keeps of it."""
+        return {"losses": self.losses, "confusions": self.confusions.counts}
+
+    def load(self, step: int, tensors: Mapping[str, Tensor], engine: Engine) -> None:
+        """Go on after ``step`` steps; the first process answers for what was counted in them."""
+        self.step = step
+        if engine.is_first:
+            for name, tensor in self.tensors().items():
+                tensor.copy_(tensors[name])
+
+
+def learn(
     learner: Learner,
-    sampler: Sampler,
-    samples: Int[Tensor, " n"],
-    objective: Objective,
+    source: ClipSource,
+    plan: Plan,
+    progress: Progress,
     signals: GuidanceSignals,
-    confusions: Confusions,
     *,
-    seed: int,
-    epoch: int,
-    on_step: Callable[[int, int, int, Float[Tensor, "4"]], None],
-) -> list[float]:
-    """Learn from every sample once; return the mean losses (cls, con, align, total).
+    on_step: Callable[[Progress], None],
+    stop: Callable[[], Signals | None],
+) -> Signals | None:
+    """Learn from all batches not yet learned from; return the signal that stopped it, if one did.
 
     Args:
         learner: What learns.
-        sampler: Where the clips come from.
-        samples: What is learned from.
-        objective: What is judged by.
+        source: Where the clips come from.
+        plan: Which, in which order.
+        progress: Where to begin; counted on in place.
         signals: The guidance.
-        confusions: Counted into.
-        seed: Of all randomness, together with the epoch.
-        epoch: Number of the epoch.
-        on_step: Shown epoch, step, number of steps and the summed losses; reading them waits for
-            the device.
+        on_step: Shown how far it is after each step.
+        stop: Asked after each step but the last for a signal to stop.
 
     Raises:
-        TrainingError: If the loss is not finite, naming the samples of the batch.
+        TrainingError: If the loss was not finite, naming the samples of the batch.
     """
-    device = learner.engine.device
-    torch.manual_seed(_derived_seed(seed, epoch))
-    generator = torch.Generator(device).manual_seed(_derived_seed(seed, epoch))
-    shuffled = samples[torch.randperm(len(samples), generator=generator, device=device)]
-    batches = list(_full_batches(shuffled, learner.settings.batch_size))
-    sums = torch.zeros(4, device=device)
-    totals = torch.zeros(len(batches), device=device)
+    engine, store = learner.engine, source.store
+    generator = torch.Generator(engine.device)
+    blended = learner.judged.objective.settings.mixed > 0
+    steps = len(plan.batches)
+    left = range(progress.step, steps)
+    own = [plan.share(step, engine.process, engine.processes) for step in left]
+    turns = turns_of(source, [share.to(store.device) for share in own])
+    signal = None
     learner.module.train()
-    for step, chosen in enumerate(batches):
-        batch = sampler.train_batch(chosen, generator)
-        logits, losses = _judged(learner, sampler, batch, objective, signals, generator)
-        learner.step(losses.total, learning_rate_at(epoch + step / len(batches), learner.settings))
-        confusions.add(batch.labels, logits.detach().argmax(dim=1))
-        sums += step_losses(losses)
-        totals[step] = losses.total.detach()
-        on_step(epoch, step + 1, len(batches), sums)
-    _require_finite(totals, batches, sampler, epoch)
-    return [float(value) for value in sums / len(batches)]
+    for step, share, (sampler, samples, known) in zip(left, own, turns, strict=True):
+        seed = plan.seed_of(step, engine.process)
+        torch.manual_seed(seed)
+        generator.manual_seed(seed)
+        batch = sampler.train_batch(samples, generator, sampler.count_bodies(known))
+        copy = (
+            mixed(batch.clips, batch.labels, store.layout, generator, store.num_classes)
+            if blended
+            else None
+        )
+        weight = len(share) / len(plan.batches[step])
+        rate = learning_rate_at(plan.epoch + step / steps, learner.settings)
+        judgement = learner.learn(batch, signals, rate, copy, weight * engine.processes)
+        progress.add(batch.labels, judgement, weight)
+        on_step(progress)
+        signal = stop() if progress.step < steps else None
+        if signal:
+            break
+    progress.add_up(engine)
+    _require_finite(progress, plan, store.sample_ids)
+    return signal
 
 
-def _judged(
-    learner: Learner,
-    sampler: Sampler,
-    batch: Batch,
-    objective: Objective,
-    signals: GuidanceSignals,
-    generator: torch.Generator,
-) -> tuple[Float[Tensor, "n y"], Losses]:
-    """Return a batch's class scores and losses; a mixed copy, if one is learned from, has a share.
-
-    Batch and copy go through the recognizer together, so that they have their statistics in common.
-    """
-    if not objective.settings.mixed:
-        prediction = learner.module(batch.clips, signals.salient)
-        return prediction.logits, objective(prediction, batch.labels, signals.text_table)
-    store, n = sampler.store, len(batch.labels)
-    copy = mixed(batch.clips, batch.labels, store.layout, generator, store.num_classes)
-    both = learner.module(torch.cat([batch.clips, copy.clips]), signals.salient)
-    clean = Prediction(*(part[:n] for part in both))
-    losses = objective(clean, batch.labels, signals.text_table)
-    return clean.logits, objective.with_copy(losses, both.logits[n:], copy.targets)
-
-
-def _full_batches(samples: Int[Tensor, " n"], size: int) -> Iterator[Int[Tensor, " b"]]:
-    """Yield batches; a last one of a single clip, which has no statistics, joins its neighbour."""
-    chunks = list(samples.split(size))
-    if len(chunks) > 1 and len(chunks[-1]) == 1:
-        chunks[-2:] = [torch.cat(chunks[-2:])]
-    yield from chunks
-
-
-def _require_finite(
-    totals: Float[Tensor, " s"], batches: Sequence[Tensor], sampler: Sampler, epoch: int
-) -> None:
+def _require_finite(progress: Progress, plan: Plan, sample_ids: tuple[str, ...]) -> None:
     """Raise once an epoch if a loss was not finite, so that no step waits for the device."""
-    bad = (~torch.isfinite(totals)).nonzero().flatten().tolist()
+    bad = (~torch.isfinite(progress.losses[:, 3])).nonzero().flatten().tolist()
     if bad:
-        ids = [sampler.store.sample_ids[i] for i in batches[bad[0]].tolist()]
+        ids = [sample_ids[i] for i in plan.batches[bad[0]].tolist()]
         raise TrainingError(
-            f"the loss is not finite since epoch {epoch}, step {bad[0]}; lower "
+            f"the loss is not finite since epoch {plan.epoch}, step {bad[0]}; lower "
             f"training.learning_rate or look at the samples of that batch: {', '.join(ids)}"
         )
 
 
-def _derived_seed(seed: int, epoch: int) -> int:
-    """Return a seed of its own for every epoch, so that a resumed run draws the same numbers."""
-    return (seed * 1_000_003 + epoch * 7_919 + 17) % (2**63)
+def _mixed_seed(*parts: int) -> int:
+    """Return a seed that differs wherever one of its parts does."""
+    seed = 17
+    for part in parts:
+        seed = (seed * 6_364_136_223_846_793_005 + part + 1_442_695_040_888_963_407) % 2**64
+    return seed % 2**63

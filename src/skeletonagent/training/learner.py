@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt, Interval
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from skeletonagent.core.errors import CheckpointError
+from skeletonagent.core.clips import Batch
+from skeletonagent.core.errors import CheckpointError, ConfigError
+from skeletonagent.data.mixing import Mixed
+from skeletonagent.models.norms import synchronise
 from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.engine import Engine
+from skeletonagent.training.engine import BatchNormRule, Engine, differentiable_sum
+from skeletonagent.training.judged import Judged, Judgement
 from skeletonagent.training.objective import Objective
+from skeletonagent.training.replay import Replayed
+from skeletonagent.training.signals import GuidanceSignals
+
+Update = Callable[..., tuple[Tensor, ...]]
+"""A step: takes a batch and the guidance, returns what the batch came to."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,9 @@ class TrainSettings:
         period: Epochs between two rounds of the agents.
         hold_out: Share of the training part that is kept for validation.
         hold_out_until: Share of the epochs after which it is learned from as well.
+        compile: Whether torch.compile fuses the step's operations; the first steps then take long.
+        graphs: Whether a step's kernels are recorded and replayed, on a single GPU.
+        snapshots: How many times what was learned is kept for a report, over the training.
     """
 
     epochs: Annotated[int, Ge(1)] = 150
@@ -47,6 +61,9 @@ class TrainSettings:
     period: Annotated[int, Ge(1)] = 5
     hold_out: Annotated[float, Interval(ge=0, lt=1)] = 0.1
     hold_out_until: Annotated[float, Interval(gt=0, le=1)] = 1.0
+    compile: bool = False
+    graphs: bool = False
+    snapshots: Annotated[int, Ge(0)] = 0
 
 
 class Learner:
@@ -57,7 +74,7 @@ class Learner:
         recognizer: Recognizer,
         settings: TrainSettings,
         engine: Engine,
-        objective: Objective | None = None,
+        objective: Objective,
     ) -> None:
         """Put all on the engine's device and start the optimizer.
 
@@ -65,61 +82,141 @@ class Learner:
             recognizer: What learns.
             settings: How long and how fast.
             engine: How a step is run.
-            objective: What it is judged by, if something of that is learned too.
+            objective: What it is judged by; what of it is learned, learns too.
+
+        Raises:
+            ConfigError: If a batch is too small for the number of processes.
         """
+        if settings.batch_size < 2 * engine.processes:
+            raise ConfigError(
+                f"training.batch_size {settings.batch_size} is too small for {engine.processes} "
+                "processes; each needs two clips of a batch"
+            )
         self.settings = settings
         self.engine = engine
-        recognizer.to(engine.device)
-        self.judged = nn.ModuleDict({} if objective is None else {"scaling": objective.scaling})
-        self.judged.to(engine.device)
+        self.recognizer = recognizer
+        self.judged = Judged(recognizer, objective).to(engine.device)
+        self._judging = nn.ModuleDict({"scaling": objective.scaling})
+        self.averaged = copy.deepcopy(recognizer) if settings.average else recognizer
+        if engine.processes > 1 and engine.settings.batch_norm is BatchNormRule.SYNCHRONISED:
+            synchronise(recognizer, differentiable_sum)
+        self.averaged_steps = 0
+        on_gpu = engine.device.type == "cuda"
+        self._rate: float | Tensor = settings.learning_rate
+        if on_gpu:  # a number on the device: replayed kernels read it anew
+            self._rate = torch.tensor(settings.learning_rate, device=engine.device)
         optimizer = torch.optim.SGD(
-            list(self._parameters(recognizer).values()),
-            lr=settings.learning_rate,
+            list(self._parameters.values()),
+            lr=self._rate,
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
             nesterov=True,
+            fused=on_gpu or None,
         )
-        self.recognizer = recognizer
-        self.averaged = AveragedModel(
-            recognizer, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
-        )
-        self.module, self.optimizer = engine.setup(recognizer, optimizer)
+        if settings.compile:
+            self.judged.compile()
+        self.module, self.optimizer = engine.setup(self.judged, optimizer)
+        replayed = settings.graphs and on_gpu and engine.processes == 1
+        self._update: Update = Replayed(self._update_once) if replayed else self._update_once
 
     @property
     def evaluated(self) -> Recognizer:
         """The recognizer to evaluate: the average of the weights, if one is kept."""
-        module: nn.Module = self.averaged.module
-        assert isinstance(module, Recognizer)
-        return module if self.settings.average else self.recognizer
+        return self.averaged
 
-    def step(self, loss: Float[Tensor, ""], learning_rate: float) -> None:
-        """Take one optimizer step."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+    def learn(
+        self,
+        batch: Batch,
+        signals: GuidanceSignals,
+        learning_rate: float,
+        mixed: Mixed | None = None,
+        share: float = 1.0,
+    ) -> Judgement:
+        """Take one step on a batch, and return what it came to before.
+
+        Args:
+            batch: What is learned from.
+            signals: The guidance.
+            learning_rate: Of this step.
+            mixed: A mixed copy of the batch that is learned from beside it.
+            share: Weight of the batch beside those of the other processes, one on average.
+        """
+        self._set_rate(learning_rate)
+        inputs = (batch.clips, batch.labels, batch.bodies)
+        copied = (None, None) if mixed is None else (mixed.clips, mixed.targets)
+        scaled = None if share == 1 else torch.tensor(share, device=self.engine.device)
+        judgement = Judgement(*self._update(*inputs, *copied, scaled, *signals.tensors))
+        self._average()
+        return judgement
+
+    def step(self, loss: Float[Tensor, ""]) -> None:
+        """Take one optimizer step at the present learning rate."""
         self.optimizer.zero_grad(set_to_none=True)
         self.engine.backward(loss)
         self.optimizer.step()
+
+    def _update_once(
+        self,
+        clips: Tensor,
+        labels: Tensor,
+        bodies: Tensor | None,
+        mixed: Tensor | None,
+        targets: Tensor | None,
+        share: Tensor | None,
+        *signals: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        logits, losses = self.module(clips, labels, bodies, mixed, targets, *signals)
+        self.step(losses[3] if share is None else share * losses[3])
+        return logits.detach(), losses.detach()
+
+    def _set_rate(self, rate: float) -> None:
+        if isinstance(self._rate, Tensor):
+            self._rate.fill_(rate)
+        else:
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the average of weights and running means; it starts as the first of them."""
+        if not self.settings.average:
+            return
+        self.averaged_steps += 1
+        moved = 1.0 if self.averaged_steps == 1 else 1 - self.settings.average
+        torch._foreach_lerp_(*self._averaging, moved)
+
+    @cached_property
+    def _averaging(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The averages of all fractional numbers, and the numbers themselves."""
+        pairs = zip(_numbers(self.averaged), _numbers(self.recognizer), strict=True)
+        kept = [(average, number) for average, number in pairs if number.is_floating_point()]
+        return [average for average, _ in kept], [number for _, number in kept]
+
+    def agree(self) -> None:
+        """Take over the first process's running means, for evaluation and checkpoints."""
+        buffers = [*self.recognizer.buffers()]
         if self.settings.average:
-            self.averaged.update_parameters(self.recognizer)
+            buffers += self.averaged.buffers()
+        self.engine.copy_from_first(buffers)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors that learning changes, by dotted names."""
-        names = {id(p): n for n, p in self._parameters(self.recognizer).items()}
+        names = {id(p): n for n, p in self._parameters.items()}
         momentum = {
             f"momentum.{names[id(parameter)]}": state["momentum_buffer"]
             for parameter, state in self.optimizer.state.items()
             if state.get("momentum_buffer") is not None
         }
-        averaged = self.evaluated.state_dict() if self.settings.average else {}
+        averaged = self.averaged.state_dict() if self.settings.average else {}
         return {
             **{
                 f"recognizer.{name}": tensor
                 for name, tensor in self.recognizer.state_dict().items()
             },
             **{f"averaged.{name}": tensor for name, tensor in averaged.items()},
-            **{f"objective.{name}": tensor for name, tensor in self.judged.state_dict().items()},
+            **{f"objective.{name}": tensor for name, tensor in self._judging.state_dict().items()},
             **momentum,
-            "averaged_steps": self.averaged.n_averaged,
+            "averaged_steps": torch.tensor(self.averaged_steps),
         }
 
     def load(self, checkpoint: Checkpoint) -> None:
@@ -130,23 +227,29 @@ class Learner:
         """
         try:
             self.recognizer.load_state_dict(checkpoint.part("recognizer"))
-            self.judged.load_state_dict(checkpoint.part("objective"))
+            self._judging.load_state_dict(checkpoint.part("objective"))
             if self.settings.average:
-                self.evaluated.load_state_dict(checkpoint.part("averaged"))
+                self.averaged.load_state_dict(checkpoint.part("averaged"))
         except RuntimeError as error:
             raise CheckpointError(
                 f"the checkpoint is of another recognizer or objective: {error}"
             ) from error
-        self.averaged.n_averaged.copy_(checkpoint.tensors["averaged_steps"])
-        parameters = self._parameters(self.recognizer)
+        self.averaged_steps = int(checkpoint.tensors["averaged_steps"])
         for name, buffer in checkpoint.part("momentum").items():
-            parameter = parameters[name]
+            parameter = self._parameters[name]
             self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
 
-    def _parameters(self, recognizer: Recognizer) -> dict[str, nn.Parameter]:
-        """Return all that gradients change, the objective's under names of its own."""
-        judging = {f"objective.{name}": p for name, p in self.judged.named_parameters()}
-        return {**dict(recognizer.named_parameters()), **judging}
+    @cached_property
+    def _parameters(self) -> dict[str, nn.Parameter]:
+        """All that gradients change, the objective's under names of its own."""
+        judging = {f"objective.{n}": p for n, p in self._judging.named_parameters()}
+        learning = {n: p for n, p in self.recognizer.named_parameters() if p.requires_grad}
+        return {**learning, **judging}
+
+
+def _numbers(module: nn.Module) -> Iterator[Tensor]:
+    yield from module.parameters()
+    yield from module.buffers()
 
 
 def learning_rate_at(epoch: float, settings: TrainSettings) -> float:

@@ -5,6 +5,7 @@ The released code's adds the class loss of a mixed copy of the batch (spec 2.3).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated
@@ -12,10 +13,11 @@ from typing import Annotated
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Gt, Interval
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skeletonagent.models.recognizer import Prediction
+from skeletonagent.training.emphasis import Contrast, JointWeights, Schedule, among_rivals
 
 LEARNED_SCALE = 2.659
 """What a learned scale starts from. Source: spec 0.4, ln(1 / 0.07), and no exponential of it."""
@@ -59,6 +61,13 @@ class ObjectiveSettings:
         scale: By what its cosines are multiplied.
         mixed: Weight of the class loss of a mixed copy of the batch, which is learned from beside
             it; 0 mixes nothing.
+        schedule: How alpha and beta go over the training.
+        centred: Whether what all sentences have in common is taken out of their embeddings, so
+            that their cosines tell what they differ in.
+        rival_weight: How many times a sentence counts among the others, in the alignment, if its
+            class is one that the clip's class is confused with.
+        contrast: Which classes compete in the joint constraint.
+        joints: How much each salient joint counts in it.
     """
 
     alpha: Annotated[float, Ge(0)] = 0.2
@@ -68,6 +77,11 @@ class ObjectiveSettings:
     targets: Targets = Targets.SHARED
     scale: CosineScale = CosineScale.FIXED
     mixed: Annotated[float, Ge(0)] = 0.0
+    schedule: Schedule = Schedule.CONSTANT
+    centred: bool = False
+    rival_weight: Annotated[float, Gt(0)] = 1.0
+    contrast: Contrast = Contrast.ALL
+    joints: JointWeights = JointWeights.EQUAL
 
 
 @dataclass(frozen=True)
@@ -147,6 +161,8 @@ class Objective:
         prediction: Prediction,
         labels: Int[Tensor, " n"],
         text_table: Float[Tensor, "y d"],
+        rivals: Bool[Tensor, "y y"] | None = None,
+        weight: Float[Tensor, ""] | float = 1.0,
     ) -> Losses:
         """Return the losses of a batch.
 
@@ -154,17 +170,24 @@ class Objective:
             prediction: What the recognizer says.
             labels: True classes.
             text_table: Embedding of each class's sentence, rows of length one.
+            rivals: Whether the class of a row is confused with that of a column; None where
+                nothing is known of it.
+            weight: By what both losses of the guidance are multiplied.
         """
         settings = self.settings
         cls = F.cross_entropy(prediction.logits, labels, label_smoothing=settings.label_smoothing)
-        con = F.cross_entropy(prediction.joint_logits, labels)
+        joint_logits = prediction.joint_logits
         # one similarity to the Y sentences, then a gather, instead of embedding N of them
         cosine = F.normalize(prediction.embedding.float(), dim=1) @ text_table.T
-        align = alignment_loss(
-            self.scaling(cosine[:, labels]), positive_pairs(labels, settings.targets)
-        )
-        total = cls + settings.alpha * con + settings.beta * align
-        return Losses(cls, con, align, total)
+        similarity = self.scaling(cosine[:, labels])
+        if rivals is not None and settings.contrast is Contrast.RIVALS:
+            joint_logits = among_rivals(joint_logits, labels, rivals)
+        if rivals is not None and settings.rival_weight != 1:
+            similarity = similarity + math.log(settings.rival_weight) * rivals[labels][:, labels]
+        con = F.cross_entropy(joint_logits, labels)
+        align = alignment_loss(similarity, positive_pairs(labels, settings.targets))
+        guided = settings.alpha * con + settings.beta * align
+        return Losses(cls, con, align, cls + weight * guided)
 
     def with_copy(
         self, losses: Losses, logits: Float[Tensor, "n y"], targets: Float[Tensor, "n y"]

@@ -76,6 +76,11 @@ class RunDirectory:
         return CheckpointFolder(self.path / "checkpoints")
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that writes here."""
+        return self.path / "lock"
+
+    @property
     def begun(self) -> bool:
         """Whether a run lives here."""
         return self.config.exists()
@@ -120,7 +125,7 @@ class RunRecorder:
         self.records = [record for record in run.read_metrics() if record["epoch"] < first_epoch]
         self.rounds = run.read_rounds() if first_epoch else []
 
-    def on_step(self, epoch: int, step: int, steps: int, losses: Float[Tensor, "4"]) -> None:
+    def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
         """Nothing is written within an epoch."""
 
     def on_epoch(self, record: EpochRecord) -> None:
@@ -157,10 +162,10 @@ class Observers:
 
     each: Sequence[Observer]
 
-    def on_step(self, epoch: int, step: int, steps: int, losses: Float[Tensor, "4"]) -> None:
+    def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
         """Tell each."""
         for observer in self.each:
-            observer.on_step(epoch, step, steps, losses)
+            observer.on_step(epoch, step, losses)
 
     def on_epoch(self, record: EpochRecord) -> None:
         """Tell each."""
