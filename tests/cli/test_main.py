@@ -54,8 +54,8 @@ def test_all_commands_are_there() -> None:
     assert set(COMMANDS) == {
         ("demo",), ("train",), ("evaluate",), ("ensemble",), ("ablate",),
         ("convert-checkpoint",), ("data", "list"), ("data", "check"), ("data", "convert"),
-        ("data", "download"), ("dialogues", "import"), ("dialogues", "check"),
-        ("dialogues", "show"), ("dialogues", "estimate"),
+        ("data", "download"), ("dialogues", "import"), ("dialogues", "check"), ("report",),
+        ("dialogues", "show"), ("dialogues", "estimate"), ("dialogues", "export"),
         ("config", "show"), ("runs", "list"), ("runs", "show"),
     }  # fmt: skip
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
-from skeletonagent.core.errors import ConfigError
-from skeletonagent.training.engine import Precision, describe_device, pick_device, start_engine
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.training.engine import (
+    Launch,
+    Precision,
+    describe_device,
+    pick_device,
+    start_engine,
+)
 
 WITH_GPU = torch.cuda.is_available()
 
@@ -44,3 +52,53 @@ def test_products_are_taken_in_the_precision_asked_for(
         assert linear(torch.ones(1, 2)).dtype == dtype
     assert module(torch.ones(1, 2)).dtype == torch.float32  # losses are taken in full precision
     assert linear.weight.dtype == torch.float32
+
+
+def test_alone_everything_is_ones_own() -> None:
+    engine = start_engine(torch.device("cpu"), "32")
+    assert (engine.processes, engine.process, engine.is_first) == (1, 0, True)
+    assert engine.share("said") == "said"
+    assert engine.gather(3) == [3]
+    assert engine.largest(5) == 5
+    assert engine.on_first(lambda: "made") == "made"
+    assert torch.equal(engine.add_up(torch.ones(2)), torch.ones(2))
+    with pytest.raises(DataError, match="no such"):
+        engine.on_first(lambda: (_ for _ in ()).throw(DataError("no such file")))
+    with pytest.raises(RuntimeError, match="connection lost"), engine.together():
+        raise RuntimeError("connection lost")
+
+
+LAUNCHES = {
+    "alone": ({}, Launch()),
+    "torchrun": (
+        {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4", "RANK": "5"},
+        Launch(8, 2, 5),
+    ),
+    "srun": (
+        {
+            "SLURM_PROCID": "3", "SLURM_NTASKS": "4", "SLURM_NNODES": "2",
+            "SLURM_JOB_NAME": "train", "SLURM_STEP_ID": "0", "SLURM_JOB_ID": "1",
+        },
+        Launch(4, 2, 3),
+    ),
+    "a batch script without srun": ({"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train"}, Launch()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", LAUNCHES)
+def test_the_environment_tells_how_many_there_are(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    environment, expected = LAUNCHES[how]
+    for name in list(os.environ):
+        if name.startswith(("SLURM_", "TORCHELASTIC_")):
+            monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Launch.detect() == expected
+
+
+def test_processes_cannot_share_one_gpu_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Launch, "detect", lambda: Launch(2))
+    with pytest.raises(ConfigError, match="2 processes cannot share device cuda:1"):
+        start_engine(torch.device("cuda:1"), "32")
