@@ -40,14 +40,15 @@ def test_figure_4_holds_the_papers_choice() -> None:
     assert {(0.2, 0.0), (0.2, 0.5)} < set(weights)
 
 
-def test_the_study_of_guidance_has_eight_rows() -> None:
+def test_the_study_of_guidance_has_all_its_rows() -> None:
     """Who answers, which losses, whether guidance follows, and what is done about doubts."""
     rows = PLANS["guidance"].rows
     configs = [with_overrides(Config(), row.assignments) for row in rows]
-    assert [c.agents.chat for c in configs] == ["none", *["analyst"] * 5, *["bundled"] * 2]
+    assert [c.agents.chat for c in configs] == ["none", *["analyst"] * 6, *["bundled"] * 2]
     used = [(c.objective.alpha > 0, c.objective.beta > 0) for c in configs[1:]]
     both = (True, True)
-    assert used == [(False, True), (True, False), (False, True), both, both, both, both]
+    assert used == [(False, True), (True, False), (False, True), both, both, both, both, both]
     static = [c.training.period > c.training.epochs for c in configs[1:]]
-    assert static == [True, False, False, True, False, False, False]
-    assert [c.agents.verify.value for c in configs[6:]] == ["off", "filter"]
+    assert static == [True, False, False, True, False, True, False, False]
+    assert [c.objective.swapped for c in configs] == [row == rows[6] for row in rows]
+    assert [c.agents.verify.value for c in configs[7:]] == ["off", "filter"]

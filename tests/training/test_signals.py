@@ -59,6 +59,17 @@ def test_settings_weight_the_joints_and_centre_the_sentences() -> None:
     assert torch.equal(signals.text_table, centred(TABLE))
 
 
+def test_swapped_guidance_is_that_of_another_class() -> None:
+    device = torch.device("cpu")
+    told = GuidanceSignals.of(GUIDANCE, Stream.JOINT, embedded, device)
+    settings = ObjectiveSettings(swapped=True)
+    swapped = GuidanceSignals.of(GUIDANCE, Stream.JOINT, embedded, device, settings)
+    others = [2, 0, 1]
+    assert torch.equal(swapped.salient, told.salient[others])
+    assert torch.equal(swapped.text_table, told.text_table[others])
+    assert torch.equal(swapped.rivals, told.rivals)
+
+
 def test_nobody_is_a_rival_of_itself() -> None:
     told = {(0, 2), (0, 1), (1, 0)}
     expected = [[(row, column) in told for column in range(3)] for row in range(3)]

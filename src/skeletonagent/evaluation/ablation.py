@@ -92,6 +92,7 @@ PLANS: Mapping[str, Plan] = {
             Row("L_align, online", (_ANALYST, "objective.alpha=0")),
             Row("both losses, static", (_ANALYST, _NEVER)),
             Row("both losses, online", (_ANALYST,)),
+            Row("both losses, swapped", (_ANALYST, _NEVER, "objective.swapped=true")),
             Row("both losses, bundled answers", (_BUNDLED, "agents.verify=off")),
             Row("both losses, bundled, filtered", (_BUNDLED, "agents.verify=filter")),
         ),

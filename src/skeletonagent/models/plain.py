@@ -25,7 +25,8 @@ class Neighbours(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
         """Return twice the channels: a joint's own, then what it gathers."""
-        return torch.cat([x, x @ self.graph], dim=1)
+        gathered = x @ self.graph
+        return torch.cat([x.to(gathered.dtype), gathered], dim=1)  # autocast would promote both
 
 
 def plain_block(

@@ -68,6 +68,8 @@ class ObjectiveSettings:
             class is one that the clip's class is confused with.
         contrast: Which classes compete in the joint constraint.
         joints: How much each salient joint counts in it.
+        swapped: Whether each class is given the joints and the sentence of another one, the same
+            all the time: a control, of whether it matters what is said.
     """
 
     alpha: Annotated[float, Ge(0)] = 0.2
@@ -82,6 +84,7 @@ class ObjectiveSettings:
     rival_weight: Annotated[float, Gt(0)] = 1.0
     contrast: Contrast = Contrast.ALL
     joints: JointWeights = JointWeights.EQUAL
+    swapped: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,12 @@ class GuidanceSignals:
         settings: ObjectiveSettings = PAPER,
     ) -> GuidanceSignals:
         """Return the salient joints of a stream, the embedded sentences and the rivals."""
-        table = encode(guidance.sentences)
+        salient, table = guidance.salient(stream), encode(guidance.sentences)
+        if settings.swapped:
+            # Half the classes on: those next to each other are often alike.
+            salient, table = (rows.roll(len(rows) // 2, dims=0) for rows in (salient, table))
         return cls(
-            weighted(guidance.salient(stream), settings.joints).to(device),
+            weighted(salient, settings.joints).to(device),
             (centred(table) if settings.centred else table).to(device),
             rivalry(guidance).to(device),
             torch.ones((), device=device),
