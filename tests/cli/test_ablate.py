@@ -200,7 +200,7 @@ def test_the_tables_of_a_page_are_rewritten(trained: Trained, tmp_path: Path) ->
     typed("difficulty", "--out", tmp_path, "--seeds", 1, "--page", page)
     text = page.read_text()
     assert text.startswith("Before.\n") and text.endswith("\nAfter.\n") and "old" not in text
-    assert "## xsub\n\n|  | top-1 |" in text
+    assert "### xsub\n\n|  | top-1 |" in text
     with pytest.raises(DataError, match="tables of default, held out needs"):
         typed("difficulty", "--out", tmp_path / "held", "--seeds", 1, "--page", page,
               "--validate", 0.5)  # fmt: skip

@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -117,7 +116,7 @@ def assert_same(run: Path, whole: Path) -> None:
 def chance() -> random.Random:
     """Return random numbers, and print their seed; ``UNKILLABLE_SEED`` repeats them."""
     seed = int(os.environ.get("UNKILLABLE_SEED", random.SystemRandom().randrange(10**6)))
-    sys.stdout.write(f"UNKILLABLE_SEED={seed}\n")
+    os.write(2, f"UNKILLABLE_SEED={seed}\n".encode())  # where no fixture reads it away
     return random.Random(seed)
 
 

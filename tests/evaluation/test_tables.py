@@ -90,6 +90,11 @@ def test_a_page_keeps_all_but_its_tables(before: str, inside: str, after: str, t
     assert with_tables(page, "utd", tables) == page
 
 
+def test_headings_are_lowered() -> None:
+    page = with_tables("<!-- tables of a --><!-- end of a -->", "a", "## part\n\n### Less\n# x #")
+    assert "\n### part\n\n#### Less\n## x #\n" in page
+
+
 @pytest.mark.parametrize("page", ["", "<!-- tables of utd -->",
                                   "<!-- end of utd --><!-- tables of utd -->",
                                   2 * "<!-- tables of utd --><!-- end of utd -->"])  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 
 from skeletonagent.core.errors import DataError
@@ -52,7 +53,8 @@ def as_tables(plan: Plan, found: Sequence[Finding]) -> str:
 def with_tables(page: str, name: str, tables: str) -> str:
     """Return a page with what stands between the marks of ``name`` replaced.
 
-    The marks are the lines ``<!-- tables of NAME -->`` and ``<!-- end of NAME -->``.
+    The marks are the lines ``<!-- tables of NAME -->`` and ``<!-- end of NAME -->``. Headings
+    become one level lower, as below a heading of the page.
 
     Raises:
         DataError: If the page has not each of them once, in this order.
@@ -62,7 +64,8 @@ def with_tables(page: str, name: str, tables: str) -> str:
     _, closed, tail = rest.partition(end)
     if not found or not closed or page.count(begin) + page.count(end) != 2:
         raise DataError(f"a page for the tables of {name} needs the lines {begin} and {end} once")
-    return f"{head}{begin}\n\n{tables.strip()}\n\n{end}{tail}"
+    lowered = re.sub(r"^#", "##", tables.strip(), flags=re.MULTILINE)
+    return f"{head}{begin}\n\n{lowered}\n\n{end}{tail}"
 
 
 def _table(rows: Sequence[Row], cells: Mapping[tuple[str, str], Estimate], sign: str) -> str:
