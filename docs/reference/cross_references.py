@@ -10,7 +10,7 @@ from griffe import Extension, Object
 ROLE = re.compile(r":(?:class|func|meth|mod|data|attr):`(~?)([\w.]+)`")
 
 
-class CrossReferences(Extension):
+class Roles(Extension):
     """Rewrite the docstrings of all objects as they are loaded."""
 
     def on_instance(self, *, obj: Object, **_: Any) -> None:

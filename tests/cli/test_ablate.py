@@ -205,6 +205,11 @@ def test_the_tables_of_a_page_are_rewritten(trained: Trained, tmp_path: Path) ->
         typed("difficulty", "--out", tmp_path / "held", "--seeds", 1, "--page", page,
               "--validate", 0.5)  # fmt: skip
     assert page.read_text() == text
+    assert len(trained.runs) == 2
+    typed("difficulty", "--out", tmp_path, "--seeds", 1, "--page", tmp_path / "new.md")
+    assert "<!-- tables of default -->\n\n### xsub\n" in (tmp_path / "new.md").read_text()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        typed("difficulty", "--out", tmp_path, "--seeds", 1, "--page", tmp_path)
 
 
 def test_several_runs_at_once(

@@ -30,6 +30,9 @@ BEFORE_NORM = (
 
 LAYOUTS = (KINECT_25, COCO_20, UAV_17, TREE_5)
 
+DEEP = [name for name in BACKBONES if name != "plain"]
+"""Backbones of nine or ten blocks."""
+
 
 def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
@@ -124,7 +127,7 @@ def test_mixed_precision_comes_close(name: str) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", DEEP)
 def test_backbone_can_be_exported_for_any_number_of_clips(name: str) -> None:
     """Of blocks that differ in nothing but their weights one stands for all: tracing is slow."""
     whole = settled(name, persons=2)
@@ -147,7 +150,7 @@ def test_weights_make_the_backbone(name: str) -> None:
     torch.testing.assert_close(second(clips), first(clips), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", DEEP)
 def test_width_is_that_of_the_first_blocks(name: str) -> None:
     backbone = BACKBONES[name].build(COCO_17, 3, 1, 24)
     widths = [

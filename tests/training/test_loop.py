@@ -206,7 +206,7 @@ def test_no_batch_is_a_single_clip(
 
 @given(
     epochs=st.integers(1, 200),
-    warmup=st.floats(0, 20),
+    warmup=st.just(0.0) | st.floats(1e-3, 20),
     peak=st.floats(1e-3, 1),
     where=st.floats(0, 1),
 )

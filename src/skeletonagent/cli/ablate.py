@@ -76,7 +76,10 @@ def ablate(
         typer.Option(help="Label of a row to run beside the baseline; may be repeated."),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(help="A page in which the preset's tables are rewritten.")
+        Path | None,
+        typer.Option(
+            help="A page in which the preset's tables are rewritten, made if there is none."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -105,15 +108,17 @@ def ablate(
     runs = resolve_runs(chosen, shared, number, opened, turns)
     folder = _folder(plan, out, benchmark)
     study = Study(folder, chosen, runs, opened, validated=validate is not None)
+    named = f"{benchmark or preset}{', held out' if study.validated else ''}"
+    if page:
+        with_tables(_read(page, chosen, named), named, "")  # complains before the first run
     for _ in _trained(study, devices.split(",") if devices else []):
         _write(study)
     found = _write(study)
     _print(chosen, found)
     console.print(f"tables: {folder / 'results.md'} and {folder / 'results.csv'}", soft_wrap=True)
     if page:
-        named = f"{benchmark or preset}{', held out' if study.validated else ''}"
         tables = as_tables(chosen, found)
-        write_text(page, with_tables(page.read_text(encoding="utf-8"), named, tables))
+        write_text(page, with_tables(_read(page, chosen, named), named, tables))
     if as_json:
         rows = [asdict(each) for each in chosen.rows]
         print_json({"plan": plan, "rows": rows, "findings": [asdict(each) for each in found]})
@@ -123,6 +128,20 @@ def _folder(plan: str, out: Path | None, benchmark: str | None) -> Path:
     if out is None and benchmark is None:
         raise ConfigError("--out says where the runs go; only a benchmark's study has a place")
     return out or Path("runs") / plan / str(benchmark)
+
+
+def _read(page: Path, plan: Plan, named: str) -> str:
+    """Return a page as it is, or the beginning of one that is not there yet.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
+    if not page.exists():
+        return f"# {plan.title}\n\n<!-- tables of {named} -->\n<!-- end of {named} -->\n"
+    try:
+        return page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--page {page} cannot be read: {error}") from error
 
 
 def _trained(study: Study, devices: Sequence[str]) -> Iterator[None]:

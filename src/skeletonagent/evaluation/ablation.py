@@ -36,6 +36,10 @@ _UNGUIDED = Row("class loss only", ("agents.chat=none",))
 _GUIDED = Row("both losses, online")
 _ANALYST = "agents.chat=analyst"
 _BUNDLED = "agents.chat=bundled"
+_STATIC = (_ANALYST, _NEVER)
+_FADING = "objective.schedule=fading"
+_CENTRED = "objective.centred=true"
+_GUIDANCE_METRICS = ("top1", "hardest_third", "ece", "nll", "time")
 
 PLANS: Mapping[str, Plan] = {
     "components": Plan(
@@ -96,7 +100,26 @@ PLANS: Mapping[str, Plan] = {
             Row("both losses, bundled answers", (_BUNDLED, "agents.verify=off")),
             Row("both losses, bundled, filtered", (_BUNDLED, "agents.verify=filter")),
         ),
-        metrics=("top1", "hardest_third", "ece", "nll", "time"),
+        metrics=_GUIDANCE_METRICS,
+    ),
+    "ideas": Plan(
+        "Other ways with the guidance, to be compared on a part held out (--validate)",
+        (
+            _UNGUIDED,
+            Row("both losses, static", _STATIC),
+            Row("static, fading", (*_STATIC, _FADING)),
+            Row("static, bundled", (_BUNDLED, _NEVER)),
+            Row("static, bundled, fading", (_BUNDLED, _NEVER, _FADING)),
+            Row("static, centred", (*_STATIC, _CENTRED)),
+            Row("static, centred, mild", (*_STATIC, _CENTRED, "objective.temperature=0.3")),
+            Row("static, heavier", (*_STATIC, "objective.alpha=0.5", "objective.beta=1")),
+            Row("static, rare joints", (*_STATIC, "objective.joints=rare")),
+            Row("static, mean of joints", (*_STATIC, "objective.joints=mean")),
+            Row("online", (_ANALYST,)),
+            Row("online, rivals alone in L_con", (_ANALYST, "objective.contrast=rivals")),
+            Row("online, rivals heavier in L_align", (_ANALYST, "objective.rival_weight=4")),
+        ),
+        metrics=_GUIDANCE_METRICS,
     ),
 }
 """The studies by name. More rows, such as other sources, come from the command line.

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.models.graphs import DynamicGraph, RefinedGraph, SkeletonGraph
 from skeletonagent.models.layers import Block, shortcut
+from skeletonagent.models.plain import plain_blocks
 from skeletonagent.models.stems import EmbeddingStem, PlainStem
 from skeletonagent.models.temporal import PostureTemporalUnit, TemporalUnit, wide_branches
 
@@ -181,6 +182,20 @@ def ctr_gcn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> 
     return Backbone(PlainStem(layout.num_joints, channels, persons), blocks, 4 * width)
 
 
+def plain(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
+    """Return three plain blocks: a small recognizer, for studies of many runs on a processor.
+
+    Args:
+        layout: The skeleton, whose bones are the initial graphs.
+        channels: C of the clips.
+        persons: Not used: bodies are normalised alike, so there may be any number of them.
+        width: Channels of the first block.
+    """
+    del persons
+    blocks = plain_blocks(layout, channels, width)
+    return Backbone(PlainStem(layout.num_joints, channels), blocks, 4 * width)
+
+
 @dataclass(frozen=True)
 class BackboneSpec:
     """A row of the table of backbones.
@@ -199,5 +214,6 @@ BACKBONES: Mapping[str, BackboneSpec] = {
     "dg-stgcn": BackboneSpec(dg_stgcn, 64),
     "stgcn++": BackboneSpec(stgcn_plus_plus, 64),
     "ctr-gcn": BackboneSpec(ctr_gcn, 64),
+    "plain": BackboneSpec(plain, 16),
 }
 """The backbones known by name."""

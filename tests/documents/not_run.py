@@ -1,0 +1,25 @@
+"""Which lines of the documents the tests do not run, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+NOT_RUN: Mapping[str, str] = {
+    "skeletonagent data download *": "it fetches what publishers serve; a server of its own stands "
+    "for them in tests/data/test_download.py",
+    "skeletonagent convert-checkpoint *": "it takes a checkpoint of the authors, of hundreds of "
+    "megabytes; tests/cli/test_checkpoints.py converts one that is made up",
+    "skeletonagent evaluate runs/released*": "it follows the conversion of such a checkpoint",
+    "torchrun --nnodes *": "it takes several machines",
+    "torchrun --nproc-per-node *": "it is run by a test of its own, with two processes",
+    "pip install *": "it installs, from a package registry",
+    "export OPENAI_API_KEY=*": "it holds a key; a stand-in answers in place of every provider",
+}
+"""Patterns of lines, each with the reason; their options are checked all the same."""
+
+
+def reason_not_to_run(line: str) -> str | None:
+    """Return why a line is not run, or None if it is."""
+    reasons = (why for pattern, why in NOT_RUN.items() if fnmatchcase(line, pattern))
+    return next(reasons, None)
