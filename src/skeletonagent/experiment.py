@@ -100,9 +100,10 @@ def _train(job: Job, run: RunDirectory, found: Found, watch: Watch) -> Guidance:
     known = checkpoint and Guidance.from_json(checkpoint.facts["guidance"], job.data.store.layout)
     if known:
         job.agents.recall(known)
+    recorder = RunRecorder(run, checkpoint.epoch if checkpoint else 0)
     with watch(job.config, found) as display, stop_on_signals() as stop, engine.together():
         watching: list[Observer] = [
-            RunRecorder(run, checkpoint.epoch if checkpoint else 0),
+            recorder,
             Snapshots(run.path, job.learner, job.training, job.config.training.snapshots),
             display,
         ]

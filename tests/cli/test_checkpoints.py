@@ -28,7 +28,6 @@ from skeletonagent.data.benchmarks import BENCHMARKS
 from skeletonagent.data.normalising import Origin
 from skeletonagent.models.recognizer import PersonRule, build_recognizer
 from skeletonagent.models.released_file import Released
-from skeletonagent.training.checkpoint import load_checkpoint
 from skeletonagent.training.record import RunDirectory
 
 FILE = Path("xsub_bm.pth")
@@ -83,17 +82,16 @@ def convert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Convert:
 
 
 def facts_in(run: RunDirectory) -> dict[str, object]:
-    newest = run.checkpoints.latest()
-    assert newest is not None
-    return dict(load_checkpoint(newest).facts)
+    checkpoint = run.checkpoints.newest().checkpoint
+    assert checkpoint is not None
+    return dict(checkpoint.facts)
 
 
 def test_a_run_holds_weights_k_and_facts(convert: Convert) -> None:
     found = released()
     run = convert(found)
-    newest = run.checkpoints.latest()
-    checkpoint = load_checkpoint(newest)
-    assert newest.name == "epoch_0150"
+    checkpoint = run.checkpoints.newest().checkpoint
+    assert checkpoint is not None and checkpoint.name == "epoch_0150"
     weights = checkpoint.part("recognizer")
     assert weights.keys() == found.state.keys()
     assert all(torch.equal(tensor, found.state[name]) for name, tensor in weights.items())

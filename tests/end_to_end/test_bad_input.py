@@ -251,15 +251,26 @@ def test_a_damaged_checkpoint(
     file: str, what: str, stopped: tuple[Path, list[Any]], command: Any
 ) -> None:
     run, arguments = stopped
-    path = run / "checkpoints" / "epoch_0002" / file
-    content = path.read_bytes()
-    path.unlink()
-    if what == "cut":
-        path.write_bytes(content[:-50])
-    for typed in ([*arguments, "--resume"], ["evaluate", run], ["runs", "show", run]):
+
+    def spoil(epoch: str) -> None:
+        path = run / "checkpoints" / epoch / file
+        content = path.read_bytes()
+        path.unlink()
+        if what == "cut":
+            path.write_bytes(content[:-50])
+
+    spoil("epoch_0002")
+    for typed in (["evaluate", run], ["runs", "show", run], [*arguments, "--resume"]):
+        result = command(*typed)
+        assert result.status == 0
+        assert "passed over" in result.err and "epoch_0002" in result.err
+    spoil("epoch_0002")
+    spoil("epoch_0001")
+    for typed in (["evaluate", run], ["runs", "show", run], [*arguments, "--resume"]):
         result = command(*typed)
         assert result.status == 1
-        assert "epoch_0002" in result.err.splitlines()[-1]
+        last = result.err.splitlines()[-1]
+        assert last.startswith("error: ") and "epoch_0002" in last and "epoch_0001" in last
         assert "Traceback" not in result.err
 
 

@@ -15,7 +15,7 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import KINECT_25
 from skeletonagent.models.recognizer import PersonRule, Prediction, Recognizer, build_recognizer
 from skeletonagent.models.released import from_released
-from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
+from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.record import RunDirectory
 
 TOLERANCE = 1e-4
@@ -62,9 +62,9 @@ def converted(golden: Mapping[str, Tensor], tmp_path_factory: pytest.TempPathFac
     meta = {"epoch": 150, "hook_msgs": {"best_score": np.float64(0.92)}}
     torch.save({"state_dict": state, "meta": meta}, folder / "released.pth")
     convert_checkpoint(folder / "released.pth", folder / "run", None, None, as_json=False)
-    newest = RunDirectory(folder / "run").checkpoints.latest()
-    assert newest is not None
-    return load_checkpoint(newest)
+    checkpoint = RunDirectory(folder / "run").checkpoints.newest().checkpoint
+    assert checkpoint is not None
+    return checkpoint
 
 
 def assert_close(actual: Tensor, golden: Tensor) -> None:

@@ -71,14 +71,17 @@ def test_what_cannot_be_compared_is_refused(runs: Path, tmp_path: Path) -> None:
         compared_runs([runs / "guided", odd], None)
 
 
-def test_a_damaged_checkpoint_is_an_error_and_a_vanished_one_is_none(
-    runs: Path, tmp_path: Path
-) -> None:
+def test_the_newest_sound_checkpoint_is_taken(runs: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(runs / "guided", copy)
     (run,) = read_runs([copy])
-    assert run.checkpoint() is not None
-    for file in (copy / "checkpoints").glob("*/tensors.safetensors"):
+    whole = run.checkpoint()
+    assert whole is not None
+    *older, newest = sorted((copy / "checkpoints").glob("*/tensors.safetensors"))
+    newest.write_bytes(b"torn")
+    before = run.checkpoint()
+    assert before is not None and before.epoch == whole.epoch - 1
+    for file in older:
         file.write_bytes(b"torn")
     with pytest.raises(CheckpointError):
         run.checkpoint()

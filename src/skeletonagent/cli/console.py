@@ -16,6 +16,7 @@ from torch import Tensor
 
 from skeletonagent.core.dialogue import Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
+from skeletonagent.training.checkpoint import Checkpoint, Found
 from skeletonagent.training.engine import Launch
 from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.loop import EpochRecord
@@ -38,6 +39,13 @@ def print_json(value: dict[str, Any]) -> None:
     if not _SPEAKS:
         return
     sys.stdout.write(json.dumps(value) + "\n")
+
+
+def told_of(found: Found) -> Checkpoint | None:
+    """Return the newest checkpoint that can be read, and say which newer ones cannot."""
+    for damage in found.damaged:
+        console.print(f"[red]passed over:[/] {escape(damage)}", soft_wrap=True)
+    return found.checkpoint
 
 
 class TrainingDisplay:

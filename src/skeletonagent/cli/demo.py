@@ -25,7 +25,6 @@ from skeletonagent.data.synthetic import true_joints
 from skeletonagent.experiment import run_experiment
 from skeletonagent.presets import preset
 from skeletonagent.report.figures import save_confusions
-from skeletonagent.training.checkpoint import load_checkpoint
 from skeletonagent.training.record import RunDirectory
 
 
@@ -105,9 +104,9 @@ def _run(config: Config, data: SkeletonData, run: RunDirectory, *, guided: bool)
 
 
 def _last_guidance(run: RunDirectory, data: SkeletonData) -> Guidance:
-    newest = run.checkpoints.latest()
-    assert newest is not None
-    return Guidance.from_json(load_checkpoint(newest).facts["guidance"], data.store.layout)
+    checkpoint = run.checkpoints.newest().checkpoint
+    assert checkpoint is not None
+    return Guidance.from_json(checkpoint.facts["guidance"], data.store.layout)
 
 
 def _most_confused(scores: Scores, class_names: tuple[str, ...], number: int = 3) -> list[str]:

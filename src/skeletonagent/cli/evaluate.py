@@ -11,12 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from skeletonagent.build import open_data, recognizer_of, source_of
-from skeletonagent.cli.console import console, print_json
+from skeletonagent.cli.console import console, print_json, told_of
 from skeletonagent.config import read_config, with_overrides
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.data.splits import choose_split, test_parts, test_samples
 from skeletonagent.evaluation.evaluate import report_parts, score
-from skeletonagent.training.checkpoint import load_checkpoint
 from skeletonagent.training.engine import pick_device
 from skeletonagent.training.record import RunDirectory
 
@@ -42,8 +41,8 @@ def evaluate(
       skeletonagent evaluate runs/utd --set clips.test_clips=1 --json
     """
     directory = RunDirectory(run)
-    newest = directory.checkpoints.latest()
-    if newest is None or not directory.begun:
+    checkpoint = told_of(directory.checkpoints.newest()) if directory.begun else None
+    if checkpoint is None:
         raise CheckpointError(
             f"{run} holds no trained run; train one with 'skeletonagent train --out {run}'"
         )
@@ -52,7 +51,6 @@ def evaluate(
     opened = open_data(replace(config.data, archive=archive))
     name, _ = choose_split(opened, split or (config.data.split if data is None else None))
     device = pick_device(config.device)
-    checkpoint = load_checkpoint(newest)
     recognizer = recognizer_of(checkpoint, config, opened).to(device)
     # The recognizer's first norm is of as many bodies as it was trained with.
     store = replace(opened.store, slots=int(checkpoint.facts["persons"]))
@@ -72,4 +70,6 @@ def evaluate(
         )
     console.print(table)
     if as_json:
-        print_json({"split": name, "top1": report[name]["top1"], "test": report})
+        print_json(
+            {"split": name, "epoch": checkpoint.epoch, "top1": report[name]["top1"], "test": report}
+        )

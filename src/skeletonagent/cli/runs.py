@@ -9,12 +9,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import console, exchange_panel, print_json
+from skeletonagent.cli.console import console, exchange_panel, print_json, told_of
 from skeletonagent.config import read_config, to_dict
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.training.checkpoint import load_checkpoint
+from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.record import RunDirectory
 
 app = typer.Typer(no_args_is_help=True, help="Look at training runs.")
@@ -72,15 +72,15 @@ def show(
                 *(f"{v:.4g}" if isinstance(v, float) else str(v) for v in record.values())
             )
         console.print(shown)
-    newest = directory.checkpoints.latest()
-    if newest is not None:
-        _print_guidance(newest, classes)
+    checkpoint = told_of(directory.checkpoints.newest())
+    if checkpoint is not None:
+        _print_guidance(checkpoint, classes)
     if as_json:
         print_json({**facts, "config": to_dict(read_config(directory.config)), "metrics": records})
 
 
-def _print_guidance(checkpoint_path: Path, classes: int) -> None:
-    facts = load_checkpoint(checkpoint_path).facts
+def _print_guidance(checkpoint: Checkpoint, classes: int) -> None:
+    facts = checkpoint.facts
     layout = SkeletonLayout.from_json(facts["layout"])
     guidance = Guidance.from_json(facts["guidance"], layout)
     for told in sorted(guidance.classes, key=lambda item: -len(item.rivals))[:classes]:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from skeletonagent.build import open_data
-from skeletonagent.cli.console import TrainingDisplay, console, print_json
+from skeletonagent.cli.console import TrainingDisplay, console, print_json, told_of
 from skeletonagent.cli.ensemble import fuse_runs, print_fusions
 from skeletonagent.cli.options import RecipeOption, SizeOption
 from skeletonagent.cli.parallel import train_in_processes
@@ -65,9 +65,7 @@ def parse_stream(name: str) -> Stream:
 def watch(config: Config, found: Found) -> AbstractContextManager[Observer]:
     """Return the terminal's display of a run."""
     title = f"{config.data.split}, {config.clips.stream.value}, seed {config.seed}"
-    for damage in found.damaged:
-        console.print(f"[red]passed over:[/] {escape(damage)}", soft_wrap=True)
-    begun = found.checkpoint
+    begun = told_of(found)
     if begun:
         within = f", step {begun.step} of the next" if begun.step else ""
         console.print(f"resuming after epoch {begun.epoch}{within}")

@@ -10,10 +10,10 @@ from typing import Any
 
 from skeletonagent.build_agents import NOBODY
 from skeletonagent.config import Config, read_config, to_dict
-from skeletonagent.core.errors import CheckpointError, DataError
+from skeletonagent.core.errors import DataError
 from skeletonagent.core.scores import Scores
 from skeletonagent.core.transcripts import ABOUT, Transcripts
-from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
+from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.record import RunDirectory
 
 UNEQUAL = ("seed", "device", "data.archive", "training.snapshots")
@@ -62,14 +62,8 @@ class ReportedRun:
         return {key: value for key, value in flat.items() if key not in UNEQUAL}
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return where the recognizer stands, None if nothing can be read at this moment."""
-        newest = self.directory.checkpoints.latest()
-        try:
-            return load_checkpoint(newest) if newest else None
-        except CheckpointError:
-            if newest and newest.exists():
-                raise
-            return None  # a training run has just put a newer one in its place
+        """Return where the recognizer stands: the newest checkpoint that can be read, or None."""
+        return self.directory.checkpoints.newest().checkpoint
 
 
 @dataclass(frozen=True)

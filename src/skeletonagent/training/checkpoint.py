@@ -115,10 +115,6 @@ class CheckpointFolder:
         self._prune(target)
         return target
 
-    def latest(self) -> Path | None:
-        """Return where the newest checkpoint lies, be it sound or not, or None."""
-        return self._all()[-1] if self._all() else None
-
     def newest(self) -> Found:
         """Return the newest checkpoint that can be read, and what is wrong with newer ones.
 
