@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -19,7 +20,14 @@ from skeletonagent.data.splits import choose_split
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.backbones import BACKBONES
 from skeletonagent.models.recognizer import PersonRule
-from skeletonagent.presets import PRESETS, SMALL_PRESETS, SPLITS_IN_TURN, PresetSize, preset
+from skeletonagent.presets import (
+    PRESETS,
+    SMALL_PRESETS,
+    SPLITS_IN_TURN,
+    STUDIED,
+    PresetSize,
+    preset,
+)
 from skeletonagent.presets_benchmarks import BENCHMARK_PRESETS, Recipe
 from skeletonagent.text.transformer import PRETRAINED
 from skeletonagent.training.learner import TrainSettings
@@ -207,7 +215,7 @@ def test_paper_recipes_follow_the_text(name: str, stream: Stream) -> None:
     assert config.data.scale == (Scale.UNIT if flat else Scale.NONE)
 
 
-@pytest.mark.parametrize("recipe", Recipe)
+@pytest.mark.parametrize("recipe", [Recipe.PAPER, Recipe.RELEASED])
 @pytest.mark.parametrize("name", BENCHMARK_PRESETS)
 def test_benchmarks_ask_the_papers_models(name: str, recipe: Recipe) -> None:
     agents = preset(name, recipe=recipe).agents
@@ -224,6 +232,18 @@ def test_benchmarks_ask_the_papers_models(name: str, recipe: Recipe) -> None:
 def test_other_data_have_no_released_recipe(name: str) -> None:
     with pytest.raises(ConfigError, match=f"'{name}' has no released recipe; .*uav-human-csv2"):
         preset(name, recipe=Recipe.RELEASED)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_best_recipe_asks_once_where_that_was_studied(name: str) -> None:
+    if name not in STUDIED:
+        with pytest.raises(ConfigError, match=f"'{name}' has no best recipe; .*utd-mhad"):
+            preset(name, recipe=Recipe.BEST)
+        return
+    for size, stream in product(PresetSize, Stream):
+        best = preset(name, size, stream, Recipe.BEST)
+        paper = preset(name, size, stream)
+        assert best == replace(paper, training=replace(paper.training, period=0)) != paper
 
 
 @pytest.mark.parametrize("name", BENCHMARK_PRESETS)

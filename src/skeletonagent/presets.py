@@ -8,7 +8,8 @@ GPU's, and two recipes, see :mod:`skeletonagent.presets_benchmarks`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from enum import StrEnum
 
 from skeletonagent.config import Config, DataSettings, ModelSettings
@@ -161,8 +162,17 @@ SPLITS_IN_TURN: Mapping[str, tuple[str, ...]] = {
 }
 """Splits that the seeds of a study take in turn, so that all clips are tested, by preset."""
 
+STUDIED = ("jhmdb", "nw-ucla", "sbu", "utd-mhad")
+"""Presets whose best way with the guidance was studied."""
+
 PRESETS: Mapping[str, Callable[..., Config]] = {**SMALL_PRESETS, **BENCHMARK_PRESETS}
 """All presets by name, to be listed and to be called through :func:`preset`."""
+
+RECIPES: Mapping[Recipe, Collection[str]] = {
+    Recipe.RELEASED: tuple(BENCHMARK_PRESETS),
+    Recipe.BEST: STUDIED,
+}
+"""Presets that have a recipe, for recipes that not all have."""
 
 
 def preset(
@@ -177,19 +187,27 @@ def preset(
         name: A name in :data:`PRESETS`.
         size: For which machine, where there is a choice.
         stream: Which stream.
-        recipe: Whose recipe; only the paper's benchmarks have a released one.
+        recipe: Whose recipe; only the paper's benchmarks have a released one, and only sets of the
+            study a best one.
 
     Raises:
         ConfigError: If there is none of that name, or none of that recipe.
     """
-    if name in BENCHMARK_PRESETS:
-        return BENCHMARK_PRESETS[name](stream, recipe)
-    if name not in SMALL_PRESETS:
+    if name not in PRESETS:
         raise ConfigError(
             f"no preset {name!r}; there are {', '.join(PRESETS)}, or give a YAML file"
         )
-    if recipe is Recipe.RELEASED:
+    known = RECIPES.get(recipe, PRESETS)
+    if name not in known:
         raise ConfigError(
-            f"preset {name!r} has no released recipe; these have: {', '.join(BENCHMARK_PRESETS)}"
+            f"preset {name!r} has no {recipe.value} recipe; these have: {', '.join(known)}"
         )
-    return SMALL_PRESETS[name](size, stream)
+    if name in BENCHMARK_PRESETS:
+        return BENCHMARK_PRESETS[name](stream, recipe)
+    config = SMALL_PRESETS[name](size, stream)
+    return _asked_once(config) if recipe is Recipe.BEST else config
+
+
+def _asked_once(config: Config) -> Config:
+    """Return the recipe with guidance that stays as it was before the first epoch."""
+    return replace(config, training=replace(config.training, period=0))

@@ -29,10 +29,15 @@ from skeletonagent.training.objective import CosineScale, ObjectiveSettings, Tar
 
 
 class Recipe(StrEnum):
-    """Whose recipe is followed where they differ: the paper's text or the released code."""
+    """Whose recipe is followed where they differ.
+
+    ``paper``: the paper's text. ``released``: the released code. ``best``: what was best in the
+    study of guidance over ten paired seeds (docs/results/guidance.md).
+    """
 
     PAPER = "paper"
     RELEASED = "released"
+    BEST = "best"
 
 
 @dataclass(frozen=True)

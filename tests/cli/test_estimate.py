@@ -51,6 +51,13 @@ def test_made_up_classes_need_no_data() -> None:
     assert "analyst asks no language model" in shown
 
 
+def test_guidance_that_stays_has_no_rounds() -> None:
+    found, shown = typed("utd-mhad", "--classes", 6, "--recipe", "best")
+    assert (found["rounds"], found["rounds_at_most"]["questions"]) == (0, 0)
+    assert found["at_most"]["questions"] == found["description"]["questions"] == 30
+    assert "0 rounds" in shown and "every" not in shown
+
+
 def test_the_rounds_of_a_trace_are_those_the_agents_would_have(trace: Path) -> None:
     found, shown = typed("paper", "--classes", 4, "--trace", trace)
     assert found["rounds_of_trace"]["questions"] == 2

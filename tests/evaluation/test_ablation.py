@@ -28,7 +28,7 @@ def test_the_components_are_those_of_table_4() -> None:
     told = set()
     for row in PLANS["components"].rows[1:]:
         config = with_overrides(Config(), row.assignments)
-        asked_again = config.training.period <= config.training.epochs
+        asked_again = config.training.period > 0
         told.add((config.objective.alpha > 0, config.objective.beta > 0, asked_again))
     losses = [(True, False), (False, True), (True, True)]
     assert told == {(*pair, online) for pair in losses for online in (False, True)}
@@ -48,7 +48,20 @@ def test_the_study_of_guidance_has_all_its_rows() -> None:
     used = [(c.objective.alpha > 0, c.objective.beta > 0) for c in configs[1:]]
     both = (True, True)
     assert used == [(False, True), (True, False), (False, True), both, both, both, both, both]
-    static = [c.training.period > c.training.epochs for c in configs[1:]]
+    static = [c.training.period == 0 for c in configs[1:]]
     assert static == [True, False, False, True, False, True, False, False]
     assert [c.objective.swapped for c in configs] == [row == rows[6] for row in rows]
     assert [c.agents.verify.value for c in configs[7:]] == ["off", "filter"]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_rows_stand_against_other_rows_of_their_plan(name: str) -> None:
+    labels = [row.label for row in PLANS[name].rows]
+    assert all(row.against in {"", *labels} - {row.label} for row in PLANS[name].rows)
+
+
+def test_the_control_is_static_too() -> None:
+    rows = {row.label: row for row in PLANS["guidance"].rows}
+    own = rows["both losses, static"]
+    control = rows[own.against]
+    assert set(control.assignments) - set(own.assignments) == {"objective.swapped=true"}

@@ -40,6 +40,14 @@ def test_pairs_are_of_the_same_seed() -> None:
     assert findings(PLAN, []) == []
 
 
+def test_a_row_may_stand_against_another_one_too() -> None:
+    plan = Plan("Study", (Row("base"), Row("one", against="two"), Row("two", against="gone")))
+    one, two = measured("one", [0.9, 0.8, 0.2], first=1), measured("two", [0.5, 0.4])
+    found = {each.row: each for each in findings(plan, one + two)}
+    assert found["one"].further == paired_difference([0.9], [0.4])  # seed 1 alone
+    assert found["one"].difference is None and found["two"].further is None
+
+
 def predicting(right: list[float], of: int = 20) -> Scores:
     """Return scores with the given accuracy of each class."""
     y = len(right)

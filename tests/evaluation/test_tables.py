@@ -16,7 +16,7 @@ from skeletonagent.evaluation.measuring import METRICS, Measurement, findings
 from skeletonagent.evaluation.significance import Estimate
 from skeletonagent.evaluation.tables import as_csv, as_markdown, as_tables, spoken, with_tables
 
-PLAN = Plan("Study", (Row("base"), Row("one"), Row("two | more")))
+PLAN = Plan("Study", (Row("base"), Row("one"), Row("two | more", against="one")))
 
 
 def measured(
@@ -51,6 +51,8 @@ def test_tables_hold_all_that_was_measured(
         assert spoken(each.mean, "", each.metric) in text
         if each.difference is not None:
             assert spoken(each.difference, "+", each.metric) in text
+        if each.further is not None:
+            assert spoken(each.further, "+", each.metric) in text
     widths: dict[int, set[int]] = {}
     for number, line in enumerate(text.split("\n\n")):
         if line.startswith("|"):
@@ -66,6 +68,11 @@ def test_a_table_by_hand() -> None:
     assert "## xsub\n\n|  | top-1 |\n| --- | ---: |\n| base | 50.0 (1) |\n" in text
     assert "| two \\| more | 62.0 (1) |\n\n### Difference to “base”\n" in text
     assert "| two \\| more | +12.0 (1) |" in text
+    assert "others" not in text
+    three = [*measured("base", [0.5]), *measured("one", [0.6]), *measured("two | more", [0.62])]
+    text = as_markdown(PLAN, findings(PLAN, three))
+    assert "### Differences between others\n\n|  | top-1 |" in text
+    assert text.count("| two \\| more against one | +2.0 (1) |") == 1
     assert spoken(Estimate(0.912, 0.9, 0.924, 3)) == "91.2 [90.0, 92.4] (3)"
     assert spoken(Estimate(-0.01, -0.03, 0.01, 3), "+") == "-1.0 [-3.0, +1.0] (3)"
     assert spoken(Estimate(1.23456, None, None, 1), "+", "nll") == "+1.235 (1)"

@@ -260,6 +260,15 @@ def test_the_agents_are_asked_with_the_confusions_of_the_epoch_before(
     assert [record.round for record in training.notes.epochs] == [0, 0, 1, 1, 2]
 
 
+def test_the_agents_are_asked_once_where_there_is_no_period(
+    world: ModuleType, tmp_path: Path
+) -> None:
+    training = world.training(tmp_path, epochs=4, period=0)
+    assert training.run() == world.told(0)
+    assert training.notes.refreshed == []
+    assert [record.round for record in training.notes.epochs] == [0, 0, 0, 0]
+
+
 def test_new_guidance_counts_from_the_next_step_on(world: ModuleType, tmp_path: Path) -> None:
     training = world.training(tmp_path, epochs=5, period=2)
     training.run()

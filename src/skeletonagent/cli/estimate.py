@@ -14,6 +14,7 @@ from skeletonagent.agents.economy import CHARACTERS_A_TOKEN, Rehearsal, Usage, r
 from skeletonagent.build import read_data
 from skeletonagent.build_agents import answers_offline
 from skeletonagent.cli.console import console, print_json
+from skeletonagent.cli.options import RecipeOption
 from skeletonagent.cli.train import resolve_config
 from skeletonagent.config import AgentSettings, Config
 from skeletonagent.core.errors import ConfigError
@@ -65,7 +66,7 @@ def estimate(
         Path | None,
         typer.Option(help="Confusions of each round: an npz file, counts (rounds, classes, ...)."),
     ] = None,
-    recipe: Annotated[Recipe, typer.Option(help="Of a benchmark's preset.")] = Recipe.PAPER,
+    recipe: RecipeOption = Recipe.PAPER,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override section.key=value; may be repeated.")
     ] = None,
@@ -121,7 +122,8 @@ def _usages(config: Config, about: Classes, trace: Path | None) -> dict[str, Usa
 
 def _rounds(config: Config) -> int:
     """Return how often the agents are asked after the start: before every period but the first."""
-    return (config.training.epochs - 1) // config.training.period
+    period = config.training.period
+    return (config.training.epochs - 1) // period if period else 0
 
 
 def _made_up(number: int) -> Classes:
@@ -157,9 +159,10 @@ def _cost(settings: AgentSettings, usage: Usage) -> float | None:
 
 def _print(facts: dict[str, Any], usages: dict[str, Usage], costs: dict[str, float | None]) -> None:
     chat = facts["chat"]
+    often = f", one every {facts['period']} epochs" if facts["rounds"] else ""
     console.print(
         f"{facts['classes']} classes ({escape(facts['classes_from'])}), {facts['joints']} joints, "
-        f"{facts['rounds']} rounds, one every {facts['period']} epochs",
+        f"{facts['rounds']} rounds{often}",
         soft_wrap=True,
     )
     table = Table("", box=None)

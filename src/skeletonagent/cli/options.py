@@ -9,7 +9,14 @@ import typer
 from skeletonagent.presets import PresetSize
 from skeletonagent.presets_benchmarks import Recipe
 
-SizeOption = Annotated[PresetSize, typer.Option(help="'small' for a CPU, 'paper' for a GPU.")]
+SizeOption = Annotated[
+    PresetSize,
+    typer.Option(help="'small' for a CPU, 'paper' for a GPU, 'tiny' for studies of many runs."),
+]
 RecipeOption = Annotated[
-    Recipe, typer.Option(help="'paper' does what its text says, 'released' what its code does.")
+    Recipe,
+    typer.Option(
+        help="'paper' does what its text says, 'released' what its code does, 'best' what our "
+        "study of guidance found best."
+    ),
 ]

@@ -10,10 +10,17 @@ from skeletonagent.text.encoder import TEXT_ENCODERS
 
 @dataclass(frozen=True)
 class Row:
-    """One recipe of a study: what it changes in the configuration all rows share."""
+    """One recipe of a study.
+
+    Args:
+        label: Its name in the tables.
+        assignments: What it changes in the configuration all rows share.
+        against: Label of a row that it is compared with beside the baseline, such as a control.
+    """
 
     label: str
     assignments: tuple[str, ...] = ()
+    against: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,12 @@ class Plan:
     metrics: tuple[str, ...] = ()
 
 
-_NEVER = "training.period=1000000000"  # epochs between two rounds: the guidance stays as it began
+_ONCE = "training.period=0"  # the agents are asked before the first epoch alone
 _UNGUIDED = Row("class loss only", ("agents.chat=none",))
 _GUIDED = Row("both losses, online")
 _ANALYST = "agents.chat=analyst"
 _BUNDLED = "agents.chat=bundled"
-_STATIC = (_ANALYST, _NEVER)
+_STATIC = (_ANALYST, _ONCE)
 _FADING = "objective.schedule=fading"
 _CENTRED = "objective.centred=true"
 _GUIDANCE_METRICS = ("top1", "hardest_third", "ece", "nll", "time")
@@ -46,9 +53,9 @@ PLANS: Mapping[str, Plan] = {
         "Contribution of each component (paper table 4)",
         (
             _UNGUIDED,
-            Row("L_con, static", ("objective.beta=0", _NEVER)),
-            Row("L_align, static", ("objective.alpha=0", _NEVER)),
-            Row("both losses, static", (_NEVER,)),
+            Row("L_con, static", ("objective.beta=0", _ONCE)),
+            Row("L_align, static", ("objective.alpha=0", _ONCE)),
+            Row("both losses, static", (_ONCE,)),
             Row("L_con, online", ("objective.beta=0",)),
             Row("L_align, online", ("objective.alpha=0",)),
             _GUIDED,
@@ -58,7 +65,7 @@ PLANS: Mapping[str, Plan] = {
         "Who gives the guidance (paper table 5, left and middle)",
         (
             Row("none", ("agents.chat=none",)),
-            Row("analyst, static", ("agents.chat=analyst", _NEVER)),
+            Row("analyst, static", ("agents.chat=analyst", _ONCE)),
             Row("analyst", ("agents.chat=analyst",)),
         ),
     ),
@@ -91,14 +98,18 @@ PLANS: Mapping[str, Plan] = {
         "Does guidance help, and at what price",
         (
             _UNGUIDED,
-            Row("L_align, static text", (_ANALYST, "objective.alpha=0", _NEVER)),
+            Row("L_align, static text", (_ANALYST, "objective.alpha=0", _ONCE)),
             Row("L_con, online", (_ANALYST, "objective.beta=0")),
             Row("L_align, online", (_ANALYST, "objective.alpha=0")),
-            Row("both losses, static", (_ANALYST, _NEVER)),
-            Row("both losses, online", (_ANALYST,)),
-            Row("both losses, swapped", (_ANALYST, _NEVER, "objective.swapped=true")),
+            Row("both losses, static", (_ANALYST, _ONCE), against="both losses, swapped"),
+            Row("both losses, online", (_ANALYST,), against="both losses, static"),
+            Row("both losses, swapped", (_ANALYST, _ONCE, "objective.swapped=true")),
             Row("both losses, bundled answers", (_BUNDLED, "agents.verify=off")),
-            Row("both losses, bundled, filtered", (_BUNDLED, "agents.verify=filter")),
+            Row(
+                "both losses, bundled, filtered",
+                (_BUNDLED, "agents.verify=filter"),
+                against="both losses, bundled answers",
+            ),
         ),
         metrics=_GUIDANCE_METRICS,
     ),
@@ -108,8 +119,8 @@ PLANS: Mapping[str, Plan] = {
             _UNGUIDED,
             Row("both losses, static", _STATIC),
             Row("static, fading", (*_STATIC, _FADING)),
-            Row("static, bundled", (_BUNDLED, _NEVER)),
-            Row("static, bundled, fading", (_BUNDLED, _NEVER, _FADING)),
+            Row("static, bundled", (_BUNDLED, _ONCE)),
+            Row("static, bundled, fading", (_BUNDLED, _ONCE, _FADING)),
             Row("static, centred", (*_STATIC, _CENTRED)),
             Row("static, centred, mild", (*_STATIC, _CENTRED, "objective.temperature=0.3")),
             Row("static, heavier", (*_STATIC, "objective.alpha=0.5", "objective.beta=1")),

@@ -28,13 +28,23 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Finding:
-    """A metric of a row over its seeds, and its difference to the baseline over common seeds."""
+    """A metric of a row over its seeds, and its differences to other rows over common seeds.
+
+    Args:
+        row: Label of the row.
+        part: Test part.
+        metric: Name in :data:`METRICS`.
+        mean: Over seeds.
+        difference: To the baseline; None for the baseline and where no seed is common.
+        further: To the row it stands against, if it has one.
+    """
 
     row: str
     part: str
     metric: str
     mean: Estimate
     difference: Estimate | None
+    further: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -117,17 +127,21 @@ def findings(plan: Plan, measurements: Sequence[Measurement]) -> list[Finding]:
     baseline = plan.rows[0].label
     found = []
     for part, metric in dict.fromkeys((m.part, m.metric) for m in measurements):
-        compared = values.get((part, metric, baseline), {})
+        rows = {row.label: values.get((part, metric, row.label), {}) for row in plan.rows}
         for row in plan.rows:
-            own = values.get((part, metric, row.label))
-            if own is None:
+            own = rows[row.label]
+            if not own:
                 continue
-            common = [] if row.label == baseline else [seed for seed in own if seed in compared]
-            difference = (
-                paired_difference([own[s] for s in common], [compared[s] for s in common])
-                if common
-                else None
-            )
             mean = mean_interval(list(own.values()))
-            found.append(Finding(row.label, part, metric, mean, difference))
+            compared = rows[baseline] if row.label != baseline else {}
+            differences = _difference(own, compared), _difference(own, rows.get(row.against, {}))
+            found.append(Finding(row.label, part, metric, mean, *differences))
     return found
+
+
+def _difference(own: Mapping[int, float], other: Mapping[int, float]) -> Estimate | None:
+    """Return the difference of values by seed, over the seeds both have, None if there is none."""
+    common = [seed for seed in own if seed in other]
+    if not common:
+        return None
+    return paired_difference([own[s] for s in common], [other[s] for s in common])

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.evaluation.ablation import Plan, Row
@@ -36,7 +37,7 @@ def as_markdown(plan: Plan, found: Sequence[Finding]) -> str:
 
 
 def as_tables(plan: Plan, found: Sequence[Finding]) -> str:
-    """Return a table of means and one of differences for each test part."""
+    """Return tables for each test part: of means, of differences to the baseline and to others."""
     baseline = plan.rows[0].label
     blocks = []
     for part in dict.fromkeys(f.part for f in found):
@@ -47,6 +48,13 @@ def as_tables(plan: Plan, found: Sequence[Finding]) -> str:
         blocks += [f"## {part}", _table(rows, means, sign="")]
         if differences:
             blocks += [f"### Difference to “{baseline}”", _table(rows[1:], differences, sign="+")]
+        further = {(f.row, f.metric): f.further for f in own if f.further is not None}
+        if further:
+            pairs = [row for row in rows if any(label == row.label for label, _ in further)]
+            names = {row.label: f"{row.label} against {row.against}" for row in pairs}
+            named = {(names[label], metric): each for (label, metric), each in further.items()}
+            renamed = [replace(row, label=names[row.label]) for row in pairs]
+            blocks += ["### Differences between others", _table(renamed, named, sign="+")]
     return "\n\n".join(blocks) + "\n"
 
 

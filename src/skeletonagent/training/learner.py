@@ -43,7 +43,7 @@ class TrainSettings:
         warmup_epochs: Epochs over which the learning rate rises from zero.
         average: Share of the running average of the weights that is kept each step; the average
             is what is evaluated. 0 evaluates the weights as they are.
-        period: Epochs between two rounds of the agents.
+        period: Epochs between two rounds of the agents; 0 asks them once, before the first epoch.
         hold_out: Share of the training part that is kept for validation.
         hold_out_until: Share of the epochs after which it is learned from as well.
         compile: Whether torch.compile fuses the step's operations; the first steps then take long.
@@ -58,7 +58,7 @@ class TrainSettings:
     weight_decay: Annotated[float, Ge(0)] = 5e-4
     warmup_epochs: Annotated[float, Ge(0)] = 0.0
     average: Annotated[float, Interval(ge=0, lt=1)] = 0.0
-    period: Annotated[int, Ge(1)] = 5
+    period: Annotated[int, Ge(0)] = 5
     hold_out: Annotated[float, Interval(ge=0, lt=1)] = 0.1
     hold_out_until: Annotated[float, Interval(gt=0, le=1)] = 1.0
     compile: bool = False

@@ -163,7 +163,8 @@ class Training:
 
     def _refresh(self, epoch: int) -> bool:
         """Begin a round of the agents where one is due, and return whether one changed a class."""
-        if epoch and epoch % self.learner.settings.period == 0:
+        period = self.learner.settings.period
+        if epoch and period and epoch % period == 0:
             self.rounds.begin(self.confusions, self.guidance)
         before = self.guidance
         self.guidance, problem = self.rounds.collect(before)
