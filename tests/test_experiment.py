@@ -292,11 +292,14 @@ def test_a_damaged_checkpoint_is_passed_over_and_told(
     with pytest.raises(Killed):
         run(data, tmp_path, watch=Watcher(2))
     torn = RunDirectory(tmp_path)
+    draft = tmp_path / "dialogues" / ".000_wave.jsonl.x.draft"
+    draft.write_text("what a killed process was writing")
     (tmp_path / "checkpoints" / "epoch_0002" / "tensors.safetensors").write_bytes(b"")
     watcher = Watcher()
     run(data, tmp_path, resume=True, watch=watcher)
     assert watcher.began == [1]
     assert len(watcher.damaged) == 1 and "epoch_0002" in watcher.damaged[0]
+    assert not draft.exists()
     assert_alike(whole, torn)
 
 

@@ -19,7 +19,7 @@ from skeletonagent.build import Job, assemble, facts_of
 from skeletonagent.config import Config, read_config, to_dict, write_config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import CheckpointError, ConfigError
-from skeletonagent.core.files import locked, write_atomically, write_text
+from skeletonagent.core.files import locked, remove_drafts, write_atomically, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.scores import Scores
 from skeletonagent.evaluation.evaluate import report_parts
@@ -78,6 +78,7 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> Found:
         raise ConfigError(
             f"{run.path} already holds a run; add --resume to go on, or choose another --out"
         )
+    remove_drafts(run.path)
     # Another device learns the same, and several at once take runs in any order.
     saved = to_dict(replace(read_config(run.config), device=config.device))
     differing = [

@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from skeletonagent.core.errors import BusyError
-from skeletonagent.core.files import locked, sync_directory, write_atomically, write_text
+from skeletonagent.core.files import (
+    locked,
+    remove_drafts,
+    sync_directory,
+    write_atomically,
+    write_text,
+)
 
 
 def test_a_file_is_replaced_only_once_it_is_whole(tmp_path: Path) -> None:
@@ -145,6 +151,29 @@ def test_a_lock_is_given_back_after_an_exception(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             fail()
+
+
+VANISHING = """
+import os, sys
+from pathlib import Path
+from skeletonagent.core.files import write_atomically
+with write_atomically(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    os._exit(9)
+"""
+
+
+def test_what_a_killed_process_was_writing_can_be_removed(tmp_path: Path) -> None:
+    for name in ("file", "folder/file"):
+        write_text(tmp_path / name, "whole")
+        subprocess.run([sys.executable, "-c", VANISHING, str(tmp_path / name)], check=False)
+    kept = {tmp_path / name for name in ("file", "folder", "folder/file", ".lock", "the.draft")}
+    (tmp_path / ".lock").touch()
+    (tmp_path / "the.draft").touch()
+    assert len(set(tmp_path.rglob("*")) - kept) == 2
+    remove_drafts(tmp_path)
+    assert set(tmp_path.rglob("*")) == kept
+    assert (tmp_path / "folder" / "file").read_text() == "whole"
 
 
 HOLDING = """

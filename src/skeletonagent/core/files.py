@@ -15,6 +15,9 @@ from typing import IO
 
 from skeletonagent.core.errors import BusyError
 
+_DRAFT = ".draft"
+"""End of the names of files that are being written."""
+
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
@@ -26,7 +29,7 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
         OSError: Naming the file, if it cannot be written; an old one stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_DRAFT)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -46,6 +49,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, in UTF-8."""
     with write_atomically(path) as file:
         file.write(text.encode())
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what killed processes were writing below a directory that nobody writes to now."""
+    for draft in folder.rglob(f".*{_DRAFT}"):
+        draft.unlink(missing_ok=True)
 
 
 def sync_directory(path: Path) -> None:
