@@ -28,8 +28,8 @@ from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import PersonRule
 from skeletonagent.training.engine import BatchNormRule, ProcessSettings
-from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.objective import ObjectiveSettings
+from skeletonagent.training.pace import TrainSettings
 
 UNUSUAL = Config(
     data=DataSettings(archive="some where/Daten.npz", split="split 2"),

@@ -30,8 +30,8 @@ from skeletonagent.presets import (
 )
 from skeletonagent.presets_benchmarks import BENCHMARK_PRESETS, Recipe
 from skeletonagent.text.transformer import PRETRAINED
-from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.objective import CosineScale, ObjectiveSettings, Targets
+from skeletonagent.training.pace import TrainSettings
 
 every = pytest.mark.parametrize(
     ("name", "size"),

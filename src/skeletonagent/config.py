@@ -23,8 +23,8 @@ from skeletonagent.data.transforms import Augment
 from skeletonagent.llm.settings import ProviderSettings
 from skeletonagent.models.recognizer import PersonRule
 from skeletonagent.training.engine import Precision, ProcessSettings
-from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.objective import ObjectiveSettings
+from skeletonagent.training.pace import TrainSettings
 
 
 @dataclass(frozen=True)

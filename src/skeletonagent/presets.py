@@ -19,7 +19,7 @@ from skeletonagent.data.normalising import Origin
 from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
 from skeletonagent.presets_benchmarks import BENCHMARK_PRESETS, Recipe
-from skeletonagent.training.learner import TrainSettings
+from skeletonagent.training.pace import TrainSettings
 
 
 class PresetSize(StrEnum):

@@ -24,8 +24,8 @@ from skeletonagent.data.normalising import Origin, Scale
 from skeletonagent.data.sampling import ClipSettings, MotionRule, SamplingRule, ScoreRule
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import PersonRule
-from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.objective import CosineScale, ObjectiveSettings, Targets
+from skeletonagent.training.pace import TrainSettings
 
 
 class Recipe(StrEnum):

@@ -24,9 +24,10 @@ from skeletonagent.models.recognizer import build_recognizer
 from skeletonagent.training import loop
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.engine import start_engine
-from skeletonagent.training.learner import Learner, TrainSettings
+from skeletonagent.training.learner import Learner
 from skeletonagent.training.loop import EpochRecord, TrainingData
 from skeletonagent.training.objective import Losses, Objective, ObjectiveSettings
+from skeletonagent.training.pace import TrainSettings
 from skeletonagent.training.rounds import Rounds
 
 ARM = SkeletonLayout("arm", ("chest", "shoulder", "elbow", "hand"), ((1, 0), (2, 1), (3, 2)))

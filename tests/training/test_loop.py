@@ -20,9 +20,11 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.mixing import Mixed, mixed
 from skeletonagent.models.recognizer import Prediction
 from skeletonagent.training import epoch as one_epoch
+from skeletonagent.training import pace
 from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
-from skeletonagent.training.learner import Learner, TrainSettings, learning_rate_at
+from skeletonagent.training.learner import Learner
 from skeletonagent.training.objective import CosineScale, ObjectiveSettings, Targets
+from skeletonagent.training.pace import Pace, TrainSettings, learning_rate_at
 
 
 def assert_same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
@@ -42,6 +44,12 @@ def slow_rate(progress: float, s: TrainSettings) -> float:
         return s.learning_rate * progress / s.warmup_epochs
     done = (progress - s.warmup_epochs) / (s.epochs - s.warmup_epochs)
     return 0.5 * s.learning_rate * (1 + math.cos(math.pi * done))
+
+
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let averages of trainings of a few steps reach back over all of them."""
+    monkeypatch.setattr(pace, "LONGEST", 100.0)
 
 
 def slow_training(
@@ -109,7 +117,7 @@ def judged_by(training: Any, settings: dict[str, Any]) -> Any:
     "settings", [{}, {"average": 0.6}, {"warmup_epochs": 0.7, "momentum": 0.5, "weight_decay": 0.1}]
 )
 def test_training_equals_a_loop_by_hand(
-    world: ModuleType, tmp_path: Path, settings: dict[str, float]
+    world: ModuleType, tmp_path: Path, settings: dict[str, float], far: None
 ) -> None:
     # Later steps of so narrow a network differ by all that rounding grows to.
     training = world.training(tmp_path, epochs=1, **settings)
@@ -232,9 +240,9 @@ def test_each_step_has_a_rate_of_its_own(
     rates: list[float] = []
     learn = Learner.learn
 
-    def noted(self: Learner, batch: Any, signals: Any, rate: float, *others: Any) -> Any:
-        rates.append(rate)
-        return learn(self, batch, signals, rate, *others)
+    def noted(self: Learner, batch: Any, signals: Any, pace: Pace, *others: Any) -> Any:
+        rates.append(pace.rate)
+        return learn(self, batch, signals, pace, *others)
 
     monkeypatch.setattr(Learner, "learn", noted)
     training.run()
@@ -313,7 +321,9 @@ def test_what_was_held_out_is_learned_from_later(world: ModuleType, tmp_path: Pa
 
 
 @pytest.mark.parametrize("average", [0.0, 0.5])
-def test_validation_teaches_nothing(world: ModuleType, tmp_path: Path, average: float) -> None:
+def test_validation_teaches_nothing(
+    world: ModuleType, tmp_path: Path, average: float, far: None
+) -> None:
     looking = world.training(tmp_path / "a", validation=4, epochs=2, average=average)
     looking.run()
     blind = world.training(tmp_path / "b", epochs=2, average=average)
@@ -398,7 +408,7 @@ class Stopper:
 @pytest.mark.parametrize("stopped", [1, 2, 3])
 @pytest.mark.parametrize("average", [0.0, 0.7])
 def test_a_resumed_training_ends_bit_for_bit_alike(
-    world: ModuleType, tmp_path: Path, stopped: int, average: float
+    world: ModuleType, tmp_path: Path, stopped: int, average: float, far: None
 ) -> None:
     settings = {"epochs": 4, "period": 2, "average": average, "warmup_epochs": 1.5,
                 "validation": 3, "hold_out_until": 0.75}  # fmt: skip

@@ -13,6 +13,7 @@ import torch
 
 from skeletonagent.core.errors import DataError, SkeletonAgentError, Stopped, TrainingError
 from skeletonagent.data.transforms import Augment
+from skeletonagent.training import pace
 from skeletonagent.training.checkpoint import load_checkpoint
 from skeletonagent.training.engine import BatchNormRule, ProcessSettings, start_engine
 from skeletonagent.training.learner import Learner
@@ -20,6 +21,7 @@ from skeletonagent.training.objective import ObjectiveSettings
 from skeletonagent.training.stopping import Stop, stop_on_signals
 
 OUT = Path(sys.argv[1])
+pace.LONGEST = 100.0  # averages of a few steps reach back over all of them
 spec = importlib.util.spec_from_file_location("world", Path(__file__).with_name("conftest.py"))
 assert spec and spec.loader
 world: Any = importlib.util.module_from_spec(spec)

@@ -18,8 +18,8 @@ from skeletonagent.core.dialogue import Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.training.checkpoint import Checkpoint, Found
 from skeletonagent.training.engine import Launch
-from skeletonagent.training.learner import TrainSettings
 from skeletonagent.training.loop import EpochRecord
+from skeletonagent.training.pace import TrainSettings
 
 _SPEAKS = Launch.detect().process == 0
 """Of several processes that train together, the first speaks for all."""

@@ -16,7 +16,8 @@ from skeletonagent.data.mixing import mixed
 from skeletonagent.data.prefetch import ClipSource, turns_of
 from skeletonagent.training.engine import Engine
 from skeletonagent.training.judged import Judgement
-from skeletonagent.training.learner import Learner, learning_rate_at
+from skeletonagent.training.learner import Learner
+from skeletonagent.training.pace import pace_at
 from skeletonagent.training.signals import GuidanceSignals
 
 
@@ -177,8 +178,8 @@ def learn(
             else None
         )
         weight = len(share) / len(plan.batches[step])
-        rate = learning_rate_at(plan.epoch + step / steps, learner.settings)
-        judgement = learner.learn(batch, signals, rate, copy, weight * engine.processes)
+        pace = pace_at(plan.epoch, step, steps, learner.settings)
+        judgement = learner.learn(batch, signals, pace, copy, weight * engine.processes)
         progress.add(batch.labels, judgement, weight)
         on_step(progress)
         signal = stop() if progress.step < steps else None

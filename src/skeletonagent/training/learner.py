@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
 
 import torch
-from annotated_types import Ge, Gt, Interval
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -23,47 +19,12 @@ from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.engine import BatchNormRule, Engine, differentiable_sum
 from skeletonagent.training.judged import Judged, Judgement
 from skeletonagent.training.objective import Objective
+from skeletonagent.training.pace import Pace, TrainSettings
 from skeletonagent.training.replay import Replayed
 from skeletonagent.training.signals import GuidanceSignals
 
 Update = Callable[..., tuple[Tensor, ...]]
 """A step: takes a batch and the guidance, returns what the batch came to."""
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How long and how fast to learn.
-
-    Args:
-        epochs: Passes over the training part.
-        batch_size: Clips in a step.
-        learning_rate: Highest learning rate, annealed to zero along a cosine, step by step.
-        momentum: Nesterov momentum.
-        weight_decay: Of all parameters.
-        warmup_epochs: Epochs over which the learning rate rises from zero.
-        average: Share of the running average of the weights that is kept each step; the average
-            is what is evaluated. 0 evaluates the weights as they are.
-        period: Epochs between two rounds of the agents; 0 asks them once, before the first epoch.
-        hold_out: Share of the training part that is kept for validation.
-        hold_out_until: Share of the epochs after which it is learned from as well.
-        compile: Whether torch.compile fuses the step's operations; the first steps then take long.
-        graphs: Whether a step's kernels are recorded and replayed, on a single GPU.
-        snapshots: How many times what was learned is kept for a report, over the training.
-    """
-
-    epochs: Annotated[int, Ge(1)] = 150
-    batch_size: Annotated[int, Ge(2)] = 64
-    learning_rate: Annotated[float, Gt(0)] = 0.1
-    momentum: Annotated[float, Interval(gt=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Ge(0)] = 5e-4
-    warmup_epochs: Annotated[float, Ge(0)] = 0.0
-    average: Annotated[float, Interval(ge=0, lt=1)] = 0.0
-    period: Annotated[int, Ge(0)] = 5
-    hold_out: Annotated[float, Interval(ge=0, lt=1)] = 0.1
-    hold_out_until: Annotated[float, Interval(gt=0, le=1)] = 1.0
-    compile: bool = False
-    graphs: bool = False
-    snapshots: Annotated[int, Ge(0)] = 0
 
 
 class Learner:
@@ -128,7 +89,7 @@ class Learner:
         self,
         batch: Batch,
         signals: GuidanceSignals,
-        learning_rate: float,
+        pace: Pace,
         mixed: Mixed | None = None,
         share: float = 1.0,
     ) -> Judgement:
@@ -137,16 +98,16 @@ class Learner:
         Args:
             batch: What is learned from.
             signals: The guidance.
-            learning_rate: Of this step.
+            pace: How fast to learn.
             mixed: A mixed copy of the batch that is learned from beside it.
             share: Weight of the batch beside those of the other processes, one on average.
         """
-        self._set_rate(learning_rate)
+        self._set_rate(pace.rate)
         inputs = (batch.clips, batch.labels, batch.bodies)
         copied = (None, None) if mixed is None else (mixed.clips, mixed.targets)
         scaled = None if share == 1 else torch.tensor(share, device=self.engine.device)
         judgement = Judgement(*self._update(*inputs, *copied, scaled, *signals.tensors))
-        self._average()
+        self._average(pace.kept)
         return judgement
 
     def step(self, loss: Float[Tensor, ""]) -> None:
@@ -177,12 +138,12 @@ class Learner:
                 group["lr"] = rate
 
     @torch.no_grad()
-    def _average(self) -> None:
+    def _average(self, kept: float) -> None:
         """Move the average of weights and running means; it starts as the first of them."""
         if not self.settings.average:
             return
         self.averaged_steps += 1
-        moved = 1.0 if self.averaged_steps == 1 else 1 - self.settings.average
+        moved = 1.0 if self.averaged_steps == 1 else 1 - kept
         torch._foreach_lerp_(*self._averaging, moved)
 
     @cached_property
@@ -250,12 +211,3 @@ class Learner:
 def _numbers(module: nn.Module) -> Iterator[Tensor]:
     yield from module.parameters()
     yield from module.buffers()
-
-
-def learning_rate_at(epoch: float, settings: TrainSettings) -> float:
-    """Return the learning rate after ``epoch`` epochs: a linear rise, then a cosine to zero."""
-    if epoch < settings.warmup_epochs:
-        return settings.learning_rate * epoch / settings.warmup_epochs
-    rest = max(settings.epochs - settings.warmup_epochs, 1e-9)
-    progress = min((epoch - settings.warmup_epochs) / rest, 1.0)
-    return settings.learning_rate * (1 + math.cos(math.pi * progress)) / 2

@@ -22,7 +22,8 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.prefetch import ClipSource
 from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
 from skeletonagent.training.epoch import Plan, Progress, learn
-from skeletonagent.training.learner import Learner, learning_rate_at
+from skeletonagent.training.learner import Learner
+from skeletonagent.training.pace import learning_rate_at
 from skeletonagent.training.rounds import Rounds
 from skeletonagent.training.scoring import score_shared
 from skeletonagent.training.signals import Encode, GuidanceSignals

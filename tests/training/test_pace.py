@@ -1,0 +1,35 @@
+"""How fast each step learns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skeletonagent.training.pace import TrainSettings, learning_rate_at, pace_at
+
+
+@given(epochs=st.integers(1, 200), steps=st.integers(1, 1000), average=st.floats(0, 0.999))
+def test_the_average_reaches_back_over_a_tenth_of_the_steps_at_most(
+    epochs: int, steps: int, average: float
+) -> None:
+    kept = pace_at(0, 0, steps, TrainSettings(epochs=epochs, average=average)).kept
+    assert 0 <= kept <= average
+    assert 1 / (1 - kept) <= max(epochs * steps / 10, 1) * (1 + 1e-9)
+    if epochs * steps >= 10 / (1 - average):
+        assert kept == average
+
+
+def test_an_average_of_a_short_training_by_hand() -> None:
+    settings = TrainSettings(epochs=5, average=0.98)
+    assert pace_at(4, 0, 20, settings).kept == pytest.approx(0.9)  # 100 steps, 10 of them
+    assert pace_at(4, 0, 100, settings).kept == 0.98
+    assert pace_at(0, 0, 1, settings).kept == 0
+
+
+def test_the_rate_is_that_of_the_step() -> None:
+    settings = TrainSettings(epochs=8, warmup_epochs=1, learning_rate=0.1)
+    for epoch, step in [(0, 0), (0, 3), (5, 2)]:
+        assert pace_at(epoch, step, 4, settings).rate == learning_rate_at(
+            epoch + step / 4, settings
+        )
