@@ -38,7 +38,7 @@ from skeletonagent.core.layout import KINECT_25
 from skeletonagent.llm.chat import ScriptedChat
 from skeletonagent.training import loop
 from skeletonagent.training.checkpoint import CheckpointFolder
-from skeletonagent.training.engine import describe_device, pick_device
+from skeletonagent.training.devices import describe_device, pick_device
 from skeletonagent.training.loop import EpochRecord
 from skeletonagent.training.record import RunDirectory, RunRecorder
 from skeletonagent.training.rounds import Rounds

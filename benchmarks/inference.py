@@ -31,7 +31,7 @@ from torch import Tensor
 from skeletonagent.build import Job
 from skeletonagent.config import Config
 from skeletonagent.core.clips import Batch
-from skeletonagent.training.engine import describe_device, pick_device
+from skeletonagent.training.devices import describe_device, pick_device
 
 
 def main(

@@ -29,7 +29,7 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.archive import write_archive
 from skeletonagent.data.sampling import Sampler
 from skeletonagent.data.transforms import Augment, augmented
-from skeletonagent.training.engine import describe_device, pick_device
+from skeletonagent.training.devices import describe_device, pick_device
 
 STILL = Augment(rotation=0.0)
 CHANGES = {

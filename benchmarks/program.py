@@ -23,7 +23,7 @@ from skeletonagent.models.inference import for_inference
 from skeletonagent.models.recognizer import Prediction
 from skeletonagent.text.encoder import TEXT_ENCODERS
 from skeletonagent.training import epoch
-from skeletonagent.training.engine import pick_device
+from skeletonagent.training.devices import pick_device
 from skeletonagent.training.objective import Losses
 from skeletonagent.training.signals import GuidanceSignals
 

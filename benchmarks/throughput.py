@@ -51,7 +51,7 @@ from skeletonagent.build import Job
 from skeletonagent.cli.console import console
 from skeletonagent.config import Config
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.training.engine import describe_device, pick_device
+from skeletonagent.training.devices import describe_device, pick_device
 
 WARM_UP = 10
 """Steps before any is timed: graphs are recorded and kernels chosen in them."""

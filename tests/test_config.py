@@ -27,7 +27,7 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import PersonRule
-from skeletonagent.training.engine import BatchNormRule, ProcessSettings
+from skeletonagent.training.launch import BatchNormRule, ProcessSettings
 from skeletonagent.training.objective import ObjectiveSettings
 from skeletonagent.training.pace import TrainSettings
 

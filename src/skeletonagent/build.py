@@ -29,7 +29,8 @@ from skeletonagent.text.encoder import (
     default_cache_folder,
 )
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.engine import Engine, pick_device, start_engine
+from skeletonagent.training.devices import pick_device
+from skeletonagent.training.engine import Engine, start_engine
 from skeletonagent.training.learner import Learner
 from skeletonagent.training.loop import TrainingData
 from skeletonagent.training.objective import Objective

@@ -22,7 +22,8 @@ from skeletonagent.data.sampling import ClipSettings
 from skeletonagent.data.transforms import Augment
 from skeletonagent.llm.settings import ProviderSettings
 from skeletonagent.models.recognizer import PersonRule
-from skeletonagent.training.engine import Precision, ProcessSettings
+from skeletonagent.training.engine import Precision
+from skeletonagent.training.launch import ProcessSettings
 from skeletonagent.training.objective import ObjectiveSettings
 from skeletonagent.training.pace import TrainSettings
 

@@ -24,7 +24,7 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.scores import Scores
 from skeletonagent.evaluation.evaluate import report_parts
 from skeletonagent.training.checkpoint import Found
-from skeletonagent.training.engine import describe_device
+from skeletonagent.training.devices import describe_device
 from skeletonagent.training.loop import Observer, Training
 from skeletonagent.training.record import Observers, RunDirectory, RunRecorder
 from skeletonagent.training.rounds import Rounds

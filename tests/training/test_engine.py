@@ -8,13 +8,9 @@ import pytest
 import torch
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.training.engine import (
-    Launch,
-    Precision,
-    describe_device,
-    pick_device,
-    start_engine,
-)
+from skeletonagent.training.devices import describe_device, pick_device
+from skeletonagent.training.engine import Precision, start_engine
+from skeletonagent.training.launch import Launch
 
 WITH_GPU = torch.cuda.is_available()
 

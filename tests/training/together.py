@@ -15,7 +15,8 @@ from skeletonagent.core.errors import DataError, SkeletonAgentError, Stopped, Tr
 from skeletonagent.data.transforms import Augment
 from skeletonagent.training import pace
 from skeletonagent.training.checkpoint import load_checkpoint
-from skeletonagent.training.engine import BatchNormRule, ProcessSettings, start_engine
+from skeletonagent.training.engine import start_engine
+from skeletonagent.training.launch import BatchNormRule, ProcessSettings
 from skeletonagent.training.learner import Learner
 from skeletonagent.training.objective import ObjectiveSettings
 from skeletonagent.training.stopping import Stop, stop_on_signals

@@ -17,7 +17,7 @@ from torch import Tensor
 from skeletonagent.core.dialogue import Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.training.checkpoint import Checkpoint, Found
-from skeletonagent.training.engine import Launch
+from skeletonagent.training.launch import Launch
 from skeletonagent.training.loop import EpochRecord
 from skeletonagent.training.pace import TrainSettings
 

@@ -16,7 +16,7 @@ from skeletonagent.config import read_config, with_overrides
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.data.splits import choose_split, test_parts, test_samples
 from skeletonagent.evaluation.evaluate import report_parts, score
-from skeletonagent.training.engine import pick_device
+from skeletonagent.training.devices import pick_device
 from skeletonagent.training.record import RunDirectory
 
 

@@ -1,28 +1,23 @@
-"""Devices, precision and processes: the only module that knows how and with whom a step is run."""
+"""The engine: the only module that knows how and with whom a step is run."""
 
 from __future__ import annotations
 
 import os
-import platform
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 import torch.distributed as dist
-from annotated_types import Gt
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
 from skeletonagent.core.errors import ConfigError, SkeletonAgentError, TrainingError
+from skeletonagent.training.launch import Launch, ProcessSettings
 
 Precision = Literal["32", "bf16"]
 """Single precision throughout, or bfloat16 where that is safe."""
@@ -31,64 +26,6 @@ T = TypeVar("T")
 
 ROLL_CALL = 5.0
 """Seconds in which a process has to answer once another is missed."""
-
-
-class BatchNormRule(StrEnum):
-    """Whose statistics normalise a batch that several processes share.
-
-    ``synchronised``: those of the whole batch. ``first``: each process its own share's; what is
-    kept for evaluation is the first process's.
-    """
-
-    SYNCHRONISED = "synchronised"
-    FIRST = "first"
-
-
-@dataclass(frozen=True)
-class ProcessSettings:
-    """How several processes train one recognizer; torchrun or SLURM starts them.
-
-    Args:
-        batch_norm: Whose statistics normalise a batch.
-        timeout: Seconds one process waits for another before the run ends; more than the agents
-            may take for a round, if it is waited for.
-    """
-
-    batch_norm: BatchNormRule = BatchNormRule.SYNCHRONISED
-    timeout: Annotated[float, Gt(0)] = 1800.0
-
-
-@dataclass(frozen=True)
-class Launch:
-    """How many processes were started together.
-
-    Args:
-        processes: In all.
-        nodes: Machines they are on, with as many processes each.
-        process: Number of this one, from 0.
-    """
-
-    processes: int = 1
-    nodes: int = 1
-    process: int = 0
-
-    @property
-    def together(self) -> bool:
-        """Whether there is more than one."""
-        return self.processes > 1
-
-    @classmethod
-    def detect(cls) -> Launch:
-        """Return what torchrun or SLURM's srun says in the environment."""
-        env = os.environ
-        if TorchElasticEnvironment.detect():
-            processes = int(env["WORLD_SIZE"])
-            nodes = processes // int(env["LOCAL_WORLD_SIZE"])
-            return cls(processes, nodes, int(env["RANK"]))
-        if "SLURM_PROCID" in env and SLURMEnvironment.detect():
-            nodes = int(env.get("SLURM_NNODES", 1))
-            return cls(int(env["SLURM_NTASKS"]), nodes, int(env["SLURM_PROCID"]))
-        return cls()
 
 
 class Engine:
@@ -263,27 +200,6 @@ def differentiable_sum(tensor: Tensor) -> Tensor:
     return summed
 
 
-def pick_device(name: str) -> torch.device:
-    """Return the device of a name: ``cpu``, ``cuda``, ``cuda:1``, or ``auto`` for the fastest.
-
-    Raises:
-        ConfigError: If there is none of that name on this machine.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"device {name!r} is unknown; use auto, cpu, cuda or cuda:N") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            f"device {name!r} was asked for, but this machine has no usable GPU; use cpu"
-        )
-    if device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device {name!r} is not supported; use auto, cpu, cuda or cuda:N")
-    return device
-
-
 def start_engine(
     device: torch.device, precision: Precision, settings: ProcessSettings | None = None
 ) -> Engine:
@@ -319,10 +235,3 @@ def start_engine(
     except (ValueError, RuntimeError) as error:
         raise ConfigError(f"{launch.processes} processes cannot work together: {error}") from error
     return Engine(fabric, settings)
-
-
-def describe_device(device: torch.device) -> str:
-    """Return the device in words, for reports."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"

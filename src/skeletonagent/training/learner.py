@@ -16,8 +16,9 @@ from skeletonagent.data.mixing import Mixed
 from skeletonagent.models.norms import synchronise
 from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.engine import BatchNormRule, Engine, differentiable_sum
+from skeletonagent.training.engine import Engine, differentiable_sum
 from skeletonagent.training.judged import Judged, Judgement
+from skeletonagent.training.launch import BatchNormRule
 from skeletonagent.training.objective import Objective
 from skeletonagent.training.pace import Pace, TrainSettings
 from skeletonagent.training.replay import Replayed
