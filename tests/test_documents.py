@@ -25,7 +25,7 @@ from tests.documents.workshop import furnish
 from skeletonagent import build
 from skeletonagent.cli import main
 from skeletonagent.cli.main import app
-from skeletonagent.cli.train import parse_stream, resolve_config
+from skeletonagent.cli.planning import parse_stream, resolve_config
 from skeletonagent.data.download import DOWNLOADS
 from skeletonagent.data.synthetic import synthetic
 from skeletonagent.evaluation.ablation import PLANS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skeletonagent.cli.train import resolve_config
+from skeletonagent.cli.planning import resolve_config
 from skeletonagent.config import Config, as_yaml, from_dict, read_config, to_dict, write_config
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from skeletonagent.cli import main, train
-from skeletonagent.cli.train import parse_stream, plan_runs, resolve_config
+from skeletonagent.cli.planning import parse_stream, plan_runs, resolve_config
 from skeletonagent.config import Config, write_config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError

@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from skeletonagent.build import open_data
-from skeletonagent.cli.console import console, print_json
+from skeletonagent.cli.console import console, print_json, watch
 from skeletonagent.cli.lanes import train_in_lanes, train_timed
 from skeletonagent.cli.options import RecipeOption
+from skeletonagent.cli.planning import resolve_config
 from skeletonagent.cli.study import Study, choose_plan, resolve_runs, validating
-from skeletonagent.cli.train import resolve_config, watch
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.evaluation.ablation import PLANS, Plan

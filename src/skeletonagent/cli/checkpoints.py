@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from skeletonagent.cli.console import console, print_json
-from skeletonagent.cli.train import parse_stream
+from skeletonagent.cli.planning import parse_stream
 from skeletonagent.config import Config, DataSettings, ModelSettings, to_dict, write_config
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.files import write_atomically

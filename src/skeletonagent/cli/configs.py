@@ -10,7 +10,7 @@ import typer
 
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.cli.options import RecipeOption, SizeOption
-from skeletonagent.cli.train import resolve_config
+from skeletonagent.cli.planning import resolve_config
 from skeletonagent.config import as_yaml, to_dict
 from skeletonagent.presets import PRESETS, PresetSize
 from skeletonagent.presets_benchmarks import Recipe

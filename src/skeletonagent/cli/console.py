@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
 from jaxtyping import Float
@@ -14,11 +15,12 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from skeletonagent.config import Config
 from skeletonagent.core.dialogue import Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.training.checkpoint import Checkpoint, Found
 from skeletonagent.training.launch import Launch
-from skeletonagent.training.loop import EpochRecord
+from skeletonagent.training.loop import EpochRecord, Observer
 from skeletonagent.training.pace import TrainSettings
 
 _SPEAKS = Launch.detect().process == 0
@@ -129,6 +131,16 @@ class TrainingDisplay:
         parts += [f"validation {validation:.1%}"] if validation is not None else []
         parts += [f"{self.latest.clips_per_second:.0f} clips/s"]
         return "  ".join(parts)
+
+
+def watch(config: Config, found: Found) -> AbstractContextManager[Observer]:
+    """Return the terminal's display of a run."""
+    title = f"{config.data.split}, {config.clips.stream.value}, seed {config.seed}"
+    begun = told_of(found)
+    if begun:
+        within = f", step {begun.step} of the next" if begun.step else ""
+        console.print(f"resuming after epoch {begun.epoch}{within}")
+    return TrainingDisplay(config.training, begun.epoch if begun else 0, title)
 
 
 def exchange_panel(guidance: ClassGuidance, whole: Guidance) -> Panel:

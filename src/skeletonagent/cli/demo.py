@@ -14,8 +14,7 @@ import typer
 from rich.table import Table
 
 from skeletonagent.build import open_data
-from skeletonagent.cli.console import asked_and_answered, console, exchange_panel, print_json
-from skeletonagent.cli.train import watch
+from skeletonagent.cli.console import asked_and_answered, console, exchange_panel, print_json, watch
 from skeletonagent.config import Config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.files import write_text

@@ -15,7 +15,7 @@ from skeletonagent.build import read_data
 from skeletonagent.build_agents import answers_offline
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.cli.options import RecipeOption
-from skeletonagent.cli.train import resolve_config
+from skeletonagent.cli.planning import resolve_config
 from skeletonagent.config import AgentSettings, Config
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, SkeletonLayout

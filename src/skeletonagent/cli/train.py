@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,61 +14,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from skeletonagent.build import open_data
-from skeletonagent.cli.console import TrainingDisplay, console, print_json, told_of
+from skeletonagent.cli.console import console, print_json, watch
 from skeletonagent.cli.ensemble import fuse_runs, print_fusions
 from skeletonagent.cli.options import RecipeOption, SizeOption
 from skeletonagent.cli.parallel import train_in_processes
-from skeletonagent.config import Config, read_config, with_overrides
+from skeletonagent.cli.planning import plan_runs, refuse_mixture, resolve_config
+from skeletonagent.config import Config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiment import Watch, run_experiment
-from skeletonagent.presets import PresetSize, preset
+from skeletonagent.presets import PresetSize
 from skeletonagent.presets_benchmarks import Recipe
 from skeletonagent.training.checkpoint import Found
 from skeletonagent.training.loop import Observer
-from skeletonagent.training.record import Observers, RunDirectory
+from skeletonagent.training.record import Observers
 from skeletonagent.training.tensorboard import TensorBoard
-
-
-def resolve_config(
-    name: str,
-    size: PresetSize,
-    stream: str | None,
-    archive: Path | None,
-    assignments: list[str],
-    recipe: Recipe = Recipe.PAPER,
-) -> Config:
-    """Return the configuration of a preset or a YAML file, with what the command line says."""
-    path = Path(name)
-    chosen = parse_stream(stream) if stream else Stream.JOINT
-    is_file = path.suffix in (".yaml", ".yml") or path.is_file()
-    config = read_config(path) if is_file else preset(name, size, chosen, recipe)
-    if stream:
-        config = replace(config, clips=replace(config.clips, stream=chosen))
-    if archive is not None:
-        config = replace(config, data=replace(config.data, archive=str(archive)))
-    return with_overrides(config, assignments)
-
-
-def parse_stream(name: str) -> Stream:
-    """Return the stream of a full or short name, or raise a ConfigError."""
-    try:
-        return Stream.parse(name)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-
-
-def watch(config: Config, found: Found) -> AbstractContextManager[Observer]:
-    """Return the terminal's display of a run."""
-    title = f"{config.data.split}, {config.clips.stream.value}, seed {config.seed}"
-    begun = told_of(found)
-    if begun:
-        within = f", step {begun.step} of the next" if begun.step else ""
-        console.print(f"resuming after epoch {begun.epoch}{within}")
-    return TrainingDisplay(config.training, begun.epoch if begun else 0, title)
 
 
 def train(
@@ -134,7 +96,7 @@ def train(
     wanted = list(opened.splits) if split == "all" else split.split(",") if split else [None]
     splits = [choose_split(opened, name or configs[0].data.split)[0] for name in wanted]
     runs = plan_runs(configs, splits, seeds, out)
-    _refuse_mixture(runs, out)
+    refuse_mixture(runs, out)
     if devices and tensorboard:
         raise ConfigError("--tensorboard logs runs of this process; leave out --devices")
     if devices:
@@ -152,44 +114,6 @@ def train(
     console.print(f"everything is in {out}", soft_wrap=True)
     if as_json:
         print_json(result)
-
-
-def plan_runs(
-    configs: Sequence[Config], splits: Sequence[str], seeds: int, out: Path
-) -> dict[Path, Config]:
-    """Return the configuration of every run by its directory, one level for all that varies.
-
-    Raises:
-        ConfigError: If two runs would be the same.
-    """
-    streams = [config.clips.stream for config in configs]
-    if len(set(streams)) < len(streams):
-        raise ConfigError(
-            "--stream names several streams, but two runs would see the same one; name each once "
-            "and leave clips.stream alone"
-        )
-    runs = {}
-    for split in splits:
-        for seed in range(configs[0].seed, configs[0].seed + seeds):
-            for config in configs:
-                levels = [
-                    *([split] if len(splits) > 1 else []),
-                    *([f"seed{seed}"] if seeds > 1 else []),
-                    *([config.clips.stream.value] if len(configs) > 1 else []),
-                ]
-                data = replace(config.data, split=split)
-                runs[out.joinpath(*levels)] = replace(config, data=data, seed=seed)
-    return runs
-
-
-def _refuse_mixture(runs: Mapping[Path, Config], out: Path) -> None:
-    """Refuse one run where several were written, and the reverse: each has its summary there."""
-    place = RunDirectory(out)
-    alone = out in runs
-    if place.begun and not alone:
-        raise ConfigError(f"{out} already holds a run; choose another --out for several")
-    if alone and not place.begun and place.summary.exists():
-        raise ConfigError(f"{out} already holds several runs; choose another --out for one")
 
 
 def _train_here(
