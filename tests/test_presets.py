@@ -14,8 +14,9 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.archive import find_archives, read_archive
 from skeletonagent.data.benchmarks import BENCHMARKS
+from skeletonagent.data.frames import SamplingRule
 from skeletonagent.data.normalising import Origin, Scale
-from skeletonagent.data.sampling import MotionRule, SamplingRule, ScoreRule
+from skeletonagent.data.sampling import MotionRule, ScoreRule
 from skeletonagent.data.splits import choose_split
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.backbones import BACKBONES

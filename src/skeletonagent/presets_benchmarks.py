@@ -20,8 +20,9 @@ from skeletonagent.agents.verification import Verify
 from skeletonagent.config import AgentSettings, Config, DataSettings, ModelSettings
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.benchmarks import BENCHMARKS
+from skeletonagent.data.frames import SamplingRule
 from skeletonagent.data.normalising import Origin, Scale
-from skeletonagent.data.sampling import ClipSettings, MotionRule, SamplingRule, ScoreRule
+from skeletonagent.data.sampling import ClipSettings, MotionRule, ScoreRule
 from skeletonagent.data.transforms import Augment
 from skeletonagent.models.recognizer import PersonRule
 from skeletonagent.training.objective import CosineScale, ObjectiveSettings, Targets

@@ -16,15 +16,8 @@ from torch import Tensor
 from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
-from skeletonagent.data import sampling
-from skeletonagent.data.sampling import (
-    ClipSettings,
-    MotionRule,
-    Sampler,
-    SamplingRule,
-    ScoreRule,
-    train_frames,
-)
+from skeletonagent.data.frames import SamplingRule, fixed_frames, random_frames
+from skeletonagent.data.sampling import ClipSettings, MotionRule, Sampler, ScoreRule
 from skeletonagent.data.transforms import Augment, bones
 
 FORK = SkeletonLayout(
@@ -67,7 +60,7 @@ def by_the_rules(length: int, t: int, random: Sequence[np.float32]) -> list[int]
 def test_train_frames_equal_a_loop_over_samples(lengths: list[int], t: int, seed: int) -> None:
     drawn = torch.rand(len(lengths), t + 1, generator=seeded(seed)).numpy()
     expected = [by_the_rules(n, t, row) for n, row in zip(lengths, drawn, strict=True)]
-    assert train_frames(torch.tensor(lengths), t, seeded(seed)).tolist() == expected
+    assert random_frames(torch.tensor(lengths), t, seeded(seed)).tolist() == expected
 
 
 def assert_follows_the_rules(frames: list[int], length: int, t: int) -> None:
@@ -89,16 +82,16 @@ def test_frames_are_within_the_sample_in_order_and_in_their_segments(
     length: int, t: int, seed: int
 ) -> None:
     assert_follows_the_rules(
-        train_frames(torch.tensor([length]), t, seeded(seed))[0].tolist(), length, t
+        random_frames(torch.tensor([length]), t, seeded(seed))[0].tolist(), length, t
     )
-    for clip in sampling.test_frames(length, t, 3).tolist():
+    for clip in fixed_frames(length, t, 3).tolist():
         assert_follows_the_rules(clip, length, t)
 
 
 @pytest.mark.parametrize("length", [5, 8, 9, 15, 16, 17, 40])
 def test_every_frame_has_its_chance(length: int) -> None:
     t = 8
-    draws = train_frames(torch.full((3000,), length), t, seeded(0))
+    draws = random_frames(torch.full((3000,), length), t, seeded(0))
     assert set(draws.flatten().tolist()) == set(range(length))
     if length < t:
         starts = draws[:, 0].bincount(minlength=length) / len(draws)
@@ -111,22 +104,22 @@ def test_test_frames_are_always_the_same_and_draw_from_no_other_generator(
 ) -> None:
     np.random.seed(1)
     before = np.random.get_state()[1]
-    frames = sampling.test_frames(length, t, 4)
+    frames = fixed_frames(length, t, 4)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
-    np.testing.assert_array_equal(sampling.test_frames(length, t, 4), frames)
-    np.testing.assert_array_equal(sampling.test_frames(length, t, 2), frames[:2])
+    np.testing.assert_array_equal(fixed_frames(length, t, 4), frames)
+    np.testing.assert_array_equal(fixed_frames(length, t, 2), frames[:2])
 
 
 def test_test_clips_differ_where_they_can() -> None:
-    assert len({tuple(clip) for clip in sampling.test_frames(50, 8, 10).tolist()}) == 10
-    assert len({tuple(clip) for clip in sampling.test_frames(8, 8, 10).tolist()}) == 1
+    assert len({tuple(clip) for clip in fixed_frames(50, 8, 10).tolist()}) == 10
+    assert len({tuple(clip) for clip in fixed_frames(8, 8, 10).tolist()}) == 1
 
 
 @given(n=st.integers(1, 12), clips=st.integers(1, 10))
 def test_by_the_other_rule_test_clips_of_short_samples_start_evenly_spread(
     n: int, clips: int
 ) -> None:
-    found = sampling.test_frames(n, 13, clips, SamplingRule.FRAMES)
+    found = fixed_frames(n, 13, clips, SamplingRule.FRAMES)
     for clip in range(clips):
         start = clip % n if n < clips else math.floor(clip * n / clips)
         assert found[clip].tolist() == [(start + step) % n for step in range(13)]
@@ -135,8 +128,8 @@ def test_by_the_other_rule_test_clips_of_short_samples_start_evenly_spread(
 @given(n=st.integers(8, 40), clips=st.integers(1, 4))
 def test_from_one_clip_length_on_the_two_rules_are_one(n: int, clips: int) -> None:
     np.testing.assert_array_equal(
-        sampling.test_frames(n, 8, clips, SamplingRule.FRAMES),
-        sampling.test_frames(n, 8, clips, SamplingRule.DECODE),
+        fixed_frames(n, 8, clips, SamplingRule.FRAMES),
+        fixed_frames(n, 8, clips, SamplingRule.DECODE),
     )
 
 
@@ -175,7 +168,7 @@ def test_train_batches_take_the_stream_before_the_frames(stream: Stream, c: int)
     store = random_store(SHAPES, c=c)
     samples = torch.tensor([4, 0, 2, 1, 3, 1])
     batch = Sampler(store, ClipSettings(6, stream), STILL).train_batch(samples, seeded(5))
-    frames = train_frames(store.lengths[samples], 6, seeded(5)).tolist()
+    frames = random_frames(store.lengths[samples], 6, seeded(5)).tolist()
     expected = [
         literal_clip(store, sample, row, stream)
         for sample, row in zip(samples.tolist(), frames, strict=True)
@@ -193,7 +186,7 @@ def test_test_batches_give_all_clips_of_a_sample_one_after_another(stream: Strea
     expected = [
         literal_clip(store, sample, row, stream)
         for sample in samples.tolist()
-        for row in sampling.test_frames(SHAPES[sample][1], 6, 2).tolist()
+        for row in fixed_frames(SHAPES[sample][1], 6, 2).tolist()
     ]
     torch.testing.assert_close(batch.clips, torch.stack(expected), atol=1e-6, rtol=0)
     assert batch.labels.tolist() == [0, 0, 0, 0, 1, 1]
@@ -238,7 +231,7 @@ def test_differences_can_be_taken_after_sampling(stream: Stream) -> None:
     settings = ClipSettings(6, stream, 2, SamplingRule.FRAMES, MotionRule.AFTER)
     sampler = Sampler(store, settings, STILL)
 
-    frames = train_frames(store.lengths[samples], 6, seeded(5)).tolist()
+    frames = random_frames(store.lengths[samples], 6, seeded(5)).tolist()
     expected = [
         literal_stream_of_clips([literal_clip(store, sample, row, Stream.JOINT)], stream)
         for sample, row in zip(samples.tolist(), frames, strict=True)
@@ -248,7 +241,7 @@ def test_differences_can_be_taken_after_sampling(stream: Stream) -> None:
 
     expected = []
     for sample in samples.tolist():
-        rows = sampling.test_frames(SHAPES[sample][1], 6, 2, SamplingRule.FRAMES).tolist()
+        rows = fixed_frames(SHAPES[sample][1], 6, 2, SamplingRule.FRAMES).tolist()
         clips = [literal_clip(store, sample, row, Stream.JOINT) for row in rows]
         expected.append(literal_stream_of_clips(clips, stream))
     (batch,) = sampler.test_batches(samples, 3)
@@ -280,7 +273,7 @@ def test_scores_are_averaged_over_the_ends_of_bones_and_differences(
     settings = ClipSettings(9, stream, motion=motion)
     augment = Augment(rotation=0.5, scale=0.2)
     clips = Sampler(store, settings, augment).train_batch(samples, seeded(5)).clips
-    frames = train_frames(store.lengths[samples], 9, seeded(5))
+    frames = random_frames(store.lengths[samples], 9, seeded(5))
     nexts = torch.minimum(frames + 1, store.lengths[samples, None] - 1)
     if motion is MotionRule.AFTER:
         nexts = torch.cat([frames[:, 1:], frames[:, -1:]], dim=1)

@@ -13,7 +13,7 @@ from torch import Tensor
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
-from skeletonagent.data import sampling
+from skeletonagent.data.frames import fixed_frames
 from skeletonagent.data.sampling import ClipSettings, Sampler
 from skeletonagent.data.transforms import Augment
 from skeletonagent.evaluation.evaluate import score
@@ -55,7 +55,7 @@ def literal_scores(recognizer: Recognizer, sampler: Sampler, clips: int) -> np.n
     for sample in SAMPLES.tolist():
         total = torch.zeros(4)
         length = int(sampler.store.lengths[sample])
-        for frames in sampling.test_frames(length, 8, clips):
+        for frames in fixed_frames(length, 8, clips):
             joints = sampler.store.gather(torch.tensor([sample]), torch.from_numpy(frames)[None])
             bone = joints - joints[..., list(STICK.parents), :]
             exponentials = recognizer.classify(bone)[0].exp()

@@ -13,9 +13,9 @@ from torch import Tensor
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
-from skeletonagent.data import sampling
+from skeletonagent.data.frames import SamplingRule, fixed_frames
 from skeletonagent.data.normalising import center_sequence, with_coco_20
-from skeletonagent.data.sampling import ClipSettings, Sampler, SamplingRule
+from skeletonagent.data.sampling import ClipSettings, Sampler
 from skeletonagent.data.transforms import Augment, augmented, bones, rotation_matrices
 
 TOLERANCE = 1e-5
@@ -176,6 +176,6 @@ def test_rotation_equals_the_released_code(
 def test_test_frames_equal_the_released_code(
     golden: Mapping[str, np.ndarray], length: int, clips: int, rule: SamplingRule, name: str
 ) -> None:
-    ours = sampling.test_frames(length, 100, clips, rule)
+    ours = fixed_frames(length, 100, clips, rule)
     released = golden[f"idx_{name}_{length}_{clips}"]
     np.testing.assert_array_equal(ours, released.reshape(clips, 100))
