@@ -26,7 +26,7 @@ from skeletonagent import build
 from skeletonagent.cli import main
 from skeletonagent.cli.main import app
 from skeletonagent.cli.planning import parse_stream, resolve_config
-from skeletonagent.data.download import DOWNLOADS
+from skeletonagent.data.published import DOWNLOADS
 from skeletonagent.data.synthetic import synthetic
 from skeletonagent.evaluation.ablation import PLANS
 from skeletonagent.presets import PresetSize

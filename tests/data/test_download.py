@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.data import download as module
-from skeletonagent.data.download import DOWNLOADS, Download, download, fetch
+from skeletonagent.data import published
+from skeletonagent.data.download import download
+from skeletonagent.data.published import DOWNLOADS, Download, fetch
 
 CONTENT = np.random.default_rng(0).bytes(300_001)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -302,7 +304,7 @@ def test_fetching_by_name(server: Server, tmp_path: Path, monkeypatch: pytest.Mo
         "file": Download(server.url, "a.bin", "A file", sha256=SHA256),
         "page": Download(server.url, "", "A page", "ask there"),
     }
-    monkeypatch.setattr(module, "DOWNLOADS", table)
+    monkeypatch.setattr(published, "DOWNLOADS", table)
     assert fetch("file", tmp_path).read_bytes() == CONTENT
     with pytest.raises(DataError, match=f"A page can only be fetched by hand: {server.url}"):
         fetch("page", tmp_path)

@@ -29,9 +29,9 @@ from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark, find_benchmark
 from skeletonagent.data.converting import Conversion, Source, refuse_occupied
 from skeletonagent.data.converting import convert as convert_source
-from skeletonagent.data.download import DOWNLOADS, fetch
 from skeletonagent.data.kinetics import kinetics_source
 from skeletonagent.data.ntu_raw import ntu_source
+from skeletonagent.data.published import DOWNLOADS, fetch
 from skeletonagent.data.pyskl import pyskl_source
 from skeletonagent.data.uav_raw import uav_source
 
