@@ -110,7 +110,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
 
 def test_the_demo_compares_with_and_without_agents(finished: Any, tmp_path: Path) -> None:
     out = tmp_path / "demo"
-    result = finished("demo", "--epochs", "2", "--out", out, "--json")
+    result = finished("demo", "--epochs", "1", "--out", out, "--json")
     assert result.status == 0, result.err
     summary = json.loads((out / "summary.json").read_text())
     assert result.json == summary
