@@ -193,14 +193,12 @@ def test_two_classes_told_apart_both_ways_are_told_by_different_joints(
     assert there.sentence != back.sentence
 
 
-@given(case=st.sampled_from(every_case()), data=st.data())
-def test_asked_again_about_a_rival_it_answers_with_other_joints(
-    case: tuple[str, ClassNotes], data: st.DataObject
-) -> None:
-    name, one = case
+def told_apart(one: ClassNotes) -> list[str]:
+    return sorted({rival for contrast in one.against for rival in contrast.rivals})
+
+
+def asked_again(name: str, one: ClassNotes, rivals: Sequence[str]) -> None:
     layout = SETS[name].layout
-    names = sorted({rival for contrast in one.against for rival in contrast.rivals})
-    rivals = data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=5, unique=True))
     chat = BundledChat(SETS, [c.action for c in SETS[name].classes])
     asked = question(one.action, rivals, layout)
     first = Exchange(asked, chat.ask(asked, ()).text)
@@ -208,7 +206,23 @@ def test_asked_again_about_a_rival_it_answers_with_other_joints(
     assert chat.ask(same, (first,)).text == first.answer
     again = replace(asked, text=f'{asked.text}\n\nFor "{rivals[-1]}" the same joints were chosen.')
     second = distinction(chat, again, layout, first)
-    assert second.joints != answers.parse_distinction(first, layout).joints
+    assert second.joints != answers.parse_distinction(first, layout).joints, (one.action, rivals)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_asked_again_about_its_only_rival_it_answers_with_other_joints(name: str) -> None:
+    for one in SETS[name].classes:
+        for rival in told_apart(one):
+            asked_again(name, one, [rival])
+
+
+@given(case=st.sampled_from(every_case()), data=st.data())
+def test_asked_again_about_a_rival_it_answers_with_other_joints(
+    case: tuple[str, ClassNotes], data: st.DataObject
+) -> None:
+    name, one = case
+    names = st.sampled_from(told_apart(one))
+    asked_again(name, one, data.draw(st.lists(names, min_size=1, max_size=5, unique=True)))
 
 
 def test_a_class_is_looked_up_first_where_most_classes_are_known() -> None:

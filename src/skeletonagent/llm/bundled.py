@@ -162,6 +162,7 @@ def _narrowed(notes: ClassNotes, rival: ClassNotes) -> Iterator[Sequence[str]]:
     yield tuple(notes.joints)
     yield [*apart, *notes.joints]
     yield apart[:-1]
+    yield [*apart, *(joint for contrast in notes.against for joint in contrast.joints)]
 
 
 def _meant_again(question: Question, history: Sequence[Exchange]) -> str | None:
