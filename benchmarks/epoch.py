@@ -11,7 +11,6 @@ Example:
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -26,16 +25,13 @@ from unittest.mock import patch
 import typer
 from generated import SEQUENCES, Persons, generated
 from measuring import print_rows, write_facts
-from program import lookup_text, paper_config
+from program import paper_config, run_answered
+from stand_in import StandIn
 
 from skeletonagent import build_agents, experiment
 from skeletonagent.agents.guide import Guide
-from skeletonagent.agents.prompts import BODY_PARTS
 from skeletonagent.config import Config, with_overrides
 from skeletonagent.core.clips import SkeletonData
-from skeletonagent.core.dialogue import Exchange, Question, Step
-from skeletonagent.core.layout import KINECT_25
-from skeletonagent.llm.chat import ScriptedChat
 from skeletonagent.training import loop
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.devices import describe_device, pick_device
@@ -148,37 +144,6 @@ class Silent:
         raise RuntimeError(f"the agents' round failed: {problem}")
 
 
-@dataclass
-class Asked:
-    """Answer any question after a while, in its form.
-
-    Args:
-        latency: Seconds until an answer is there.
-        number: Questions so far.
-    """
-
-    latency: float
-    number: int = 0
-
-    def __call__(self, question: Question, history: Sequence[Exchange]) -> str:
-        """Return an answer that depends on the question alone."""
-        self.number += 1
-        time.sleep(self.latency)
-        first = sum(map(ord, question.action + "".join(question.rivals))) % 20
-        labels = [KINECT_25.label(joint) for joint in range(first, first + 5)]
-        sentence = f"In {question.action} these joints move first and the others follow them."
-        match question.step:
-            case Step.BODY_PARTS:
-                return "\n".join(f"{part}: it moves along." for part in BODY_PARTS)
-            case Step.CRITICAL_JOINTS:
-                return ", ".join(label.split("-")[0] for label in labels)
-            case Step.JOINT_DETAILS:
-                return "\n".join(f"{label}: it moves along." for label in labels)
-            case Step.DISTINGUISH:
-                return f"Joints: {', '.join(labels)}\nDifference: {sentence}"
-        return sentence
-
-
 def main(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     sequences: Annotated[int, typer.Option(min=9, help="As many as in NTU-60.")] = SEQUENCES,
@@ -211,7 +176,7 @@ def main(
     began = time.perf_counter()
     data = generated(sequences, persons, classes)
     made = time.perf_counter() - began
-    terms, asked = Terms(), Asked(latency)
+    terms, asked = Terms(), StandIn(latency)
     began = time.perf_counter()
     summary = trained(config, data, terms, asked)
     whole = time.perf_counter() - began
@@ -240,18 +205,11 @@ def main(
     write_facts(facts, json)
 
 
-def trained(config: Config, data: SkeletonData, terms: Terms, asked: Asked) -> dict[str, Any]:
+def trained(config: Config, data: SkeletonData, terms: Terms, asked: StandIn) -> dict[str, Any]:
     """Run the experiment in a folder of its own, its time told to ``terms``."""
-    chat = ScriptedChat(asked, name="stand-in")
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        stack.enter_context(patch.dict(os.environ, {"XDG_CACHE_HOME": f"{folder}/cache"}))
-        stack.enter_context(patch.object(build_agents, "build_chat", lambda *_, **__: chat))
-        stack.enter_context(lookup_text())
-        stack.enter_context(terms.watched())
+    with tempfile.TemporaryDirectory() as folder, terms.watched():
         run = Path(folder) / "run"
-        experiment.run_experiment(
-            config, data, run, resume=False, watch=lambda *_: nullcontext(Silent(terms))
-        )
+        run_answered(config, data, run, asked, watch=lambda *_: nullcontext(Silent(terms)))
         rounds = len(RunDirectory(run).read_rounds()) - 1
     return {"rounds": rounds}
 

@@ -51,13 +51,14 @@ def generated(
     Args:
         sequences: How many, at least three of each class, so that there are subjects to test on.
         persons: How many bodies they have.
-        classes: Y.
+        classes: Y; more than NTU RGB+D 60 has are named as those of Kinetics.
         seed: Of the draw.
 
     Raises:
         ValueError: If there are too few sequences or too many classes.
     """
-    names = BENCHMARKS["ntu60"].class_names
+    few = BENCHMARKS["ntu60"].class_names
+    names = few if classes <= len(few) else BENCHMARKS["kinetics-skeleton"].class_names
     if sequences < 3 * classes or classes > len(names):
         raise ValueError(
             f"got {sequences} sequences of {classes} classes; at least {3 * classes} sequences "
@@ -74,7 +75,7 @@ def generated(
     labels = number % classes
     rows = (bodies * lengths).cumsum(0)
     store = ClipStore(
-        frames=_frames(lengths, bodies, labels, generator),
+        frames=_frames(lengths, bodies, labels, max(classes, len(few)), generator),
         starts=rows - bodies * lengths,
         lengths=lengths,
         persons=bodies,
@@ -99,11 +100,13 @@ def _gamma(number: int, mean: float, generator: torch.Generator) -> Tensor:
     return (-uniform.log().sum(0) * mean / 4).long()
 
 
-def _frames(lengths: Tensor, bodies: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+def _frames(
+    lengths: Tensor, bodies: Tensor, labels: Tensor, classes: int, generator: torch.Generator
+) -> Tensor:
     """Return the frames of all bodies one after another, some sequences at a time."""
     rest = 0.2 * (2 * torch.rand(25, 3, generator=generator) - 1)
     rest[:, 1] = torch.linspace(0.9, -0.9, 25)
-    sway = 0.15 * torch.rand(60, *rest.shape, generator=generator) ** 4
+    sway = 0.15 * torch.rand(classes, *rest.shape, generator=generator) ** 4
     speed = 0.05 + 0.2 * torch.rand(len(lengths), generator=generator)
     frames = torch.empty(int((lengths * bodies).sum()), *rest.shape)
     step, done = max(1, ROWS // int(2 * lengths.max())), 0

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
 from generated import LookupEncoder, guidance_of
+from stand_in import StandIn
 from torch import Tensor
 
-from skeletonagent import build
+from skeletonagent import build, build_agents
 from skeletonagent.build import Job
-from skeletonagent.build_agents import build_agents
 from skeletonagent.config import Config, with_overrides
 from skeletonagent.core.clips import Batch, SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.data.sampling import Sampler
+from skeletonagent.experiment import Watch, run_experiment
+from skeletonagent.llm.chat import ScriptedChat
 from skeletonagent.models.inference import for_inference
 from skeletonagent.models.recognizer import Prediction
 from skeletonagent.text.encoder import TEXT_ENCODERS
@@ -86,11 +90,25 @@ def lookup_text() -> Iterator[None]:
         yield
 
 
+def run_answered(
+    config: Config, data: SkeletonData, run: Path, answer: StandIn, watch: Watch
+) -> None:
+    """Run an experiment whose agents ask a stand-in, and remember no answer of another one."""
+    chat = ScriptedChat(answer, name="stand-in")
+    with (
+        patch.dict(os.environ, {"XDG_CACHE_HOME": str(run.parent / "cache")}),
+        patch.object(build_agents, "build_chat", lambda *_, **__: chat),
+        lookup_text(),
+    ):
+        run_experiment(config, data, run, resume=False, watch=watch)
+
+
 def job_of(config: Config, data: SkeletonData) -> Job:
     """Return the objects of a training; of the clips no evidence is taken, which needs minutes."""
+    make = build_agents.build_agents
 
     def silent(settings: Any, *others: Any) -> Any:
-        return build_agents(replace(settings, chat="none"), *others)
+        return make(replace(settings, chat="none"), *others)
 
     with lookup_text(), patch.object(build, "build_agents", silent):
         return build.assemble(config, data)

@@ -137,17 +137,17 @@ def test_of_what_the_clips_cannot_tell_nothing_is_doubted() -> None:
     assert len(Verifier(known).doubts("a", ("b",), (0, 1), "The head tilts.")) == 3
 
 
-def test_effects_are_those_of_the_evidence_and_worked_out_once(
-    verifier: Verifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_effects_are_those_of_the_evidence_and_are_not_collected(verifier: Verifier) -> None:
     first = verifier.effects("wave", ["hold_up"])
     assert first is not None
     torch.testing.assert_close(first.size, verifier.evidence.against("wave", ["hold_up"]).size)
     alone = verifier.effects("wave", [])
     assert alone is not None
     torch.testing.assert_close(alone.size, verifier.evidence.against_all("wave").size)
-    monkeypatch.setattr(Evidence, "against", lambda *_: pytest.fail("worked out again"))
-    assert verifier.effects("wave", ("hold_up",)) is first
+    # Small tensors that stay, made between large ones that go, leave memory in pieces.
+    kept = dict(vars(verifier))
+    verifier.effects("hold_up", ["wave"])
+    assert vars(verifier) == kept
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,15 @@ from jaxtyping import install_import_hook
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 install_import_hook(
-    ["agreement", "generated", "literal", "literal_step", "measuring", "parts", "program"],
+    [
+        "agreement",
+        "generated",
+        "literal",
+        "literal_step",
+        "measuring",
+        "parts",
+        "program",
+        "stand_in",
+    ],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )

@@ -85,7 +85,7 @@ def test_generated_bodies_stand_beside_each_other_and_move() -> None:
     torch.testing.assert_close(store.frames, again.frames, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("sequences", "classes"), [(29, 10), (500, 61)])
+@pytest.mark.parametrize(("sequences", "classes"), [(29, 10), (1500, 401)])
 def test_sizes_that_cannot_be_are_refused(sequences: int, classes: int) -> None:
     with pytest.raises(ValueError, match="possible"):
         generated(sequences, classes=classes)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ import pipeline
 import pytest
 import throughput
 import typer
+from stand_in import StandIn
 from typer.testing import CliRunner
+
+import report
+from skeletonagent.agents import answers, prompts
+from skeletonagent.core.dialogue import Exchange, Step
+from skeletonagent.core.layout import KINECT_25
 
 SIZES = ("--device", "cpu", "--small", "--frames", "4", "--classes", "2")
 
@@ -26,13 +33,15 @@ def not_warmed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "WARM_UP", 0)
 
 
-def figures(main: Callable[..., None], folder: Path, *options: str) -> dict[str, Any]:
+def figures(
+    main: Callable[..., None], folder: Path, *options: str, sizes: Sequence[str] = SIZES
+) -> dict[str, Any]:
     """Return what a benchmark writes."""
     app = typer.Typer()
     app.command()(main)
     path = folder / "figures.json"
     result = CliRunner().invoke(
-        app, [*SIZES, *options, "--json", str(path)], catch_exceptions=False
+        app, [*sizes, *options, "--json", str(path)], catch_exceptions=False
     )
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(path.read_text(), parse_constant=pytest.fail)
@@ -112,6 +121,31 @@ def test_epoch(tmp_path: Path) -> None:
     assert terms.pop("sum") == pytest.approx(sum(terms.values()))
     steps = [told["training steps"] for told in found["epoch_seconds"]]
     assert terms["training steps"] == pytest.approx(steps[0] + 149 * steps[1])
+
+
+def test_report(tmp_path: Path) -> None:
+    if not any(map(shutil.which, report.BROWSERS)):
+        pytest.skip(f"no browser: none of {', '.join(report.BROWSERS)} is installed")
+    found = figures(
+        report.main, tmp_path, "--classes", "3", "--epochs", "6", "--repeats", "1",
+        "--out", str(tmp_path / "report.html"), sizes=(),
+    )  # fmt: skip
+    assert (found["classes"], found["epochs"], found["rounds"]) == (3, 6, 2)
+    assert found["questions"] >= 3 * 5
+    assert found["megabytes"] == (tmp_path / "report.html").stat().st_size / 1e6
+    assert found["seconds_to_open"]["median"] > 0
+
+
+@pytest.mark.parametrize("words", [1, report.WORDS])
+def test_a_stand_in_answers_every_step_in_its_form(words: int) -> None:
+    answer, told = StandIn(words=words), list[Exchange]()
+    for step in Step:
+        asked = prompts.question(step, "wave", KINECT_25, ("kick", "clap"))
+        exchange = Exchange(asked, answer(asked, told))
+        answers.check(exchange, KINECT_25, before=told)
+        assert StandIn(words=words)(asked, ()) == exchange.answer
+        told.append(exchange)
+    assert answer.number == len(Step)
 
 
 def test_terms_of_rounds_count_as_often_as_there_are_rounds() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -28,6 +29,40 @@ class Moments:
 
     mean: Float[Tensor, "y v q"]
     variance: Float[Tensor, "y v q"]
+
+
+@dataclass(frozen=True)
+class _Yardstick:
+    """Moments made ready to compare classes with each other.
+
+    Args:
+        mean: As measured.
+        variance: Joined by some of what is typical, see :data:`PRIOR_CLIPS`.
+        floor: What every joint's variance is given on top, see :data:`FLOOR`.
+    """
+
+    mean: Float[Tensor, "y v q"]
+    variance: Float[Tensor, "y v q"]
+    floor: Float[Tensor, " q"]
+
+    @classmethod
+    def of(cls, moments: Moments, counts: Int[Tensor, " y"]) -> _Yardstick:
+        clips = counts[:, None, None].double()
+        typical = (clips * moments.variance).sum(dim=0) / clips.sum()
+        variance = (clips * moments.variance + PRIOR_CLIPS * typical) / (clips + PRIOR_CLIPS)
+        return cls(moments.mean, variance, FLOOR * typical.mean(dim=0) + 1e-8)
+
+    def cohen(
+        self, own: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
+    ) -> Float[Tensor, "v q"]:
+        """Return Cohen's d of a class against the mixture of others; 0 if there are no others."""
+        if not len(others):
+            return torch.zeros_like(self.mean[own])
+        share = (weights / weights.sum())[:, None, None]
+        mean = (share * self.mean[others]).sum(dim=0)
+        spread = self.variance[others] + (self.mean[others] - mean).square()
+        both = (self.variance[own] + (share * spread).sum(dim=0)) / 2
+        return (self.mean[own] - mean) / (both + self.floor).sqrt()
 
 
 @dataclass(frozen=True)
@@ -68,10 +103,10 @@ class Evidence:
         Raises:
             KeyError: If a class is unknown or has no clips.
         """
-        weights = torch.zeros(len(self.class_names), dtype=torch.double)
-        for rank, rival in enumerate(rivals, start=1):
-            weights[self._label(rival)] += 1 / rank
-        return self._effects(self._label(action), weights)
+        own = self._label(action)
+        others = torch.tensor([self._label(rival) for rival in rivals], dtype=torch.long)
+        weights = 1 / torch.arange(1.0, len(rivals) + 1, dtype=torch.double)
+        return self._effects(own, others[others != own], weights[others != own])
 
     def against_all(self, action: str) -> Effects:
         """Return how a class differs from all others, which weigh alike.
@@ -79,7 +114,9 @@ class Evidence:
         Raises:
             KeyError: If the class is unknown or has no clips.
         """
-        return self._effects(self._label(action), (self.counts > 0).double())
+        own = self._label(action)
+        others = self.counts.index_fill(0, torch.tensor([own]), 0).nonzero()[:, 0]
+        return self._effects(own, others, others.new_ones(len(others), dtype=torch.double))
 
     def _label(self, action: str) -> int:
         """Return the label of a class; the first, where two have the same name."""
@@ -87,11 +124,12 @@ class Evidence:
             raise KeyError(action)
         return self.class_names.index(action)
 
-    def _effects(self, own: int, weights: Float[Tensor, " y"]) -> Effects:
+    def _effects(
+        self, own: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
+    ) -> Effects:
         """Return plain effects, and those of the ordered sides where they are clearly larger."""
-        weights = weights.index_fill(0, torch.tensor([own]), 0.0)
-        size = self._cohen(self.plain, own, weights)
-        ordered = self._cohen(self.ordered, own, weights)
+        size = self._plain.cohen(own, others, weights)
+        ordered = self._ordered.cohen(own, others, weights)
         either = torch.zeros_like(size, dtype=torch.bool)
         for pair in map(list, self.layout.pairs):
             stronger = ordered[pair].abs().argmax(dim=0, keepdim=True)
@@ -100,20 +138,13 @@ class Evidence:
             size[pair] = torch.where(either[pair], sharpest, size[pair])
         return Effects(size, either)
 
-    def _cohen(
-        self, moments: Moments, own: int, weights: Float[Tensor, " y"]
-    ) -> Float[Tensor, "v q"]:
-        """Return Cohen's d of a class against the mixture of others; 0 if there are no others."""
-        if not weights.any():
-            return torch.zeros_like(moments.mean[0])
-        share = (weights / weights.sum())[:, None, None]
-        clips = self.counts[:, None, None].double()
-        typical = (clips * moments.variance).sum(dim=0) / clips.sum()
-        within = (clips * moments.variance + PRIOR_CLIPS * typical) / (clips + PRIOR_CLIPS)
-        mean = (share * moments.mean).sum(dim=0)
-        mixed = (share * (within + (moments.mean - mean).square())).sum(dim=0)
-        floor = FLOOR * typical.mean(dim=0) + 1e-8
-        return (moments.mean[own] - mean) / ((within[own] + mixed) / 2 + floor).sqrt()
+    @cached_property
+    def _plain(self) -> _Yardstick:
+        return _Yardstick.of(self.plain, self.counts)
+
+    @cached_property
+    def _ordered(self) -> _Yardstick:
+        return _Yardstick.of(self.ordered, self.counts)
 
 
 PART = 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
@@ -104,9 +104,6 @@ class Verifier:
     evidence: Evidence
     verify: Verify = Verify.FLAG
     threshold: float = 2.0
-    _known: dict[tuple[str, tuple[str, ...]], Effects] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
 
     def effects(self, action: str, rivals: Sequence[str]) -> Effects | None:
         """Return how a class differs from its rivals, or without rivals from all other classes.
@@ -120,11 +117,8 @@ class Verifier:
         """Return :meth:`effects`, be the clips ever so few; None if a class has none."""
         if action in rivals or not {action, *rivals} <= self._clips.keys():
             return None
-        key = (action, tuple(rivals))
-        if key not in self._known:
-            known = self.evidence
-            self._known[key] = known.against(*key) if rivals else known.against_all(action)
-        return self._known[key]
+        known = self.evidence
+        return known.against(action, rivals) if rivals else known.against_all(action)
 
     def doubts(
         self, action: str, rivals: Sequence[str], joints: Sequence[int], sentence: str
