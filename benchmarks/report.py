@@ -36,6 +36,8 @@ from skeletonagent.training.record import Observers, RunDirectory
 
 PERIOD = 5
 """Epochs between rounds, as in the paper's training."""
+SNAPSHOTS = 10
+"""How often what was learned is kept, for embedding and graphs."""
 WORDS = 24
 """Of each sentence of an answer: every step but the lists of joints has one or more."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -83,6 +85,7 @@ def _config(epochs: int, frames: int, width: int) -> Config:
         f"training.epochs={epochs}",
         f"training.period={PERIOD}",
         "training.learning_rate=0.05",
+        f"training.snapshots={SNAPSHOTS}",
         "clips.test_clips=1",
         "agents.wait=true",
     ]

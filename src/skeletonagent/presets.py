@@ -87,7 +87,13 @@ def _tiny(stream: Stream, *, archive: str, augment: Augment, origin: Origin) -> 
     )
 
 
-TINY_EPOCHS: Mapping[str, int] = {"jhmdb": 16, "nw_ucla": 16, "sbu": 24, "utd_mhad": 20}
+TINY_EPOCHS: Mapping[str, int] = {
+    "jhmdb": 16,
+    "nw_ucla": 16,
+    "sbu": 24,
+    "synthetic": 80,
+    "utd_mhad": 20,
+}
 """Epochs of tiny recognizers by archive: five hundred steps and more, fewer where two act."""
 
 

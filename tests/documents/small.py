@@ -60,7 +60,7 @@ def _ablate(words: list[str]) -> list[str]:
 
 
 def _demo(words: list[str]) -> list[str]:
-    return [*words, "--epochs", "1"]
+    return [*words, "--epochs", "1", "--seeds", "1"]
 
 
 def _report(words: list[str]) -> list[str]:

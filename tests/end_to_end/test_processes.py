@@ -110,20 +110,30 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
 
 def test_the_demo_compares_with_and_without_agents(finished: Any, tmp_path: Path) -> None:
     out = tmp_path / "demo"
-    result = finished("demo", "--epochs", "1", "--out", out, "--json")
+    (out / "guided" / "seed0").mkdir(parents=True)
+    (out / "guided" / "seed0" / "config.yaml").write_text("of an earlier demo")
+    result = finished("demo", "--epochs", "1", "--seeds", "2", "--out", out, "--json")
     assert result.status == 0, result.err
     summary = json.loads((out / "summary.json").read_text())
     assert result.json == summary
     for part in ("baseline", "guided"):
-        assert 0 <= summary[part]["top1"] <= summary[part]["top5"] <= 1
-        own = json.loads((out / part / "summary.json").read_text())
-        assert own["top1"] == summary[part]["top1"]
+        runs = [json.loads((out / part / f"seed{n}/summary.json").read_text()) for n in (0, 1)]
+        assert summary["top1"][part] == [run["top1"] for run in runs]
+        assert summary[part]["mean"] == pytest.approx(sum(summary["top1"][part]) / 2)
+    means = summary["guided"]["mean"] - summary["baseline"]["mean"]
+    difference = summary["difference"]
+    assert difference["mean"] == pytest.approx(means) and difference["n"] == 2
+    assert difference["low"] <= difference["mean"] <= difference["high"]
     assert 0 <= summary["joints"]["precision"] <= 1
     assert 0 <= summary["joints"]["recall"] <= 1
     assert summary["seconds"] > 0
     assert summary["exchanges"]
     assert (out / "confusions.png").read_bytes().startswith(b"\x89PNG")
     assert "joints that truly tell the classes apart" in result.err
+    assert "guided, seed1: " in result.err and "4 of 4 done" in result.err
+    told = finished("report", out / "guided", out / "baseline", "--clips", "1", "--json")
+    assert told.status == 0, told.err
+    assert len(told.json["runs"]) == 4 and Path(told.json["report"]) == out / "guided/report.html"
 
 
 def test_the_installed_script_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:

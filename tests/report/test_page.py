@@ -133,6 +133,17 @@ def test_the_baseline_is_compared(runs: Path) -> None:
     assert "points over unguided" in words and "of one pair of runs" in words
 
 
+def test_runs_of_one_folder_are_titled_by_it(runs: Path, tmp_path: Path) -> None:
+    for seed in range(4):
+        shutil.copytree(runs / "guided", tmp_path / "mine" / f"seed{seed}")
+    shutil.copytree(runs / "unguided", tmp_path / "other")
+    own = tuple(tmp_path / "mine" / f"seed{seed}" for seed in range(4))
+    page = report_page(Wanted((*own, tmp_path / "other"), clips=0))
+    assert "<title>mine, 4 runs against unguided" in page
+    alone = report_page(Wanted(own[:2], clips=0))
+    assert "<title>seed0, seed1" in alone
+
+
 def test_a_damaged_run_is_refused(make_run: RunMaker, tmp_path: Path) -> None:
     make_run(tmp_path / "run")
     (tmp_path / "run" / "metrics.jsonl").write_text("{")

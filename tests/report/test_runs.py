@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skeletonagent.core.errors import CheckpointError, DataError
-from skeletonagent.report.runs import compared_runs, read_runs, recipes
+from skeletonagent.report.runs import compared_runs, read_runs, recipes, runs_below
 
 from .conftest import CLASSES, RunMaker
 
@@ -18,6 +18,18 @@ def test_runs_are_named_from_where_they_part(runs: Path) -> None:
     assert alone.name == "going"
     here = runs / "going" / ".." / "going"
     assert read_runs([here])[0].name == "going"
+
+
+def test_a_folder_stands_for_the_runs_within(runs: Path, tmp_path: Path) -> None:
+    assert runs_below([runs / "again"]) == [runs / "again"]
+    shutil.copytree(runs / "again", tmp_path / "all" / "b" / "seed0")
+    shutil.copytree(runs / "guided", tmp_path / "all" / "a")
+    within = [tmp_path / "all" / "a", tmp_path / "all" / "b" / "seed0"]
+    assert runs_below([runs / "again", tmp_path / "all"]) == [runs / "again", *within]
+    (tmp_path / "none").mkdir()
+    for path in (tmp_path / "none", tmp_path / "missing"):
+        with pytest.raises(DataError, match="holds no run"):
+            runs_below([runs / "again", path])
 
 
 def test_unfinished_runs_are_read_as_far_as_they_are(runs: Path) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,24 +17,35 @@ import typer
 from rich.table import Table
 
 from skeletonagent.build import open_data
-from skeletonagent.cli.console import asked_and_answered, console, exchange_panel, print_json, watch
+from skeletonagent.cli.console import asked_and_answered, console, exchange_panel, print_json
+from skeletonagent.cli.lanes import train_in_lanes
 from skeletonagent.config import Config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.files import write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.scores import Scores
 from skeletonagent.data.synthetic import true_joints
-from skeletonagent.experiment import run_experiment
-from skeletonagent.presets import preset
+from skeletonagent.evaluation.significance import Estimate, mean_interval, paired_difference
+from skeletonagent.presets import PresetSize, preset
 from skeletonagent.report.figures import save_confusions
 from skeletonagent.training.record import RunDirectory
+
+BASELINE, GUIDED = "baseline", "guided"
+WAYS: Mapping[str, str] = {BASELINE: "without the agents", GUIDED: "with them"}
+"""The two trainings of a pair, in words."""
+PERIOD = 5
+"""Epochs between rounds of the agents, as in the paper."""
+SNAPSHOTS = 6
+"""How often what was learned is kept, for the report."""
 
 
 def demo(
     out: Annotated[
         Path, typer.Option(help="Where to write; an earlier demo there is replaced.")
     ] = Path("runs/demo"),
-    seed: Annotated[int, typer.Option(help="Seed of both trainings.")] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="How many pairs of trainings, a seed for each.")
+    ] = 3,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Fewer epochs, for a quick look.")
     ] = None,
@@ -45,42 +59,51 @@ def demo(
       skeletonagent demo --out runs/demo
     """
     began = time.perf_counter()
-    config = preset("synthetic")
-    config = replace(config, seed=seed)
+    config = preset("synthetic", PresetSize.TINY)
+    training = replace(config.training, period=PERIOD, snapshots=SNAPSHOTS)
     if epochs:
-        config = replace(config, training=replace(config.training, epochs=epochs))
+        training = replace(training, epochs=epochs)
+    config = replace(config, training=training)
     data = open_data(config.data)
-    runs = {name: RunDirectory(out / name) for name in ("baseline", "guided")}
-    _run(config, data, runs["baseline"], guided=False)
-    _run(config, data, runs["guided"], guided=True)
-    scores = {name: Scores.load(run.scores) for name, run in runs.items()}
-    guidance = _last_guidance(runs["guided"], data)
-    actions = _most_confused(scores["baseline"], data.store.class_names)
+    runs = {name: [RunDirectory(out / name / f"seed{n}") for n in range(seeds)] for name in WAYS}
+    _train(config, runs)
+    scores = {name: [Scores.load(run.scores) for run in own] for name, own in runs.items()}
+    top1 = {name: [part.top(1) for part in own] for name, own in scores.items()}
+    guidance = [_last_guidance(run, data) for run in runs[GUIDED]]
+    actions = _most_confused(scores[BASELINE], data.store.class_names)
     summary = {
-        **{name: {"top1": part.top(1), "top5": part.top(5)} for name, part in scores.items()},
+        **{name: asdict(mean_interval(each)) for name, each in top1.items()},
+        "difference": asdict(paired_difference(top1[GUIDED], top1[BASELINE])),
+        "top1": top1,
         "joints": score_joints(guidance),
-        "exchanges": asked_and_answered(guidance, actions),
+        "exchanges": asked_and_answered(guidance[0], actions),
         "seconds": round(time.perf_counter() - began, 1),
     }
     picture = out / "confusions.png"
-    titles = {name: f"{name}: {part.top(1):.1%}" for name, part in scores.items()}
-    counts = {titles[name]: part.confusions() for name, part in scores.items()}
+    counts = {
+        f"{name}: {fmean(top1[name]):.1%}": np.sum([part.confusions() for part in own], axis=0)
+        for name, own in scores.items()
+    }
     save_confusions(counts, data.store.class_names, picture)
     write_text(out / "summary.json", json.dumps(summary, indent=1))
-    _print(summary, guidance, actions)
+    _print(summary, guidance[0], actions)
     console.print(f"picture: {picture}\nsummary: {out / 'summary.json'}", soft_wrap=True)
+    console.print(
+        f"look at the runs: skeletonagent report {out / GUIDED} {out / BASELINE}", soft_wrap=True
+    )
     if as_json:
         print_json(summary)
 
 
-def score_joints(guidance: Guidance) -> dict[str, float]:
+def score_joints(guidance: Sequence[Guidance]) -> dict[str, float]:
     """Return how well the chosen joints agree with those that truly tell classes apart.
 
-    Counted over all classes that were asked about with a rival whose difference is known:
+    Counted over all classes, of all runs, that were asked about with a rival whose difference is
+    known:
     precision is the share of chosen joints that are true, recall the share of true ones chosen.
     """
     chosen_true = chosen_all = true_all = classes = 0
-    for told in guidance.classes:
+    for told in (told for each in guidance for told in each.classes):
         truth = true_joints(told.action, told.rivals)
         if truth:
             classes += 1
@@ -94,12 +117,24 @@ def score_joints(guidance: Guidance) -> dict[str, float]:
     }
 
 
-def _run(config: Config, data: SkeletonData, run: RunDirectory, *, guided: bool) -> None:
-    if run.begun:
-        shutil.rmtree(run.path)
-    console.print("[bold]with the agents[/]" if guided else "[bold]without the agents[/]")
-    agents = config.agents if guided else replace(config.agents, chat="none")
-    run_experiment(replace(config, agents=agents), data, run.path, resume=False, watch=watch)
+def _train(config: Config, runs: Mapping[str, Sequence[RunDirectory]]) -> None:
+    """Train all runs, one on each core at a time, and tell what each came to."""
+    planned: dict[Path, Config] = {}
+    for seed, pair in enumerate(zip(*runs.values(), strict=True)):
+        for name, run in zip(runs, pair, strict=True):
+            if run.path.exists():
+                shutil.rmtree(run.path)
+            agents = config.agents if name == GUIDED else replace(config.agents, chat="none")
+            planned[run.path] = replace(config, seed=seed, agents=agents)
+    cores = min(len(planned), os.cpu_count() or 1)
+    console.print(
+        f"{len(planned)} trainings of {config.training.epochs} epochs, {cores} at a time: "
+        + " and ".join(WAYS.values())
+    )
+    for number, path in enumerate(train_in_lanes(planned, ["cpu"] * cores), start=1):
+        top1 = Scores.load(RunDirectory(path).scores).top(1)
+        told = f"{path.parent.name}, {path.name}: {top1:.1%}"
+        console.print(f"{told}, {number} of {len(planned)} done", markup=False)
 
 
 def _last_guidance(run: RunDirectory, data: SkeletonData) -> Guidance:
@@ -108,9 +143,11 @@ def _last_guidance(run: RunDirectory, data: SkeletonData) -> Guidance:
     return Guidance.from_json(checkpoint.facts["guidance"], data.store.layout)
 
 
-def _most_confused(scores: Scores, class_names: tuple[str, ...], number: int = 3) -> list[str]:
-    worst = np.argsort(scores.class_accuracy())[:number]
-    return [class_names[label] for label in worst]
+def _most_confused(
+    scores: Sequence[Scores], class_names: tuple[str, ...], number: int = 3
+) -> list[str]:
+    accuracy = np.mean([part.class_accuracy() for part in scores], axis=0)
+    return [class_names[label] for label in np.argsort(accuracy)[:number]]
 
 
 def _print(summary: dict[str, Any], guidance: Guidance, actions: list[str]) -> None:
@@ -119,12 +156,24 @@ def _print(summary: dict[str, Any], guidance: Guidance, actions: list[str]) -> N
     for action in actions:
         console.print(exchange_panel(told[action], guidance))
     joints = summary["joints"]
-    table = Table("", "top-1", "top-5", box=None)
-    for name in ("baseline", "guided"):
-        table.add_row(name, f"{summary[name]['top1']:.1%}", f"{summary[name]['top5']:.1%}")
+    table = Table("top-1 by seed", *map(str, range(summary[GUIDED]["n"])), "mean", box=None)
+    for name in WAYS:
+        each = [*summary["top1"][name], summary[name]["mean"]]
+        table.add_row(name, *(f"{value:.1%}" for value in each))
     console.print(table)
     console.print(
         f"joints that truly tell the classes apart: {joints['recall']:.0%} found, "
         f"{joints['precision']:.0%} of those named are true ({joints['classes']} classes)\n"
-        "one seed says nothing about a method: compare several before you believe a difference"
+        f"with the agents: {in_words(Estimate(**summary['difference']))}"
     )
+
+
+def in_words(difference: Estimate) -> str:
+    """Return what a difference of accuracies comes to, in points."""
+    told = f"{100 * difference.mean:+.1f} points"
+    if difference.low is None or difference.high is None:
+        return f"{told}; one pair of runs says nothing about a method"
+    interval = f"{told} (95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
+    if difference.low <= 0 <= difference.high:
+        return f"{interval}; {difference.n} pairs cannot tell that from chance"
+    return interval

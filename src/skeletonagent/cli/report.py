@@ -12,7 +12,7 @@ from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.report.live import HOST, LivePage, live_server
 from skeletonagent.report.page import report_page
-from skeletonagent.report.runs import compared_runs
+from skeletonagent.report.runs import compared_runs, runs_below
 from skeletonagent.report.sections import Wanted
 
 
@@ -21,7 +21,8 @@ def report(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="Run directories that 'train' wrote, or is writing; details are of the first.",
+            help="Runs that 'train' wrote, or is writing, or folders of runs; "
+            "details are of the first.",
         ),
     ],
     out: Annotated[
@@ -47,11 +48,12 @@ def report(
     Examples:
       skeletonagent report runs/utd --out utd.html
 
-      skeletonagent report runs/utd/seed0 runs/utd/seed1 --baseline runs/unguided
+      skeletonagent report runs/guided runs/unguided/seed0 runs/unguided/seed1
 
       skeletonagent report runs/utd --live
     """
-    wanted = Wanted(tuple(runs), baseline, str(data) if data else None, clips, live)
+    found = runs_below(runs)
+    wanted = Wanted(tuple(found), baseline, str(data) if data else None, clips, live)
     if live:
         if out is not None:
             raise ConfigError("--live shows the page and --out writes it; give one of the two")
@@ -65,7 +67,7 @@ def report(
     size = len(page.encode()) / 1e6
     console.print(f"report: {path} ({size:.1f} MB)", markup=False, soft_wrap=True)
     if as_json:
-        print_json({"report": str(path), "runs": [str(run) for run in runs]})
+        print_json({"report": str(path), "runs": [str(run) for run in found]})
 
 
 def _show(wanted: Wanted, port: int) -> None:

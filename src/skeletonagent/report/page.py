@@ -70,7 +70,11 @@ def _template(name: str) -> str:
 
 def _title(compared: Compared) -> str:
     names = [run.name for run in compared.main.runs]
-    told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    folders = {Path(name).parent for name in names}
+    if len(names) > 1 and len(folders) == 1 and Path() not in folders:
+        told = f"{folders.pop()}, {len(names)} runs"
+    else:
+        told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return f"{told} against {compared.baseline.name}" if compared.baseline else told
 
 

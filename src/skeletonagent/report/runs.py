@@ -96,6 +96,22 @@ class Compared:
     baseline: RecipeRuns | None
 
 
+def runs_below(paths: Sequence[Path]) -> list[Path]:
+    """Return run directories: each path that is one, in place of others the runs within.
+
+    Raises:
+        DataError: If there is none within.
+    """
+    found: list[Path] = []
+    for path in paths:
+        run = RunDirectory(path)
+        within = [path] if run.begun else [c.parent for c in sorted(path.rglob(run.config.name))]
+        if not within:
+            raise DataError("holds no run; 'skeletonagent runs list' finds them", path=path)
+        found += within
+    return found
+
+
 def compared_runs(paths: Sequence[Path], baseline: Path | None) -> Compared:
     """Return runs as they are to be compared.
 
