@@ -59,7 +59,9 @@ def unwatched(config: Config, found: Found) -> Iterator[Observer]:
     yield Unwatched()
 
 
-def train_in_lanes(runs: Mapping[Path, Config], devices: Sequence[str]) -> Iterator[Path]:
+def train_in_lanes(
+    runs: Mapping[Path, Config], devices: Sequence[str], threads: int | None = None
+) -> Iterator[Path]:
     """Train runs and yield the directory of each as it ends.
 
     Every device has a process of its own for all its runs, so that what a process costs to start
@@ -69,6 +71,7 @@ def train_in_lanes(runs: Mapping[Path, Config], devices: Sequence[str]) -> Itera
     Args:
         runs: Configurations by run directory.
         devices: Such as ``cpu`` or ``cuda:0``.
+        threads: Of each process, in place of its share.
 
     Raises:
         TrainingError: Naming the runs that failed and why, after all others have ended.
@@ -78,7 +81,7 @@ def train_in_lanes(runs: Mapping[Path, Config], devices: Sequence[str]) -> Itera
     for device in devices:
         free.put(device)
     failed = []
-    entering = (free, len(devices))
+    entering = (free, threads or max(1, (os.cpu_count() or 1) // len(devices)))
     with ProcessPoolExecutor(len(devices), context, initializer=_enter, initargs=entering) as pool:
         ended = {pool.submit(_train, out, config): out for out, config in runs.items()}
         for future in as_completed(ended):
@@ -140,11 +143,11 @@ _LANE: dict[str, str] = {}
 """The device of this process."""
 
 
-def _enter(free: SimpleQueue[str], lanes: int) -> None:
+def _enter(free: SimpleQueue[str], threads: int) -> None:
     _LANE["device"] = free.get()
     threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // lanes))
+        torch.set_num_threads(threads)
 
 
 def _end_with_parent() -> None:
