@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from skeletonagent.core.layout import COCO_17
+from skeletonagent.models import inference
 from skeletonagent.models.backbones import BACKBONES
 from skeletonagent.models.inference import for_inference
 from skeletonagent.models.recognizer import PersonRule, Recognizer, build_recognizer
@@ -61,6 +62,20 @@ def test_scores_are_the_recognizers(name: str, rule: PersonRule) -> None:
     model = for_inference(recognizer)
     torch.testing.assert_close(model(clips), expected, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(model(clips, BODIES), expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", BACKBONES)
+def test_scores_do_not_depend_on_how_many_bodies_are_run_at_once(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, clips, seen = for_inference(trained(name)), some_clips(), list[int]()
+    model.stem.register_forward_hook(lambda _, given, made: seen.append(made.shape[0]))
+    together = model(clips, BODIES)
+    assert seen == [len(BODIES)]
+    monkeypatch.setattr(inference, "CACHED", 1)
+    torch.testing.assert_close(model(clips, BODIES), together, rtol=1e-5, atol=1e-5)
+    assert seen[1:] == [torch.get_num_threads()] * len(BODIES)
 
 
 @torch.no_grad()

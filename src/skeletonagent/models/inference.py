@@ -22,6 +22,13 @@ from skeletonagent.models.norms import BatchNorm2d
 from skeletonagent.models.recognizer import Recognizer, counted_bodies, mean_over_persons
 from skeletonagent.models.temporal import PostureTemporalUnit, TemporalBranches, highest
 
+CACHED = 1_600_000
+"""Frames x joints x channels of the bodies that a thread runs at once, one body at least.
+
+So many stay in a processor's cache: one body of the paper's recognizer, dozens of a narrow one. A
+GPU runs all at once.
+"""
+
 
 class InferenceRecognizer(nn.Module):
     """The class scores of a recognizer; made by :func:`for_inference`."""
@@ -30,6 +37,7 @@ class InferenceRecognizer(nn.Module):
         super().__init__()
         self.dtype = dtype
         self.person_rule = recognizer.person_rule
+        self.out_channels = recognizer.backbone.out_channels
         backbone = recognizer.backbone
         self.stem = copy.deepcopy(backbone.stem)
         self.blocks, self.channels_last = _blocks(backbone, dtype)
@@ -43,8 +51,10 @@ class InferenceRecognizer(nn.Module):
         run = counted
         if run is None:
             run = torch.arange(clips.shape[0] * clips.shape[1], device=clips.device)
-        # A body or two at a time stay in a processor's cache; a GPU wants all at once.
-        size = torch.get_num_threads() if clips.device.type == "cpu" else run.shape[0]
+        size = run.shape[0]
+        if clips.device.type == "cpu":
+            numbers = clips.shape[2] * clips.shape[3] * self.out_channels
+            size = torch.get_num_threads() * max(1, CACHED // numbers)
         features = torch.cat([self._features(clips, part) for part in run.split(size)])
         logits: Tensor = self.classes(mean_over_persons(features, clips, self.person_rule, counted))
         return logits
