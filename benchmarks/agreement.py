@@ -14,8 +14,8 @@ from literal_step import literal_step
 from program import batch_of, job_of, losses_of, predict, signals_of
 from torch import Tensor, nn
 
-from skeletonagent.config import Config
-from skeletonagent.training.objective import Losses
+from skeletonagent.experiments.config import Config
+from skeletonagent.training.losses import Losses
 
 NAMES = ("cls", "con", "align", "total")
 
@@ -55,9 +55,9 @@ def agreement(config: Config, folder: Path, classes: int) -> Agreement:
         classes: Y.
     """
     number = max(3 * classes, 2 * config.training.batch_size)
-    config = replace(config, training=replace(config.training, hold_out=0.0))
+    config = replace(config, training=replace(config.training, validation_share=0.0))
     job = job_of(config, generated(number, Persons.FULL, classes))
-    move_zeros(job.learner.recognizer)
+    move_zeros(job.state.recognizer)
     literal = literal_step(job, folder)
     literal.model.train()
     batch, signals = batch_of(job), signals_of(job)
@@ -67,7 +67,7 @@ def agreement(config: Config, folder: Path, classes: int) -> Agreement:
         losses.total.backward()
         _, expected = literal.judged(batch.clips, batch.labels)
         expected.total.backward()
-    ours = as_literal(_gradients(job.learner.recognizer), literal.model)
+    ours = as_literal(_gradients(job.state.recognizer), literal.model)
     pairs = {name: (_plain(losses, name), _plain(expected, name)) for name in NAMES}
     return Agreement(pairs, _relative(pairs), *_apart(ours, _gradients(literal.model)))
 

@@ -23,8 +23,8 @@ from rich.table import Table
 
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.data.benchmarks import missing_ntu
-from skeletonagent.data.converting import convert
-from skeletonagent.data.ntu_raw import ntu_source
+from skeletonagent.data.convert.pipeline import convert_dataset
+from skeletonagent.data.readers.ntu import ntu_reader
 
 DISTINCT = 300
 """Files that are written; the others are links to them, so that the disk plays no part."""
@@ -48,15 +48,15 @@ def main(
         memory = Memory()
         began, worked = time.perf_counter(), cpu_seconds()
         with memory.watched():
-            done = convert(
-                ntu_source(raw), Path(folder) / "ntu60", processes=processes, progress=memory.note
+            done = convert_dataset(
+                ntu_reader(raw), Path(folder) / "ntu60", processes=processes, progress=memory.note
             )
         seconds, worked = time.perf_counter() - began, cpu_seconds() - worked
     facts = {
         "files": files,
         "processes": processes,
         "samples": done.samples,
-        "left_out": len(done.left_out),
+        "left_out": len(done.skipped),
         "frames": done.frames,
         "seconds": round(seconds, 2),
         "cpu_seconds": round(worked, 2),

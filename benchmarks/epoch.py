@@ -28,35 +28,36 @@ from measuring import print_rows, write_facts
 from program import paper_config, run_answered
 from stand_in import StandIn
 
-from skeletonagent import build_agents, experiment
-from skeletonagent.agents.guide import Guide
-from skeletonagent.config import Config, with_overrides
+from skeletonagent.agents.orchestrator import GuidanceOrchestrator
 from skeletonagent.core.clips import SkeletonData
-from skeletonagent.training import loop
+from skeletonagent.experiments import build_agents
+from skeletonagent.experiments import run as experiment
+from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.training import trainer
+from skeletonagent.training.callbacks import EpochRecord, RunLogger
 from skeletonagent.training.checkpoint import CheckpointFolder
-from skeletonagent.training.devices import describe_device, pick_device
-from skeletonagent.training.loop import EpochRecord
-from skeletonagent.training.record import RunDirectory, RunRecorder
-from skeletonagent.training.rounds import Rounds
-from skeletonagent.training.signals import GuidanceSignals
+from skeletonagent.training.distributed import describe_device, pick_device
+from skeletonagent.training.guidance_tensors import GuidanceTensors
+from skeletonagent.training.guidance_updater import GuidanceUpdater
+from skeletonagent.training.run_directory import RunDirectory
 
 EPOCHS, PERIOD = 150, 5
 """Of the paper's training."""
 STEPS, LAST = "training steps", "checkpoint"
 """What happens once in every epoch, and what is the last in it."""
 TERMS: Sequence[tuple[str, object, str]] = (
-    (STEPS, loop, "learn"),
-    ("validation", loop, "score_shared"),
+    (STEPS, trainer, "learn"),
+    ("validation", trainer, "predict_distributed"),
     (LAST, CheckpointFolder, "save"),
-    ("metrics and dialogues", RunRecorder, "on_epoch"),
-    ("metrics and dialogues", RunRecorder, "on_guidance"),
-    ("beginning a round", Rounds, "begin"),
-    ("waiting for a round", Rounds, "collect"),
-    ("sentences to vectors", GuidanceSignals, "of"),
-    ("test", experiment, "score_shared"),
+    ("metrics and dialogues", RunLogger, "on_epoch"),
+    ("metrics and dialogues", RunLogger, "on_guidance"),
+    ("beginning a round", GuidanceUpdater, "begin"),
+    ("waiting for a round", GuidanceUpdater, "collect"),
+    ("sentences to vectors", GuidanceTensors, "of"),
+    ("test", experiment, "predict_distributed"),
     ("evidence of the clips", build_agents, "measure"),
-    ("description of the classes", Guide, "start"),
-    ("rounds, beside the training", Guide, "refresh"),
+    ("description of the classes", GuidanceOrchestrator, "start"),
+    ("rounds, beside the training", GuidanceOrchestrator, "refresh"),
 )
 """What is timed, and where it stands in the program."""
 ONCE = ("evidence of the clips", "description of the classes", "test")
@@ -168,7 +169,7 @@ def main(
     )
     own = [
         f"training.epochs={epochs}",
-        f"training.period={period}",
+        f"training.guidance_period={period}",
         f"agents.wait={str(wait).lower()}",
         "agents.rival_share=0",
     ]

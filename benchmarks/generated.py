@@ -81,10 +81,10 @@ def generated(
         persons=bodies,
         labels=labels,
         sample_ids=ids,
-        groups=tuple(groups),
+        subjects=tuple(groups),
         layout=KINECT_25,
         class_names=names[:classes],
-        slots=2,
+        person_slots=2,
     )
     tested = {sample for sample, group in zip(ids, groups, strict=True) if group % 10 in TESTED}
     split = Split(

@@ -28,10 +28,10 @@ from measuring import Clock, Spread, flops_of, forget_peak, peak_megabytes, prin
 from program import batch_of, classifiers_of, job_of, paper_config
 from torch import Tensor
 
-from skeletonagent.build import Job
-from skeletonagent.config import Config
 from skeletonagent.core.clips import Batch
-from skeletonagent.training.devices import describe_device, pick_device
+from skeletonagent.experiments.build import Experiment
+from skeletonagent.experiments.config import Config
+from skeletonagent.training.distributed import describe_device, pick_device
 
 
 def main(
@@ -49,7 +49,7 @@ def main(
     config = paper_config(
         device, precision, clips_in_batch=max(batch, 2), frames=frames, small=small
     )
-    config = replace(config, training=replace(config.training, hold_out=0.0))
+    config = replace(config, training=replace(config.training, validation_share=0.0))
     with single_thread(clock.device):
         rows = [
             row
@@ -85,11 +85,11 @@ def _compared(
     """Return what the program and the literal model take for the same clips, with a ratio."""
     job = _settled(job_of(config, generated(max(3 * classes, 2 * clips), persons, classes)))
     drawn = batch_of(job, clips=clips)
-    model = literal_recognizer(job.learner.recognizer, job.data.store).to(clock.device).eval()
+    model = literal_recognizer(job.state.recognizer, job.data.store).to(clock.device).eval()
     k = guidance_of(job.data).k(job.config.clips.stream).to(clock.device)
 
     def literal(batch: Batch) -> Tensor:
-        with job.learner.engine.autocast():
+        with job.state.context.autocast():
             scores: Tensor = model(batch.clips, k)[0]
         return scores
 
@@ -112,9 +112,9 @@ def _compared(
     return rows
 
 
-def _settled(job: Job) -> Job:
+def _settled(job: Experiment) -> Experiment:
     """Return the training with running statistics of a batch and gates that are open."""
-    recognizer = job.learner.recognizer
+    recognizer = job.state.recognizer
     move_zeros(recognizer)
     recognizer.train()
     for seed in range(3):

@@ -194,7 +194,7 @@ def literal_recognizer(recognizer: Recognizer, store: ClipStore) -> LiteralRecog
         channels=store.channels,
         persons=store.max_persons,
         classes=store.num_classes,
-        text_dim=recognizer.alignment.project.out_features,
+        text_dim=recognizer.text_head.fc.out_features,
         width=recognizer.backbone.out_channels // 4,
     )
     model.load_state_dict(as_literal(recognizer.state_dict(), model))

@@ -21,8 +21,9 @@ from jaxtyping import Float, Int
 from literal import LiteralRecognizer, literal_recognizer
 from torch import Tensor
 
-from skeletonagent.build import Job
-from skeletonagent.training.objective import Losses, ObjectiveSettings
+from skeletonagent.experiments.build import Experiment
+from skeletonagent.training.losses import Losses
+from skeletonagent.training.settings import LossSettings
 
 LINES = 5
 """Of a class's file before the sentence that is used."""
@@ -123,7 +124,7 @@ class LiteralStep:
     model: LiteralRecognizer
     k: Float[Tensor, "y v v"]
     texts: TextFiles
-    settings: ObjectiveSettings
+    settings: LossSettings
     optimizer: torch.optim.Optimizer
     counts: Int[Tensor, "y y"]
     autocast: Callable[[], AbstractContextManager[object]]
@@ -150,21 +151,21 @@ class LiteralStep:
         return logits.detach(), Losses(cls, con, align, total)
 
 
-def literal_step(job: Job, folder: Path) -> LiteralStep:
+def literal_step(job: Experiment, folder: Path) -> LiteralStep:
     """Return the literal step that starts from the weights a training has at present.
 
     Args:
         job: The training.
         folder: Where the sentences' files are written.
     """
-    recognizer, store, settings = job.learner.recognizer, job.data.store, job.config.training
-    device, guidance = job.learner.engine.device, guidance_of(job.data)
+    recognizer, store, settings = job.state.recognizer, job.data.store, job.config.training
+    device, guidance = job.state.context.device, guidance_of(job.data)
     model = literal_recognizer(recognizer, store).to(device)
     return LiteralStep(
         model=model,
         k=guidance.k(job.config.clips.stream).to(device),
         texts=TextFiles.written(folder, guidance.sentences, LookupEncoder()),
-        settings=job.config.objective,
+        settings=job.config.loss,
         optimizer=torch.optim.SGD(
             model.parameters(),
             lr=settings.learning_rate,
@@ -173,5 +174,5 @@ def literal_step(job: Job, folder: Path) -> LiteralStep:
             nesterov=True,
         ),
         counts=torch.zeros(store.num_classes, store.num_classes, dtype=torch.long, device=device),
-        autocast=job.learner.engine.autocast,
+        autocast=job.state.context.autocast,
     )

@@ -11,11 +11,12 @@ from measuring import Clock, Spread, bytes_of, flops_of
 from program import backward, batch_of, drawn, losses_of, predict, sampler_of, signals_of
 from torch import Tensor
 
-from skeletonagent.build import Job
 from skeletonagent.core.confusion import Confusions
-from skeletonagent.data.transforms import Augment, augmented
+from skeletonagent.data.augmentation import augment_clips
+from skeletonagent.data.settings import AugmentSettings
+from skeletonagent.experiments.build import Experiment
 from skeletonagent.models.recognizer import Prediction
-from skeletonagent.training.signals import GuidanceSignals
+from skeletonagent.training.guidance_tensors import GuidanceTensors
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ class Parts:
         signals: The guidance.
     """
 
-    job: Job
-    signals: GuidanceSignals
+    job: Experiment
+    signals: GuidanceTensors
 
     def augmented(self, clips: Tensor) -> object:
         """Return clips augmented."""
         store, augment = sampler_of(self.job).store, self.job.config.augment
         generator = torch.Generator(store.device).manual_seed(0)
-        return augmented(clips, store.layout, augment, generator, store.coordinates)
+        return augment_clips(clips, store.layout, augment, generator, store.coordinates)
 
     def times(self, clock: Clock, repeats: int) -> dict[str, Spread]:
         """Return how long each part takes."""
@@ -42,13 +43,13 @@ class Parts:
         prediction = predict(job, batch, self.signals)
         apart = Prediction(*(part.detach().requires_grad_() for part in prediction))
         losses: list[Tensor] = []
-        still = replace(sampler_of(job), augment=Augment(rotation=0.0))
-        samples = job.training.train[: job.config.training.batch_size]
+        still = replace(sampler_of(job), augment=AugmentSettings(rotation=0.0))
+        samples = job.train_data.train[: job.config.training.batch_size]
         known = samples.cpu()
         counts = Confusions.empty(job.data.store.num_classes, clock.device)
 
         def forward_and_losses() -> None:
-            job.learner.optimizer.zero_grad(set_to_none=True)
+            job.state.optimizer.zero_grad(set_to_none=True)
             found = predict(job, batch, self.signals)
             losses[:] = [losses_of(job, found, batch, self.signals).total]
 
@@ -58,7 +59,7 @@ class Parts:
             "forward": (lambda: predict(job, batch, self.signals), _nothing),
             "losses": (lambda: losses_of(job, apart, batch, self.signals), _nothing),
             "backward": (lambda: backward(losses[0]), forward_and_losses),
-            "optimizer": (job.learner.optimizer.step, _nothing),
+            "optimizer": (job.state.optimizer.step, _nothing),
             "counting": (lambda: counts.add(batch.labels, apart[0].argmax(1)), _nothing),
         }
         return {
@@ -70,13 +71,13 @@ def _nothing() -> None:
     """Prepare nothing."""
 
 
-def times_of_parts(job: Job, clock: Clock, repeats: int) -> dict[str, Any]:
+def times_of_parts(job: Experiment, clock: Clock, repeats: int) -> dict[str, Any]:
     """Return how long each part of a training's step takes by itself, in milliseconds."""
     times = Parts(job, signals_of(job)).times(clock, repeats)
     return {name: spread.milliseconds() for name, spread in times.items()}
 
 
-def work_of(job: Job) -> dict[str, Any]:
+def work_of(job: Experiment) -> dict[str, Any]:
     """Return the operations and the memory traffic of one eager step, sampling included."""
     signals = signals_of(job)
 
@@ -84,7 +85,7 @@ def work_of(job: Job) -> dict[str, Any]:
         batch = batch_of(job)
         found = predict(job, batch, signals)
         backward(losses_of(job, found, batch, signals).total)
-        job.learner.optimizer.step()
+        job.state.optimizer.step()
 
     step()
     batch = batch_of(job)

@@ -22,21 +22,23 @@ from program import drawn, job_of, paper_config, sampler_of
 from throughput import WARM_UP, measured
 from torch import Tensor
 
-from skeletonagent.build import Job, open_data
-from skeletonagent.config import DataSettings
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.archive import write_archive
-from skeletonagent.data.sampling import Sampler
-from skeletonagent.data.transforms import Augment, augmented
-from skeletonagent.training.devices import describe_device, pick_device
+from skeletonagent.data.augmentation import augment_clips
+from skeletonagent.data.clip_sampler import ClipSampler
+from skeletonagent.data.settings import AugmentSettings, DataSettings
+from skeletonagent.experiments.build import Experiment, open_dataset
+from skeletonagent.training.distributed import describe_device, pick_device
 
-STILL = Augment(rotation=0.0)
+STILL = AugmentSettings(rotation=0.0)
 CHANGES = {
-    "rotation (the paper's)": Augment(rotation=0.2),
-    "rotation and swap": Augment(rotation=0.2, swap=0.5),
-    "rotation and part drop": Augment(rotation=0.2, part_drop=0.2),
-    "everything": Augment(rotation=0.2, scale=0.1, mirror=0.5, crop=0.8, swap=0.5, part_drop=0.2),
+    "rotation (the paper's)": AugmentSettings(rotation=0.2),
+    "rotation and swap": AugmentSettings(rotation=0.2, swap=0.5),
+    "rotation and part drop": AugmentSettings(rotation=0.2, part_drop=0.2),
+    "everything": AugmentSettings(
+        rotation=0.2, scale=0.1, mirror=0.5, crop=0.8, swap=0.5, part_drop=0.2
+    ),
 }
 """Augmentations that are timed, by name."""
 
@@ -58,7 +60,7 @@ def main(
     config = paper_config(
         device, precision, clips_in_batch=clips_in_batch, frames=frames, small=small
     )
-    config = replace(config, training=replace(config.training, hold_out=0.0))
+    config = replace(config, training=replace(config.training, validation_share=0.0))
     clock = Clock(pick_device(device))
     needed = max(3 * classes, 8 * (steps + WARM_UP) * clips_in_batch // 5)
     number = sequences or (needed if small else max(needed, SEQUENCES))
@@ -87,7 +89,7 @@ def _loaded(data: SkeletonData, clock: Clock) -> tuple[SkeletonData, dict[str, f
         path = write_archive(data, Path(folder))
         size = path.stat().st_size
         began = time.perf_counter()
-        opened = open_data(DataSettings(archive=str(path)))
+        opened = open_dataset(DataSettings(archive=str(path)))
         read = time.perf_counter() - began
         began = time.perf_counter()
         moved = opened.store.to(clock.device, torch.float32)
@@ -103,16 +105,16 @@ def _loaded(data: SkeletonData, clock: Clock) -> tuple[SkeletonData, dict[str, f
     }
 
 
-def _sampled(job: Job, clock: Clock, repeats: int) -> list[dict[str, Any]]:
+def _sampled(job: Experiment, clock: Clock, repeats: int) -> list[dict[str, Any]]:
     """Return how long it takes to sample a batch of each stream, not augmented."""
     sampler, rows = sampler_of(job), []
     for stream in Stream:
-        seen = Sampler(sampler.store, replace(sampler.settings, stream=stream), STILL)
+        seen = ClipSampler(sampler.store, replace(sampler.settings, stream=stream), STILL)
         rows.append(_row(f"sampling, {stream}", _drawn(job, seen, clock, repeats), job))
     return rows
 
 
-def _augmented(job: Job, clock: Clock, repeats: int) -> list[dict[str, Any]]:
+def _augmented(job: Experiment, clock: Clock, repeats: int) -> list[dict[str, Any]]:
     """Return how long augmenting takes by itself, and what the whole batch takes with it."""
     sampler, rows = sampler_of(job), []
     store, samples = sampler.store, _samples(job)
@@ -126,21 +128,21 @@ def _augmented(job: Job, clock: Clock, repeats: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _changed(clips: Tensor, store: ClipStore, augment: Augment, clock: Clock) -> object:
+def _changed(clips: Tensor, store: ClipStore, augment: AugmentSettings, clock: Clock) -> object:
     generator = torch.Generator(clock.device).manual_seed(0)
-    return augmented(clips, store.layout, augment, generator, store.coordinates)
+    return augment_clips(clips, store.layout, augment, generator, store.coordinates)
 
 
-def _drawn(job: Job, sampler: Sampler, clock: Clock, repeats: int) -> Spread:
+def _drawn(job: Experiment, sampler: ClipSampler, clock: Clock, repeats: int) -> Spread:
     samples = _samples(job)
     return clock.durations(partial(drawn, sampler, samples, samples.cpu()), repeats)
 
 
-def _samples(job: Job) -> Tensor:
-    return job.training.train[: job.config.training.batch_size]
+def _samples(job: Experiment) -> Tensor:
+    return job.train_data.train[: job.config.training.batch_size]
 
 
-def _row(name: str, spread: Spread, job: Job) -> dict[str, Any]:
+def _row(name: str, spread: Spread, job: Experiment) -> dict[str, Any]:
     return {
         "batch": name,
         "ms": 1e3 * spread.median,

@@ -15,31 +15,31 @@ from generated import LookupEncoder, guidance_of
 from stand_in import StandIn
 from torch import Tensor
 
-from skeletonagent import build, build_agents
-from skeletonagent.build import Job
-from skeletonagent.config import Config, with_overrides
 from skeletonagent.core.clips import Batch, SkeletonData
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.data.sampling import Sampler
-from skeletonagent.experiment import Watch, run_experiment
+from skeletonagent.data.clip_sampler import ClipSampler
+from skeletonagent.experiments import build, build_agents
+from skeletonagent.experiments.build import Experiment
+from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.experiments.run import CallbackFactory, run_experiment
 from skeletonagent.llm.chat import ScriptedChat
-from skeletonagent.models.inference import for_inference
+from skeletonagent.models.fused import fuse_for_inference
 from skeletonagent.models.recognizer import Prediction
 from skeletonagent.text.encoder import TEXT_ENCODERS
-from skeletonagent.training import epoch
-from skeletonagent.training.devices import pick_device
-from skeletonagent.training.objective import Losses
-from skeletonagent.training.signals import GuidanceSignals
+from skeletonagent.training import train_epoch
+from skeletonagent.training.distributed import pick_device
+from skeletonagent.training.guidance_tensors import GuidanceTensors
+from skeletonagent.training.losses import Losses
 
 SMALL_WIDTH = 16
 LANGUAGE_MODEL = "openai:stand-in"
 """Names whom the agents ask; nobody is, unless a benchmark puts a chat in the place."""
 
-GRAPHS = "training.graphs=true"
+GRAPHS = "training.cuda_graphs=true"
 SWITCHES: Mapping[str, Sequence[str]] = {
     "default": (),
-    "eager": ("training.compile=false", "training.graphs=false"),
-    "compiled": ("training.compile=true", "training.graphs=false"),
+    "eager": ("training.compile=false", "training.cuda_graphs=false"),
+    "compiled": ("training.compile=true", "training.cuda_graphs=false"),
     "graphs": ("training.compile=false", GRAPHS),
     "both": ("training.compile=true", GRAPHS),
 }
@@ -91,7 +91,7 @@ def lookup_text() -> Iterator[None]:
 
 
 def run_answered(
-    config: Config, data: SkeletonData, run: Path, answer: StandIn, watch: Watch
+    config: Config, data: SkeletonData, run: Path, answer: StandIn, watch: CallbackFactory
 ) -> None:
     """Run an experiment whose agents ask a stand-in, and remember no answer of another one."""
     chat = ScriptedChat(answer, name="stand-in")
@@ -103,7 +103,7 @@ def run_answered(
         run_experiment(config, data, run, resume=False, watch=watch)
 
 
-def job_of(config: Config, data: SkeletonData) -> Job:
+def job_of(config: Config, data: SkeletonData) -> Experiment:
     """Return the objects of a training; of the clips no evidence is taken, which needs minutes."""
     make = build_agents.build_agents
 
@@ -111,16 +111,18 @@ def job_of(config: Config, data: SkeletonData) -> Job:
         return make(replace(settings, chat="none"), *others)
 
     with lookup_text(), patch.object(build, "build_agents", silent):
-        return build.assemble(config, data)
+        return build.build_experiment(config, data)
 
 
-def signals_of(job: Job) -> GuidanceSignals:
+def signals_of(job: Experiment) -> GuidanceTensors:
     """Return generated guidance as tensors."""
-    stream, device = job.config.clips.stream, job.learner.engine.device
-    return GuidanceSignals.of(guidance_of(job.data), stream, LookupEncoder().encode, device)
+    stream, device = job.config.clips.stream, job.state.context.device
+    return GuidanceTensors.of(guidance_of(job.data), stream, LookupEncoder().encode, device)
 
 
-def learn(job: Job, signals: GuidanceSignals, steps: int, on_step: Callable[[], None]) -> None:
+def learn(
+    job: Experiment, signals: GuidanceTensors, steps: int, on_step: Callable[[], None]
+) -> None:
     """Take some steps of an epoch, by the program's own loop.
 
     Args:
@@ -131,12 +133,12 @@ def learn(job: Job, signals: GuidanceSignals, steps: int, on_step: Callable[[], 
     """
     size = job.config.training.batch_size
     store, seed = sampler_of(job).store, job.config.seed
-    samples = job.training.train[: steps * size]
-    plan = epoch.Plan.draw(samples, store.persons, size, seed=seed, epoch=0)
-    progress = epoch.Progress.start(len(plan.batches), store.num_classes, store.device)
-    epoch.learn(
-        job.learner,
-        job.training.source,
+    samples = job.train_data.train[: steps * size]
+    plan = train_epoch.BatchPlan.draw(samples, store.persons, size, seed=seed, epoch=0)
+    progress = train_epoch.EpochState.start(len(plan.batches), store.num_classes, store.device)
+    train_epoch.train_one_epoch(
+        job.state,
+        job.train_data.loader,
         plan,
         progress,
         signals,
@@ -145,36 +147,38 @@ def learn(job: Job, signals: GuidanceSignals, steps: int, on_step: Callable[[], 
     )
 
 
-def sampler_of(job: Job) -> Sampler:
+def sampler_of(job: Experiment) -> ClipSampler:
     """Return where a training's clips come from; generated ones are all on the device."""
-    assert isinstance(job.training.source, Sampler)
-    return job.training.source
+    assert isinstance(job.train_data.loader, ClipSampler)
+    return job.train_data.loader
 
 
-def batch_of(job: Job, seed: int = 0, clips: int | None = None) -> Batch:
+def batch_of(job: Experiment, seed: int = 0, clips: int | None = None) -> Batch:
     """Return a batch as the training step draws it, of as many clips if not of any number."""
-    samples = job.training.train[: clips or job.config.training.batch_size]
+    samples = job.train_data.train[: clips or job.config.training.batch_size]
     return drawn(sampler_of(job), samples, samples.cpu(), seed)
 
 
-def drawn(sampler: Sampler, samples: Tensor, known: Tensor, seed: int = 0) -> Batch:
+def drawn(sampler: ClipSampler, samples: Tensor, known: Tensor, seed: int = 0) -> Batch:
     """Return a random clip of each sample; ``known`` are the samples on the host."""
     generator = torch.Generator(sampler.store.device).manual_seed(seed)
     return sampler.train_batch(samples, generator, sampler.count_bodies(known))
 
 
-def predict(job: Job, batch: Batch, signals: GuidanceSignals) -> Prediction:
+def predict(job: Experiment, batch: Batch, signals: GuidanceTensors) -> Prediction:
     """Return what the recognizer in training makes of a batch, at the run's precision."""
-    job.learner.recognizer.train()
-    with job.learner.engine.autocast():
-        prediction: Prediction = job.learner.recognizer(batch.clips, signals.salient, batch.bodies)
+    job.state.recognizer.train()
+    with job.state.context.autocast():
+        prediction: Prediction = job.state.recognizer(batch.clips, signals.salient, batch.bodies)
     return prediction
 
 
-def losses_of(job: Job, prediction: Prediction, batch: Batch, signals: GuidanceSignals) -> Losses:
+def losses_of(
+    job: Experiment, prediction: Prediction, batch: Batch, signals: GuidanceTensors
+) -> Losses:
     """Return the losses of a prediction."""
-    with job.learner.engine.autocast():
-        return job.learner.judged.objective(prediction, batch.labels, signals.text_table)
+    with job.state.context.autocast():
+        return job.state.model_with_loss.objective(prediction, batch.labels, signals.text_table)
 
 
 def backward(loss: Tensor) -> None:
@@ -182,11 +186,11 @@ def backward(loss: Tensor) -> None:
     torch.autograd.backward(loss)
 
 
-def classifiers_of(job: Job) -> dict[str, Callable[[Batch], Tensor]]:
+def classifiers_of(job: Experiment) -> dict[str, Callable[[Batch], Tensor]]:
     """Return the ways to class scores at the run's precision, by name, the fastest first."""
-    recognizer, autocast = job.learner.recognizer.eval(), job.learner.engine.autocast
+    recognizer, autocast = job.state.recognizer.eval(), job.state.context.autocast
     lower = job.config.precision == "bf16"
-    ready = for_inference(recognizer, torch.bfloat16 if lower else torch.float32)
+    ready = fuse_for_inference(recognizer, torch.bfloat16 if lower else torch.float32)
 
     def plain(batch: Batch) -> Tensor:
         with autocast():

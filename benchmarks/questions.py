@@ -18,9 +18,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from skeletonagent.agents.economy import Rehearsal, read_trace
+from skeletonagent.agents.cost_estimate import DryRun, read_trace
+from skeletonagent.agents.settings import AgentSettings
 from skeletonagent.cli.console import console, print_json
-from skeletonagent.config import AgentSettings
 from skeletonagent.core.errors import DataError
 from skeletonagent.data.benchmarks import BENCHMARKS
 
@@ -43,9 +43,9 @@ def main(
     default = AgentSettings()
     asked = {}
     for share in sorted({*SHARES, default.rival_share}):
-        rehearsal = Rehearsal(ntu.class_names, ntu.layout, default.rivals, share)
+        rehearsal = DryRun(ntu.class_names, ntu.layout, default.max_rivals, share)
         asked[share] = [usage.questions for usage in rehearsal.rounds(counts)]
-    described = Rehearsal(ntu.class_names, ntu.layout).description()
+    described = DryRun(ntu.class_names, ntu.layout).description()
     released = described.questions + classes * rounds
     accuracy = counts.diagonal(dim1=1, dim2=2).sum(1) / counts.sum((1, 2))
     _print_rounds(asked[default.rival_share], accuracy.tolist())

@@ -28,11 +28,12 @@ from playwright.sync_api import sync_playwright
 from program import paper_config, run_answered
 from stand_in import StandIn
 
-from skeletonagent.config import Config, with_overrides
 from skeletonagent.data.archive import write_archive
+from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.report.page import report_page
-from skeletonagent.report.sections import Wanted
-from skeletonagent.training.record import Observers, RunDirectory
+from skeletonagent.report.sections import ReportOptions
+from skeletonagent.training.callbacks import CallbackList
+from skeletonagent.training.run_directory import RunDirectory
 
 PERIOD = 5
 """Epochs between rounds, as in the paper's training."""
@@ -59,7 +60,7 @@ def main(
         config = _config(epochs, frames, width)
         questions = _train(config, run, classes * max(3, sequences), classes)
         began = time.perf_counter()
-        page = report_page(Wanted((run,), archive=str(Path(folder) / "generated")))
+        page = report_page(ReportOptions((run,), archive=str(Path(folder) / "generated")))
         making = time.perf_counter() - began
         path = out or Path(folder) / "report.html"
         path.write_text(page, encoding="utf-8")
@@ -83,9 +84,9 @@ def _config(epochs: int, frames: int, width: int) -> Config:
     changes = [
         f"model.width={width}",
         f"training.epochs={epochs}",
-        f"training.period={PERIOD}",
+        f"training.guidance_period={PERIOD}",
         "training.learning_rate=0.05",
-        f"training.snapshots={SNAPSHOTS}",
+        f"training.feature_snapshots={SNAPSHOTS}",
         "clips.test_clips=1",
         "agents.wait=true",
     ]
@@ -97,7 +98,7 @@ def _train(config: Config, run: Path, sequences: int, classes: int) -> int:
     data = generated(sequences, Persons.NTU, classes)
     write_archive(data, run.parent)
     answer = StandIn(words=WORDS)
-    run_answered(config, data, run, answer, watch=lambda *_: nullcontext(Observers(())))
+    run_answered(config, data, run, answer, watch=lambda *_: nullcontext(CallbackList(())))
     return answer.number
 
 

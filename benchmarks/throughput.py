@@ -47,11 +47,11 @@ from program import (
 )
 from torch import Tensor
 
-from skeletonagent.build import Job
 from skeletonagent.cli.console import console
-from skeletonagent.config import Config
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.training.devices import describe_device, pick_device
+from skeletonagent.experiments.build import Experiment
+from skeletonagent.experiments.config import Config
+from skeletonagent.training.distributed import describe_device, pick_device
 
 WARM_UP = 10
 """Steps before any is timed: graphs are recorded and kernels chosen in them."""
@@ -83,7 +83,7 @@ def main(
     config = paper_config(
         device, precision, clips_in_batch=clips_in_batch, frames=frames, small=small
     )
-    config = replace(config, training=replace(config.training, hold_out=0.0))
+    config = replace(config, training=replace(config.training, validation_share=0.0))
     needed = max(3 * classes, 8 * (steps + WARM_UP) * clips_in_batch // 5)
     number = sequences or (needed if small else max(needed, SEQUENCES))
     place = Clock(pick_device(device))
@@ -133,7 +133,7 @@ def _agreements(config: Config, folder: Path, classes: int) -> dict[str, Any]:
     return found
 
 
-def measured(job: Job, clock: Clock, steps: int) -> dict[str, Any]:
+def measured(job: Experiment, clock: Clock, steps: int) -> dict[str, Any]:
     """Return how long the program's own steps take, and the peak of memory."""
     signals = signals_of(job)
     marks: list[Mark] = []
@@ -153,7 +153,7 @@ def measured(job: Job, clock: Clock, steps: int) -> dict[str, Any]:
     }
 
 
-def _literal(job: Job, clock: Clock, folder: Path, repeats: int) -> dict[str, Any]:
+def _literal(job: Experiment, clock: Clock, folder: Path, repeats: int) -> dict[str, Any]:
     """Return how long the literal step takes with the same clips, whole and in parts."""
     step, batch = literal_step(job, folder), batch_of(job)
     clips, labels = batch.clips, batch.labels

@@ -22,14 +22,14 @@ from tests.documents.reading import Code, Line, commands, steps
 from tests.documents.small import small
 from tests.documents.workshop import furnish
 
-from skeletonagent import build
 from skeletonagent.cli import main
 from skeletonagent.cli.main import app
-from skeletonagent.cli.planning import parse_stream, resolve_config
-from skeletonagent.data.published import DOWNLOADS
-from skeletonagent.data.synthetic import synthetic
-from skeletonagent.evaluation.ablation import PLANS
-from skeletonagent.presets import PresetSize
+from skeletonagent.data.downloads import DOWNLOADS
+from skeletonagent.data.synthetic.generate import synthetic_dataset
+from skeletonagent.experiments import build
+from skeletonagent.experiments.plans import STUDY_PLANS
+from skeletonagent.experiments.presets import PresetSize
+from skeletonagent.experiments.resolve import parse_stream, resolve_config
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -69,7 +69,7 @@ def check_values(name: str, values: dict[str, Any]) -> None:
     if name == "data download" and values:
         assert values["name"] in DOWNLOADS
     if name == "ablate" and values:
-        assert values["plan"] in PLANS
+        assert values["plan"] in STUDY_PLANS
     if "set_" in values:
         chosen = values.get("preset") or values.get("config") or "default"
         base = "default" if chosen.endswith((".yaml", ".yml")) else chosen
@@ -118,7 +118,9 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
     monkeypatch.setattr(socketserver.BaseServer, "serve_forever", interrupted)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # power cuts are tested elsewhere
-    monkeypatch.setattr(build, "synthetic", partial(synthetic, clips_per_class=4, subjects=4))
+    monkeypatch.setattr(
+        build, "synthetic", partial(synthetic_dataset, clips_per_class=4, subjects=4)
+    )
 
     def run(line: Line) -> int:
         program, *words = line.words

@@ -43,7 +43,7 @@ Angle = Callable[[int, np.ndarray], tuple[str, np.ndarray]]
 def hand_of(layout: SkeletonLayout, side: str) -> tuple[int, ...]:
     """Return the joints that a forearm carries."""
     kinds = ("wrist", "hand", "hand tip", "thumb")
-    names = [layout.spoken(joint) for joint in range(layout.num_joints)]
+    names = [layout.display_name(joint) for joint in range(layout.num_joints)]
     return tuple(v for v, name in enumerate(names) if name in {f"{side} {kind}" for kind in kinds})
 
 
@@ -51,7 +51,7 @@ def standing(layout: SkeletonLayout, channels: int) -> np.ndarray:
     """Return a body facing the camera, its left where x grows."""
     pose = np.zeros((layout.num_joints, channels))
     for joint in range(layout.num_joints):
-        words = layout.spoken(joint).split()
+        words = layout.display_name(joint).split()
         side = {"left": 1, "right": -1}.get(words[0], 0)
         outward, up = PLACES[" ".join(words[1:] if side else words)]
         pose[joint, :2] = side * outward, up
@@ -64,7 +64,7 @@ def clip(
     """Return a body whose forearm is turned outward about the elbow by an angle per frame."""
     joints = standing(layout, channels) + noise
     sign = {"left": 1, "right": -1}[side]
-    elbow = [layout.spoken(v) for v in range(layout.num_joints)].index(f"{side} elbow")
+    elbow = [layout.display_name(v) for v in range(layout.num_joints)].index(f"{side} elbow")
     for joint in hand_of(layout, side):
         x, y = (joints[:, joint, :2] - joints[:, elbow, :2]).T
         cos, sin = np.cos(sign * angle), np.sin(sign * angle)

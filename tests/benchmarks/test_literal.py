@@ -13,8 +13,8 @@ from literal_step import TextFiles, alignment, count_confusions, label_matrix
 from measuring import flops_of
 from program import job_of, paper_config
 
-from skeletonagent.config import Config
-from skeletonagent.training.objective import alignment_loss, positive_pairs
+from skeletonagent.experiments.config import Config
+from skeletonagent.training.losses import alignment_loss, alignment_targets
 
 CLASSES = 5
 
@@ -46,7 +46,7 @@ def test_losses_are_the_programs_in_bfloat16(tmp_path: Path) -> None:
 
 def test_blocks_and_their_gradients_are_the_programs_to_the_last_digits() -> None:
     job = job_of(tiny(), generated(3 * CLASSES, classes=CLASSES))
-    recognizer = job.learner.recognizer
+    recognizer = job.state.recognizer
     move_zeros(recognizer)
     literal = literal_recognizer(recognizer, job.data.store)
     ours, theirs = recognizer.backbone.blocks.double(), literal.blocks.double()
@@ -70,7 +70,7 @@ def test_the_alignment_is_the_programs() -> None:
     embedding = torch.randn(6, 12)
     texts = torch.nn.functional.normalize(torch.randn(3, 12))[labels]
     targets = label_matrix(labels)
-    torch.testing.assert_close(targets, positive_pairs(labels))
+    torch.testing.assert_close(targets, alignment_targets(labels))
     cosine = torch.nn.functional.normalize(embedding) @ texts.T
     torch.testing.assert_close(
         alignment(embedding, texts, targets, 0.1), alignment_loss(cosine / 0.1, targets)

@@ -19,7 +19,8 @@ from stand_in import StandIn
 from typer.testing import CliRunner
 
 import report
-from skeletonagent.agents import answers, prompts
+from skeletonagent.agents import prompts
+from skeletonagent.agents.answers import parsers
 from skeletonagent.core.dialogue import Exchange, Step
 from skeletonagent.core.layout import KINECT_25
 
@@ -142,7 +143,7 @@ def test_a_stand_in_answers_every_step_in_its_form(words: int) -> None:
     for step in Step:
         asked = prompts.question(step, "wave", KINECT_25, ("kick", "clap"))
         exchange = Exchange(asked, answer(asked, told))
-        answers.check(exchange, KINECT_25, before=told)
+        parsers.check(exchange, KINECT_25, before=told)
         assert StandIn(words=words)(asked, ()) == exchange.answer
         told.append(exchange)
     assert answer.number == len(Step)

@@ -14,23 +14,24 @@ import numpy as np
 import pytest
 import typer
 
-from skeletonagent.cli import ablate, lanes
-from skeletonagent.cli.study import run_directory
-from skeletonagent.config import Config, read_config, write_config
+from skeletonagent.cli import ablate
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.scores import Scores
-from skeletonagent.data.synthetic import synthetic
-from skeletonagent.evaluation.ablation import PLANS
-from skeletonagent.presets import PresetSize, preset
-from skeletonagent.training.checkpoint import Found
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.synthetic.generate import synthetic_dataset
+from skeletonagent.experiments import workers
+from skeletonagent.experiments.config import Config, read_config, write_config
+from skeletonagent.experiments.plans import STUDY_PLANS
+from skeletonagent.experiments.presets import PresetSize, preset
+from skeletonagent.experiments.study import run_directory
+from skeletonagent.training.checkpoint import LatestCheckpoint
+from skeletonagent.training.run_directory import RunDirectory
 
 
 @pytest.fixture(scope="module")
 def few() -> SkeletonData:
     """Three generated classes of two subjects, and a second test part."""
-    whole = synthetic(clips_per_class=2, subjects=2)
+    whole = synthetic_dataset(clips_per_class=2, subjects=2)
     kept = [whole.store.sequence(n) for n in range(len(whole.store)) if whole.store.labels[n] < 3]
     ids = {sequence.sample_id for sequence in kept}
     split = whole.splits["xsub"]
@@ -66,16 +67,16 @@ class Trained:
         self.validated(run, config, labels)
         guided = config.agents.chat != "none"
         predicted = labels if guided else np.where(np.arange(len(ids)) == 0, 1 - labels, labels)
-        Scores(ids, labels, np.eye(3)[predicted]).save(run.scores)
+        ClassProbabilities(ids, labels, np.eye(3)[predicted]).save(run.predictions)
         run.summary.write_text('{"device": "x86_64 CPU, 1 threads"}')
         return {}
 
     @staticmethod
     def validated(run: RunDirectory, config: Config, labels: np.ndarray) -> None:
-        if config.training.hold_out and config.training.hold_out_until == 1:
+        if config.training.validation_share and config.training.validation_until == 1:
             wrong = (labels + (config.agents.chat == "none")) % 3
             ids = tuple(f"held {n}" for n in range(len(labels)))
-            Scores(ids, labels, np.eye(3)[wrong]).save(run.validation_scores)
+            ClassProbabilities(ids, labels, np.eye(3)[wrong]).save(run.validation_predictions)
 
 
 def typed(*arguments: object) -> None:
@@ -88,7 +89,7 @@ def typed(*arguments: object) -> None:
 def trained(few: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> Trained:
     trained = Trained()
     monkeypatch.setattr(ablate, "open_data", lambda *_: few)
-    monkeypatch.setattr(lanes, "run_experiment", trained)
+    monkeypatch.setattr(workers, "run_experiment", trained)
     return trained
 
 
@@ -97,15 +98,15 @@ def test_every_row_is_run_with_every_seed(
 ) -> None:
     out = tmp_path / "study"
     typed("components", "--out", out, "--seeds", 2, "--set", "training.epochs=7", "--set",
-          "seed=5", "--set", "objective.beta=0.9", "--json")  # fmt: skip
-    rows = PLANS["components"].rows
+          "seed=5", "--set", "loss.beta=0.9", "--json")  # fmt: skip
+    rows = STUDY_PLANS["components"].rows
     assert [path for path, _ in trained.runs] == [
         run_directory(out, (row.label, seed)) for seed in (5, 6) for row in rows
     ]
     for (_, config), row in zip(trained.runs, 2 * rows, strict=True):
         assert (config.training.epochs, config.data.split) == (7, "xsub")
-        without_align = "objective.beta=0" in row.assignments
-        assert config.objective.beta == (0 if without_align else 0.9)
+        without_align = "loss.beta=0" in row.assignments
+        assert config.loss.beta == (0 if without_align else 0.9)
     assert {config.seed for _, config in trained.runs} == {5, 6}
     printed = json.loads(capsys.readouterr().out)
     assert [row["label"] for row in printed["rows"]] == [row.label for row in rows]
@@ -133,7 +134,7 @@ def test_finished_runs_are_not_repeated(trained: Trained, tmp_path: Path) -> Non
     trained.stop_after = 1000
     typed(*options)
     again = [path for path, _ in trained.runs][3:]
-    assert again == [run_directory(tmp_path, (PLANS["difficulty"].rows[1].label, 1))]
+    assert again == [run_directory(tmp_path, (STUDY_PLANS["difficulty"].rows[1].label, 1))]
     assert not set(again) & set(begun)
     text = (tmp_path / "results.md").read_text()
     typed(*options)
@@ -156,7 +157,7 @@ def test_a_mistake_in_any_row_is_told_before_the_first_run(
     for row, message in (
         ("agents.chats=none", "did you mean agents.chat"),
         ("data.split=nowhere", "has no split 'nowhere'"),
-        ("agents.rivals='3", "--row takes"),
+        ("agents.max_rivals='3", "--row takes"),
     ):
         with pytest.raises(ConfigError, match=message):
             typed("difficulty", "--out", tmp_path, "--row", row)
@@ -186,7 +187,7 @@ def test_a_benchmark_has_a_study_of_its_own(
 def test_recipes_are_compared_on_the_part_held_out(trained: Trained, tmp_path: Path) -> None:
     typed("difficulty", "--out", tmp_path, "--seeds", 2, "--validate", 0.25)
     for _, config in trained.runs:
-        assert (config.training.hold_out, config.training.hold_out_until) == (0.25, 1)
+        assert (config.training.validation_share, config.training.validation_until) == (0.25, 1)
     with (tmp_path / "results.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert {line["part"] for line in lines} == {"held-out part of the training split"}
@@ -244,7 +245,7 @@ class Quiet:
         self.first_epochs: list[int] = []
 
     @contextmanager
-    def __call__(self, config: Config, found: Found) -> Iterator[Quiet]:
+    def __call__(self, config: Config, found: LatestCheckpoint) -> Iterator[Quiet]:
         self.first_epochs.append(found.checkpoint.epoch if found.checkpoint else 0)
         yield self
 
@@ -268,7 +269,7 @@ def test_a_study_is_trained_and_an_unfinished_run_goes_on(
     monkeypatch.setattr(ablate, "open_data", lambda *_: few)
     monkeypatch.setattr(ablate, "watch", watch)
     small = ("training.epochs=2", "clips.frames=8", "clips.test_clips=1", "model.width=8",
-             "training.batch_size=2", "training.hold_out=0", "device=cpu")  # fmt: skip
+             "training.batch_size=2", "training.validation_share=0", "device=cpu")  # fmt: skip
     options = ["difficulty", "--out", tmp_path, "--seeds", 1]
     options += [text for setting in small for text in ("--set", setting)]
     watch.kill = True
@@ -278,7 +279,8 @@ def test_a_study_is_trained_and_an_unfinished_run_goes_on(
     typed(*options)
     assert watch.first_epochs == [0, 1, 0]
     baseline, guided = (
-        RunDirectory(run_directory(tmp_path, (row.label, 0))) for row in PLANS["difficulty"].rows
+        RunDirectory(run_directory(tmp_path, (row.label, 0)))
+        for row in STUDY_PLANS["difficulty"].rows
     )
     assert read_config(baseline.config).agents.chat == "none"
     assert read_config(guided.config).agents.chat == "analyst"

@@ -16,19 +16,20 @@ from torch import Tensor
 from skeletonagent.cli import checkpoints
 from skeletonagent.cli.checkpoints import convert_checkpoint
 from skeletonagent.cli.evaluate import evaluate
-from skeletonagent.config import read_config
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import COCO_20, KINECT_25, UAV_17, SkeletonLayout
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.archive import write_archive
 from skeletonagent.data.benchmarks import BENCHMARKS
-from skeletonagent.data.normalising import Origin
-from skeletonagent.models.recognizer import PersonRule, build_recognizer
-from skeletonagent.models.released_file import Released
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.data.settings import Origin
+from skeletonagent.experiments.config import read_config
+from skeletonagent.models.recognizer import build_recognizer
+from skeletonagent.models.released_checkpoint import ReleasedCheckpoint
+from skeletonagent.models.settings import PersonPooling
+from skeletonagent.training.run_directory import RunDirectory
 
 FILE = Path("xsub_bm.pth")
 
@@ -40,14 +41,14 @@ def released(
     classes: int = 60,
     backbone: str = "skeletonagent",
     stream: Stream | None = None,
-) -> Released:
+) -> ReleasedCheckpoint:
     torch.manual_seed(0)
     recognizer = build_recognizer(
         backbone, layout, channels=3, persons=2, num_classes=classes, text_dim=4, width=8
     )
-    torch.nn.init.normal_(recognizer.classes.score.weight)  # scores that differ
+    torch.nn.init.normal_(recognizer.cls_head.fc.weight)  # scores that differ
     joints = torch.arange(layout.num_joints) % 3 == torch.arange(classes)[:, None] % 3
-    return Released(
+    return ReleasedCheckpoint(
         state=recognizer.state_dict(),
         backbone=backbone,
         width=8,
@@ -68,7 +69,7 @@ def convert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Convert:
     """Return the command, given what it is to find in the file."""
 
     def run(
-        found: Released,
+        found: ReleasedCheckpoint,
         out: str = "run",
         benchmark: str | None = None,
         stream: str | None = None,
@@ -82,26 +83,26 @@ def convert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Convert:
 
 
 def facts_in(run: RunDirectory) -> dict[str, object]:
-    checkpoint = run.checkpoints.newest().checkpoint
+    checkpoint = run.checkpoints.latest().checkpoint
     assert checkpoint is not None
-    return dict(checkpoint.facts)
+    return dict(checkpoint.metadata)
 
 
 def test_a_run_holds_weights_k_and_facts(convert: Convert) -> None:
     found = released()
     run = convert(found)
-    checkpoint = run.checkpoints.newest().checkpoint
+    checkpoint = run.checkpoints.latest().checkpoint
     assert checkpoint is not None and checkpoint.name == "epoch_0150"
-    weights = checkpoint.part("recognizer")
+    weights = checkpoint.tensors_under("recognizer")
     assert weights.keys() == found.state.keys()
     assert all(torch.equal(tensor, found.state[name]) for name, tensor in weights.items())
     assert torch.equal(checkpoint.tensors["salient"], found.salient)
-    guidance = Guidance.from_json(checkpoint.facts["guidance"], KINECT_25)
+    guidance = Guidance.from_json(checkpoint.metadata["guidance"], KINECT_25)
     assert torch.equal(guidance.salient(), found.salient)
-    assert checkpoint.facts["class_names"] == list(BENCHMARKS["ntu60"].class_names)
+    assert checkpoint.metadata["class_names"] == list(BENCHMARKS["ntu60"].class_names)
     config = read_config(run.config)
     assert (config.model.backbone, config.model.width) == ("skeletonagent", 8)
-    assert config.model.person_rule is PersonRule.RELEASED
+    assert config.model.person_pooling is PersonPooling.RELEASED
     assert (config.data.archive, config.data.origin) == ("ntu60", Origin.PERSON)
     assert (config.clips.frames, config.clips.test_clips) == (100, 10)
 
@@ -159,7 +160,7 @@ def test_one_file_holds_the_same(convert: Convert, tmp_path: Path) -> None:
     found = released()
     convert(found, out="weights.safetensors")
     with safetensors.safe_open(tmp_path / "weights.safetensors", framework="pt") as file:
-        names, facts = set(file.keys()), json.loads(file.metadata()["facts"])
+        names, facts = set(file.keys()), json.loads(file.metadata()["metadata"])
         salient: Tensor = file.get_tensor("salient")
     assert names == {"salient", *(f"recognizer.{name}" for name in found.state)}
     assert torch.equal(salient, found.salient)
@@ -211,10 +212,10 @@ def test_a_converted_run_can_be_evaluated(convert: Convert, tmp_path: Path) -> N
     archive = write_archive(SkeletonData("few", "Few", store, splits, "xsub"), tmp_path / "data")
     found = released()
     run = convert(found)
-    path = tmp_path / "scores.npz"
+    path = tmp_path / "predictions.npz"
     set_ = ["clips.frames=9", "clips.test_clips=1", "device=cpu"]
     evaluate(run.path, data=archive, split=None, scores=path, set_=set_, as_json=False)
-    scores = Scores.load(path)
+    scores = ClassProbabilities.load(path)
     clips = np.zeros((3, 2, 9, 25, 3), dtype=np.float32)
     for row, sequence in enumerate(sequences[1:]):
         body = sequence.joints - sequence.joints[0, 0, KINECT_25.center]
@@ -222,4 +223,4 @@ def test_a_converted_run_can_be_evaluated(convert: Convert, tmp_path: Path) -> N
     with torch.no_grad():
         logits = found.recognizer(KINECT_25).eval().classify(torch.from_numpy(clips))
     assert scores.sample_ids == ("clip1", "clip2", "clip3")
-    np.testing.assert_allclose(scores.scores, logits.softmax(1).numpy(), atol=1e-5)
+    np.testing.assert_allclose(scores.probs, logits.softmax(1).numpy(), atol=1e-5)

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from skeletonagent.cli import main
-from skeletonagent.config import from_dict, read_config, with_overrides
 from skeletonagent.core.streams import Stream
-from skeletonagent.presets import PRESETS, PresetSize, preset
+from skeletonagent.experiments.config import from_dict, read_config, with_overrides
+from skeletonagent.experiments.presets import PRESETS, PresetSize, preset
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from skeletonagent.cli.console import (
 from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17
-from skeletonagent.training.loop import EpochRecord
-from skeletonagent.training.pace import TrainSettings
+from skeletonagent.training.callbacks import EpochRecord
+from skeletonagent.training.settings import TrainSettings
 
 WAVE = ClassGuidance("wave [a]", (9,), "the hand [b] swings", ("salute [c]",), notes=("odd [d]",))
 REST = ClassGuidance("rest", (), "nothing moves")

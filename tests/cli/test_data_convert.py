@@ -16,7 +16,7 @@ from skeletonagent.cli import convert, main
 from skeletonagent.cli.convert import expected_counts, unexpected_counts
 from skeletonagent.core.errors import DataError
 from skeletonagent.data.archive import read_archive
-from skeletonagent.data.published import DOWNLOADS
+from skeletonagent.data.downloads import DOWNLOADS
 
 Typed = Callable[..., tuple[int, str, str]]
 

@@ -7,7 +7,7 @@ import pytest
 from skeletonagent.cli.demo import in_words, score_joints
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import KINECT_25
-from skeletonagent.data.synthetic import SYNTHETIC_PAIRS, true_joints
+from skeletonagent.data.synthetic.generate import SYNTHETIC_PAIRS, true_joints
 from skeletonagent.evaluation.significance import Estimate
 
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from skeletonagent.agents import prompts
 from skeletonagent.cli.dialogues import app
 from skeletonagent.core.dialogue import Dialogue, Exchange, Step
+from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17
-from skeletonagent.core.transcripts import Transcripts
 
 PARTS = "\n".join(f"{part}: still." for part in prompts.BODY_PARTS)
 ANSWERS = ["A hand rises.", PARTS, "8, 12", "12-left hip: turns.\n8-left elbow: rises.", "It is."]
@@ -46,7 +46,7 @@ def test_published_dialogues_are_written_and_read_again(release: Path, tmp_path:
     command = ("import", release, "--dataset", "finegym", "--out", out, "--class-names", names)
     printed, shown = typed(*command)
     assert printed["out"] == str(out) and "1 dialogues written" in shown
-    (dialogue,) = Transcripts.load(out).dialogues
+    (dialogue,) = DialogueCollection.load(out).dialogues
     assert dialogue.answer(Step.JOINT_DETAILS) == "8-left elbow: rises.\n12-left hip: turns."
     checked, shown = typed("check", out)
     assert {**checked, "out": str(out)} == printed
@@ -68,7 +68,9 @@ def test_the_authors_files_are_checked_where_they_lie(release: Path, tmp_path: P
 def test_a_runs_dialogues_are_checked(tmp_path: Path) -> None:
     question = prompts.question(Step.DISTINGUISH, "wave [x]", COCO_17, ("clap",))
     exchanges = tuple(Exchange(question, f"Joints: {n}") for n in range(10))
-    Transcripts(COCO_17, (Dialogue("wave [x]", exchanges),)).save(tmp_path / "run" / "dialogues")
+    DialogueCollection(COCO_17, (Dialogue("wave [x]", exchanges),)).save(
+        tmp_path / "run" / "dialogues"
+    )
     checked, shown = typed("check", tmp_path / "run")
     assert checked["outcomes"]["distinguish"]["rejected"] == 10
     assert "1 wave [x], distinguish: rejected" in shown and "and 2 more answers" in shown

@@ -13,7 +13,7 @@ import typer
 
 from skeletonagent.cli.ensemble import ensemble, read_member
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import fit_weights, fuse
 
@@ -22,12 +22,12 @@ IDS = tuple(f"s{i}" for i in range(12))
 PARTS = {"xview": IDS, "xview_nodup": IDS[:9]}
 
 
-def make_scores(ids: Sequence[str], seed: int) -> Scores:
+def make_scores(ids: Sequence[str], seed: int) -> ClassProbabilities:
     labels = np.arange(len(ids)) % len(CLASSES)
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(len(ids), len(CLASSES))) + 1.5 * np.eye(len(CLASSES))[labels]
     rows = np.exp(logits)
-    return Scores(tuple(ids), labels, rows / rows.sum(axis=1, keepdims=True))
+    return ClassProbabilities(tuple(ids), labels, rows / rows.sum(axis=1, keepdims=True))
 
 
 def write_run(
@@ -37,15 +37,17 @@ def write_run(
     kind = Stream.parse(sees)
     seed = list(Stream).index(kind)
     path.mkdir(parents=True)
-    make_scores(IDS, seed).save(path / "scores.npz")
-    make_scores([f"v{i}" for i in range(15)], 10 + seed).save(path / "validation_scores.npz")
+    make_scores(IDS, seed).save(path / "predictions.npz")
+    make_scores([f"v{i}" for i in range(15)], 10 + seed).save(path / "validation_predictions.npz")
     class_names = changes.pop("class_names", CLASSES)
     np.savez(path / "confusions.npz", counts=np.eye(3, dtype=int), class_names=class_names)
     told = {name: {"samples": len(ids)} for name, ids in PARTS.items()}
     summary = {"data": "ucla", "split": "xview", "stream": kind.value, "test": told} | changes
     (path / "summary.json").write_text(json.dumps(summary))
     if parts is not None:
-        (path / "test_parts.json").write_text(json.dumps({k: list(v) for k, v in parts.items()}))
+        (path / "evaluation_parts.json").write_text(
+            json.dumps({k: list(v) for k, v in parts.items()})
+        )
     return path
 
 
@@ -66,19 +68,19 @@ def test_all_six_streams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "2 streams": [2, 2], "4 streams": [2, 2, 1, 1], "6 streams": [2, 2, 2, 1, 1, 1],
     }  # fmt: skip
     assert (printed["data"], printed["split"]) == ("ucla", "xview")
-    several = [Scores.load(run / "scores.npz") for run in runs]
+    several = [ClassProbabilities.load(run / "predictions.npz") for run in runs]
     fused = fuse(several, [2, 2, 2, 1, 1, 1])
     for name, ids in PARTS.items():
         part = fused.subset(set(ids))
         told = printed["fusions"][-1]["test"][name]
         assert told["samples"] == len(ids)
-        assert (told["top1"], told["top5"]) == (part.top(1), part.top(5))
-        assert told["mean_class"] == pytest.approx(part.class_accuracy().mean())
+        assert (told["top1"], told["top5"]) == (part.topk_accuracy(1), part.topk_accuracy(5))
+        assert told["mean_class"] == pytest.approx(part.per_class_accuracy().mean())
         assert name in shown
     assert [run["stream"] for run in printed["runs"]] == [s.value for s in Stream]
     for run, scores in zip(printed["runs"], several, strict=True):
-        assert run["test"]["xview"]["top1"] == scores.top(1)
-        assert f"{scores.top(1):.2%}" in shown
+        assert run["test"]["xview"]["top1"] == scores.topk_accuracy(1)
+        assert f"{scores.topk_accuracy(1):.2%}" in shown
 
 
 @pytest.mark.parametrize(
@@ -103,20 +105,22 @@ def test_which_fusions_there_are(
     runs = [write_run(tmp_path / str(n), stream) for n, stream in enumerate(streams)]
     printed, _ = typed(capsys, *runs, *options, "--out", tmp_path / "fused.npz")
     assert {fusion["name"]: fusion["weights"] for fusion in printed["fusions"]} == expected
-    several = [Scores.load(run / "scores.npz") for run in runs]
+    several = [ClassProbabilities.load(run / "predictions.npz") for run in runs]
     last = list(expected.values())[-1] if expected else [1]
-    written = Scores.load(tmp_path / "fused.npz")
-    np.testing.assert_array_equal(written.scores, fuse(several, last).scores)
+    written = ClassProbabilities.load(tmp_path / "fused.npz")
+    np.testing.assert_array_equal(written.probs, fuse(several, last).probs)
     assert written.sample_ids == IDS
 
 
 def test_fitted_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [write_run(tmp_path / name, name) for name in ("j", "k")]
     printed, _ = typed(capsys, *runs, "--fit")
-    weights = fit_weights([Scores.load(run / "validation_scores.npz") for run in runs])
+    weights = fit_weights(
+        [ClassProbabilities.load(run / "validation_predictions.npz") for run in runs]
+    )
     assert printed["fusions"][-1]["name"] == "fitted weights"
     assert printed["fusions"][-1]["weights"] == pytest.approx(weights)
-    (runs[1] / "validation_scores.npz").unlink()
+    (runs[1] / "validation_predictions.npz").unlink()
     with pytest.raises(DataError, match=r"k has no validation scores.*training\.hold_out above 0"):
         typed(capsys, *runs, "--fit")
 
@@ -151,8 +155,8 @@ def test_runs_that_do_not_belong_together(
 
 def test_without_a_list_of_parts_each_must_be_the_whole(tmp_path: Path) -> None:
     whole = write_run(tmp_path / "a", "j", None, test={"xview": {"samples": len(IDS)}})
-    assert read_member(whole).parts == {"xview": frozenset(IDS)}
-    with pytest.raises(DataError, match=r"no test_parts.json .* xview_nodup; .*--resume"):
+    assert read_member(whole).evaluation_parts == {"xview": frozenset(IDS)}
+    with pytest.raises(DataError, match=r"no evaluation_parts.json .* xview_nodup; .*--resume"):
         read_member(write_run(tmp_path / "b", "j", None))
 
 
@@ -160,7 +164,7 @@ def test_directories_that_are_no_finished_runs(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere: holds no finished run"):
         read_member(tmp_path / "nowhere")
     several = write_run(tmp_path / "several", "j")
-    (several / "scores.npz").unlink()
+    (several / "predictions.npz").unlink()
     with pytest.raises(DataError, match="holds no finished run"):
         read_member(several)
     for name, change in (

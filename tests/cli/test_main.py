@@ -19,8 +19,8 @@ from skeletonagent.core.errors import (
     ConfigError,
     DataError,
     SkeletonAgentError,
-    Stopped,
     TrainingError,
+    TrainingInterrupted,
 )
 
 
@@ -166,7 +166,7 @@ def test_what_was_stopped_and_saved_has_a_status_and_a_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(train, "resolve_config", failing(Stopped(number)))
+    monkeypatch.setattr(train, "resolve_config", failing(TrainingInterrupted(number)))
     assert typed(monkeypatch, "train") == status
     shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", f"{Stopped(number)}\n")
+    assert (shown.out, shown.err) == ("", f"{TrainingInterrupted(number)}\n")

@@ -10,9 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from skeletonagent.cli import report as command
-from skeletonagent.config import Config, write_config
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.experiments.config import Config, write_config
+from skeletonagent.training.run_directory import RunDirectory
 
 APP = typer.Typer()
 APP.command()(command.report)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from skeletonagent.cli import main
-from skeletonagent.config import to_dict, with_overrides, write_config
-from skeletonagent.presets import preset
-from skeletonagent.training.loop import EpochRecord
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.experiments.config import to_dict, with_overrides, write_config
+from skeletonagent.experiments.presets import preset
+from skeletonagent.training.callbacks import EpochRecord
+from skeletonagent.training.run_directory import RunDirectory
 
 CONFIG = with_overrides(preset("sbu"), ["data.split=fold1", "seed=4", "training.epochs=7"])
 

@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from skeletonagent.agents import prompts
 from skeletonagent.cli.show import label_of_class, show
-from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Source, Step
+from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Provenance, Step
+from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17
-from skeletonagent.core.transcripts import Transcripts
 
 APP = typer.Typer()
 APP.command()(show)
@@ -36,7 +36,9 @@ SAID = Dialogue(
     NAMES[0],
     (
         exchange(Step.JOINT_DETAILS, "10-left wrist: waves."),
-        exchange(Step.KEY_FEATURES, "It waves.", source=Source("openai:gpt-4o", input_tokens=7)),
+        exchange(
+            Step.KEY_FEATURES, "It waves.", source=Provenance("openai:gpt-4o", input_tokens=7)
+        ),
         exchange(
             Step.DISTINGUISH,
             ANSWER,
@@ -52,7 +54,9 @@ SAID = Dialogue(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    Transcripts(COCO_17, (SAID, *map(Dialogue, NAMES[1:]))).save(tmp_path / "run" / "dialogues")
+    DialogueCollection(COCO_17, (SAID, *map(Dialogue, NAMES[1:]))).save(
+        tmp_path / "run" / "dialogues"
+    )
     return tmp_path / "run" / "dialogues"
 
 

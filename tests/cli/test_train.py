@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from skeletonagent.cli import main, train
-from skeletonagent.cli.planning import parse_stream, plan_runs, resolve_config
-from skeletonagent.config import Config, write_config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
-from skeletonagent.presets import PRESETS, PresetSize, preset
-from skeletonagent.training.checkpoint import Checkpoint, Found
-from skeletonagent.training.loop import Observer
+from skeletonagent.experiments.config import Config, write_config
+from skeletonagent.experiments.presets import PRESETS, PresetSize, preset
+from skeletonagent.experiments.resolve import parse_stream, plan_runs, resolve_config
+from skeletonagent.training.callbacks import Callback
+from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -133,9 +133,9 @@ def test_all_splits_are_checked_before_the_first_run(
 
 
 def test_a_display_is_an_observer(capsys: pytest.CaptureFixture[str]) -> None:
-    found = Found(Checkpoint(3, {}, {}, step=2), ("epoch_0004 is torn",))
+    found = LatestCheckpoint(Checkpoint(3, {}, {}, step=2), ("epoch_0004 is torn",))
     with train.watch(preset("synthetic"), found) as display:
-        assert isinstance(display, Observer)
+        assert isinstance(display, Callback)
     shown = capsys.readouterr().err
     assert "passed over: epoch_0004 is torn" in shown
     assert "resuming after epoch 3, step 2 of the next" in shown
@@ -147,9 +147,9 @@ def small_data() -> SkeletonData:
     from dataclasses import replace
 
     from skeletonagent.core.clips import Split
-    from skeletonagent.data.synthetic import synthetic
+    from skeletonagent.data.synthetic.generate import synthetic_dataset
 
-    data = synthetic(clips_per_class=2, subjects=2)
+    data = synthetic_dataset(clips_per_class=2, subjects=2)
     split = data.splits["xsub"]
     return replace(data, splits={"xsub": split, "other": Split(split.test, split.train)})
 

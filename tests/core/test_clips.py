@@ -28,7 +28,7 @@ def make_sequences(
             joints=rng.normal(size=(m, t, 3, 2)).astype(np.float32),
             label=index % 2,
             sample_id=f"sample {index}",
-            group=index // 2 if groups else None,
+            subject=index // 2 if groups else None,
         )
         for index, (m, t) in enumerate(shapes)
     ]
@@ -57,18 +57,18 @@ def test_gather_equals_a_loop_over_samples(
     np.testing.assert_array_equal(clips.numpy(), expected)
 
 
-@given(shapes=sizes, groups=st.booleans())
+@given(shapes=sizes, subjects=st.booleans())
 def test_sequences_come_out_as_they_went_in(shapes: list[tuple[int, int]], groups: bool) -> None:
-    sequences = make_sequences(shapes, groups=groups)
+    sequences = make_sequences(shapes, subjects=groups)
     store = make_store(sequences)
     assert len(store) == len(sequences)
     for index, sequence in enumerate(sequences):
         again = store.sequence(index)
         np.testing.assert_array_equal(again.joints, sequence.joints)
-        assert (again.label, again.sample_id, again.group) == (
+        assert (again.label, again.sample_id, again.subject) == (
             sequence.label,
             sequence.sample_id,
-            sequence.group,
+            sequence.subject,
         )
 
 
@@ -87,7 +87,7 @@ def test_a_subset_is_its_samples_one_by_one(
     shapes: list[tuple[int, int]], slots: int | None, seed: int
 ) -> None:
     sequences = make_sequences(shapes, seed)
-    store = replace(make_store(sequences), slots=slots)
+    store = replace(make_store(sequences), person_slots=slots)
     samples = torch.from_numpy(np.random.default_rng(seed).integers(0, len(shapes), size=4))
     chosen = [sequences[i] for i in samples.tolist()]
     for part in (store.subset(samples), store.subset(samples, store.frames[store.rows(samples)])):
@@ -95,7 +95,7 @@ def test_a_subset_is_its_samples_one_by_one(
         assert torch.equal(part.frames, expected.frames)
         for fact in ("starts", "lengths", "persons", "labels"):
             assert torch.equal(getattr(part, fact), getattr(expected, fact))
-        assert (part.sample_ids, part.groups) == (expected.sample_ids, expected.groups)
+        assert (part.sample_ids, part.subjects) == (expected.sample_ids, expected.subjects)
         assert part.max_persons == store.max_persons
 
 
@@ -104,7 +104,7 @@ def test_rows_are_those_of_the_samples_in_turn() -> None:
     assert store.rows(torch.tensor([2, 0])).tolist() == [10, 11, 0, 1, 2, 3, 4, 5]
     assert store.rows(torch.tensor([], dtype=torch.long)).tolist() == []
     nobody = store.subset(torch.tensor([], dtype=torch.long))
-    assert (len(nobody), nobody.max_persons, nobody.groups) == (0, 2, ())
+    assert (len(nobody), nobody.max_persons, nobody.subjects) == (0, 2, ())
 
 
 def test_counts() -> None:
@@ -112,7 +112,7 @@ def test_counts() -> None:
     assert (store.max_persons, store.channels, store.num_classes) == (3, 2, 2)
     assert store.device == torch.device("cpu")
     assert store.indices(["sample 2", "sample 0"]).tolist() == [2, 0]
-    assert store.groups == (0, 0, 1)
+    assert store.subjects == (0, 0, 1)
 
 
 @pytest.mark.parametrize("slots", [1, 2, 4])
@@ -120,7 +120,7 @@ def test_clips_have_room_for_as_many_bodies_as_said(slots: int) -> None:
     store = make_store(make_sequences([(1, 2), (3, 2), (2, 2)]))
     samples, frames = torch.arange(3), torch.tensor([[0, 1]] * 3)
     whole = store.gather(samples, frames)
-    roomy = replace(store, slots=slots).gather(samples, frames)
+    roomy = replace(store, person_slots=slots).gather(samples, frames)
     assert roomy.shape[1] == slots
     shared = min(slots, 3)
     assert torch.equal(roomy[:, :shared], whole[:, :shared])
@@ -130,10 +130,10 @@ def test_clips_have_room_for_as_many_bodies_as_said(slots: int) -> None:
 def test_scores_come_after_the_coordinates_and_stay_scores() -> None:
     sequences = make_sequences([(1, 2), (2, 3)])
     plain = make_store(sequences)
-    assert (plain.scored, plain.channels, plain.coordinates) == (False, 2, 2)
-    scored = ClipStore.from_sequences(sequences, CHAIN, ("one", "two"), scored=True)
-    for store in (scored, scored.to(torch.device("cpu"), torch.float16)):
-        assert (store.scored, store.channels, store.coordinates) == (True, 2, 1)
+    assert (plain.has_confidence, plain.channels, plain.coordinates) == (False, 2, 2)
+    has_confidence = ClipStore.from_sequences(sequences, CHAIN, ("one", "two"), has_confidence=True)
+    for store in (has_confidence, has_confidence.to(torch.device("cpu"), torch.float16)):
+        assert (store.has_confidence, store.channels, store.coordinates) == (True, 2, 1)
 
 
 def test_image_sizes_are_kept_if_known_for_all_samples() -> None:
@@ -157,8 +157,8 @@ def test_an_unknown_sample_is_an_error() -> None:
 
 
 def test_groups_are_known_for_all_samples_or_not_at_all() -> None:
-    mixed = [*make_sequences([(1, 2)]), make_sequences([(1, 2), (1, 2)], groups=False)[1]]
-    assert make_store(mixed).groups is None
+    mixed = [*make_sequences([(1, 2)]), make_sequences([(1, 2), (1, 2)], subjects=False)[1]]
+    assert make_store(mixed).subjects is None
 
 
 def test_half_precision_is_kept_in_memory_and_widened_in_clips() -> None:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Question, Source, Step
+from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Provenance, Question, Step
 
 JOINTS = ("head", "left hand")
 
 sources = st.builds(
-    Source,
+    Provenance,
     model=st.text(max_size=5),
     parameters=st.dictionaries(st.text(max_size=3), st.integers(), max_size=1),
     seconds=st.floats(0, 9),

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from skeletonagent.core.errors import BusyError
+from skeletonagent.core.errors import RunInUseError
 from skeletonagent.core.files import (
-    locked,
-    remove_drafts,
+    lock_file,
+    remove_temporary_files,
     sync_directory,
     write_atomically,
     write_text,
@@ -128,24 +128,24 @@ def test_a_file_system_that_keeps_no_directory_back_is_no_problem(
 
 def test_a_lock_names_its_holder_and_is_gone_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "new" / ".lock"
-    with locked(path):
+    with lock_file(path):
         assert path.read_text() == f"process {os.getpid()} on {platform.node()}"
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_lock_is_held_once_even_by_one_process(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
-    with locked(path):
-        with pytest.raises(BusyError, match=f"process {os.getpid()} .*{tmp_path}.*--out"):
-            locked(path).__enter__()
+    with lock_file(path):
+        with pytest.raises(RunInUseError, match=f"process {os.getpid()} .*{tmp_path}.*--out"):
+            lock_file(path).__enter__()
         assert path.exists()
-    with locked(path):
+    with lock_file(path):
         pass
 
 
 def test_a_lock_is_given_back_after_an_exception(tmp_path: Path) -> None:
     def fail() -> None:
-        with locked(tmp_path / ".lock"):
+        with lock_file(tmp_path / ".lock"):
             raise KeyboardInterrupt
 
     for _ in range(2):
@@ -171,7 +171,7 @@ def test_what_a_killed_process_was_writing_can_be_removed(tmp_path: Path) -> Non
     (tmp_path / ".lock").touch()
     (tmp_path / "the.draft").touch()
     assert len(set(tmp_path.rglob("*")) - kept) == 2
-    remove_drafts(tmp_path)
+    remove_temporary_files(tmp_path)
     assert set(tmp_path.rglob("*")) == kept
     assert (tmp_path / "folder" / "file").read_text() == "whole"
 
@@ -192,18 +192,18 @@ def test_the_lock_of_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:
         [sys.executable, "-c", HOLDING, str(path)], stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        with pytest.raises(BusyError, match=f"process {holder.pid} on"):
-            locked(path).__enter__()
+        with pytest.raises(RunInUseError, match=f"process {holder.pid} on"):
+            lock_file(path).__enter__()
         holder.kill()
     assert path.read_text() == f"process {holder.pid} on {platform.node()}"
-    with locked(path):
+    with lock_file(path):
         assert path.read_text() == f"process {os.getpid()} on {platform.node()}"
 
 
 def test_a_lock_left_on_another_host_is_no_obstacle(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
     path.write_text("process 1 on a node with a much longer name than this one has")
-    with locked(path):
+    with lock_file(path):
         assert path.read_text() == f"process {os.getpid()} on {platform.node()}"
 
 
@@ -214,12 +214,12 @@ def test_of_many_at_once_one_holds_the_lock(tmp_path: Path) -> None:
         got = 0
         while got < 30:
             try:
-                with locked(tmp_path / ".lock"):
+                with lock_file(tmp_path / ".lock"):
                     os.close(os.open(tmp_path / "witness", os.O_CREAT | os.O_EXCL))
                     os.sched_yield()
                     os.unlink(tmp_path / "witness")
                     got += 1
-            except BusyError:
+            except RunInUseError:
                 os.sched_yield()
         return 0
 
@@ -247,7 +247,7 @@ def test_a_file_system_without_locks_is_told_of_and_used(
     monkeypatch.setattr(fcntl, "flock", flock)
     with (
         pytest.warns(RuntimeWarning, match=f"{tmp_path} cannot be locked"),
-        locked(tmp_path / ".lock"),
+        lock_file(tmp_path / ".lock"),
     ):
         assert (tmp_path / ".lock").exists()
 
@@ -260,4 +260,4 @@ def test_another_failure_to_lock_is_not_hidden(
 
     monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.raises(OSError, match="broken"):
-        locked(tmp_path / ".lock").__enter__()
+        lock_file(tmp_path / ".lock").__enter__()

@@ -135,7 +135,7 @@ def test_what_has_no_counterpart_is_its_own_mirror_image() -> None:
 def test_labels_count_from_one() -> None:
     layout = SkeletonLayout("x", ("Head", "Left_Hand  Tip"), ((1, 0),))
     assert layout.label(1) == "2-left hand tip"
-    assert layout.spoken(0) == "head"
+    assert layout.display_name(0) == "head"
     assert KINECT_25.label(7) == "8-left hand"
 
 

@@ -82,7 +82,7 @@ def plain_pickle(
     c: int,
     *,
     clips: int = 6,
-    scored: bool = False,
+    has_confidence: bool = False,
     change: Callable[[int, dict[str, Any]], Any] = lambda n, told: None,
 ) -> dict[str, Any]:
     """Return the contents of a pickle of one's own: three classes, annotations changed at will.
@@ -93,7 +93,7 @@ def plain_pickle(
     annotations = []
     for n in range(clips):
         told = {"frame_dir": f"clip {n}", "label": n % 3, "keypoint": rng.normal(size=(1, 4, v, c))}
-        if scored:
+        if has_confidence:
             told["keypoint_score"] = rng.random((1, 4, v))
         change(n, told)
         annotations.append(told)

@@ -23,7 +23,7 @@ from skeletonagent.data.archive import (
     require_finite,
     write_archive,
 )
-from skeletonagent.data.archive_checks import ARRAYS
+from skeletonagent.data.validation import ARRAYS
 
 CHAIN = SkeletonLayout("toy", ("head", "neck", "hip"), ((0, 1), (1, 2)), center=2)
 
@@ -37,7 +37,7 @@ def make_data(
             joints=rng.normal(size=(1 + i % 2, 2 + i, layout.num_joints, c)).astype(np.float32),
             label=i % 3,
             sample_id=f"sample {i}",
-            group=40_000 + i // 2 if groups else None,
+            subject=40_000 + i // 2 if groups else None,
         )
         for i in range(6)
     ]
@@ -73,7 +73,7 @@ def assert_same(actual: SkeletonData, expected: SkeletonData) -> None:
 @pytest.mark.parametrize("stored", [lambda npz: npz, as_folder], ids=["npz", "folder"])
 @pytest.mark.parametrize(
     "data",
-    [make_data(), make_data(groups=False), make_data(c=2), make_data(layout=KINECT_20)],
+    [make_data(), make_data(subjects=False), make_data(c=2), make_data(layout=KINECT_20)],
     ids=["subjects", "no subjects", "plane", "known layout"],
 )
 def test_what_is_written_is_read(
@@ -96,7 +96,7 @@ def test_an_archive_is_found_by_any_of_its_names(
 def with_scores(data: SkeletonData) -> SkeletonData:
     """Return data whose last channel counts as a score, with sizes of their images."""
     sizes = torch.tensor([[640.0 + index, 480.0] for index in range(len(data.store))])
-    return replace(data, store=replace(data.store, scored=True, image_sizes=sizes))
+    return replace(data, store=replace(data.store, has_confidence=True, image_sizes=sizes))
 
 
 @pytest.mark.parametrize("stored", [lambda npz: npz, as_folder], ids=["npz", "folder"])
@@ -108,13 +108,13 @@ def test_scores_lie_apart_and_are_read_when_asked_for(
 
     again = read_archive(path, score=True)
     assert_same(again, data)
-    assert again.store.scored and again.store.coordinates == 2
+    assert again.store.has_confidence and again.store.coordinates == 2
     torch.testing.assert_close(again.store.image_sizes, data.store.image_sizes)
 
     plain = read_archive(path)
     frames = data.store.frames[..., :2]
     assert_same(plain, replace(data, store=replace(data.store, frames=frames)))
-    assert not plain.store.scored
+    assert not plain.store.has_confidence
 
 
 def test_scores_that_are_not_there_are_not_made_up(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def each() -> pytest.MarkDecorator:
 def test_all_are_there() -> None:
     assert {name: len(b.class_names) for name, b in BENCHMARKS.items()} == CLASSES
     assert BENCHMARKS["ntu120"].class_names[:60] == BENCHMARKS["ntu60"].class_names
-    assert [name for name, b in BENCHMARKS.items() if b.scored] == [
+    assert [name for name, b in BENCHMARKS.items() if b.has_confidence] == [
         "kinetics-skeleton", "finegym", "uav-human",
     ]  # fmt: skip
     assert BENCHMARKS["kinetics-skeleton"].top == (1, 5)
@@ -46,11 +46,11 @@ def test_a_row_is_whole(benchmark: Benchmark) -> None:
     assert all(name == name.strip() != "" for name in benchmark.class_names)
     assert benchmark.default_split in benchmark.protocols
     assert benchmark.persons in (1, 2)
-    ruled = any(protocol.trains for protocol in benchmark.protocols.values())
+    ruled = any(protocol.is_train for protocol in benchmark.protocols.values())
     assert ruled == (benchmark.name_pattern is not None)
     for protocol in benchmark.protocols.values():
-        if protocol.expected and benchmark.name in SAMPLES:
-            assert sum(protocol.expected) == SAMPLES[benchmark.name]
+        if protocol.expected_counts and benchmark.name in SAMPLES:
+            assert sum(protocol.expected_counts) == SAMPLES[benchmark.name]
 
 
 @each()
@@ -131,10 +131,10 @@ def test_a_row_fits_the_data_themselves(shared: Path, name: str) -> None:
     for split, by_rule in benchmark.splits(data.store.sample_ids).items():
         assert set(by_rule.train) == set(data.splits[split].train)
         assert set(by_rule.test) == set(data.splits[split].test)
-        assert benchmark.protocols[split].expected == (len(by_rule.train), len(by_rule.test))
+        assert benchmark.protocols[split].expected_counts == (len(by_rule.train), len(by_rule.test))
 
 
 def test_class_names_are_those_of_the_facts(shared: Path) -> None:
     for name, file in [("ntu60", "nturgbd_60"), ("kinetics-skeleton", "k400")]:
-        text = (shared / "reference" / "facts" / "labels" / f"{file}.txt").read_text()
+        text = (shared / "reference" / "metadata" / "labels" / f"{file}.txt").read_text()
         assert list(BENCHMARKS[name].class_names) == text.splitlines()

@@ -17,7 +17,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data import splits
 from skeletonagent.data.archive import read_archive
-from skeletonagent.data.splits import choose_split, hold_out
+from skeletonagent.data.splits import choose_split, split_validation
 
 STICK = SkeletonLayout("stick", ("top", "bottom"), ((0, 1),))
 
@@ -56,10 +56,10 @@ def test_folds_of_subjects_by_hand() -> None:
     assert name == "subjects-1-of-2"
     assert split.test == ("sample 1", "sample 2", "sample 4", "sample 5")
     assert split.train == ("sample 0", "sample 3")
-    assert splits.test_parts(data, name) == {name: frozenset(split.test)}
+    assert splits.evaluation_parts(data, name) == {name: frozenset(split.test)}
 
 
-@given(groups=st.lists(st.integers(-3, 9), min_size=2, max_size=20), data=st.data())
+@given(subjects=st.lists(st.integers(-3, 9), min_size=2, max_size=20), data=st.data())
 def test_folds_test_every_clip_once_and_nobody_they_learn_from(
     groups: list[int], data: st.DataObject
 ) -> None:
@@ -97,9 +97,9 @@ def test_splits_that_differ_in_the_test_part_alone_are_tested_together() -> None
     data = make_data(
         other=("abc", "de"), full=("ab", "cd"), clean=("ba", "c"), swapped=("cd", "ab")
     )
-    assert splits.tested_splits(data, "full") == ["full", "clean"]
-    assert splits.tested_splits(data, "clean") == ["clean", "full"]
-    assert splits.tested_splits(data, "other") == ["other"]
+    assert splits.reported_splits(data, "full") == ["full", "clean"]
+    assert splits.reported_splits(data, "clean") == ["clean", "full"]
+    assert splits.reported_splits(data, "other") == ["other"]
 
 
 def test_nw_ucla_is_tested_without_its_duplicates_too(shared: Path) -> None:
@@ -107,7 +107,7 @@ def test_nw_ucla_is_tested_without_its_duplicates_too(shared: Path) -> None:
     if not path.with_suffix(".npz").is_file():
         pytest.skip(f"no NW-UCLA at {path}")
     data = read_archive(path)
-    tested = splits.tested_splits(data, "xview_v12_v3")
+    tested = splits.reported_splits(data, "xview_v12_v3")
     assert tested == ["xview_v12_v3", "xview_v12_v3_nodup"]
     full, clean = (set(data.splits[name].test) for name in tested)
     assert clean < full and (len(full), len(clean)) == (464, 369)
@@ -116,7 +116,7 @@ def test_nw_ucla_is_tested_without_its_duplicates_too(shared: Path) -> None:
 def parts(
     store: ClipStore, train: Tensor, share: float, seed: int = 0
 ) -> tuple[list[int], list[int]]:
-    learned, held = hold_out(store, train, share, seed)
+    learned, held = split_validation(store, train, share, seed)
     return learned.tolist(), held.tolist()
 
 

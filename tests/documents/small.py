@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from skeletonagent.evaluation.ablation import PLANS
-from skeletonagent.presets_benchmarks import BENCHMARK_PRESETS
+from skeletonagent.experiments.benchmark_presets import BENCHMARK_PRESETS
+from skeletonagent.experiments.plans import STUDY_PLANS
 
 _SETTINGS = (
     "clips.frames=8", "clips.test_clips=1", "model.backbone=stgcn++", "model.width=8",
@@ -48,7 +48,7 @@ def _train(words: list[str]) -> list[str]:
 def _ablate(words: list[str]) -> list[str]:
     _, words = _without(words, "--devices", "--seeds")
     words = ["agents.chat=analyst" if _asks_a_model(word) else word for word in words]
-    plan = PLANS[words[1]]
+    plan = STUDY_PLANS[words[1]]
     offline = next(
         (row for row in plan.rows[1:] if "agents.text_encoder=wordllama" in row.assignments),
         plan.rows[1],

@@ -17,10 +17,10 @@ from skeletonagent.agents import prompts
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
 from skeletonagent.data.archive import write_archive
 from skeletonagent.data.benchmarks import BENCHMARKS
-from skeletonagent.data.converting import Source, convert
-from skeletonagent.data.kinetics import kinetics_source
-from skeletonagent.data.pyskl import pyskl_source
-from skeletonagent.data.synthetic import synthetic
+from skeletonagent.data.convert.pipeline import DatasetReader, convert_dataset
+from skeletonagent.data.readers.kinetics import kinetics_reader
+from skeletonagent.data.readers.pyskl import pyskl_reader
+from skeletonagent.data.synthetic.generate import synthetic_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,12 +55,12 @@ def furnish(folder: Path) -> None:
     write_uav(folder / "uav_skeletons")
     _recordings(folder / "recordings")
     for name, source in _sources(downloads).items():
-        convert(source, archives / name, processes=1, progress=lambda done, of: None)
+        convert_dataset(source, archives / name, processes=1, progress=lambda done, of: None)
     for name, (splits, classes) in SMALL_SETS.items():
         write_archive(small_set(name, splits, classes), archives)
     _dialogues(folder / "gpt4o_dialogues.zip")
     shutil.copytree(ROOT / "docs" / "results", folder / "docs" / "results")
-    facts = files("skeletonagent.llm") / "facts"
+    facts = files("skeletonagent.llm") / "metadata"
     shutil.copy(str(facts / "nturgbd_60.yaml"), folder / "labels.yaml")
     counts = np.tile(50 * np.eye(40, dtype=np.int16), (3, 1, 1))
     counts[:, 0, 1] = 5
@@ -69,7 +69,7 @@ def furnish(folder: Path) -> None:
 
 def small_set(name: str, splits: Sequence[str], classes: Sequence[str]) -> SkeletonData:
     """Return four classes of four people; in ``sbu`` there are two persons at a time."""
-    store = synthetic(clips_per_class=4, subjects=4).store
+    store = synthetic_dataset(clips_per_class=4, subjects=4).store
     kept = [store.sequence(n) for n in range(len(store)) if store.labels[n] < 4]
     clips = [replace(clip, joints=_together(clip.joints) if name == "sbu" else clip.joints)
              for clip in kept]  # fmt: skip
@@ -83,11 +83,11 @@ def small_set(name: str, splits: Sequence[str], classes: Sequence[str]) -> Skele
 
 
 def _tested_on(clips: Sequence[SkeletonSequence], number: int) -> Split:
-    groups = sorted({clip.group or 0 for clip in clips})
+    groups = sorted({clip.subject or 0 for clip in clips})
     tested = groups[number]
     return Split(
-        train=tuple(clip.sample_id for clip in clips if clip.group != tested),
-        test=tuple(clip.sample_id for clip in clips if clip.group == tested),
+        train=tuple(clip.sample_id for clip in clips if clip.subject != tested),
+        test=tuple(clip.sample_id for clip in clips if clip.subject == tested),
     )
 
 
@@ -136,9 +136,9 @@ def _uav(path: Path) -> None:
     write_pickle(path, {"split": _parted("uav-human", names), "annotations": annotations})
 
 
-def _sources(downloads: Path) -> dict[str, Source]:
+def _sources(downloads: Path) -> dict[str, DatasetReader]:
     found = {
-        name: pyskl_source(downloads / file, benchmark=BENCHMARKS[benchmark])
+        name: pyskl_reader(downloads / file, benchmark=BENCHMARKS[benchmark])
         for name, file, benchmark in (
             ("ntu60", "ntu60_3danno.pkl", "ntu60"),
             ("ntu120", "ntu120_3danno.pkl", "ntu120"),
@@ -146,7 +146,7 @@ def _sources(downloads: Path) -> dict[str, Source]:
             ("uav", "uav_human.pkl", "uav-human"),
         )
     }
-    found["kinetics"] = kinetics_source(downloads / "k400_hrnet.pkl", downloads / "kpfiles")
+    found["kinetics"] = kinetics_reader(downloads / "k400_hrnet.pkl", downloads / "kpfiles")
     return found
 
 

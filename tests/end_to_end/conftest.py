@@ -17,11 +17,11 @@ import pytest
 from skeletonagent.cli import main
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
 from skeletonagent.data.archive import write_archive
-from skeletonagent.data.synthetic import synthetic
+from skeletonagent.data.synthetic.generate import synthetic_dataset
 
 QUICK = [
     "clips.frames=8", "clips.test_clips=2", "model.backbone=stgcn++", "model.width=8",
-    "training.epochs=2", "training.period=1", "training.batch_size=4", "training.hold_out=0.3",
+    "training.epochs=2", "training.guidance_period=1", "training.batch_size=4", "training.validation_share=0.3",
     "device=cpu",
 ]  # fmt: skip
 
@@ -54,7 +54,7 @@ def flags(*assignments: str) -> list[str]:
 
 def data_set(name: str, change: Change = lambda joints: joints) -> SkeletonData:
     """Return four classes of four subjects with two splits, joints changed at will."""
-    whole = synthetic(clips_per_class=4, subjects=4)
+    whole = synthetic_dataset(clips_per_class=4, subjects=4)
     store = whole.store
     kept = [store.sequence(n) for n in range(len(store)) if store.labels[n] < 4]
     changed = [replace(sequence, joints=change(sequence.joints)) for sequence in kept]
@@ -70,8 +70,8 @@ def data_set(name: str, change: Change = lambda joints: joints) -> SkeletonData:
 def tested_on(sequences: list[SkeletonSequence], subject: int) -> Split:
     """Return the split that leaves one subject out."""
     return Split(
-        train=tuple(s.sample_id for s in sequences if s.group != subject),
-        test=tuple(s.sample_id for s in sequences if s.group == subject),
+        train=tuple(s.sample_id for s in sequences if s.subject != subject),
+        test=tuple(s.sample_id for s in sequences if s.subject == subject),
     )
 
 

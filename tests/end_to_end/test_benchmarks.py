@@ -22,7 +22,7 @@ from tests.data.miniature import (
 )
 from tests.data.miniature_raw import person, write_kinetics, write_ntu, write_uav
 
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 
 Arguments = list[str | Path]
@@ -236,9 +236,9 @@ def train(command: Any, quick: Any, preset: str, *options: str | Path) -> dict[s
     return dict(done.json)
 
 
-def accuracies(scores: Scores) -> tuple[float, float]:
+def accuracies(scores: ClassProbabilities) -> tuple[float, float]:
     """Return top-1 and top-5 by sorting each row."""
-    best = np.argsort(-scores.scores, axis=1, kind="stable")
+    best = np.argsort(-scores.probs, axis=1, kind="stable")
     hits = best == scores.labels[:, None]
     return float(hits[:, :1].any(axis=1).mean()), float(hits[:, :5].any(axis=1).mean())
 
@@ -264,11 +264,11 @@ def test_a_stream_is_trained_and_evaluated(
     archive, run = converted(form), tmp_path / "run"
     options = ["--data", archive, "--out", run, "--stream", stream]
     summary = train(command, quick, preset, *options)
-    scores = Scores.load(run / "scores.npz")
+    scores = ClassProbabilities.load(run / "predictions.npz")
     ids = np.load(archive / "frame_dir.npy").tolist()
     trains = FORMS[form].rules[split]
     assert set(scores.sample_ids) == {sample for sample in ids if not trains(sample)}
-    assert scores.scores.shape[1] == FORMS[form].classes
+    assert scores.probs.shape[1] == FORMS[form].classes
     test = summary["test"][split]
     assert (test["top1"], test["top5"]) == pytest.approx(accuracies(scores))
     again = command("evaluate", run, "--json")
@@ -301,14 +301,16 @@ def test_six_streams_are_trained_and_fused(
     for stream in (Stream.JOINT, Stream.KBONE_MOTION):
         again = command("evaluate", runs[stream], "--json")
         assert again.json["test"] == told[stream]["test"]
-    single = {stream: Scores.load(run / "scores.npz") for stream, run in runs.items()}
+    single = {
+        stream: ClassProbabilities.load(run / "predictions.npz") for stream, run in runs.items()
+    }
     fused = command("ensemble", *runs.values(), "--json")
     assert fused.json == printed["ensembles"][0]
     streams = [Stream.JOINT, Stream.BONE, Stream.JOINT_MOTION, Stream.BONE_MOTION]
     names = {"2 streams": streams[:2], "4 streams": streams, "6 streams": list(Stream)}
     assert [fusion["name"] for fusion in fused.json["fusions"]] == list(names)
     for fusion, members in zip(fused.json["fusions"], names.values(), strict=True):
-        total = sum((1 if s.is_motion else 2) * single[s].scores.astype(float) for s in members)
+        total = sum((1 if s.is_motion else 2) * single[s].probs.astype(float) for s in members)
         first = single[Stream.JOINT]
         right = (total.argmax(axis=1) == first.labels).mean()
         assert fusion["test"][split]["top1"] == pytest.approx(right)

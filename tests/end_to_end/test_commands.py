@@ -29,7 +29,7 @@ def test_a_run_can_be_evaluated_and_looked_at(trained: Path, command: Any) -> No
     evaluated = command("evaluate", trained, "--scores", scores, "--json")
     assert evaluated.json["top1"] == summary["top1"]
     assert evaluated.json["test"] == summary["test"]
-    with np.load(scores) as one, np.load(trained / "scores.npz") as other:
+    with np.load(scores) as one, np.load(trained / "predictions.npz") as other:
         assert one["sample_ids"].tolist() == other["sample_ids"].tolist()
         np.testing.assert_array_equal(one["scores"], other["scores"])
     other_split = command("evaluate", trained, "--split", "second", "--json")

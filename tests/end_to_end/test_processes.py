@@ -22,8 +22,8 @@ EPOCHS = 6
 @pytest.fixture(scope="module")
 def training(archive: Path, quick: Any) -> list[str]:
     """Arguments of a training of some seconds, but for the place it writes to."""
-    longer = [f"training.epochs={EPOCHS}", "training.period=2", "clips.frames=24",
-              "training.average=0.9", "training.hold_out_until=0.5"]  # fmt: skip
+    longer = [f"training.epochs={EPOCHS}", "training.guidance_period=2", "clips.frames=24",
+              "training.ema_decay=0.9", "training.validation_until=0.5"]  # fmt: skip
     return ["train", "synthetic", "--data", str(archive), *quick(*longer)]
 
 
@@ -48,7 +48,7 @@ def test_a_run_leaves_its_files(whole: Path) -> None:
         assert (whole / name).exists(), name
     assert len(list((whole / "dialogues").glob("*.jsonl"))) == 4
     assert len((whole / "metrics.jsonl").read_text().splitlines()) == EPOCHS
-    with np.load(whole / "scores.npz") as scores:
+    with np.load(whole / "predictions.npz") as scores:
         assert set(scores.files) == {"sample_ids", "labels", "scores"}
         assert scores["scores"].shape == (4, 4)
     assert not list(whole.rglob(".*"))
@@ -70,7 +70,7 @@ def outcome(run: Path) -> dict[str, Any]:
     """Return all that may not differ between two runs."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     state = json.loads((run / "checkpoints" / f"epoch_{EPOCHS:04d}" / "state.json").read_text())
-    with np.load(run / "scores.npz") as scores:
+    with np.load(run / "predictions.npz") as scores:
         arrays = {name: scores[name].tolist() for name in scores.files}
     return {
         "metrics": [{k: v for k, v in line.items() if "second" not in k} for line in lines],

@@ -172,7 +172,7 @@ def test_a_run_on_real_data_survives_a_third_of_faults(
 
 
 def test_a_body_that_never_ends_costs_its_timeout(command: Any, typed: Any, tmp_path: Path) -> None:
-    settings = ("agents.provider.timeout=0.3", "agents.provider.attempts=2")
+    settings = ("agents.provider.timeout=0.3", "agents.provider.max_attempts=2")
     with serving("--always", "stall") as server:
         result = command(*typed(server.url, *settings), "--out", tmp_path / "run")
         stats = server.stats()
@@ -315,8 +315,8 @@ def test_a_round_of_many_classes_keeps_no_training_waiting(
 ) -> None:
     run, data = tmp_path / "run", many_classes(tmp_path / "many")
     settings = (
-        "agents.concurrency=8", "agents.wait=null", "training.epochs=2000", "training.period=8",
-        "training.batch_size=40", "training.hold_out=0", "clips.frames=4",
+        "agents.concurrency=8", "agents.wait=null", "training.epochs=2000", "training.guidance_period=8",
+        "training.batch_size=40", "training.validation_share=0", "clips.frames=4",
     )  # fmt: skip
     monkeypatch.setattr(provider, "_joints", by_class(provider._joints))
     server = provider.Server()
@@ -353,7 +353,7 @@ def test_where_the_server_dies_its_guidance_so_far_stays(
     process: Any, typed: Any, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    settings = ("training.epochs=12", "agents.provider.attempts=2")
+    settings = ("training.epochs=12", "agents.provider.max_attempts=2")
     with serving("--latency", "0.05") as server:
         begun = process(*typed(server.url, *settings), "--out", run)
         wait_until(lambda: bool(epochs_of(run)), begun)
@@ -375,7 +375,7 @@ def test_a_server_that_never_was_leaves_the_classes_unconstrained(
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
     url = f"http://127.0.0.1:{port}/v1"
-    settings = ("agents.provider.attempts=1", "training.epochs=3", "agents.verify=off")
+    settings = ("agents.provider.max_attempts=1", "training.epochs=3", "agents.verify=off")
     arguments = typed(url, *settings)
     result = command(*arguments, "--out", tmp_path / "run")
     assert result.status == 0, result.err
@@ -406,7 +406,7 @@ def test_a_key_is_written_nowhere(
     with serving(*faults, "--echo") as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         address = server.url if variable == "SKELETONAGENT_API_KEY" else "null"
-        settings = (f"agents.chat={chat}", "agents.provider.attempts=2")
+        settings = (f"agents.chat={chat}", "agents.provider.max_attempts=2")
         arguments = [*typed(address, *settings), "--out", tmp_path / "run", "--json"]
         result = command(*arguments)
         assert server.stats()["requests"] > 0

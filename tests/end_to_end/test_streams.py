@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ WEIGHTS = dict(zip(STREAMS, (2, 2, 2, 1, 1, 1), strict=True))
 @pytest.fixture(scope="module")
 def training(archive: Path, quick: Callable[..., list[str]]) -> Callable[..., list[str | Path]]:
     """Arguments of a quick training of some streams, a part held out to the end."""
-    few = quick("training.hold_out_until=1")
+    few = quick("training.validation_until=1")
     device = few.index("device=cpu") - 1
     few = [*few[:device], *few[device + 2 :]]  # left to the program, as most users do
 
@@ -88,11 +88,13 @@ def test_all_streams_are_trained_and_fused(six: Path) -> None:
     assert [fusion["name"] for fusion in fused["fusions"]] == [
         "2 streams", "4 streams", "6 streams",
     ]  # fmt: skip
-    single = {stream: Scores.load(six / stream / "scores.npz") for stream in STREAMS}
+    single = {
+        stream: ClassProbabilities.load(six / stream / "predictions.npz") for stream in STREAMS
+    }
     for fusion in fused["fusions"]:
         names = [Path(run).name for run in fusion["runs"]]
         assert fusion["weights"] == [WEIGHTS[name] for name in names]
-        total = sum(WEIGHTS[name] * single[name].scores.astype(float) for name in names)
+        total = sum(WEIGHTS[name] * single[name].probs.astype(float) for name in names)
         right = (total.argmax(axis=1) == single["joint"].labels).mean()
         assert fusion["test"]["first"]["top1"] == pytest.approx(right)
 
@@ -101,7 +103,7 @@ def test_streams_differ_in_what_they_see_alone(six: Path) -> None:
     configs = [(six / stream / "config.yaml").read_text() for stream in STREAMS]
     for stream, config in zip(STREAMS, configs, strict=True):
         assert config.replace(f"stream: {stream}\n", "stream: joint\n") == configs[0]
-    scores = [Scores.load(six / stream / "scores.npz").scores for stream in STREAMS]
+    scores = [ClassProbabilities.load(six / stream / "predictions.npz").probs for stream in STREAMS]
     assert len({each.tobytes() for each in scores}) == len(STREAMS)
 
 
@@ -195,15 +197,15 @@ def test_an_ensemble_is_what_the_training_told(six: Path, command: Any, tmp_path
     fused = command("ensemble", *runs, "--out", scores, "--json")
     assert fused.json == json.loads((six / "summary.json").read_text())["ensembles"][0]
     whole = fused.json["fusions"][-1]["test"]["first"]
-    assert Scores.load(scores).top(1) == whole["top1"]
+    assert ClassProbabilities.load(scores).topk_accuracy(1) == whole["top1"]
     given = command("ensemble", *runs, "--weights", "4,4,4,2,2,2", "--json")
     assert given.json["fusions"][-1]["test"]["first"] == whole
 
 
 def test_weights_are_fitted_on_what_was_held_out_to_the_end(six: Path, command: Any) -> None:
     runs = [six / stream for stream in STREAMS]
-    validation = [Scores.load(run / "validation_scores.npz") for run in runs]
-    tested = set(Scores.load(runs[0] / "scores.npz").sample_ids)
+    validation = [ClassProbabilities.load(run / "validation_predictions.npz") for run in runs]
+    tested = set(ClassProbabilities.load(runs[0] / "predictions.npz").sample_ids)
     assert validation[0].sample_ids and not tested & set(validation[0].sample_ids)
     fitted = command("ensemble", *runs, "--fit", "--json")
     assert fitted.status == 0, fitted.err
@@ -213,7 +215,7 @@ def test_weights_are_fitted_on_what_was_held_out_to_the_end(six: Path, command: 
 
     def likelihood(weights: Any) -> float:
         """Return the mean log-probability of the true classes under some weights."""
-        total = sum(w * v.scores.astype(float) for w, v in zip(weights, validation, strict=True))
+        total = sum(w * v.probs.astype(float) for w, v in zip(weights, validation, strict=True))
         own = total[np.arange(len(total)), validation[0].labels]
         return float(np.log(own / sum(weights)).mean())
 
@@ -225,8 +227,8 @@ def test_weights_are_fitted_on_what_was_held_out_to_the_end(six: Path, command: 
 def test_weights_are_not_fitted_on_what_was_learned_from(
     training: Any, command: Any, tmp_path: Path
 ) -> None:
-    options = ["--set", "training.hold_out_until=0.5"]
+    options = ["--set", "training.validation_until=0.5"]
     assert command(*training("j,b", tmp_path, *options)).status == 0
     refused = command("ensemble", tmp_path / "joint", tmp_path / "bone", "--fit")
     assert (refused.status, refused.out) == (1, "")
-    assert "no validation scores" in refused.err and "hold_out_until=1" in refused.err
+    assert "no validation scores" in refused.err and "validation_until=1" in refused.err

@@ -38,7 +38,7 @@ def interruptible() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def training(archive: Path, quick: Any) -> list[str]:
     """Arguments of a training of a second or two, but for the place it writes to."""
-    longer = [f"training.epochs={EPOCHS}", "training.period=2", "training.average=0.9"]
+    longer = [f"training.epochs={EPOCHS}", "training.guidance_period=2", "training.ema_decay=0.9"]
     return ["train", "synthetic", "--data", str(archive), *quick(*longer)]
 
 
@@ -95,7 +95,7 @@ def kill(begun: subprocess.Popen[str]) -> None:
 
 def outcome(run: Path) -> dict[str, Any]:
     """Return what may not differ between two runs: what was learned, and how."""
-    with np.load(run / "scores.npz") as file:
+    with np.load(run / "predictions.npz") as file:
         scores = {name: file[name].tolist() for name in file.files}
     metrics = [{k: v for k, v in e.items() if "second" not in k} for e in epochs_of(run)]
     return {

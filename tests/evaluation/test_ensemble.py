@@ -10,39 +10,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import (
-    Member,
-    aligned,
+    EnsembleMember,
+    align_samples,
     fit_weights,
-    fitted_fusion,
+    fitted_ensemble,
     fuse,
-    paper_fusions,
+    paper_ensembles,
     paper_weights,
     require_one_task,
 )
 
 
-def make_scores(n: int, y: int, seed: int, sharpness: float = 2.0) -> Scores:
+def make_scores(n: int, y: int, seed: int, sharpness: float = 2.0) -> ClassProbabilities:
     """Return random probabilities; the samples, but not the labels, are the same for all seeds."""
     labels = np.random.default_rng(n).integers(0, y, size=n)
     logits = sharpness * np.random.default_rng(seed + 1000).normal(size=(n, y))
     logits[np.arange(n), labels] += 1
     rows = np.exp(logits)
-    return Scores(tuple(f"s{i}" for i in range(n)), labels, rows / rows.sum(axis=1, keepdims=True))
+    return ClassProbabilities(
+        tuple(f"s{i}" for i in range(n)), labels, rows / rows.sum(axis=1, keepdims=True)
+    )
 
 
-def shuffled(scores: Scores, seed: int) -> Scores:
+def shuffled(scores: ClassProbabilities, seed: int) -> ClassProbabilities:
     order = np.random.default_rng(seed).permutation(len(scores.sample_ids))
     ids = tuple(scores.sample_ids[i] for i in order)
-    return Scores(ids, scores.labels[order], scores.scores[order])
+    return ClassProbabilities(ids, scores.labels[order], scores.probs[order])
 
 
-def likelihood(weights: np.ndarray, several: list[Scores]) -> float:
+def likelihood(weights: np.ndarray, several: list[ClassProbabilities]) -> float:
     """Return the mean log-probability of the true classes, sample by sample."""
     fused = [
-        sum(w * s.scores[i, s.labels[i]] for w, s in zip(weights, several, strict=True))
+        sum(w * s.probs[i, s.labels[i]] for w, s in zip(weights, several, strict=True))
         for i in range(len(several[0].labels))
     ]
     return float(np.mean(np.log(fused)))
@@ -55,8 +57,8 @@ def test_fused_scores_equal_a_loop_over_samples(n: int, y: int, s: int, seed: in
     fused = fuse([several[0], *(shuffled(each, seed) for each in several[1:])], weights.tolist())
     for i in range(n):
         for c in range(y):
-            total = sum(w * e.scores[i, c] for w, e in zip(weights, several, strict=True))
-            assert fused.scores[i, c] == pytest.approx(total / weights.sum())
+            total = sum(w * e.probs[i, c] for w, e in zip(weights, several, strict=True))
+            assert fused.probs[i, c] == pytest.approx(total / weights.sum())
     assert fused.sample_ids == several[0].sample_ids
     np.testing.assert_array_equal(fused.labels, several[0].labels)
 
@@ -65,20 +67,20 @@ def test_fused_scores_equal_a_loop_over_samples(n: int, y: int, s: int, seed: in
 def test_rows_stay_probabilities_on_any_scale_of_weights(scale: float, seed: int) -> None:
     several = [make_scores(6, 4, seed + i) for i in range(3)]
     fused = fuse(several, [2 * scale, 2 * scale, scale])
-    np.testing.assert_allclose(fused.scores.sum(axis=1), 1)
-    np.testing.assert_allclose(fused.scores, fuse(several, [2, 2, 1]).scores)
-    np.testing.assert_allclose(fuse(several[:1] * 3, [1, 5, 2]).scores, several[0].scores)
-    np.testing.assert_array_equal(fuse(several, [0, 3, 0]).scores, several[1].scores)
+    np.testing.assert_allclose(fused.probs.sum(axis=1), 1)
+    np.testing.assert_allclose(fused.probs, fuse(several, [2, 2, 1]).probs)
+    np.testing.assert_allclose(fuse(several[:1] * 3, [1, 5, 2]).probs, several[0].probs)
+    np.testing.assert_array_equal(fuse(several, [0, 3, 0]).probs, several[1].probs)
 
 
 def test_two_that_err_apart_are_right_together() -> None:
     ids, labels = ("a", "b"), np.array([0, 1])
-    one = Scores(ids, labels, np.array([[0.9, 0.1], [0.6, 0.4]]))
-    other = Scores(ids, labels, np.array([[0.4, 0.6], [0.1, 0.9]]))
-    assert (one.top(1), other.top(1)) == (0.5, 0.5)
+    one = ClassProbabilities(ids, labels, np.array([[0.9, 0.1], [0.6, 0.4]]))
+    other = ClassProbabilities(ids, labels, np.array([[0.4, 0.6], [0.1, 0.9]]))
+    assert (one.topk_accuracy(1), other.topk_accuracy(1)) == (0.5, 0.5)
     fused = fuse([one, other], [1, 1])
-    np.testing.assert_allclose(fused.scores, [[0.65, 0.35], [0.35, 0.65]])
-    assert fused.top(1) == 1
+    np.testing.assert_allclose(fused.probs, [[0.65, 0.35], [0.35, 0.65]])
+    assert fused.topk_accuracy(1) == 1
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, np.nan], []])
@@ -89,7 +91,7 @@ def test_weights_that_are_none(weights: list[float]) -> None:
 
 def test_what_does_not_belong_together() -> None:
     first = make_scores(4, 3, 0)
-    fewer = Scores(first.sample_ids[:3], first.labels[:3], first.scores[:3])
+    fewer = ClassProbabilities(first.sample_ids[:3], first.labels[:3], first.probs[:3])
     renamed = replace(first, sample_ids=("s0", "s1", "s2", "other"))
     relabelled = replace(first, labels=(first.labels + np.array([0, 0, 1, 0])) % 3)
     for other, message in (
@@ -100,16 +102,16 @@ def test_what_does_not_belong_together() -> None:
         (replace(first, sample_ids=("s0", "s1", "s2", "s2")), "'s3'"),
     ):
         with pytest.raises(DataError, match=message):
-            aligned([first, other])
+            align_samples([first, other])
     repeated = replace(first, sample_ids=("s0", "s1", "s2", "s2"))
     with pytest.raises(DataError, match="'s2': is scored twice"):
-        aligned([repeated, repeated])
-    doubled = Scores(
+        align_samples([repeated, repeated])
+    doubled = ClassProbabilities(
         (*first.sample_ids, "s0"), np.r_[first.labels, first.labels[:1]],
-        np.r_[first.scores, first.scores[:1]],
+        np.r_[first.probs, first.probs[:1]],
     )  # fmt: skip
     with pytest.raises(DataError, match="of 4 and of 5 samples"):
-        aligned([first, doubled])
+        align_samples([first, doubled])
 
 
 J, B, K = Stream.JOINT, Stream.BONE, Stream.KBONE
@@ -156,10 +158,10 @@ def test_fitted_weights_in_closed_form() -> None:
     """One recognizer is sure of three samples in four and the other of the rest: 3 to 1."""
     ids, labels = ("a", "b", "c", "d"), np.zeros(4, dtype=np.int64)
     sure = np.array([1.0, 1.0, 1.0, 0.0])
-    one = Scores(ids, labels, np.stack([sure, 1 - sure], axis=1))
-    other = Scores(ids, labels, np.stack([1 - sure, sure], axis=1))
+    one = ClassProbabilities(ids, labels, np.stack([sure, 1 - sure], axis=1))
+    other = ClassProbabilities(ids, labels, np.stack([1 - sure, sure], axis=1))
     np.testing.assert_allclose(fit_weights([one, other]), [0.75, 0.25], atol=1e-6)
-    never = replace(one, scores=one.scores[:, ::-1] * 0 + np.array([0.0, 1.0]))
+    never = replace(one, probs=one.probs[:, ::-1] * 0 + np.array([0.0, 1.0]))
     assert fit_weights([one, other, never])[2] == pytest.approx(0, abs=1e-6)
 
 
@@ -170,9 +172,9 @@ def test_the_likelihood_never_falls_while_fitting() -> None:
     assert way[-1] > way[0]
 
 
-def member(stream: Stream, name: str = "", **changes: object) -> Member:
+def member(stream: Stream, name: str = "", **changes: object) -> EnsembleMember:
     scores = make_scores(5, 2, list(Stream).index(stream))
-    plain = Member(name or stream.short, "set", "xsub", stream, ("a", "b"), scores, {})
+    plain = EnsembleMember(name or stream.short, "set", "xsub", stream, ("a", "b"), scores, {})
     return replace(plain, **changes)
 
 
@@ -194,12 +196,12 @@ def member(stream: Stream, name: str = "", **changes: object) -> Member:
 def test_the_ensembles_that_streams_allow(
     streams: list[Stream], expected: dict[str, list[Stream]]
 ) -> None:
-    fusions = paper_fusions([member(stream) for stream in streams])
+    fusions = paper_ensembles([member(stream) for stream in streams])
     assert {f.name: [m.stream for m in f.members] for f in fusions} == expected
     for fusion in fusions:
         assert fusion.weights == paper_weights([m.stream for m in fusion.members])
-        same = fuse([m.scores for m in fusion.members], fusion.weights)
-        np.testing.assert_array_equal(fusion.scores.scores, same.scores)
+        same = fuse([m.predictions for m in fusion.members], fusion.weights)
+        np.testing.assert_array_equal(fusion.predictions.probs, same.probs)
 
 
 @pytest.mark.parametrize(
@@ -221,14 +223,14 @@ def test_weights_are_fitted_on_the_validation_part_alone() -> None:
     ids = tuple(f"v{i}" for i in range(9))
     held = [replace(scores, sample_ids=ids) for scores in held]
     members = [member(s, validation=v) for s, v in zip((J, B), held, strict=True)]
-    fusion = fitted_fusion(members)
+    fusion = fitted_ensemble(members)
     np.testing.assert_allclose(fusion.weights, fit_weights(held))
     assert fusion.members == tuple(members)
-    with pytest.raises(DataError, match=r"b has no validation scores.*hold_out_until=1"):
-        fitted_fusion([members[0], member(B)])
+    with pytest.raises(DataError, match=r"b has no validation scores.*validation_until=1"):
+        fitted_ensemble([members[0], member(B)])
     leaked = replace(held[1], sample_ids=("s3", *ids[1:]))
     with pytest.raises(DataError, match=r"'s3': b is validated on it and tested on it"):
-        fitted_fusion([members[0], member(B, validation=leaked)])
+        fitted_ensemble([members[0], member(B, validation=leaked)])
     elsewhere = replace(held[1], sample_ids=tuple(f"w{i}" for i in range(9)))
     with pytest.raises(DataError, match="18 sample"):
-        fitted_fusion([members[0], member(B, validation=elsewhere)])
+        fitted_ensemble([members[0], member(B, validation=elsewhere)])

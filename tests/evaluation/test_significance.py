@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.evaluation.significance import (
     accuracy_interval,
     mcnemar,
@@ -20,12 +20,12 @@ from skeletonagent.evaluation.significance import (
 )
 
 
-def outcomes(right: list[bool], reverse: bool = False) -> Scores:
+def outcomes(right: list[bool], reverse: bool = False) -> ClassProbabilities:
     """Return scores of two classes that are right as told."""
     rows = np.array([[0.9, 0.1] if hit else [0.2, 0.8] for hit in right]).reshape(-1, 2)
     ids = tuple(f"s{i}" for i in range(len(right)))
     step = -1 if reverse else 1
-    return Scores(ids[::step], np.zeros(len(right), dtype=np.int64), rows[::step])
+    return ClassProbabilities(ids[::step], np.zeros(len(right), dtype=np.int64), rows[::step])
 
 
 def test_an_interval_by_the_table_of_student() -> None:

@@ -16,7 +16,7 @@ _SPEC.loader.exec_module(chat_server)
 from skeletonagent.agents import prompts  # noqa: E402 - they need the server's module first
 from skeletonagent.core.dialogue import Exchange, Question, Step  # noqa: E402
 from skeletonagent.core.layout import COCO_17  # noqa: E402
-from skeletonagent.llm.provider_chat import ProviderChat  # noqa: E402
+from skeletonagent.llm.chats.provider import ProviderChat  # noqa: E402
 from skeletonagent.llm.settings import LanguageModel  # noqa: E402
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from skeletonagent.llm.breaker import Breaker
+from skeletonagent.llm.retry import CircuitBreaker
 
 
 class Clock:
@@ -12,7 +12,7 @@ class Clock:
 
 def test_a_dead_server_is_tried_once_per_rest() -> None:
     clock = Clock()
-    breaker = Breaker(limit=2, rest=60.0, clock=clock)
+    breaker = CircuitBreaker(limit=2, rest=60.0, clock=clock)
     breaker.failed()
     assert breaker.admits()
     breaker.failed()
@@ -29,7 +29,7 @@ def test_a_dead_server_is_tried_once_per_rest() -> None:
 
 
 def test_only_failures_in_a_row_count() -> None:
-    breaker = Breaker(limit=2, rest=60.0)
+    breaker = CircuitBreaker(limit=2, rest=60.0)
     for _ in range(3):
         breaker.failed()
         breaker.succeeded()

@@ -8,16 +8,16 @@ from itertools import permutations
 
 import pytest
 
-from skeletonagent.agents.answers import parse_distinction
+from skeletonagent.agents.answers.parsers import parse_distinction
+from skeletonagent.agents.evidence.reviewer import missing_sides
 from skeletonagent.agents.prompts import question
-from skeletonagent.agents.sides import missing_sides
 from skeletonagent.core.dialogue import Exchange, Step
 from skeletonagent.core.layout import KINECT_25
 from skeletonagent.data.benchmarks import find_benchmark
-from skeletonagent.llm.bundled import BundledChat
-from skeletonagent.llm.label_sets import ClassNotes, plain, read_label_set
+from skeletonagent.llm.chats.class_notes_chat import ClassNotesChat
+from skeletonagent.llm.class_notes import ClassNotes, normalized_name, read_class_notes
 
-NOTES = read_label_set("nturgbd_60")
+NOTES = read_class_notes("nturgbd_60")
 BY_NAME = {notes.action: notes for notes in NOTES.classes}
 MUTUAL = [notes.action for notes in NOTES.classes[49:]]
 HARD = [
@@ -46,8 +46,8 @@ HARD = [
 
 def indices(names: Iterable[str]) -> tuple[int, ...]:
     """Return the joints of the names, ascending; an unknown name is an error."""
-    by_name = {plain(joint): number for number, joint in enumerate(KINECT_25.joints)}
-    return tuple(sorted(by_name[plain(name)] for name in names))
+    by_name = {normalized_name(joint): number for number, joint in enumerate(KINECT_25.joints)}
+    return tuple(sorted(by_name[normalized_name(name)] for name in names))
 
 
 def test_all_classes_are_written_about_in_the_order_of_the_labels() -> None:
@@ -67,7 +67,7 @@ def test_members_of_a_hard_group_are_told_apart_both_ways(group: list[str]) -> N
 
 @pytest.mark.parametrize("group", HARD, ids=lambda group: group[0])
 def test_members_of_a_hard_group_get_joints_of_their_own(group: list[str]) -> None:
-    chat = BundledChat({"nturgbd_60": NOTES}, list(BY_NAME))
+    chat = ClassNotesChat({"nturgbd_60": NOTES}, list(BY_NAME))
     chosen = {}
     for action in group:
         rivals = [name for name in group if name != action]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from skeletonagent.llm.secrets import without_secrets
+from skeletonagent.llm.client import without_secrets
 
 
 def test_values_under_a_secrets_name_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:

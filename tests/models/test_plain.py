@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.models.backbones import BACKBONES
-from skeletonagent.models.plain import Neighbours, plain_blocks
+from skeletonagent.models.blocks_tiny_tmp import NeighbourGraphConv, tiny_blocks
 
 ARM = SkeletonLayout("arm", ("chest", "shoulder", "elbow", "hand"), ((1, 0), (2, 1), (3, 2)))
 
@@ -16,7 +16,7 @@ ARM = SkeletonLayout("arm", ("chest", "shoulder", "elbow", "hand"), ((1, 0), (2,
 def test_a_joint_gathers_from_the_ends_of_its_bones() -> None:
     """The chest takes its child alone, the elbow the mean of shoulder and hand."""
     x = torch.tensor([1.0, 10.0, 100.0, 1000.0]).view(1, 1, 1, 4)
-    own, gathered = Neighbours(ARM)(x).flatten(2)[0]
+    own, gathered = NeighbourGraphConv(ARM)(x).flatten(2)[0]
     assert own.tolist() == [1, 10, 100, 1000]
     assert gathered.tolist() == [5, 50.5, 505, 50]
 
@@ -24,7 +24,7 @@ def test_a_joint_gathers_from_the_ends_of_its_bones() -> None:
 @given(b=st.integers(1, 3), c=st.integers(1, 3), t=st.integers(1, 4), seed=st.integers(0, 99))
 def test_gathering_is_a_sum_over_the_graph(b: int, c: int, t: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    unit = Neighbours(ARM)
+    unit = NeighbourGraphConv(ARM)
     with torch.no_grad():
         unit.graph.copy_(torch.randn(4, 4, generator=generator))
     x = torch.randn(b, c, t, 4, generator=generator)
@@ -38,7 +38,7 @@ def test_gathering_is_a_sum_over_the_graph(b: int, c: int, t: int, seed: int) ->
 @given(t=st.integers(1, 9), width=st.integers(1, 4))
 def test_blocks_double_channels_and_halve_frames(t: int, width: int) -> None:
     x = torch.randn(2, 3, t, 4)
-    blocks = plain_blocks(ARM, 3, width)
+    blocks = tiny_blocks(ARM, 3, width)
     for block, channels in zip(blocks, (width, 2 * width, 4 * width), strict=True):
         frames = x.shape[2] if channels == width else -(-x.shape[2] // 2)
         x = block(x)

@@ -13,15 +13,15 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17, KINECT_25
 from skeletonagent.models.backbones import BACKBONES
 from skeletonagent.models.recognizer import (
-    PersonRule,
     Recognizer,
     build_recognizer,
     mean_over_persons,
     person_weights,
 )
+from skeletonagent.models.settings import PersonPooling
 
 
-def small(name: str, rule: PersonRule = PersonRule.PAPER, persons: int = 2) -> Recognizer:
+def small(name: str, rule: PersonPooling = PersonPooling.PAPER, persons: int = 2) -> Recognizer:
     recognizer = build_recognizer(
         name,
         COCO_17,
@@ -30,9 +30,9 @@ def small(name: str, rule: PersonRule = PersonRule.PAPER, persons: int = 2) -> R
         num_classes=5,
         text_dim=6,
         width=8,
-        person_rule=rule,
+        person_pooling=rule,
     )
-    torch.nn.init.normal_(recognizer.classes.score.weight)
+    torch.nn.init.normal_(recognizer.cls_head.fc.weight)
     return recognizer.eval()
 
 
@@ -61,9 +61,9 @@ def test_heads_see_the_mean_over_those_who_are_there(name: str) -> None:
     means = [features[0].mean(0), features[1, 1], features[2].mean(0)]
     x_pre = torch.stack(means).mean(dim=2)
     prediction = recognizer(clips, SALIENT)
-    torch.testing.assert_close(prediction.logits, recognizer.classes(x_pre.mean(2)))
-    torch.testing.assert_close(prediction.joint_logits, recognizer.constraint(x_pre, SALIENT))
-    torch.testing.assert_close(prediction.embedding, recognizer.alignment(x_pre.mean(2)))
+    torch.testing.assert_close(prediction.logits, recognizer.cls_head(x_pre.mean(2)))
+    torch.testing.assert_close(prediction.joint_logits, recognizer.joint_head(x_pre, SALIENT))
+    torch.testing.assert_close(prediction.embedding, recognizer.text_head(x_pre.mean(2)))
 
 
 @torch.no_grad()
@@ -71,9 +71,9 @@ def test_heads_see_the_mean_over_those_who_are_there(name: str) -> None:
 def test_absent_bodies_count_only_under_the_released_rule(name: str) -> None:
     clips = clips_of((True, False))
     paper = small(name)
-    alone = paper.classes(paper.backbone(clips)[:1].mean((2, 3)))
+    alone = paper.cls_head(paper.backbone(clips)[:1].mean((2, 3)))
     torch.testing.assert_close(paper.classify(clips), alone)
-    paper.person_rule = PersonRule.RELEASED
+    paper.person_pooling = PersonPooling.RELEASED
     assert (paper.classify(clips) - alone).abs().max() > 1e-3
 
 
@@ -100,11 +100,11 @@ def test_person_weights_are_shares(present: list[list[bool]]) -> None:
     for n, bodies in enumerate(present):
         for m, there in enumerate(bodies):
             clips[n, m, -1, -1, -1] = -1.0 if there else 0.0
-    weights = person_weights(clips, PersonRule.PAPER)
+    weights = person_weights(clips, PersonPooling.PAPER)
     for bodies, row in zip(present, weights.tolist(), strict=True):
         counted = bodies if any(bodies) else [True] * 3
         assert row == pytest.approx([there / sum(counted) for there in counted])
-    released = person_weights(clips, PersonRule.RELEASED)
+    released = person_weights(clips, PersonPooling.RELEASED)
     torch.testing.assert_close(released, torch.full_like(released, 1 / 3))
 
 
@@ -120,8 +120,8 @@ def test_classify_gives_the_same_scores_without_the_other_heads(
     def refuse(*_: torch.Tensor) -> None:
         raise AssertionError("inference needs the class scores alone")
 
-    monkeypatch.setattr(recognizer.constraint, "forward", refuse)
-    monkeypatch.setattr(recognizer.alignment, "forward", refuse)
+    monkeypatch.setattr(recognizer.joint_head, "forward", refuse)
+    monkeypatch.setattr(recognizer.text_head, "forward", refuse)
     torch.testing.assert_close(recognizer.classify(clips), logits)
 
 
@@ -131,9 +131,9 @@ BODIES = torch.tensor([0, 1, 2, 5, 6])
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("rule", PersonRule)
+@pytest.mark.parametrize("rule", PersonPooling)
 @pytest.mark.parametrize("name", BACKBONES)
-def test_in_evaluation_absent_bodies_need_not_be_run(name: str, rule: PersonRule) -> None:
+def test_in_evaluation_absent_bodies_need_not_be_run(name: str, rule: PersonPooling) -> None:
     recognizer = small(name, rule)
     seen: list[int] = []
     recognizer.backbone.blocks[0].register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
@@ -142,7 +142,7 @@ def test_in_evaluation_absent_bodies_need_not_be_run(name: str, rule: PersonRule
     for mine, theirs in zip(packed, whole, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(recognizer.classify(clips, BODIES), whole.logits)
-    assert seen[:2] == [8 if rule is PersonRule.RELEASED else 5, 8]
+    assert seen[:2] == [8 if rule is PersonPooling.RELEASED else 5, 8]
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -169,13 +169,13 @@ def test_in_training_statistics_are_of_those_who_are_there(name: str) -> None:
 def test_where_nobody_is_those_who_are_run_count_alike() -> None:
     clips = clips_of((False, False), (True, False))
     run = torch.tensor([[True, False], [True, False]])
-    assert person_weights(clips, PersonRule.PAPER, run).tolist() == [[1, 0], [1, 0]]
+    assert person_weights(clips, PersonPooling.PAPER, run).tolist() == [[1, 0], [1, 0]]
     run[0, 1] = True
-    assert person_weights(clips, PersonRule.PAPER, run).tolist() == [[0.5, 0.5], [1, 0]]
+    assert person_weights(clips, PersonPooling.PAPER, run).tolist() == [[0.5, 0.5], [1, 0]]
     recognizer = small("skeletonagent")
     features = recognizer.backbone(clips, torch.tensor([0, 2])).mean((2, 3))
     logits = recognizer.classify(clips, torch.tensor([0, 2]))
-    torch.testing.assert_close(logits, recognizer.classes(features))
+    torch.testing.assert_close(logits, recognizer.cls_head(features))
 
 
 @given(
@@ -191,15 +191,15 @@ def test_mean_over_persons_equals_a_loop(n: int, m: int, seed: int, rest: tuple[
     clips = present[:, :, None, None, None].float().expand(n, m, 2, 2, 2)
     bodies = present.flatten().nonzero().flatten()
     features = torch.randn(len(bodies), 3, *rest, generator=generator)
-    mean = mean_over_persons(features, clips, PersonRule.PAPER, bodies)
+    mean = mean_over_persons(features, clips, PersonPooling.PAPER, bodies)
     for clip in range(n):
         own = features[bodies // m == clip]
         torch.testing.assert_close(mean[clip], own.mean(0))
 
 
-@pytest.mark.parametrize("rule", PersonRule)
+@pytest.mark.parametrize("rule", PersonPooling)
 @pytest.mark.parametrize("name", BACKBONES)
-def test_training_never_waits_for_the_device(name: str, rule: PersonRule) -> None:
+def test_training_never_waits_for_the_device(name: str, rule: PersonPooling) -> None:
     """A tensor without contents cannot be read by the host, nor give a shape its size."""
     recognizer = small(name, rule).to("meta").train()
     clips = clips_of((True, False), (True, True)).to("meta")

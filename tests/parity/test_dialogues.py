@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeletonagent.agents.released import RELEASED, read_released, released_salient, salient_joints
-from skeletonagent.agents.statistics import dialogue_statistics
+from skeletonagent.agents.dialogue_stats import compute_dialogue_stats
+from skeletonagent.agents.released_dialogues import (
+    RELEASED,
+    read_released_dialogues,
+    released_salient,
+    salient_joints,
+)
 from skeletonagent.core.dialogue import Outcome, Step
+from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.streams import Stream
-from skeletonagent.core.transcripts import Transcripts
 
 DATASETS = ("nturgbd_60", "nturgbd_120", "finegym", "k400", "uav_human")
 COUNTS = {
@@ -39,12 +44,12 @@ COUNTS = {
 
 
 @pytest.fixture(scope="module", params=DATASETS)
-def told(request: pytest.FixtureRequest, shared: Path) -> tuple[str, Transcripts]:
+def told(request: pytest.FixtureRequest, shared: Path) -> tuple[str, DialogueCollection]:
     """Each data set's dialogues."""
     path = shared / "dialogues" / "gpt4o_dialogues.zip"
     if not path.is_file():
         pytest.skip(f"no recorded dialogues at {path}")
-    return request.param, read_released(path, request.param)
+    return request.param, read_released_dialogues(path, request.param)
 
 
 def test_all_published_data_sets_are_compared() -> None:
@@ -52,7 +57,7 @@ def test_all_published_data_sets_are_compared() -> None:
 
 
 def test_the_masks_are_those_of_the_released_code(
-    told: tuple[str, Transcripts], shared: Path
+    told: tuple[str, DialogueCollection], shared: Path
 ) -> None:
     path = shared / "reference" / "golden" / "salient_joints.npz"
     if not path.is_file():
@@ -74,9 +79,9 @@ def test_the_masks_are_those_of_the_released_code(
             )
 
 
-def test_the_counts_are_the_known_ones(told: tuple[str, Transcripts]) -> None:
+def test_the_counts_are_the_known_ones(told: tuple[str, DialogueCollection]) -> None:
     name, transcripts = told
-    found = dialogue_statistics(transcripts)
+    found = compute_dialogue_stats(transcripts)
     critical, details = found.critical, found.details
     counts = {
         "classes": found.classes,
@@ -89,9 +94,11 @@ def test_the_counts_are_the_known_ones(told: tuple[str, Transcripts]) -> None:
     assert counts == {key: row[column] for key, row in COUNTS.items()}
 
 
-def test_no_answer_that_breaks_the_rules_is_taken_as_it_is(told: tuple[str, Transcripts]) -> None:
+def test_no_answer_that_breaks_the_rules_is_taken_as_it_is(
+    told: tuple[str, DialogueCollection],
+) -> None:
     name, transcripts = told
-    found, column = dialogue_statistics(transcripts), DATASETS.index(name)
+    found, column = compute_dialogue_stats(transcripts), DATASETS.index(name)
     assert found.exchanges.least == found.exchanges.most == 5
     assert (
         found.outcomes[Step.CRITICAL_JOINTS][Outcome.REJECTED]

@@ -11,15 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from skeletonagent.models.recognizer import Prediction
-from skeletonagent.training.objective import (
+from skeletonagent.training.losses import (
     LEARNED_SCALE,
-    CosineScale,
-    Objective,
-    ObjectiveSettings,
-    Targets,
+    SkeletonAgentLoss,
     alignment_loss,
-    positive_pairs,
+    alignment_targets,
 )
+from skeletonagent.training.settings import AlignTargets, LogitScale, LossSettings
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,7 @@ def golden(shared: Path) -> dict[str, Tensor]:
 def test_directions_equal_the_released_code(golden: dict[str, Tensor]) -> None:
     labels = golden["labels"]
     cosine = F.normalize(golden["skeleton"]) @ F.normalize(golden["text_table"])[labels].T
-    targets = positive_pairs(labels, Targets.SOFTMAX)
+    targets = alignment_targets(labels, AlignTargets.SOFTMAX)
     loss = alignment_loss(cosine * golden["logit_scale"], targets)
     both = golden["released_skeleton_to_text"], golden["released_text_to_skeleton"]
     torch.testing.assert_close(loss, sum(both) / 2, atol=1e-5, rtol=0)
@@ -45,8 +43,8 @@ def test_directions_equal_the_released_code(golden: dict[str, Tensor]) -> None:
 def test_the_objective_equals_the_released_code(golden: dict[str, Tensor]) -> None:
     """The recipe as it starts: softmax targets, and a factor that is learned."""
     assert pytest.approx(float(golden["logit_scale"]), abs=5e-4) == LEARNED_SCALE
-    objective = Objective(
-        ObjectiveSettings(targets=Targets.SOFTMAX, scale=CosineScale.LEARNED, mixed=1.0)
+    objective = SkeletonAgentLoss(
+        LossSettings(align_targets=AlignTargets.SOFTMAX, logit_scale=LogitScale.LEARNED, mixup=1.0)
     )
     n = len(golden["labels"])
     prediction = Prediction(torch.zeros(n, 60), torch.zeros(n, 60), golden["skeleton"])

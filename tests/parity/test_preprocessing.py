@@ -13,10 +13,12 @@ from torch import Tensor
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
-from skeletonagent.data.frames import SamplingRule, fixed_frames
-from skeletonagent.data.normalising import center_sequence, with_coco_20
-from skeletonagent.data.sampling import ClipSettings, Sampler
-from skeletonagent.data.transforms import Augment, augmented, bones, rotation_matrices
+from skeletonagent.data.augmentation import augment_clips, rotation_matrices
+from skeletonagent.data.clip_sampler import ClipSampler
+from skeletonagent.data.frame_sampling import sample_test_frames
+from skeletonagent.data.preprocessing import center_sequence, with_coco_20
+from skeletonagent.data.settings import AugmentSettings, ClipSettings, SamplingRule
+from skeletonagent.data.streams import bone_vectors
 
 TOLERANCE = 1e-5
 LENGTHS = (1, 7, 23, 64, 99, 100, 101, 150, 199, 200, 201, 300, 417)
@@ -54,7 +56,7 @@ def test_bones_equal_the_released_code(
     golden: Mapping[str, np.ndarray], name: str, layout: SkeletonLayout, stream: Stream
 ) -> None:
     joints = torch.from_numpy(golden[f"streams_{name}_in"])
-    ours = bones(joints[None], layout, stream)[0].numpy()
+    ours = bone_vectors(joints[None], layout, stream)[0].numpy()
     kept = agreeing(layout, stream)
     np.testing.assert_allclose(
         ours[:, :, kept], golden[f"streams_{name}_{stream.short}"][:, :, kept], atol=TOLERANCE
@@ -64,7 +66,7 @@ def test_bones_equal_the_released_code(
 def test_one_released_k_bone_contradicts_its_own_rule(golden: Mapping[str, np.ndarray]) -> None:
     """UAV-Human's left knee: its grandparent is joint 7, the released table says joint 4."""
     joints = golden["streams_uav_in"]
-    ours = bones(torch.from_numpy(joints)[None], UAV_17, Stream.KBONE)[0].numpy()
+    ours = bone_vectors(torch.from_numpy(joints)[None], UAV_17, Stream.KBONE)[0].numpy()
     np.testing.assert_allclose(ours[:, :, 11], joints[:, :, 11] - joints[:, :, 7], atol=TOLERANCE)
     np.testing.assert_allclose(
         golden["streams_uav_k"][:, :, 11], joints[:, :, 11] - joints[:, :, 4], atol=TOLERANCE
@@ -110,7 +112,9 @@ def whole_sequence(joints: np.ndarray, layout: SkeletonLayout, stream: Stream) -
     """Return one clip in which every frame of the sequence is itself."""
     store = ClipStore.from_sequences([SkeletonSequence(joints, 0, "only")], layout, ("class",))
     settings = ClipSettings(frames=joints.shape[1], stream=stream, test_clips=1)
-    (batch,) = Sampler(store, settings, Augment(rotation=0.0)).test_batches(torch.tensor([0]), 1)
+    (batch,) = ClipSampler(store, settings, AugmentSettings(rotation=0.0)).test_batches(
+        torch.tensor([0]), 1
+    )
     return batch.clips[0]
 
 
@@ -158,8 +162,11 @@ def test_rotation_equals_the_released_code(
     limit = 0.2
     draw = torch.cat([torch.tensor([0.5]), (theta.float() / limit + 1) / 2, torch.tensor([0.5])])
     monkeypatch.setattr(torch, "rand", lambda *size, **_: draw.expand(*size))
-    turned = augmented(
-        torch.from_numpy(golden["rot_in"])[None], KINECT_25, Augment(limit), torch.Generator()
+    turned = augment_clips(
+        torch.from_numpy(golden["rot_in"])[None],
+        KINECT_25,
+        AugmentSettings(limit),
+        torch.Generator(),
     )
     np.testing.assert_allclose(turned[0].numpy(), golden["rot_out"], atol=TOLERANCE)
 
@@ -176,6 +183,6 @@ def test_rotation_equals_the_released_code(
 def test_test_frames_equal_the_released_code(
     golden: Mapping[str, np.ndarray], length: int, clips: int, rule: SamplingRule, name: str
 ) -> None:
-    ours = fixed_frames(length, 100, clips, rule)
+    ours = sample_test_frames(length, 100, clips, rule)
     released = golden[f"idx_{name}_{length}_{clips}"]
     np.testing.assert_array_equal(ours, released.reshape(clips, 100))

@@ -13,10 +13,11 @@ from torch import Tensor
 from skeletonagent.cli.checkpoints import convert_checkpoint
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import KINECT_25
-from skeletonagent.models.recognizer import PersonRule, Prediction, Recognizer, build_recognizer
-from skeletonagent.models.released import from_released
+from skeletonagent.models.recognizer import Prediction, Recognizer, build_recognizer
+from skeletonagent.models.released_keys import convert_released_keys
+from skeletonagent.models.settings import PersonPooling
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.training.run_directory import RunDirectory
 
 TOLERANCE = 1e-4
 
@@ -39,11 +40,11 @@ def recognizer(golden: Mapping[str, Tensor]) -> Recognizer:
         persons=2,
         num_classes=60,
         text_dim=512,
-        person_rule=PersonRule.RELEASED,
+        person_pooling=PersonPooling.RELEASED,
     )
     prefix = "weights/"
     released = {k.removeprefix(prefix): v for k, v in golden.items() if k.startswith(prefix)}
-    model.load_state_dict(from_released(released))
+    model.load_state_dict(convert_released_keys(released))
     return model
 
 
@@ -62,7 +63,7 @@ def converted(golden: Mapping[str, Tensor], tmp_path_factory: pytest.TempPathFac
     meta = {"epoch": 150, "hook_msgs": {"best_score": np.float64(0.92)}}
     torch.save({"state_dict": state, "meta": meta}, folder / "released.pth")
     convert_checkpoint(folder / "released.pth", folder / "run", None, None, as_json=False)
-    checkpoint = RunDirectory(folder / "run").checkpoints.newest().checkpoint
+    checkpoint = RunDirectory(folder / "run").checkpoints.latest().checkpoint
     assert checkpoint is not None
     return checkpoint
 
@@ -92,7 +93,7 @@ def test_evaluation_equals_the_released_code(
 def test_a_converted_checkpoint_equals_the_released_code(
     converted: Checkpoint, golden: Mapping[str, Tensor]
 ) -> None:
-    facts, model = converted.facts, converted.facts["config"]["model"]
+    facts, model = converted.metadata, converted.metadata["config"]["model"]
     assert (model["backbone"], facts["text_dim"], facts["persons"]) == ("skeletonagent", 512, 2)
     recognizer = build_recognizer(
         model["backbone"],
@@ -102,9 +103,9 @@ def test_a_converted_checkpoint_equals_the_released_code(
         num_classes=len(facts["class_names"]),
         text_dim=facts["text_dim"],
         width=model["width"],
-        person_rule=PersonRule(model["person_rule"]),
+        person_pooling=PersonPooling(model["person_pooling"]),
     )
-    recognizer.load_state_dict(converted.part("recognizer"))
+    recognizer.load_state_dict(converted.tensors_under("recognizer"))
     salient = Guidance.from_json(facts["guidance"], KINECT_25).salient()
     assert torch.equal(salient, golden["salient"])
     prediction = recognizer.eval()(golden["input"], salient.float())
@@ -124,7 +125,7 @@ def test_the_papers_person_rule_differs_only_where_a_body_is_absent(
     recognizer: Recognizer, golden: Mapping[str, Tensor]
 ) -> None:
     recognizer.eval()
-    recognizer.person_rule = PersonRule.PAPER
+    recognizer.person_pooling = PersonPooling.PAPER
     logits = recognizer.classify(golden["input"])
     assert_close(logits[:1], golden["eval_logits"][:1])
     assert (logits[1] - golden["eval_logits"][1]).abs().mean().item() > 10 * TOLERANCE

@@ -12,20 +12,20 @@ import pytest
 import torch
 
 from skeletonagent.agents import prompts
-from skeletonagent.build import open_data
-from skeletonagent.config import Config, with_overrides, write_config
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
 from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Step
 from skeletonagent.core.files import write_text
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import KINECT_20
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.archive import write_archive
+from skeletonagent.experiments.build import open_dataset
+from skeletonagent.experiments.config import Config, with_overrides, write_config
 from skeletonagent.models.recognizer import build_recognizer
+from skeletonagent.training.callbacks import EpochRecord, RunLogger
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.loop import EpochRecord
-from skeletonagent.training.record import RunDirectory, RunRecorder
-from skeletonagent.training.snapshots import FOLDER, Snapshot, learnt_graphs
+from skeletonagent.training.feature_snapshots import FOLDER, FeatureSnapshot, learned_graphs
+from skeletonagent.training.run_directory import RunDirectory
 
 EVIL = "</script><b>wave"
 CLASSES = (EVIL, 'clap & "shout"', "=HYPERLINK(1)")
@@ -94,11 +94,11 @@ def epoch(number: int) -> EpochRecord:
     )
 
 
-def scored(seed: int, store: ClipStore, ids: tuple[str, ...]) -> Scores:
+def scored(seed: int, store: ClipStore, ids: tuple[str, ...]) -> ClassProbabilities:
     rng = np.random.default_rng(seed)
     labels = store.labels[store.indices(ids)].numpy()
     scores = rng.uniform(0, 1, (len(ids), 3)) + 0.4 * np.eye(3)[labels]
-    return Scores(ids, labels, scores / scores.sum(axis=1, keepdims=True))
+    return ClassProbabilities(ids, labels, scores / scores.sum(axis=1, keepdims=True))
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +117,7 @@ def make_run(archive: Path) -> RunMaker:
         write_config(config, run.config)
         if not epochs:
             return path
-        recorder = RunRecorder(run)
+        recorder = RunLogger(run)
         guided = config.agents.chat != "none"
         before, now = None, guidance(0)
         recorder.on_guidance(before, now)
@@ -144,13 +144,13 @@ def _recognizer(config: Config) -> torch.nn.Module:
     )
 
 
-def _snapshot(recognizer: torch.nn.Module, done: int, seed: int) -> Snapshot:
+def _snapshot(recognizer: torch.nn.Module, done: int, seed: int) -> FeatureSnapshot:
     rng = np.random.default_rng(seed)
     labels = np.arange(9) % 3
     features = rng.normal(0, 1, (9, 6)) + done * 3 * np.eye(6)[labels]
     ids = tuple(f"a<i>{n}" for n in range(9))
-    graphs = learnt_graphs(recognizer.state_dict())
-    return Snapshot(done, ids, labels, features.astype(np.float32), graphs)
+    graphs = learned_graphs(recognizer.state_dict())
+    return FeatureSnapshot(done, ids, labels, features.astype(np.float32), graphs)
 
 
 def _save(
@@ -166,13 +166,13 @@ def _save(
 
 
 def _finish(run: RunDirectory, config: Config) -> None:
-    opened = open_data(config.data)
+    opened = open_dataset(config.data)
     ids = opened.splits["half"].test
     scores = scored(config.seed, opened.store, ids)
-    scores.save(run.scores)
-    part = {"samples": len(ids), "top1": scores.top(1), "top5": 1.0, "mean_class": 0.5}
+    scores.save(run.predictions)
+    part = {"samples": len(ids), "top1": scores.topk_accuracy(1), "top5": 1.0, "mean_class": 0.5}
     summary = {
-        "data": "tiny", "split": "half", "stream": "joint", "top1": scores.top(1),
+        "data": "tiny", "split": "half", "stream": "joint", "top1": scores.topk_accuracy(1),
         "test": {"half": part}, "parameters": 1234, "device": "a <machine>",
         "agents": {"rounds": 1}, "epochs": 4, "seconds": 6.0, "seed": config.seed,
     }  # fmt: skip

@@ -6,17 +6,17 @@ from html.parser import HTMLParser
 import pytest
 
 from skeletonagent.agents import prompts
-from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Source, Step
+from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Provenance, Step
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.report.dialogue_page import (
+    ClassDialogue,
     Salience,
-    Told,
     dialogue_page,
     joints_named,
     source_in_words,
 )
 
-SOURCE = Source(
+SOURCE = Provenance(
     "openai:gpt-4o", {}, "2026-01-02T03:04:05Z", 1.25, 1200, 34, 2, ("timeout",)
 )  # fmt: skip
 
@@ -30,7 +30,7 @@ def said(step: Step, answer: str, round_number: int = 0, **facts: object) -> Exc
 
 
 FAILED = said(Step.DISTINGUISH, "No & <no>", 2, outcome=Outcome.REJECTED, problem="no form")
-TOLD = Told(
+TOLD = ClassDialogue(
     COCO_17,
     3,
     27,
@@ -126,7 +126,7 @@ def test_the_page_needs_nothing_else(page: str) -> None:
 
 
 def test_a_class_of_which_nothing_was_said() -> None:
-    reader = Reader(dialogue_page(Told(COCO_17, 1, 2, Dialogue("sit"), ())))
+    reader = Reader(dialogue_page(ClassDialogue(COCO_17, 1, 2, Dialogue("sit"), ())))
     assert "Nothing was said about this class." in "".join(reader.text)
     assert reader.salient == [0]
 
@@ -152,7 +152,7 @@ def test_joints_are_those_the_selector_would_read(
 def test_sources_in_words() -> None:
     told = "openai:gpt-4o · 1,200 + 34 tokens · 1.2 s · 2 requests · failed before: timeout · "
     assert source_in_words(SOURCE) == f"{told}2026-01-02 03:04 UTC"
-    assert source_in_words(Source("analyst")) == "analyst"
+    assert source_in_words(Provenance("analyst")) == "analyst"
     assert source_in_words(None) == ""
 
 
@@ -167,5 +167,5 @@ def test_rounds_are_in_order_and_name_the_rivals_with_counts_where_known() -> No
     ]
     assert [happened.rivals for happened in rounds][:2] == ["", "<clap> (9×), drink (3×)"]
     question = prompts.question(Step.DISTINGUISH, "a", COCO_17, ("b", "c"), round_number=1)
-    bare = Told(COCO_17, 1, 1, Dialogue("a", (Exchange(question, ""),)), ())
+    bare = ClassDialogue(COCO_17, 1, 1, Dialogue("a", (Exchange(question, ""),)), ())
     assert bare.rounds[0].rivals == "b, c"

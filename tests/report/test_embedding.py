@@ -15,17 +15,17 @@ from skeletonagent.report.embedding import (
     neighbour_accuracy,
     principal,
 )
-from skeletonagent.training.snapshots import Snapshot
+from skeletonagent.training.feature_snapshots import FeatureSnapshot
 
 from .test_packing import unpacked
 
 
-def shot(epoch: int, apart: float, n: int = 24, seed: int = 0) -> Snapshot:
+def shot(epoch: int, apart: float, n: int = 24, seed: int = 0) -> FeatureSnapshot:
     """Return clips of three classes, so far apart."""
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % 3
     features = rng.normal(0, 1, (n, 8)) + apart * np.eye(8)[labels]
-    return Snapshot(
+    return FeatureSnapshot(
         epoch, tuple(f"s{k}" for k in range(n)), labels, features.astype(np.float32), {}
     )
 

@@ -38,7 +38,7 @@ def touched(path: Path, text: str) -> None:
     os.utime(path, ns=(10**18, 10**18 + len(text)))
 
 
-@pytest.mark.parametrize("name", ["metrics.jsonl", "scores.npz", "snapshots/epoch_0001.npz"])
+@pytest.mark.parametrize("name", ["metrics.jsonl", "predictions.npz", "snapshots/epoch_0001.npz"])
 def test_the_page_is_made_anew_only_when_a_file_changed(run: Path, name: str) -> None:
     build = Builder()
     page = LivePage(build, [run])

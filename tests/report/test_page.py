@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skeletonagent.config import Config, write_config
 from skeletonagent.core.dialogue import Dialogue, Step
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import KINECT_20
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.report.page import SCRIPTS, report_page
-from skeletonagent.report.sections import Wanted
-from skeletonagent.training.record import RunDirectory, RunRecorder
+from skeletonagent.report.sections import ReportOptions
+from skeletonagent.training.callbacks import RunLogger
+from skeletonagent.training.run_directory import RunDirectory
 
 from .conftest import EVIL, RunMaker, epoch, said
 
@@ -65,7 +66,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def page(runs: Path) -> Page:
     paths = tuple(runs / name for name in ("guided", "again", "unguided"))
-    return Page(report_page(Wanted(paths, clips=4, live=True)))
+    return Page(report_page(ReportOptions(paths, clips=4, live=True)))
 
 
 def test_the_page_holds_all_of_a_finished_run(page: Page) -> None:
@@ -96,38 +97,38 @@ def test_the_script_makes_no_markup_of_texts() -> None:
 
 
 def test_a_run_under_way_says_what_is_not_there_yet(runs: Path) -> None:
-    going = Page(report_page(Wanted((runs / "going",))))
+    going = Page(report_page(ReportOptions((runs / "going",))))
     missing = [name for name, data in going.data["sections"].items() if data is None]
     assert missing == ["accuracy", "classes", "player"]
     assert "scored once, at the end" in " ".join(going.text.values())
     assert "epochs done" in " ".join(going.text.values())
-    begun = Page(report_page(Wanted((runs / "begun",))))
+    begun = Page(report_page(ReportOptions((runs / "begun",))))
     assert not any(begun.data["sections"].values())
 
 
 def test_an_unguided_run_has_no_agents(runs: Path) -> None:
-    page = Page(report_page(Wanted((runs / "unguided",), clips=0)))
+    page = Page(report_page(ReportOptions((runs / "unguided",), clips=0)))
     assert page.data["sections"]["agents"] is None and page.data["sections"]["player"] is None
     words = " ".join(page.text.values())
     assert "trained without agents" in words and "No clips were asked for" in words
 
 
 def test_without_data_or_a_sound_checkpoint_the_rest_is_there(runs: Path, tmp_path: Path) -> None:
-    page = Page(report_page(Wanted((runs / "guided",), archive=str(tmp_path / "no.npz"))))
+    page = Page(report_page(ReportOptions((runs / "guided",), archive=str(tmp_path / "no.npz"))))
     assert page.data["sections"]["player"] is None and page.data["sections"]["agents"]
     assert "--data" in " ".join(page.text.values())
     torn = tmp_path / "torn"
     shutil.copytree(runs / "guided", torn)
     for file in torn.glob("checkpoints/*/tensors.safetensors"):
         file.write_bytes(b"torn")
-    page = Page(report_page(Wanted((torn,))))
+    page = Page(report_page(ReportOptions((torn,))))
     sections = page.data["sections"]
     assert sections["topologies"] is None and sections["player"] is None and sections["accuracy"]
     assert "cannot be shown" in " ".join(page.text.values())
 
 
 def test_the_baseline_is_compared(runs: Path) -> None:
-    page = Page(report_page(Wanted((runs / "guided",), runs / "unguided", clips=0)))
+    page = Page(report_page(ReportOptions((runs / "guided",), runs / "unguided", clips=0)))
     assert page.data["sections"]["classes"]["comparison"]["names"] == ["guided", "unguided"]
     words = " ".join(page.text.values())
     assert "points over unguided" in words and "of one pair of runs" in words
@@ -138,9 +139,9 @@ def test_runs_of_one_folder_are_titled_by_it(runs: Path, tmp_path: Path) -> None
         shutil.copytree(runs / "guided", tmp_path / "mine" / f"seed{seed}")
     shutil.copytree(runs / "unguided", tmp_path / "other")
     own = tuple(tmp_path / "mine" / f"seed{seed}" for seed in range(4))
-    page = report_page(Wanted((*own, tmp_path / "other"), clips=0))
+    page = report_page(ReportOptions((*own, tmp_path / "other"), clips=0))
     assert "<title>mine, 4 runs against unguided" in page
-    alone = report_page(Wanted(own[:2], clips=0))
+    alone = report_page(ReportOptions(own[:2], clips=0))
     assert "<title>seed0, seed1" in alone
 
 
@@ -148,7 +149,7 @@ def test_a_damaged_run_is_refused(make_run: RunMaker, tmp_path: Path) -> None:
     make_run(tmp_path / "run")
     (tmp_path / "run" / "metrics.jsonl").write_text("{")
     with pytest.raises(DataError, match="metrics"):
-        report_page(Wanted((tmp_path / "run",)))
+        report_page(ReportOptions((tmp_path / "run",)))
 
 
 def asked(name: str, rounds: int) -> Dialogue:
@@ -162,7 +163,7 @@ def test_a_report_of_hundreds_of_classes_stays_small(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     run = RunDirectory(tmp_path / "large")
     write_config(Config(), run.config)
-    recorder = RunRecorder(run)
+    recorder = RunLogger(run)
     before = None
     for round_ in range(3):
         told = tuple(
@@ -175,7 +176,9 @@ def test_a_report_of_hundreds_of_classes_stays_small(tmp_path: Path) -> None:
     records = (json.dumps({**asdict(epoch(0)), "epoch": number}) for number in range(150))
     run.metrics.write_text("\n".join(records) + "\n")
     scores = rng.random((n, y)).astype(np.float32)
-    Scores(tuple(f"clip{k}" for k in range(n)), rng.integers(0, y, n), scores).save(run.scores)
-    page = report_page(Wanted((run.path,)))
+    ClassProbabilities(tuple(f"clip{k}" for k in range(n)), rng.integers(0, y, n), scores).save(
+        run.predictions
+    )
+    page = report_page(ReportOptions((run.path,)))
     assert len(page) < 2_000_000
     assert len(Page(page).data["classes"]) == y

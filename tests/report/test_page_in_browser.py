@@ -14,7 +14,7 @@ import pytest
 
 from skeletonagent.report.live import LivePage, live_server
 from skeletonagent.report.page import report_page
-from skeletonagent.report.sections import Wanted
+from skeletonagent.report.sections import ReportOptions
 
 from .conftest import EVIL, RunMaker
 
@@ -38,7 +38,7 @@ def browser() -> Iterator[Any]:
 def file(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     paths = tuple(runs / name for name in ("guided", "again", "unguided"))
-    path.write_text(report_page(Wanted(paths, clips=6)), encoding="utf-8")
+    path.write_text(report_page(ReportOptions(paths, clips=6)), encoding="utf-8")
     return path
 
 
@@ -205,7 +205,7 @@ def test_a_live_page_follows_the_run_and_keeps_the_place(
     browser: Any, make_run: RunMaker, tmp_path: Path
 ) -> None:
     run = make_run(tmp_path / "run", finished=False, epochs=3)
-    page = LivePage(lambda version: report_page(Wanted((run,), live=True), version), [run])
+    page = LivePage(lambda version: report_page(ReportOptions((run,), live=True), version), [run])
     with live_server(page) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         with Visit(browser, f"http://127.0.0.1:{server.server_address[1]}/") as visit:

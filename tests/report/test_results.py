@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.report.results import (
     accuracies,
@@ -31,7 +31,11 @@ def of(run: ReportedRun, right: list[int], seed: int = 0) -> ReportedRun:
     hits = np.concatenate([np.arange(4) < count for count in right])
     scores = np.eye(2)[np.where(hits, labels, 1 - labels)]
     ids = tuple(f"s{n}" for n in range(8))
-    return replace(run, config=replace(run.config, seed=seed), scores=Scores(ids, labels, scores))
+    return replace(
+        run,
+        config=replace(run.config, seed=seed),
+        predictions=ClassProbabilities(ids, labels, scores),
+    )
 
 
 def test_a_recipe_of_several_runs_has_a_row_for_their_mean(three: list[ReportedRun]) -> None:
@@ -42,7 +46,7 @@ def test_a_recipe_of_several_runs_has_a_row_for_their_mean(three: list[ReportedR
     assert one["low"] < one["value"] < one["high"]
     assert (one["n"], mean["n"]) == (9, 2)
     assert 0 <= mean["low"] <= mean["high"] <= 1
-    assert accuracies(recipes([replace(run, scores=None) for run in three])) == []
+    assert accuracies(recipes([replace(run, predictions=None) for run in three])) == []
 
 
 def test_curves_are_columns(three: list[ReportedRun]) -> None:
@@ -57,10 +61,10 @@ def test_confusions_are_those_of_the_scores(three: list[ReportedRun]) -> None:
     matrices = confusion_matrices(three, three[0].checkpoint())
     assert len(matrices) == 4
     for matrix, run in zip(matrices, three, strict=False):
-        assert run.scores is not None
+        assert run.predictions is not None
         dense = np.zeros(9, dtype=int)
         dense[unpacked(matrix["place"]).astype(int)] = unpacked(matrix["count"])
-        assert (dense.reshape(3, 3) == run.scores.confusions()).all()
+        assert (dense.reshape(3, 3) == run.predictions.confusions()).all()
     assert unpacked(matrices[3]["count"]).tolist() == [5, 1, 2, 4, 6]
 
 
@@ -86,13 +90,13 @@ def test_classes_alone(three: list[ReportedRun]) -> None:
     assert figures is not None
     assert figures["baseline"] is None and figures["comparison"] is None
     assert [subset["classes"] for subset in figures["subsets"]] == [[0], [], [1]]
-    assert class_figures([replace(three[0], scores=None)], []) is None
+    assert class_figures([replace(three[0], predictions=None)], []) is None
 
 
 def test_other_samples_are_compared_by_class_alone(three: list[ReportedRun]) -> None:
     run = of(three[0], [4, 4])
-    assert run.scores is not None
-    other = replace(run, scores=replace(run.scores, sample_ids=tuple("abcdefgh")))
+    assert run.predictions is not None
+    other = replace(run, predictions=replace(run.predictions, sample_ids=tuple("abcdefgh")))
     figures = class_figures([run], [other])
     assert figures is not None and figures["comparison"]["p"] is None
 

@@ -35,18 +35,18 @@ def test_a_folder_stands_for_the_runs_within(runs: Path, tmp_path: Path) -> None
 def test_unfinished_runs_are_read_as_far_as_they_are(runs: Path) -> None:
     begun, going, done = read_runs([runs / name for name in ("begun", "going", "guided")])
     assert (begun.class_names, begun.metrics, begun.checkpoint()) == ((), [], None)
-    assert going.class_names == CLASSES and going.scores is None and len(going.metrics) == 3
-    assert done.scores is not None and done.summary is not None and done.guided
+    assert going.class_names == CLASSES and going.predictions is None and len(going.metrics) == 3
+    assert done.predictions is not None and done.summary is not None and done.guided
 
 
 def test_runs_are_one_recipe_if_only_the_seed_differs(runs: Path, make_run: RunMaker) -> None:
-    make_run(runs / "other", "agents.chat=none", "objective.alpha=0.4")
+    make_run(runs / "other", "agents.chat=none", "loss.alpha=0.4")
     names = ("guided", "unguided", "again", "other")
     found = recipes(read_runs([runs / name for name in names]))
     assert [(group.name, [run.name for run in group.runs]) for group in found] == [
-        ("objective.alpha=0.2, chat=analyst", ["guided", "again"]),
-        ("unguided, objective.alpha=0.2", ["unguided"]),
-        ("unguided, objective.alpha=0.4", ["other"]),
+        ("loss.alpha=0.2, chat=analyst", ["guided", "again"]),
+        ("unguided, loss.alpha=0.2", ["unguided"]),
+        ("unguided, loss.alpha=0.4", ["other"]),
     ]
     shutil.rmtree(runs / "other")
 

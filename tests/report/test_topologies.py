@@ -10,7 +10,7 @@ from skeletonagent.core.layout import KINECT_20
 from skeletonagent.report.runs import read_runs
 from skeletonagent.report.topologies import topologies
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.snapshots import read_snapshots
+from skeletonagent.training.feature_snapshots import read_snapshots
 
 from .test_packing import unpacked
 
@@ -19,7 +19,7 @@ def test_graphs_stand_beside_k(runs: Path) -> None:
     (run,) = read_runs([runs / "guided"])
     checkpoint = run.checkpoint()
     assert checkpoint is not None
-    guidance = Guidance.from_json(checkpoint.facts["guidance"], KINECT_20)
+    guidance = Guidance.from_json(checkpoint.metadata["guidance"], KINECT_20)
     found = topologies(checkpoint, guidance, read_snapshots(run.directory.path))
     assert found is not None
     assert [block["name"] for block in found["blocks"]] == [f"block {n}" for n in range(1, 11)]

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.text import transformer
+from skeletonagent.text import transformers_encoder
 from skeletonagent.text.encoder import (
     TEXT_ENCODERS,
     CachedEncoder,
@@ -23,7 +23,7 @@ from skeletonagent.text.encoder import (
     build_encoder,
     default_cache_folder,
 )
-from skeletonagent.text.transformer import PRETRAINED
+from skeletonagent.text.transformers_encoder import PRETRAINED
 
 
 class CountingEncoder:
@@ -205,5 +205,5 @@ def test_an_encoder_is_named_or_given_by_its_path(
 
 
 def test_a_name_alone_is_fetched(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transformer, "fetch", lambda repository, files: folders["minilm"])
+    monkeypatch.setattr(transformers_encoder, "fetch", lambda repository, files: folders["minilm"])
     assert build_encoder("minilm").name == build_encoder(f"minilm:{folders['minilm']}").name

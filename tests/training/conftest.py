@@ -18,17 +18,18 @@ from torch import Tensor
 from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.data.sampling import ClipSettings, Sampler
-from skeletonagent.data.transforms import Augment
+from skeletonagent.data.clip_sampler import ClipSampler
+from skeletonagent.data.settings import AugmentSettings, ClipSettings
 from skeletonagent.models.recognizer import build_recognizer
-from skeletonagent.training import loop
+from skeletonagent.training import trainer
+from skeletonagent.training.callbacks import EpochRecord
 from skeletonagent.training.checkpoint import CheckpointFolder
-from skeletonagent.training.engine import start_engine
-from skeletonagent.training.learner import Learner
-from skeletonagent.training.loop import EpochRecord, TrainingData
-from skeletonagent.training.objective import Losses, Objective, ObjectiveSettings
-from skeletonagent.training.pace import TrainSettings
-from skeletonagent.training.rounds import Rounds
+from skeletonagent.training.distributed import init_distributed
+from skeletonagent.training.guidance_updater import GuidanceUpdater
+from skeletonagent.training.losses import Losses, SkeletonAgentLoss
+from skeletonagent.training.settings import LossSettings, TrainSettings
+from skeletonagent.training.train_step import TrainState
+from skeletonagent.training.trainer import TrainingData
 
 ARM = SkeletonLayout("arm", ("chest", "shoulder", "elbow", "hand"), ((1, 0), (2, 1), (3, 2)))
 CLASSES = ("lift", "swing", "rest")
@@ -62,7 +63,7 @@ def embedded(sentences: Sequence[str]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class NotedSampler(Sampler):
+class NotedSampler(ClipSampler):
     """A sampler that remembers what it was asked for and gave."""
 
     asked: list[list[int]] = field(default_factory=list)
@@ -79,7 +80,7 @@ class NotedSampler(Sampler):
 
 
 @dataclass(frozen=True)
-class NotedObjective(Objective):
+class NotedObjective(SkeletonAgentLoss):
     """An objective that remembers the sentences it judged by."""
 
     tables: list[Tensor] = field(default_factory=list)
@@ -141,7 +142,7 @@ class Training:
     folder: Path
     settings: TrainSettings
     data: TrainingData
-    learner: Learner
+    learner: TrainState
     notes: Notes
 
     def run(self, **changes: Any) -> Guidance:
@@ -152,19 +153,19 @@ class Training:
             "learner": self.learner,
             "data": self.data,
             "guidance": told(0),
-            "rounds": Rounds(refresh, wait=changes.pop("wait", True)),
+            "rounds": GuidanceUpdater(refresh, wait=changes.pop("wait", True)),
             "encode": self.notes.encode,
             "checkpoints": CheckpointFolder(self.folder, keep=99),
             "observer": self.notes,
             "seed": 7,
-            "facts": {"class_names": list(CLASSES)},
+            "metadata": {"class_names": list(CLASSES)},
         }
-        return loop.Training(**(arguments | changes)).run(resume)
+        return trainer.Trainer(**(arguments | changes)).fit(resume)
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> SkeletonAgentLoss:
         """What the recognizer is judged by."""
-        return self.learner.judged.objective
+        return self.learner.model_with_loss.objective
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -176,27 +177,27 @@ def training(
     folder: Path, *, train_count: int = 9, validation: int = 0, **settings: Any
 ) -> Training:
     """Return a training of ``train_count`` clips; further ones are for validation."""
-    defaults = TrainSettings(epochs=3, batch_size=4, learning_rate=0.05, hold_out=0.0)
+    defaults = TrainSettings(epochs=3, batch_size=4, learning_rate=0.05, validation_share=0.0)
     chosen = replace(defaults, **settings)
-    engine = start_engine(torch.device("cpu"), "32")
+    engine = init_distributed(torch.device("cpu"), "32")
     torch.manual_seed(0)
     recognizer = build_recognizer(
         "stgcn++", ARM, channels=3, persons=1, num_classes=3, text_dim=TEXT_DIM, width=8
     )
     notes = Notes()
-    objective = NotedObjective(ObjectiveSettings(alpha=0.3, beta=0.6))
+    objective = NotedObjective(LossSettings(alpha=0.3, beta=0.6))
     recognizer.register_forward_pre_hook(lambda _, inputs: notes.masks.append(inputs[1]))
     sampler = NotedSampler(
         samples(train_count + validation),
         ClipSettings(frames=5, test_clips=2),
-        Augment(rotation=0.3, mirror=0.5, crop=0.8),
+        AugmentSettings(rotation=0.3, mirror=0.5, crop=0.8),
     )
     numbers = torch.arange(train_count + validation)
     return Training(
         folder=folder,
         settings=chosen,
         data=TrainingData(sampler, numbers[:train_count], numbers[train_count:]),
-        learner=Learner(recognizer, chosen, engine, objective),
+        learner=TrainState(recognizer, chosen, engine, objective),
         notes=notes,
     )
 

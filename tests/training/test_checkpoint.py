@@ -17,7 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skeletonagent.core.errors import CheckpointError, DamagedError
+from skeletonagent.core.errors import CheckpointError, CorruptCheckpointError
 from skeletonagent.training import checkpoint as module
 from skeletonagent.training.checkpoint import (
     FORMAT,
@@ -40,9 +40,9 @@ def made(epoch: int = 3, seed: int = 0, step: int = 0) -> Checkpoint:
         "recognizer.weight": wide,
         "recognizer.odd": torch.tensor([0.1, -0.0, float("nan"), float("inf"), 1e-42]),
         "recognizer.half": wide.bfloat16(),
-        "averaged.weight": wide.T,
-        "averaged.strided": wide[:, ::2],
-        "averaged_steps": torch.tensor(7),
+        "ema.weight": wide.T,
+        "ema.strided": wide[:, ::2],
+        "ema_steps": torch.tensor(7),
         "confusions": torch.tensor([[2**40, 0], [1, -3]]),
         "seen": torch.tensor([True, False]),
         "nothing": torch.empty(0, 3),
@@ -69,7 +69,7 @@ def test_what_is_saved_is_loaded_bit_for_bit(tmp_path: Path) -> None:
     path = CheckpointFolder(tmp_path).save(made())
     again = load_checkpoint(path)
     assert path.name == "epoch_0003"
-    assert (again.epoch, again.step, again.facts) == (3, 0, FACTS)
+    assert (again.epoch, again.step, again.metadata) == (3, 0, FACTS)
     assert again.tensors.keys() == made().tensors.keys()
     for name, tensor in made().tensors.items():
         assert bits(again.tensors[name]) == bits(tensor), name
@@ -77,9 +77,9 @@ def test_what_is_saved_is_loaded_bit_for_bit(tmp_path: Path) -> None:
 
 def test_a_part_is_what_lies_below_a_dot() -> None:
     parts = made()
-    assert list(parts.part("averaged")) == ["weight", "strided"]
-    assert parts.part("averaged")["weight"] is parts.tensors["averaged.weight"]
-    assert parts.part("average") == {}
+    assert list(parts.tensors_under("ema")) == ["weight", "strided"]
+    assert parts.tensors_under("ema")["weight"] is parts.tensors["ema.weight"]
+    assert parts.tensors_under("average") == {}
 
 
 @settings(max_examples=12)
@@ -109,8 +109,8 @@ def test_the_newest_is_the_furthest_in_epoch_and_step(order: list[tuple[int, int
         checkpoints = CheckpointFolder(Path(folder), keep=9)
         for epoch, step in order:
             checkpoints.save(small(epoch, step))
-        found = checkpoints.newest()
-        assert found.checkpoint is not None and found.damaged == ()
+        found = checkpoints.latest()
+        assert found.checkpoint is not None and found.corrupt == ()
         assert (found.checkpoint.epoch, found.checkpoint.step) == max(order)
 
 
@@ -169,7 +169,7 @@ def test_half_a_draft_is_no_checkpoint(tmp_path: Path) -> None:
     checkpoints = CheckpointFolder(tmp_path)
     (tmp_path / ".draft_killed").mkdir()
     (tmp_path / ".draft_killed" / TENSORS).write_bytes(b"half")
-    assert checkpoints.newest().checkpoint is None
+    assert checkpoints.latest().checkpoint is None
     checkpoints.clear()
     assert not tmp_path.exists()
 
@@ -207,15 +207,15 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, how: str) -> None:
     path = CheckpointFolder(tmp_path).save(made())
     file, change = DAMAGES[how]
     (path / file).write_bytes(change((path / file).read_bytes()))
-    with pytest.raises(DamagedError, match="epoch_0003"):
+    with pytest.raises(CorruptCheckpointError, match="epoch_0003"):
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("key", ["epoch", "step", "facts", "sha256"])
+@pytest.mark.parametrize("key", ["epoch", "step", "metadata", "sha256"])
 def test_what_the_state_lacks_is_told(tmp_path: Path, key: str) -> None:
     path = CheckpointFolder(tmp_path).save(made())
     (path / STATE).write_bytes(sealed(json.loads(without(key)((path / STATE).read_bytes()))))
-    with pytest.raises(DamagedError, match=f"epoch_0003.*{key}"):
+    with pytest.raises(CorruptCheckpointError, match=f"epoch_0003.*{key}"):
         load_checkpoint(path)
 
 
@@ -240,9 +240,9 @@ def test_one_bit_is_enough_to_fall_back(at: float, bit: int, file: int) -> None:
         content = bytearray(newest.read_bytes())
         content[int(at * len(content))] ^= 1 << bit
         newest.write_bytes(content)
-        found = checkpoints.newest()
+        found = checkpoints.latest()
         assert found.checkpoint is not None and found.checkpoint.epoch == 1
-        (sentence,) = found.damaged
+        (sentence,) = found.corrupt
         assert "epoch_0002_step_000005" in sentence
 
 
@@ -255,11 +255,11 @@ def test_what_is_newer_and_damaged_is_told_and_passed_over(tmp_path: Path, how: 
     file, change = DAMAGES[how]
     damaged = tmp_path / "epoch_0003" / file
     damaged.write_bytes(change(damaged.read_bytes()))
-    found = checkpoints.newest()
+    found = checkpoints.latest()
     assert found.checkpoint is not None and found.checkpoint.epoch == 2
-    assert len(found.damaged) == 2
-    assert "epoch_0003_step_000001" in found.damaged[0] and TENSORS in found.damaged[0]
-    assert f"{tmp_path / 'epoch_0003'}" in found.damaged[1]
+    assert len(found.corrupt) == 2
+    assert "epoch_0003_step_000001" in found.corrupt[0] and TENSORS in found.corrupt[0]
+    assert f"{tmp_path / 'epoch_0003'}" in found.corrupt[1]
 
 
 def test_without_a_sound_one_it_is_told_what_to_do(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_without_a_sound_one_it_is_told_what_to_do(tmp_path: Path) -> None:
     for path in [checkpoints.save(made(epoch)) for epoch in (1, 2)]:
         (path / STATE).write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"epoch_0002.*epoch_0001.*--resume.*--out"):
-        checkpoints.newest()
+        checkpoints.latest()
 
 
 def test_another_format_is_no_damage(tmp_path: Path) -> None:
@@ -276,12 +276,12 @@ def test_another_format_is_no_damage(tmp_path: Path) -> None:
         checkpoints.save(made(epoch))
     path = tmp_path / "epoch_0002" / STATE
     state = json.loads(path.read_bytes())
-    older = {"format": 2, **{key: state[key] for key in ("epoch", "sha256", "facts")}}
+    older = {"format": 2, **{key: state[key] for key in ("epoch", "sha256", "metadata")}}
     for content in (json.dumps(older).encode(), sealed({**state, "format": FORMAT + 1})):
         path.write_bytes(content)
         with pytest.raises(CheckpointError, match="epoch_0002 has format") as caught:
-            checkpoints.newest()
-        assert not isinstance(caught.value, DamagedError)
+            checkpoints.latest()
+        assert not isinstance(caught.value, CorruptCheckpointError)
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3])
@@ -294,7 +294,7 @@ def test_a_damaged_one_never_costs_the_last_sound_one(tmp_path: Path, keep: int)
     written = checkpoints.save(small(7, 25, value=25))
     left = ["epoch_0007", "epoch_0007_step_000010", "epoch_0007_step_000020"]
     assert names(tmp_path) == [*left[len(left) - keep + 1 :], written.name]
-    found = checkpoints.newest()
+    found = checkpoints.latest()
     assert found.checkpoint is not None and found.checkpoint.step == 25
 
 
@@ -302,7 +302,7 @@ def test_what_is_not_a_checkpoint_is_left_alone(tmp_path: Path) -> None:
     for name in ("epoch_0009_copy", "epoch_best", "notes"):
         (tmp_path / name).mkdir()
     checkpoints = CheckpointFolder(tmp_path, keep=1)
-    assert checkpoints.newest().checkpoint is None
+    assert checkpoints.latest().checkpoint is None
     for epoch in (1, 2):
         checkpoints.save(small(epoch))
     assert names(tmp_path) == ["epoch_0002", "epoch_0009_copy", "epoch_best", "notes"]
@@ -343,8 +343,8 @@ def test_a_death_at_any_moment_leaves_the_old_or_the_new(
         for number in (1, 2):
             checkpoints.save(small(number, value=number))
         died = dies_in(lambda: checkpoints.save(small(epoch, value=7)), moment)  # noqa: B023
-        found = checkpoints.newest()
-        assert found.checkpoint is not None and found.damaged == ()
+        found = checkpoints.latest()
+        assert found.checkpoint is not None and found.corrupt == ()
         value = found.checkpoint.tensors["w"].item()
         assert (found.checkpoint.epoch, value) in {(2, 2.0), (epoch, 7.0)}
         seen.add(value)
@@ -359,7 +359,7 @@ def test_a_death_at_any_moment_leaves_the_old_or_the_new(
 def test_a_file_that_is_gone_is_named(tmp_path: Path, file: str) -> None:
     path = CheckpointFolder(tmp_path).save(made())
     (path / file).unlink()
-    with pytest.raises(DamagedError, match=file):
+    with pytest.raises(CorruptCheckpointError, match=file):
         load_checkpoint(path)
 
 

@@ -7,8 +7,8 @@ from types import ModuleType
 import pytest
 
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.training.loop import EpochRecord, Observer
-from skeletonagent.training.tensorboard import TensorBoard
+from skeletonagent.training.callbacks import Callback, EpochRecord
+from skeletonagent.training.tensorboard import TensorBoardCallback
 
 from .conftest import told
 
@@ -38,8 +38,8 @@ def test_figures_and_rounds_are_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
     module = ModuleType("torch.utils.tensorboard")
     module.SummaryWriter = Writer  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    board = TensorBoard(tmp_path)
-    assert isinstance(board, Observer)
+    board = TensorBoardCallback(tmp_path)
+    assert isinstance(board, Callback)
     board.on_guidance(None, told(0))
     board.on_epoch(record(0, 0.5))
     board.on_guidance(told(0), told(1))
@@ -57,4 +57,4 @@ def test_without_tensorboard_it_is_told_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match="pip install"):
-        TensorBoard(tmp_path)
+        TensorBoardCallback(tmp_path)

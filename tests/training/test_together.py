@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from skeletonagent.data.transforms import Augment
+from skeletonagent.data.settings import AugmentSettings
 from skeletonagent.training.checkpoint import load_checkpoint
-from skeletonagent.training.learner import Learner
-from skeletonagent.training.objective import Objective, ObjectiveSettings
+from skeletonagent.training.losses import SkeletonAgentLoss
+from skeletonagent.training.settings import LossSettings
+from skeletonagent.training.train_step import TrainState
 
 PARTS = ((0, 1), (1, 5), (0, 6))
 
@@ -98,10 +99,10 @@ def test_synchronised_they_learn_what_one_would(
     out: Path, tmp_path: Path, world: ModuleType
 ) -> None:
     alone = world.training(tmp_path, train_count=13, validation=3, epochs=1, batch_size=13)
-    objective = Objective(ObjectiveSettings(alpha=0.3, beta=0))
+    objective = SkeletonAgentLoss(LossSettings(alpha=0.3, beta=0))
     learner = alone.learner
-    alone.learner = Learner(learner.recognizer, alone.settings, learner.engine, objective)
-    alone.data.source.__dict__["augment"] = Augment(rotation=0)
+    alone.learner = TrainState(learner.recognizer, alone.settings, learner.engine, objective)
+    alone.data.source.__dict__["augment"] = AugmentSettings(rotation=0)
     alone.data.source.store.lengths.fill_(5)
     alone.run()
     (record,) = alone.notes.epochs

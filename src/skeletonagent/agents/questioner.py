@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from skeletonagent.agents import answers, prompts
-from skeletonagent.agents.answers import Fits
-from skeletonagent.agents.repairs import minor, repair, repaired
+from skeletonagent.agents import prompts
+from skeletonagent.agents.answers import parsers
+from skeletonagent.agents.answers.parsers import Fits
+from skeletonagent.agents.answers.repair import repair, repair_answer, repair_lossless
 from skeletonagent.core.dialogue import (
     DESCRIPTION,
     Dialogue,
     Exchange,
     Outcome,
+    Provenance,
     Question,
-    Source,
     Step,
 )
 from skeletonagent.core.errors import AnswerError, ChatClosedError, ChatError
@@ -150,18 +151,20 @@ class Questioner:
             answer = self.chat.ask(question, history)
         except ChatError as error:
             sent = 0 if isinstance(error, ChatClosedError) else error.attempts
-            source = Source(error.provider, requests=sent, faults=error.faults)
+            source = Provenance(error.provider, requests=sent, faults=error.faults)
             return Exchange(question, "", Outcome.UNANSWERED, error.problem, source)
         exchange = Exchange(question, answer.text, source=answer.source)
         try:
-            answers.check(exchange, self.layout, self.fits, before=history)
+            parsers.check(exchange, self.layout, self.fits, before=history)
         except AnswerError as error:
             failed = replace(exchange, outcome=Outcome.REJECTED, problem=error.problem)
-            return repaired(failed, minor(failed, self.layout, self.fits, before=history))
+            return repair_answer(
+                failed, repair_lossless(failed, self.layout, self.fits, before=history)
+            )
         return exchange
 
     def _mended(self, failed: Exchange, history: Sequence[Exchange]) -> Exchange:
-        return repaired(failed, repair(failed, self.layout, self.fits, before=history))
+        return repair_answer(failed, repair(failed, self.layout, self.fits, before=history))
 
 
 def _added(dialogue: Dialogue, exchange: Exchange) -> Dialogue:

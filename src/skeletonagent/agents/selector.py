@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from skeletonagent.agents import answers
+from skeletonagent.agents.answers import parsers
 from skeletonagent.core.dialogue import Dialogue, Exchange, Step
 from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.guidance import ClassGuidance
@@ -40,7 +40,7 @@ class Selector:
             rivals: Names of the classes the latest answered question was about, worst first.
         """
         notes: list[str] = []
-        distinction = self._read(dialogue, Step.DISTINGUISH, answers.parse_distinction, notes)
+        distinction = self._read(dialogue, Step.DISTINGUISH, parsers.parse_distinction, notes)
         if distinction is not None:
             joints, sentence = distinction.joints, distinction.sentence
         elif notes and last is not None and last.joints:
@@ -57,8 +57,8 @@ class Selector:
         self, dialogue: Dialogue, last: ClassGuidance | None, notes: list[str]
     ) -> tuple[int, ...]:
         for step, parse in (
-            (Step.JOINT_DETAILS, answers.parse_joint_details),
-            (Step.CRITICAL_JOINTS, answers.parse_critical_joints),
+            (Step.JOINT_DETAILS, parsers.parse_joint_details),
+            (Step.CRITICAL_JOINTS, parsers.parse_critical_joints),
         ):
             joints = self._read(dialogue, step, parse, notes)
             if joints is not None:
@@ -73,7 +73,7 @@ class Selector:
         self, dialogue: Dialogue, last: ClassGuidance | None, notes: list[str]
     ) -> str:
         for step in (Step.KEY_FEATURES, Step.OVERVIEW):
-            sentence = self._read(dialogue, step, answers.parse_sentence, notes)
+            sentence = self._read(dialogue, step, parsers.parse_sentence, notes)
             if sentence is not None:
                 return sentence
         if last is not None:

@@ -12,26 +12,32 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.build import open_data
 from skeletonagent.cli.console import console, print_json, watch
-from skeletonagent.cli.lanes import train_in_lanes, train_timed
 from skeletonagent.cli.options import RecipeOption
-from skeletonagent.cli.planning import resolve_config
-from skeletonagent.cli.study import Study, choose_plan, resolve_runs, validating
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
-from skeletonagent.evaluation.ablation import PLANS, Plan
-from skeletonagent.evaluation.measuring import Finding, findings
-from skeletonagent.evaluation.tables import as_csv, as_markdown, as_tables, spoken, with_tables
-from skeletonagent.presets import SPLITS_IN_TURN, PresetSize
-from skeletonagent.presets_benchmarks import Recipe
+from skeletonagent.evaluation.metrics import RowResult, summarize_rows
+from skeletonagent.experiments.benchmark_presets import Recipe
+from skeletonagent.experiments.build import open_dataset
+from skeletonagent.experiments.plans import STUDY_PLANS, StudyPlan
+from skeletonagent.experiments.presets import ROTATING_SPLITS, PresetSize
+from skeletonagent.experiments.resolve import resolve_config
+from skeletonagent.experiments.study import Study, hold_out_validation, resolve_runs, select_plan
+from skeletonagent.experiments.tables import (
+    as_csv,
+    as_markdown,
+    as_tables,
+    format_estimate,
+    insert_tables,
+)
+from skeletonagent.experiments.workers import train_in_lanes, train_timed
 
 STUDY_SEEDS = 10
 """Seeds of a benchmark's own study."""
 
 
 def ablate(
-    plan: Annotated[str, typer.Argument(help=f"What to study: {', '.join(PLANS)}.")],
+    plan: Annotated[str, typer.Argument(help=f"What to study: {', '.join(STUDY_PLANS)}.")],
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of all runs and the results; a benchmark has its own."),
@@ -94,23 +100,23 @@ def ablate(
     Examples:
       skeletonagent ablate components --preset utd-mhad --data utd_mhad --out runs/components
 
-      skeletonagent ablate sources --row "agents.chat=analyst agents.rivals=3" --out runs/sources
+      skeletonagent ablate sources --row "agents.chat=analyst agents.max_rivals=3" --out runs/sources
 
       skeletonagent ablate guidance --benchmark utd-mhad --data utd_mhad --devices cpu,cpu
     """
-    chosen = choose_plan(plan, row or [], only or [])
+    chosen = select_plan(plan, row or [], only or [])
     size = preset_size or (PresetSize.TINY if benchmark else PresetSize.SMALL)
     shared = resolve_config(benchmark or preset, size, None, data, set_ or [], recipe)
-    shared = shared if validate is None else validating(shared, validate)
-    opened = functools.cache(open_data)
-    turns = splits.split(",") if splits else SPLITS_IN_TURN.get(benchmark or "", ())
+    shared = shared if validate is None else hold_out_validation(shared, validate)
+    opened = functools.cache(open_dataset)
+    turns = splits.split(",") if splits else ROTATING_SPLITS.get(benchmark or "", ())
     number = seeds or (STUDY_SEEDS if benchmark else 3)
     runs = resolve_runs(chosen, shared, number, opened, turns)
     folder = _folder(plan, out, benchmark)
     study = Study(folder, chosen, runs, opened, validated=validate is not None)
     named = f"{benchmark or preset}{', held out' if study.validated else ''}"
     if page:
-        with_tables(_read(page, chosen, named), named, "")  # complains before the first run
+        insert_tables(_read(page, chosen, named), named, "")  # complains before the first run
     for _ in _trained(study, devices.split(",") if devices else []):
         _write(study)
     found = _write(study)
@@ -118,7 +124,7 @@ def ablate(
     console.print(f"tables: {folder / 'results.md'} and {folder / 'results.csv'}", soft_wrap=True)
     if page:
         tables = as_tables(chosen, found)
-        write_text(page, with_tables(_read(page, chosen, named), named, tables))
+        write_text(page, insert_tables(_read(page, chosen, named), named, tables))
     if as_json:
         rows = [asdict(each) for each in chosen.rows]
         print_json({"plan": plan, "rows": rows, "findings": [asdict(each) for each in found]})
@@ -130,7 +136,7 @@ def _folder(plan: str, out: Path | None, benchmark: str | None) -> Path:
     return out or Path("runs") / plan / str(benchmark)
 
 
-def _read(page: Path, plan: Plan, named: str) -> str:
+def _read(page: Path, plan: StudyPlan, named: str) -> str:
     """Return a page as it is, or the beginning of one that is not there yet.
 
     Raises:
@@ -162,19 +168,21 @@ def _trained(study: Study, devices: Sequence[str]) -> Iterator[None]:
         yield
 
 
-def _write(study: Study) -> list[Finding]:
+def _write(study: Study) -> list[RowResult]:
     measurements = study.measurements()
-    found = findings(study.plan, measurements)
+    found = summarize_rows(study.plan, measurements)
     write_text(study.out / "results.csv", as_csv(measurements))
     write_text(study.out / "results.md", as_markdown(study.plan, found))
     return found
 
 
-def _print(plan: Plan, found: Sequence[Finding]) -> None:
+def _print(plan: StudyPlan, found: Sequence[RowResult]) -> None:
     for part in dict.fromkeys(each.part for each in found):
         table = Table("row", "top-1", "difference to the first", box=None)
         for each in found:
             if each.part == part and each.metric == "top1":
-                difference = spoken(each.difference, "+") if each.difference else ""
-                table.add_row(escape(each.row), escape(spoken(each.mean)), escape(difference))
+                difference = format_estimate(each.difference, "+") if each.difference else ""
+                table.add_row(
+                    escape(each.row), escape(format_estimate(each.mean)), escape(difference)
+                )
         console.print(f"[bold]{escape(plan.title)}: {escape(part)}[/]", table)

@@ -11,19 +11,19 @@ import typer
 from rich.markup import escape
 
 from skeletonagent.cli.console import console, print_json
-from skeletonagent.cli.planning import parse_stream
-from skeletonagent.config import Config, DataSettings, ModelSettings, to_dict, write_config
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.files import write_atomically
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark, find_benchmark
-from skeletonagent.data.normalising import Origin
-from skeletonagent.data.sampling import ClipSettings
-from skeletonagent.models.recognizer import PersonRule, Recognizer
-from skeletonagent.models.released_file import Released, read_released
+from skeletonagent.data.settings import ClipSettings, DataSettings, Origin
+from skeletonagent.experiments.config import Config, to_dict, write_config
+from skeletonagent.experiments.resolve import parse_stream
+from skeletonagent.models.recognizer import Recognizer
+from skeletonagent.models.released_checkpoint import ReleasedCheckpoint, read_released_checkpoint
+from skeletonagent.models.settings import ModelSettings, PersonPooling
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.training.run_directory import RunDirectory
 
 _LAYOUTS = {layout.num_joints: layout for layout in (KINECT_25, COCO_20, UAV_17)}
 """The skeletons of the released recognizers."""
@@ -53,9 +53,9 @@ def convert_checkpoint(
     """
     given = parse_stream(stream) if stream else None
     run = RunDirectory(out)
-    if run.begun or out.is_file():
+    if run.exists or out.is_file():
         raise ConfigError(f"{out} is there already; choose another --out")
-    released = read_released(file)
+    released = read_released_checkpoint(file)
     layout = _layout(released)
     known = _benchmark(released, layout, benchmark)
     config = _config(released, known.name if known else file.stem, given)
@@ -88,14 +88,16 @@ def convert_checkpoint(
         print_json({**told, "text_tower": released.text_tower})
 
 
-def _layout(released: Released) -> SkeletonLayout:
+def _layout(released: ReleasedCheckpoint) -> SkeletonLayout:
     if released.joints not in _LAYOUTS:
         allowed = ", ".join(map(str, _LAYOUTS))
         raise CheckpointError(f"{released.joints} joints; released recognizers have {allowed}")
     return _LAYOUTS[released.joints]
 
 
-def _benchmark(released: Released, layout: SkeletonLayout, name: str | None) -> Benchmark | None:
+def _benchmark(
+    released: ReleasedCheckpoint, layout: SkeletonLayout, name: str | None
+) -> Benchmark | None:
     """Return the benchmark of that name, or the only one of such sizes.
 
     Raises:
@@ -120,18 +122,18 @@ def _benchmark(released: Released, layout: SkeletonLayout, name: str | None) -> 
     return row
 
 
-def _config(released: Released, archive: str, stream: Stream | None) -> Config:
+def _config(released: ReleasedCheckpoint, archive: str, stream: Stream | None) -> Config:
     """Return the configuration it was trained with, as far as evaluating needs it."""
     flat = released.joints != KINECT_25.num_joints
     return Config(
         data=DataSettings(archive=archive, origin=Origin.NONE if flat else Origin.PERSON),
         clips=ClipSettings(frames=100, stream=stream or released.stream or Stream.JOINT),
-        model=ModelSettings(released.backbone, released.width, PersonRule.RELEASED),
+        model=ModelSettings(released.backbone, released.width, PersonPooling.RELEASED),
     )
 
 
 def _checkpoint(
-    released: Released,
+    released: ReleasedCheckpoint,
     recognizer: Recognizer,
     layout: SkeletonLayout,
     known: Benchmark | None,
@@ -142,7 +144,7 @@ def _checkpoint(
     return Checkpoint(
         epoch=released.epoch,
         tensors=weights | ({} if released.salient is None else {"salient": released.salient}),
-        facts={
+        metadata={
             "config": to_dict(config),
             "class_names": list(names),
             "layout": layout.to_json(),
@@ -157,6 +159,6 @@ def _checkpoint(
 def _write_weights(checkpoint: Checkpoint, out: Path) -> None:
     """Write the checkpoint's tensors to one file, with the facts among its metadata."""
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
-    facts = {"facts": json.dumps(dict(checkpoint.facts))}
+    facts = {"metadata": json.dumps(dict(checkpoint.metadata))}
     with write_atomically(out) as file:
         file.write(safetensors.torch.save(tensors, metadata=facts))

@@ -15,21 +15,21 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from skeletonagent.config import Config
 from skeletonagent.core.dialogue import Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
-from skeletonagent.training.checkpoint import Checkpoint, Found
-from skeletonagent.training.launch import Launch
-from skeletonagent.training.loop import EpochRecord, Observer
-from skeletonagent.training.pace import TrainSettings
+from skeletonagent.experiments.config import Config
+from skeletonagent.training.callbacks import Callback, EpochRecord
+from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint
+from skeletonagent.training.distributed import LaunchInfo
+from skeletonagent.training.settings import TrainSettings
 
-_SPEAKS = Launch.detect().process == 0
+_SPEAKS = LaunchInfo.detect().rank == 0
 """Of several processes that train together, the first speaks for all."""
 
 console = Console(stderr=True, highlight=False, quiet=not _SPEAKS)
 """Everything for people goes here, so that standard output holds nothing but results."""
 
-alarm = Console(stderr=True, highlight=False)
+error_console = Console(stderr=True, highlight=False)
 """Errors go here, from any process."""
 
 _SPOKEN = 3
@@ -43,9 +43,9 @@ def print_json(value: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(value) + "\n")
 
 
-def told_of(found: Found) -> Checkpoint | None:
+def report_corrupt(found: LatestCheckpoint) -> Checkpoint | None:
     """Return the newest checkpoint that can be read, and say which newer ones cannot."""
-    for damage in found.damaged:
+    for damage in found.corrupt:
         console.print(f"[red]passed over:[/] {escape(damage)}", soft_wrap=True)
     return found.checkpoint
 
@@ -133,10 +133,10 @@ class TrainingDisplay:
         return "  ".join(parts)
 
 
-def watch(config: Config, found: Found) -> AbstractContextManager[Observer]:
+def watch(config: Config, found: LatestCheckpoint) -> AbstractContextManager[Callback]:
     """Return the terminal's display of a run."""
     title = f"{config.data.split}, {config.clips.stream.value}, seed {config.seed}"
-    begun = told_of(found)
+    begun = report_corrupt(found)
     if begun:
         within = f", step {begun.step} of the next" if begun.step else ""
         console.print(f"resuming after epoch {begun.epoch}{within}")
@@ -145,7 +145,7 @@ def watch(config: Config, found: Found) -> AbstractContextManager[Observer]:
 
 def exchange_panel(guidance: ClassGuidance, whole: Guidance) -> Panel:
     """Return what was said about one class: rivals, joints, sentence and notes."""
-    joints = ", ".join(whole.layout.spoken(joint) for joint in guidance.joints) or "all"
+    joints = ", ".join(whole.layout.display_name(joint) for joint in guidance.joints) or "all"
     rivals = ", ".join(guidance.rivals) or "no other class"
     lines = [
         f"[yellow]Questioner:[/] {escape(guidance.action)} is taken for {escape(rivals)}",
@@ -168,7 +168,7 @@ def asked_and_answered(guidance: Guidance, actions: list[str]) -> list[dict[str,
         {
             "action": action,
             "rivals": list(told[action].rivals),
-            "joints": [guidance.layout.spoken(joint) for joint in told[action].joints],
+            "joints": [guidance.layout.display_name(joint) for joint in told[action].joints],
             "sentence": told[action].sentence,
             "answer": told[action].dialogue.answer(Step.DISTINGUISH),
         }

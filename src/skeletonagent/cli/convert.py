@@ -27,13 +27,13 @@ from skeletonagent.cli.console import console, print_json
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark, find_benchmark
-from skeletonagent.data.converting import Conversion, Source, refuse_occupied
-from skeletonagent.data.converting import convert as convert_source
-from skeletonagent.data.kinetics import kinetics_source
-from skeletonagent.data.ntu_raw import ntu_source
-from skeletonagent.data.published import DOWNLOADS, fetch
-from skeletonagent.data.pyskl import pyskl_source
-from skeletonagent.data.uav_raw import uav_source
+from skeletonagent.data.convert.pipeline import Conversion, DatasetReader, require_free_folder
+from skeletonagent.data.convert.pipeline import convert_dataset as convert_source
+from skeletonagent.data.downloads import DOWNLOADS, download_entry
+from skeletonagent.data.readers.kinetics import kinetics_reader
+from skeletonagent.data.readers.ntu import ntu_reader
+from skeletonagent.data.readers.pyskl import pyskl_reader
+from skeletonagent.data.readers.uav import uav_reader
 
 _SHOWN = 5
 """Samples named of those left out for the same reason; --json names all."""
@@ -74,7 +74,7 @@ def convert(
       skeletonagent data convert nturgbd_skeletons/ --out skeletons/ntu60 --benchmark ntu60
       skeletonagent data convert k400_hrnet.pkl --kpfiles kpfiles --out skeletons/k400
     """
-    refuse_occupied(out, overwrite=overwrite)
+    require_free_folder(out, overwrite=overwrite)
     with console.status(f"reading {escape(str(path))}"):
         source = _source(path, _benchmark(benchmark), kpfiles, _layout(layout), classes)
     with _progress(source.title, MofNCompleteColumn()) as report, _blaming(path):
@@ -93,7 +93,7 @@ def convert(
                 "frames": done.frames,
                 "splits": done.splits,
                 "expected": expected_counts(source.name),
-                "left_out": [asdict(item) for item in done.left_out],
+                "left_out": [asdict(item) for item in done.skipped],
             }
         )
 
@@ -111,7 +111,7 @@ def download(
       skeletonagent data download ntu60 --to downloads
     """
     with _progress(name, DownloadColumn()) as report:
-        path = fetch(name, to, progress=report)
+        path = download_entry(name, to, progress=report)
     note = DOWNLOADS[name].note
     console.print(f"{path}{f' ({note})' if note else ''}", markup=False, soft_wrap=True)
     if as_json:
@@ -122,7 +122,9 @@ def expected_counts(name: str) -> dict[str, tuple[int, int]]:
     """Return the published numbers of samples, where the name is a benchmark's."""
     benchmark = find_benchmark(name)
     protocols = benchmark.protocols.items() if benchmark else ()
-    return {split: protocol.expected for split, protocol in protocols if protocol.expected}
+    return {
+        split: protocol.expected_counts for split, protocol in protocols if protocol.expected_counts
+    }
 
 
 def unexpected_counts(name: str, splits: dict[str, tuple[int, int]]) -> list[str]:
@@ -141,23 +143,23 @@ def _source(
     kpfiles: Path | None,
     layout: SkeletonLayout | None,
     classes: Path | None,
-) -> Source:
+) -> DatasetReader:
     """Return the samples of whatever the path is."""
     if path.is_file() and kpfiles is None:
         names = _names(classes) if classes else None
-        return pyskl_source(path, benchmark=benchmark, layout=layout, class_names=names)
+        return pyskl_reader(path, benchmark=benchmark, layout=layout, class_names=names)
     if layout or classes:
         raise ConfigError("--layout and --classes are for pickles with key points in them")
     if path.is_file() and kpfiles is not None:
         _expect(benchmark, "kinetics-skeleton")
-        return kinetics_source(path, kpfiles)
+        return kinetics_reader(path, kpfiles)
     if not path.is_dir():
         raise DataError("no such file or folder", path=path)
     if _holds(path, "*.skeleton"):
-        return ntu_source(path, benchmark.name if benchmark else None)
+        return ntu_reader(path, benchmark.name if benchmark else None)
     if _holds(path, "*.txt"):
         _expect(benchmark, "uav-human")
-        return uav_source(path)
+        return uav_reader(path)
     raise DataError(
         "holds neither .skeleton files (NTU RGB+D) nor .txt files (UAV-Human)", path=path
     )
@@ -227,7 +229,7 @@ def _progress(title: str, counter: ProgressColumn) -> Iterator[Callable[[int, in
         yield report
 
 
-def _print(source: Source, done: Conversion) -> None:
+def _print(source: DatasetReader, done: Conversion) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_row("samples", f"{done.samples}, {done.frames} frames")
     table.add_row("classes", str(len(source.class_names)))
@@ -237,7 +239,7 @@ def _print(source: Source, done: Conversion) -> None:
     console.print(f"[bold]{escape(source.title)}[/] in {escape(str(done.archive))}", soft_wrap=True)
     console.print(table)
     by_reason = defaultdict[str, list[str]](list)
-    for item in done.left_out:
+    for item in done.skipped:
         by_reason[item.reason].append(item.sample)
     lines = [
         f"{len(samples)} left out: {reason}: {', '.join(samples[:_SHOWN])}"

@@ -10,12 +10,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.build import read_data
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.cli.convert import convert, download, expected_counts, unexpected_counts
 from skeletonagent.core.errors import DataError
 from skeletonagent.data.archive import find_archives
-from skeletonagent.data.inspect import Inspection, SplitFacts, inspect_data
+from skeletonagent.data.summary import DatasetSummary, SplitSummary, summarize_dataset
+from skeletonagent.experiments.build import read_dataset
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, convert and look at skeleton data.")
 app.command("convert")(convert)
@@ -40,7 +40,7 @@ def list_(
     found = []
     for source in ["synthetic", *(str(path) for path in find_archives(folder))]:
         try:
-            data = read_data(source)
+            data = read_dataset(source)
         except DataError as error:
             console.print(f"skipped: {error}", style="yellow", markup=False, soft_wrap=True)
             continue
@@ -74,7 +74,7 @@ def check(
     Example:
       skeletonagent data check skeletons/nw_ucla
     """
-    found = inspect_data(read_data(archive))
+    found = summarize_dataset(read_dataset(archive))
     _print(found)
     if as_json:
         print_json({**asdict(found), "expected": expected_counts(found.name)})
@@ -90,7 +90,7 @@ def _cell(value: object) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def _print(found: Inspection) -> None:
+def _print(found: DatasetSummary) -> None:
     persons = ", ".join(f"{count} with {number}" for number, count in found.persons.items())
     low, median, high = found.frames
     table = Table.grid(padding=(0, 2))
@@ -107,19 +107,19 @@ def _print(found: Inspection) -> None:
         console.print(f"[yellow]![/] {escape(line)}", soft_wrap=True)
 
 
-def _class_counts(found: Inspection) -> str:
+def _class_counts(found: DatasetSummary) -> str:
     counts = found.samples_per_class.values()
     return f"{found.classes}, with {min(counts)} to {max(counts)} samples each"
 
 
-def _split_line(split: SplitFacts) -> str:
+def _split_line(split: SplitSummary) -> str:
     subjects = {None: "subjects unknown", 0: "no subject in both"}.get(
         split.shared_subjects, f"{split.shared_subjects} subjects in both"
     )
     return f"{split.train} to train, {split.test} to test, {subjects}"
 
 
-def _oddities(found: Inspection) -> list[str]:
+def _oddities(found: DatasetSummary) -> list[str]:
     lines = [
         _some("sample(s) with NaN or infinite joints", found.not_finite),
         _some("sample(s) of a single frame", found.single_frame),

@@ -16,19 +16,19 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from skeletonagent.build import open_data
 from skeletonagent.cli.console import asked_and_answered, console, exchange_panel, print_json
-from skeletonagent.cli.lanes import train_in_lanes
-from skeletonagent.config import Config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.files import write_text
 from skeletonagent.core.guidance import Guidance
-from skeletonagent.core.scores import Scores
-from skeletonagent.data.synthetic import true_joints
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.synthetic.generate import true_joints
 from skeletonagent.evaluation.significance import Estimate, mean_interval, paired_difference
-from skeletonagent.presets import PresetSize, preset
-from skeletonagent.report.figures import save_confusions
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.experiments.build import open_dataset
+from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.presets import PresetSize, preset
+from skeletonagent.experiments.workers import train_in_lanes
+from skeletonagent.report.confusion_plot import save_confusions
+from skeletonagent.training.run_directory import RunDirectory
 
 BASELINE, GUIDED = "baseline", "guided"
 WAYS: Mapping[str, str] = {BASELINE: "without the agents", GUIDED: "with them"}
@@ -60,15 +60,18 @@ def demo(
     """
     began = time.perf_counter()
     config = preset("synthetic", PresetSize.TINY)
-    training = replace(config.training, period=PERIOD, snapshots=SNAPSHOTS)
+    training = replace(config.training, guidance_period=PERIOD, feature_snapshots=SNAPSHOTS)
     if epochs:
         training = replace(training, epochs=epochs)
     config = replace(config, training=training)
-    data = open_data(config.data)
+    data = open_dataset(config.data)
     runs = {name: [RunDirectory(out / name / f"seed{n}") for n in range(seeds)] for name in WAYS}
     _train(config, runs)
-    scores = {name: [Scores.load(run.scores) for run in own] for name, own in runs.items()}
-    top1 = {name: [part.top(1) for part in own] for name, own in scores.items()}
+    scores = {
+        name: [ClassProbabilities.load(run.predictions) for run in own]
+        for name, own in runs.items()
+    }
+    top1 = {name: [part.topk_accuracy(1) for part in own] for name, own in scores.items()}
     guidance = [_last_guidance(run, data) for run in runs[GUIDED]]
     actions = _most_confused(scores[BASELINE], data.store.class_names)
     summary = {
@@ -134,21 +137,21 @@ def _train(config: Config, runs: Mapping[str, Sequence[RunDirectory]]) -> None:
     # So small a recognizer gains nothing from a second thread.
     ended = train_in_lanes(planned, ["cpu"] * cores, threads=1)
     for number, path in enumerate(ended, start=1):
-        top1 = Scores.load(RunDirectory(path).scores).top(1)
+        top1 = ClassProbabilities.load(RunDirectory(path).predictions).topk_accuracy(1)
         told = f"{path.parent.name}, {path.name}: {top1:.1%}"
         console.print(f"{told}, {number} of {len(planned)} done", markup=False)
 
 
 def _last_guidance(run: RunDirectory, data: SkeletonData) -> Guidance:
-    checkpoint = run.checkpoints.newest().checkpoint
+    checkpoint = run.checkpoints.latest().checkpoint
     assert checkpoint is not None
-    return Guidance.from_json(checkpoint.facts["guidance"], data.store.layout)
+    return Guidance.from_json(checkpoint.metadata["guidance"], data.store.layout)
 
 
 def _most_confused(
-    scores: Sequence[Scores], class_names: tuple[str, ...], number: int = 3
+    scores: Sequence[ClassProbabilities], class_names: tuple[str, ...], number: int = 3
 ) -> list[str]:
-    accuracy = np.mean([part.class_accuracy() for part in scores], axis=0)
+    accuracy = np.mean([part.per_class_accuracy() for part in scores], axis=0)
     return [class_names[label] for label in np.argsort(accuracy)[:number]]
 
 

@@ -10,21 +10,21 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.agents.released import RELEASED, read_released
-from skeletonagent.agents.statistics import (
+from skeletonagent.agents.dialogue_stats import (
     ODDITIES,
-    DialogueStatistics,
-    Spread,
-    dialogue_statistics,
+    DialogueStats,
+    Distribution,
+    compute_dialogue_stats,
 )
-from skeletonagent.build_agents import bundled_transcripts
+from skeletonagent.agents.released_dialogues import RELEASED, read_released_dialogues
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.cli.estimate import estimate
 from skeletonagent.cli.show import show
 from skeletonagent.core.dialogue import Outcome
+from skeletonagent.core.dialogue_io import DIALOGUES_METADATA, DialogueCollection
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.transcripts import ABOUT, Transcripts
-from skeletonagent.llm.label_sets import bundled_names, read_label_set
+from skeletonagent.experiments.build_agents import bundled_dialogues
+from skeletonagent.llm.class_notes import bundled_names, read_class_notes
 
 app = typer.Typer(no_args_is_help=True, help="Look at what agents and language model said.")
 app.command()(show)
@@ -52,11 +52,11 @@ def import_(
     Example:
       skeletonagent dialogues import gpt4o_dialogues.zip --dataset nturgbd_60 --out dialogues/ntu60
     """
-    if (out / ABOUT).exists():
+    if (out / DIALOGUES_METADATA).exists():
         raise DataError("holds dialogues already; choose another folder", path=out)
-    transcripts = read_released(path, dataset, _names(class_names))
+    transcripts = read_released_dialogues(path, dataset, _names(class_names))
     transcripts.save(out)
-    found = dialogue_statistics(transcripts)
+    found = compute_dialogue_stats(transcripts)
     console.print(_outcomes(found))
     console.print(f"{found.classes} dialogues written to {escape(str(out))}", soft_wrap=True)
     if as_json:
@@ -76,11 +76,11 @@ def export(
     Example:
       skeletonagent dialogues export utd_mhad --out dialogues/utd
     """
-    if (out / ABOUT).exists():
+    if (out / DIALOGUES_METADATA).exists():
         raise DataError("holds dialogues already; choose another folder", path=out)
-    transcripts = bundled_transcripts(Path(name).stem, read_label_set(name))
+    transcripts = bundled_dialogues(Path(name).stem, read_class_notes(name))
     transcripts.save(out)
-    found = dialogue_statistics(transcripts)
+    found = compute_dialogue_stats(transcripts)
     _print(found)
     console.print(f"{found.classes} dialogues written to {escape(str(out))}", soft_wrap=True)
     if as_json:
@@ -102,8 +102,10 @@ def check(
     Example:
       skeletonagent dialogues check runs/utd
     """
-    transcripts = read_released(path, dataset) if dataset else Transcripts.load(path)
-    found = dialogue_statistics(transcripts)
+    transcripts = (
+        read_released_dialogues(path, dataset) if dataset else DialogueCollection.load(path)
+    )
+    found = compute_dialogue_stats(transcripts)
     _print(found)
     if as_json:
         print_json(asdict(found))
@@ -119,7 +121,7 @@ def _names(path: Path | None) -> list[str] | None:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _print(found: DialogueStatistics) -> None:
+def _print(found: DialogueStats) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_row("classes", str(found.classes))
     table.add_row("exchanges a class", _spread(found.exchanges))
@@ -142,11 +144,11 @@ def _print(found: DialogueStatistics) -> None:
         console.print(f"and {len(found.findings) - _SHOWN} more answers; --json names them all")
 
 
-def _spread(spread: Spread) -> str:
+def _spread(spread: Distribution) -> str:
     return f"{spread.least} to {spread.most}, median {spread.median:g}, mean {spread.mean:.1f}"
 
 
-def _outcomes(found: DialogueStatistics) -> Table:
+def _outcomes(found: DialogueStats) -> Table:
     table = Table("answers", *Outcome, box=None)
     for step, counts in found.outcomes.items():
         table.add_row(step, *(str(counts[outcome]) for outcome in Outcome))

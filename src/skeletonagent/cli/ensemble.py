@@ -14,18 +14,18 @@ from rich.table import Table
 
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import (
-    Fusion,
-    Member,
-    fitted_fusion,
-    paper_fusions,
+    Ensemble,
+    EnsembleMember,
+    fitted_ensemble,
+    paper_ensembles,
     paper_weights,
     require_one_task,
 )
-from skeletonagent.evaluation.evaluate import report_parts
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.evaluation.predict import evaluate_parts
+from skeletonagent.training.run_directory import RunDirectory
 
 
 def ensemble(
@@ -60,8 +60,8 @@ def ensemble(
     report = _report(members, fusions)
     print_fusions(report)
     if out is not None:
-        whole = fusions[-1] if fusions else Fusion("one run", members, (1.0,))
-        whole.scores.save(out)
+        whole = fusions[-1] if fusions else Ensemble("one run", members, (1.0,))
+        whole.predictions.save(out)
         console.print(f"scores of {whole.name}: {out}", markup=False, soft_wrap=True)
     if as_json:
         print_json(report)
@@ -83,13 +83,13 @@ def print_fusions(report: dict[str, Any]) -> None:
         console.print(_table(part, report["runs"], report["fusions"]))
 
 
-def _report(members: Sequence[Member], fusions: Sequence[Fusion]) -> dict[str, Any]:
-    parts = members[0].parts
+def _report(members: Sequence[EnsembleMember], fusions: Sequence[Ensemble]) -> dict[str, Any]:
+    parts = members[0].evaluation_parts
     return {
         "data": members[0].data,
         "split": members[0].split,
         "runs": [
-            {"name": m.name, "stream": m.stream.value, "test": report_parts(m.scores, parts)}
+            {"name": m.name, "stream": m.stream.value, "test": evaluate_parts(m.predictions, parts)}
             for m in members
         ],
         "fusions": [
@@ -97,7 +97,7 @@ def _report(members: Sequence[Member], fusions: Sequence[Fusion]) -> dict[str, A
                 "name": fusion.name,
                 "runs": [member.name for member in fusion.members],
                 "weights": list(fusion.weights),
-                "test": report_parts(fusion.scores, parts),
+                "test": evaluate_parts(fusion.predictions, parts),
             }
             for fusion in fusions
         ],
@@ -105,27 +105,27 @@ def _report(members: Sequence[Member], fusions: Sequence[Fusion]) -> dict[str, A
 
 
 def choose_fusions(
-    members: Sequence[Member], weights: Sequence[float] | None, *, fit: bool
-) -> list[Fusion]:
+    members: Sequence[EnsembleMember], weights: Sequence[float] | None, *, fit: bool
+) -> list[Ensemble]:
     """Return the fusions to report; the last is of all runs, and one run has none.
 
     Raises:
         DataError: If the runs are of different tasks.
     """
     require_one_task(members)
-    fusions = paper_fusions(members)
+    fusions = paper_ensembles(members)
     everyone = tuple(members)
     if weights is not None:
-        fusions.append(Fusion("given weights", everyone, tuple(weights)))
+        fusions.append(Ensemble("given weights", everyone, tuple(weights)))
     elif fit:
-        fusions.append(fitted_fusion(members))
+        fusions.append(fitted_ensemble(members))
     elif len(everyone) > 1 and not (fusions and fusions[-1].members == everyone):
         streams = [member.stream for member in everyone]
-        fusions.append(Fusion("all runs", everyone, paper_weights(streams)))
+        fusions.append(Ensemble("all runs", everyone, paper_weights(streams)))
     return fusions
 
 
-def read_member(path: Path) -> Member:
+def read_member(path: Path) -> EnsembleMember:
     """Return a run as a member of an ensemble.
 
     Raises:
@@ -133,44 +133,48 @@ def read_member(path: Path) -> Member:
     """
     run = RunDirectory(path)
     summary = run.read_summary()
-    if summary is None or not run.scores.exists():
+    if summary is None or not run.predictions.exists():
         raise DataError(
-            "holds no finished run; name directories with a scores.npz, which 'train' writes",
+            "holds no finished run; name directories with a predictions.npz, which 'train' writes",
             path=path,
         )
-    validation = run.validation_scores
-    scores = Scores.load(run.scores)
+    validation = run.validation_predictions
+    scores = ClassProbabilities.load(run.predictions)
     try:
         with np.load(run.confusions, allow_pickle=False) as file:
             class_names = tuple(file["class_names"].tolist())
-        return Member(
+        return EnsembleMember(
             name=str(path),
             data=summary["data"],
             split=summary["split"],
             stream=Stream(summary["stream"]),
             class_names=class_names,
-            scores=scores,
-            parts=_test_parts(path, summary, scores),
-            validation=Scores.load(validation) if validation.exists() else None,
+            predictions=scores,
+            evaluation_parts=_test_parts(path, summary, scores),
+            validation_predictions=ClassProbabilities.load(validation)
+            if validation.exists()
+            else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise DataError(f"is damaged or no run of 'train': {error!r}", path=path) from error
 
 
-def _test_parts(path: Path, summary: dict[str, Any], scores: Scores) -> dict[str, frozenset[str]]:
+def _test_parts(
+    path: Path, summary: dict[str, Any], scores: ClassProbabilities
+) -> dict[str, frozenset[str]]:
     """Return the sample ids of each part the run was tested on."""
-    file = RunDirectory(path).test_parts
+    file = RunDirectory(path).evaluation_parts
     whole = frozenset(scores.sample_ids)
     if file.exists():
         parts = {name: frozenset(ids) for name, ids in json.loads(file.read_text()).items()}
         for name, ids in parts.items():
             if not ids or ids - whole:
-                raise DataError(f"names samples of {name} that scores.npz has not", path=file)
+                raise DataError(f"names samples of {name} that predictions.npz has not", path=file)
         return parts
     unknown = [name for name, part in summary["test"].items() if part["samples"] != len(whole)]
     if unknown:
         raise DataError(
-            f"has no test_parts.json that says which samples are {', '.join(unknown)}; "
+            f"has no evaluation_parts.json that says which samples are {', '.join(unknown)}; "
             "'train --resume' of the same run writes it, without training again",
             path=path,
         )

@@ -10,20 +10,26 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.agents.economy import CHARACTERS_A_TOKEN, Rehearsal, Usage, read_trace
-from skeletonagent.build import read_data
-from skeletonagent.build_agents import answers_offline
+from skeletonagent.agents.cost_estimate import (
+    CHARACTERS_A_TOKEN,
+    DryRun,
+    EstimatedUsage,
+    read_trace,
+)
+from skeletonagent.agents.settings import AgentSettings
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.cli.options import RecipeOption
-from skeletonagent.cli.planning import resolve_config
-from skeletonagent.config import AgentSettings, Config
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, SkeletonLayout
 from skeletonagent.data.benchmarks import find_benchmark
+from skeletonagent.experiments.benchmark_presets import Recipe
+from skeletonagent.experiments.build import read_dataset
+from skeletonagent.experiments.build_agents import answers_offline
+from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.presets import PresetSize
+from skeletonagent.experiments.resolve import resolve_config
 from skeletonagent.llm.budget import price
-from skeletonagent.llm.build import of_model
-from skeletonagent.presets import PresetSize
-from skeletonagent.presets_benchmarks import Recipe
+from skeletonagent.llm.chats.build import resolve_model
 
 _TITLES = {
     "description": "description, once",
@@ -89,7 +95,7 @@ def estimate(
         "joints": about.layout.num_joints,
         "chat": chosen.agents.chat,
         "rounds": _rounds(chosen),
-        "period": chosen.training.period,
+        "period": chosen.training.guidance_period,
         "characters_a_token": CHARACTERS_A_TOKEN,
     }
     _print(facts, usages, costs)
@@ -98,14 +104,14 @@ def estimate(
         print_json({**facts, **parts})
 
 
-def _usages(config: Config, about: Classes, trace: Path | None) -> dict[str, Usage]:
+def _usages(config: Config, about: Classes, trace: Path | None) -> dict[str, EstimatedUsage]:
     """Return what the parts of a training come to."""
     settings, rounds = config.agents, _rounds(config)
-    rehearsal = Rehearsal(
-        about.names, about.layout, settings.rivals, settings.rival_share, settings.padded_rivals
+    rehearsal = DryRun(
+        about.names, about.layout, settings.max_rivals, settings.rival_share, settings.padded_rivals
     )
     described = rehearsal.description()
-    most = sum(rehearsal.rounds_at_most(rounds), Usage())
+    most = sum(rehearsal.rounds_at_most(rounds), EstimatedUsage())
     found = {"description": described, "rounds_at_most": most}
     if trace is not None:
         counts = read_trace(trace)
@@ -114,7 +120,7 @@ def _usages(config: Config, about: Classes, trace: Path | None) -> dict[str, Usa
                 f"--trace {trace} is about {counts.shape[1]} classes, {about.source} has "
                 f"{len(about.names)}; name the data it is from with --data or --classes"
             )
-        found["rounds_of_trace"] = sum(rehearsal.rounds(counts), Usage())
+        found["rounds_of_trace"] = sum(rehearsal.rounds(counts), EstimatedUsage())
         found["of_trace"] = described + found["rounds_of_trace"]
     released = described + rehearsal.released_round() * rounds
     return {**found, "at_most": described + most, "released_schedule": released}
@@ -122,7 +128,7 @@ def _usages(config: Config, about: Classes, trace: Path | None) -> dict[str, Usa
 
 def _rounds(config: Config) -> int:
     """Return how often the agents are asked after the start: before every period but the first."""
-    period = config.training.period
+    period = config.training.guidance_period
     return (config.training.epochs - 1) // period if period else 0
 
 
@@ -140,7 +146,7 @@ def _classes_of(archive: str) -> Classes:
     benchmark = find_benchmark(archive)
     if benchmark is not None and not Path(archive).exists():
         return Classes(benchmark.title, benchmark.class_names, _completed(benchmark.layout))
-    data = read_data(archive)
+    data = read_dataset(archive)
     return Classes(data.title, tuple(data.store.class_names), _completed(data.store.layout))
 
 
@@ -149,15 +155,17 @@ def _completed(layout: SkeletonLayout) -> SkeletonLayout:
     return COCO_20 if layout.joints == COCO_17.joints else layout
 
 
-def _cost(settings: AgentSettings, usage: Usage) -> float | None:
+def _cost(settings: AgentSettings, usage: EstimatedUsage) -> float | None:
     """Return the price in dollars; None where it is not known, 0 where no model is asked."""
     if answers_offline(settings.chat):
         return 0.0
-    model = of_model(settings.provider, settings.chat)
+    model = resolve_model(settings.provider, settings.chat)
     return price(model.model, usage.input_tokens, usage.output_tokens, model.base_url)
 
 
-def _print(facts: dict[str, Any], usages: dict[str, Usage], costs: dict[str, float | None]) -> None:
+def _print(
+    facts: dict[str, Any], usages: dict[str, EstimatedUsage], costs: dict[str, float | None]
+) -> None:
     chat = facts["chat"]
     often = f", one every {facts['period']} epochs" if facts["rounds"] else ""
     console.print(

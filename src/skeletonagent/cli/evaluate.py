@@ -10,14 +10,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.build import open_data, recognizer_of, source_of
-from skeletonagent.cli.console import console, print_json, told_of
-from skeletonagent.config import read_config, with_overrides
+from skeletonagent.cli.console import console, print_json, report_corrupt
 from skeletonagent.core.errors import CheckpointError
-from skeletonagent.data.splits import choose_split, test_parts, test_samples
-from skeletonagent.evaluation.evaluate import report_parts, score
-from skeletonagent.training.devices import pick_device
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.data.splits import choose_split, evaluation_parts, evaluation_samples
+from skeletonagent.evaluation.predict import evaluate_parts, predict
+from skeletonagent.experiments.build import build_loader, load_recognizer, open_dataset
+from skeletonagent.experiments.config import read_config, with_overrides
+from skeletonagent.training.distributed import pick_device
+from skeletonagent.training.run_directory import RunDirectory
 
 
 def evaluate(
@@ -41,26 +41,26 @@ def evaluate(
       skeletonagent evaluate runs/utd --set clips.test_clips=1 --json
     """
     directory = RunDirectory(run)
-    checkpoint = told_of(directory.checkpoints.newest()) if directory.begun else None
+    checkpoint = report_corrupt(directory.checkpoints.latest()) if directory.exists else None
     if checkpoint is None:
         raise CheckpointError(
             f"{run} holds no trained run; train one with 'skeletonagent train --out {run}'"
         )
     config = with_overrides(read_config(directory.config), set_ or [])
     archive = str(data) if data else config.data.archive
-    opened = open_data(replace(config.data, archive=archive))
+    opened = open_dataset(replace(config.data, archive=archive))
     name, _ = choose_split(opened, split or (config.data.split if data is None else None))
     device = pick_device(config.device)
-    recognizer = recognizer_of(checkpoint, config, opened).to(device)
+    recognizer = load_recognizer(checkpoint, config, opened).to(device)
     # The recognizer's first norm is of as many bodies as it was trained with.
-    store = replace(opened.store, slots=int(checkpoint.facts["persons"]))
-    source = source_of(config, replace(opened, store=store), device)
-    tested = test_parts(opened, name)
-    samples = test_samples(source.store, tested)
-    result = score(recognizer, source, samples, batch_size=2 * config.training.batch_size)
+    store = replace(opened.store, person_slots=int(checkpoint.metadata["persons"]))
+    source = build_loader(config, replace(opened, store=store), device)
+    tested = evaluation_parts(opened, name)
+    samples = evaluation_samples(source.store, tested)
+    result = predict(recognizer, source, samples, batch_size=2 * config.training.batch_size)
     if scores is not None:
         result.save(scores)
-    report = report_parts(result, tested)
+    report = evaluate_parts(result, tested)
     table = Table("test part", "samples", "top-1", "top-5", "mean over classes", box=None)
     for part, figures in report.items():
         table.add_row(

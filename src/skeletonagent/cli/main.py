@@ -12,17 +12,17 @@ import typer
 from skeletonagent.cli.ablate import ablate
 from skeletonagent.cli.checkpoints import convert_checkpoint
 from skeletonagent.cli.configs import app as config_app
-from skeletonagent.cli.console import alarm, console
+from skeletonagent.cli.console import console, error_console
 from skeletonagent.cli.data import app as data_app
 from skeletonagent.cli.demo import demo
 from skeletonagent.cli.dialogues import app as dialogues_app
 from skeletonagent.cli.ensemble import ensemble
 from skeletonagent.cli.evaluate import evaluate
-from skeletonagent.cli.parallel import follow_parent
 from skeletonagent.cli.report import report
 from skeletonagent.cli.runs import app as runs_app
 from skeletonagent.cli.train import train
-from skeletonagent.core.errors import ConfigError, SkeletonAgentError, Stopped
+from skeletonagent.core.errors import ConfigError, SkeletonAgentError, TrainingInterrupted
+from skeletonagent.experiments.processes import follow_parent
 
 INTERRUPTED = 130
 """Status after Ctrl-C, as shells have it."""
@@ -71,9 +71,9 @@ def run() -> None:
                 "[red]interrupted[/]; the same command goes on from there ('train' with --resume)"
             )
         raise
-    except Stopped as stopped:
+    except TrainingInterrupted as stopped:
         _print(str(stopped))
-        sys.exit(INTERRUPTED if stopped.by == SIGINT else TERMINATED)
+        sys.exit(INTERRUPTED if stopped.signal == SIGINT else TERMINATED)
     except (SkeletonAgentError, OSError) as error:
         if "--debug" in sys.argv:
             raise
@@ -82,7 +82,7 @@ def run() -> None:
 
 
 def _print(line: str) -> None:
-    alarm.print(line, style="red", markup=False, soft_wrap=True)
+    error_console.print(line, style="red", markup=False, soft_wrap=True)
 
 
 def _advice(error: Exception) -> str:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from skeletonagent.presets import PresetSize
-from skeletonagent.presets_benchmarks import Recipe
+from skeletonagent.experiments.benchmark_presets import Recipe
+from skeletonagent.experiments.presets import PresetSize
 
 SizeOption = Annotated[
     PresetSize,

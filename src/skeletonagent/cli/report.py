@@ -13,7 +13,7 @@ from skeletonagent.core.files import write_text
 from skeletonagent.report.live import HOST, LivePage, live_server
 from skeletonagent.report.page import report_page
 from skeletonagent.report.runs import compared_runs, runs_below
-from skeletonagent.report.sections import Wanted
+from skeletonagent.report.sections import ReportOptions
 
 
 def report(
@@ -53,7 +53,7 @@ def report(
       skeletonagent report runs/utd --live
     """
     found = runs_below(runs)
-    wanted = Wanted(tuple(found), baseline, str(data) if data else None, clips, live)
+    wanted = ReportOptions(tuple(found), baseline, str(data) if data else None, clips, live)
     if live:
         if out is not None:
             raise ConfigError("--live shows the page and --out writes it; give one of the two")
@@ -70,7 +70,7 @@ def report(
         print_json({"report": str(path), "runs": [str(run) for run in found]})
 
 
-def _show(wanted: Wanted, port: int) -> None:
+def _show(wanted: ReportOptions, port: int) -> None:
     """Serve the page until Ctrl-C."""
     paths = [*wanted.runs, *([wanted.baseline] if wanted.baseline else [])]
     compared_runs(wanted.runs, wanted.baseline)

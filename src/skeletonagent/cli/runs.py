@@ -9,13 +9,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import console, exchange_panel, print_json, told_of
-from skeletonagent.config import read_config, to_dict
+from skeletonagent.cli.console import console, exchange_panel, print_json, report_corrupt
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.experiments.config import read_config, to_dict
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.training.run_directory import RunDirectory
 
 app = typer.Typer(no_args_is_help=True, help="Look at training runs.")
 
@@ -59,7 +59,7 @@ def show(
       skeletonagent runs show runs/utd
     """
     directory = RunDirectory(run)
-    if not directory.begun:
+    if not directory.exists:
         raise DataError("holds no run; 'skeletonagent runs list' finds them", path=run)
     facts = _facts(directory)
     for key, value in facts.items():
@@ -72,7 +72,7 @@ def show(
                 *(f"{v:.4g}" if isinstance(v, float) else str(v) for v in record.values())
             )
         console.print(shown)
-    checkpoint = told_of(directory.checkpoints.newest())
+    checkpoint = report_corrupt(directory.checkpoints.latest())
     if checkpoint is not None:
         _print_guidance(checkpoint, classes)
     if as_json:
@@ -80,7 +80,7 @@ def show(
 
 
 def _print_guidance(checkpoint: Checkpoint, classes: int) -> None:
-    facts = checkpoint.facts
+    facts = checkpoint.metadata
     layout = SkeletonLayout.from_json(facts["layout"])
     guidance = Guidance.from_json(facts["guidance"], layout)
     for told in sorted(guidance.classes, key=lambda item: -len(item.rivals))[:classes]:

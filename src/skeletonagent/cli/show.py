@@ -15,19 +15,19 @@ from rich.text import Text
 from skeletonagent.agents.selector import Selector
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Step
+from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.core.transcripts import Transcripts
 from skeletonagent.report.dialogue_page import (
     TITLES,
+    ClassDialogue,
     Salience,
-    Told,
     dialogue_page,
     joints_named,
     source_in_words,
 )
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.training.run_directory import RunDirectory
 
 _STYLES = {
     Outcome.ACCEPTED: "green",
@@ -55,14 +55,14 @@ def show(
     Example:
       skeletonagent dialogues show runs/utd wave --html wave.html
     """
-    transcripts = Transcripts.load(path)
+    transcripts = DialogueCollection.load(path)
     if class_ is None:
         if html is not None:
             raise ConfigError("--html needs a CLASS, for a page is about one class")
         _list(transcripts, as_json)
         return
     label = label_of_class(class_, [dialogue.action for dialogue in transcripts.dialogues])
-    told = read_told(path, transcripts, label)
+    told = read_class_dialogue(path, transcripts, label)
     _print(told)
     if html is not None:
         write_text(html, dialogue_page(told))
@@ -93,7 +93,7 @@ def label_of_class(asked: str, names: list[str]) -> int:
     )
 
 
-def read_told(path: Path, transcripts: Transcripts, label: int) -> Told:
+def read_class_dialogue(path: Path, transcripts: DialogueCollection, label: int) -> ClassDialogue:
     """Return a class's dialogue and what became salient.
 
     A run has recorded that round by round. Of a bare folder it is what its answers come to.
@@ -113,7 +113,7 @@ def read_told(path: Path, transcripts: Transcripts, label: int) -> Told:
         chosen = Selector(layout).select(dialogue, None, ())
         last = max(exchange.question.round for exchange in dialogue.exchanges)
         changed = [Salience(last, chosen.joints, chosen.sentence, chosen.notes)]
-    return Told(layout, label + 1, len(transcripts.dialogues), dialogue, tuple(changed))
+    return ClassDialogue(layout, label + 1, len(transcripts.dialogues), dialogue, tuple(changed))
 
 
 def _recorded(round_number: int, item: dict[str, Any]) -> Salience:
@@ -125,7 +125,7 @@ def _plain(name: str) -> str:
     return " ".join(name.replace("_", " ").casefold().split())
 
 
-def _list(transcripts: Transcripts, as_json: bool) -> None:
+def _list(transcripts: DialogueCollection, as_json: bool) -> None:
     table = Table("class", "", "answers", "rounds", "not accepted", box=None)
     classes = [_facts(label, dialogue) for label, dialogue in enumerate(transcripts.dialogues)]
     for facts in classes:
@@ -147,7 +147,7 @@ def _facts(label: int, dialogue: Dialogue) -> dict[str, Any]:
     }
 
 
-def _to_json(told: Told) -> dict[str, Any]:
+def _to_json(told: ClassDialogue) -> dict[str, Any]:
     layout = told.layout
     exchanges = [
         {**exchange.to_json(), "joints": _labels(joints_named(exchange, layout), layout)}
@@ -170,7 +170,7 @@ def _labels(joints: tuple[int, ...], layout: SkeletonLayout) -> list[str]:
     return [layout.label(joint) for joint in joints]
 
 
-def _print(told: Told) -> None:
+def _print(told: ClassDialogue) -> None:
     layout = told.layout
     console.print(f"[bold]{escape(told.dialogue.action)}[/]", end="")
     console.print(f"[dim], class {told.number} of {told.classes}, {layout.num_joints} joints[/]")
@@ -198,7 +198,7 @@ def _print_exchange(exchange: Exchange, layout: SkeletonLayout) -> None:
     _print_answer(exchange, "")
     joints = joints_named(exchange, layout)
     if joints:
-        _print_lines([("joints: " + ", ".join(map(layout.spoken, joints)), "cyan")])
+        _print_lines([("joints: " + ", ".join(map(layout.display_name, joints)), "cyan")])
 
 
 def _print_answer(exchange: Exchange, heading: str) -> None:
@@ -209,7 +209,7 @@ def _print_answer(exchange: Exchange, heading: str) -> None:
 
 
 def _print_salience(item: Salience, layout: SkeletonLayout) -> None:
-    joints = ", ".join(map(layout.spoken, item.joints)) or "all joints count"
+    joints = ", ".join(map(layout.display_name, item.joints)) or "all joints count"
     lines = [("", ""), (f"became salient: {joints}", "bold green"), (f"“{item.sentence}”", "")]
     console.print()
     _print_lines([*lines, *((f"note: {note}", "yellow") for note in item.notes)])

@@ -13,25 +13,24 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.build import open_data
 from skeletonagent.cli.console import console, print_json, watch
 from skeletonagent.cli.ensemble import fuse_runs, print_fusions
 from skeletonagent.cli.options import RecipeOption, SizeOption
-from skeletonagent.cli.parallel import train_in_processes
-from skeletonagent.cli.planning import plan_runs, refuse_mixture, resolve_config
-from skeletonagent.config import Config
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.splits import choose_split
-from skeletonagent.experiment import Watch, run_experiment
-from skeletonagent.presets import PresetSize
-from skeletonagent.presets_benchmarks import Recipe
-from skeletonagent.training.checkpoint import Found
-from skeletonagent.training.loop import Observer
-from skeletonagent.training.record import Observers
-from skeletonagent.training.tensorboard import TensorBoard
+from skeletonagent.experiments.benchmark_presets import Recipe
+from skeletonagent.experiments.build import open_dataset
+from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.presets import PresetSize
+from skeletonagent.experiments.processes import train_in_processes
+from skeletonagent.experiments.resolve import plan_runs, require_run_layout, resolve_config
+from skeletonagent.experiments.run import CallbackFactory, run_experiment
+from skeletonagent.training.callbacks import Callback, CallbackList
+from skeletonagent.training.checkpoint import LatestCheckpoint
+from skeletonagent.training.tensorboard import TensorBoardCallback
 
 
 def train(
@@ -92,11 +91,11 @@ def train(
     configs = [
         resolve_config(config, preset_size, name, data, assignments, recipe) for name in names
     ]
-    opened = open_data(configs[0].data)
+    opened = open_dataset(configs[0].data)
     wanted = list(opened.splits) if split == "all" else split.split(",") if split else [None]
     splits = [choose_split(opened, name or configs[0].data.split)[0] for name in wanted]
     runs = plan_runs(configs, splits, seeds, out)
-    refuse_mixture(runs, out)
+    require_run_layout(runs, out)
     if devices and tensorboard:
         raise ConfigError("--tensorboard logs runs of this process; leave out --devices")
     if devices:
@@ -128,13 +127,13 @@ def _train_here(
     return summaries
 
 
-def _logging(folder: Path) -> Watch:
+def _logging(folder: Path) -> CallbackFactory:
     """Return what shows a run in the terminal and writes its figures to a folder."""
 
     @contextmanager
-    def both(config: Config, found: Found) -> Iterator[Observer]:
+    def both(config: Config, found: LatestCheckpoint) -> Iterator[Callback]:
         with watch(config, found) as display:
-            yield Observers([display, TensorBoard(folder)])
+            yield CallbackList([display, TensorBoardCallback(folder)])
 
     return both
 

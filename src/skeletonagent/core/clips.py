@@ -23,14 +23,14 @@ class SkeletonSequence:
             joint is all zeros.
         label: Class index.
         sample_id: Name of the sample, unique in its data set.
-        group: Whoever performed it, so that people can be kept apart; None if unknown.
+        subject: Whoever performed it, so that people can be kept apart; None if unknown.
         image_size: Width and height of the image, where coordinates are its pixels; else None.
     """
 
     joints: Float[np.ndarray, "m t v c"]
     label: int
     sample_id: str
-    group: int | None = None
+    subject: int | None = None
     image_size: tuple[float, float] | None = None
 
 
@@ -72,13 +72,13 @@ class ClipStore:
         persons: Number of bodies of each sample.
         labels: Class index of each sample.
         sample_ids: Name of each sample.
-        groups: Subject of each sample, or None where subjects are not known.
+        subjects: Subject of each sample, or None where subjects are not known.
         layout: The skeleton's joints and bones.
         class_names: Names in the order of the labels.
-        scored: Whether the last channel is the detector's confidence instead of a coordinate.
+        has_confidence: Whether the last channel is the detector's confidence instead of a coordinate.
         image_sizes: Width and height of each sample's image, where coordinates are its pixels;
             else None.
-        slots: Bodies a clip has room for, where that is not the largest number in one sample.
+        person_slots: Bodies a clip has room for, where that is not the largest number in one sample.
     """
 
     frames: Float[Tensor, "f v c"]
@@ -87,12 +87,12 @@ class ClipStore:
     persons: Int[Tensor, " s"]
     labels: Int[Tensor, " s"]
     sample_ids: tuple[str, ...]
-    groups: tuple[int, ...] | None
+    subjects: tuple[int, ...] | None
     layout: SkeletonLayout
     class_names: tuple[str, ...]
-    scored: bool = False
+    has_confidence: bool = False
     image_sizes: Float[Tensor, "s 2"] | None = None
-    slots: int | None = None
+    person_slots: int | None = None
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -116,12 +116,12 @@ class ClipStore:
     @property
     def coordinates(self) -> int:
         """The number of channels that are coordinates; they come first."""
-        return self.channels - self.scored
+        return self.channels - self.has_confidence
 
     @cached_property
     def max_persons(self) -> int:
         """M, the bodies a clip has room for."""
-        return self.slots or int(self.persons.max())
+        return self.person_slots or int(self.persons.max())
 
     @cached_property
     def index_of(self) -> Mapping[str, int]:
@@ -171,9 +171,9 @@ class ClipStore:
             persons=self.persons[samples],
             labels=self.labels[samples],
             sample_ids=tuple(self.sample_ids[i] for i in chosen),
-            groups=None if self.groups is None else tuple(self.groups[i] for i in chosen),
+            subjects=None if self.subjects is None else tuple(self.subjects[i] for i in chosen),
             image_sizes=None if self.image_sizes is None else self.image_sizes[samples],
-            slots=self.max_persons,
+            person_slots=self.max_persons,
         )
 
     def sequence(self, index: int) -> SkeletonSequence:
@@ -184,7 +184,7 @@ class ClipStore:
             joints=rows.reshape(m, t, *rows.shape[1:]).float().cpu().numpy(),
             label=int(self.labels[index]),
             sample_id=self.sample_ids[index],
-            group=self.groups[index] if self.groups is not None else None,
+            subject=self.subjects[index] if self.subjects is not None else None,
             image_size=self._image_size(index),
         )
 
@@ -216,13 +216,13 @@ class ClipStore:
         sequences: Sequence[SkeletonSequence],
         layout: SkeletonLayout,
         class_names: Sequence[str],
-        scored: bool = False,
+        has_confidence: bool = False,
     ) -> ClipStore:
         """Return a store on the host of sequences already in memory; see the class."""
         shapes = [sequence.joints.shape for sequence in sequences]
         rows = np.cumsum([0, *(m * t for m, t, _, _ in shapes)])
         flat = [sequence.joints.reshape(-1, *sequence.joints.shape[2:]) for sequence in sequences]
-        groups = tuple(sequence.group for sequence in sequences)
+        groups = tuple(sequence.subject for sequence in sequences)
         sizes = [sequence.image_size for sequence in sequences]
         return cls(
             frames=torch.from_numpy(np.concatenate(flat).astype(np.float32)),
@@ -231,10 +231,10 @@ class ClipStore:
             persons=torch.tensor([m for m, _, _, _ in shapes]),
             labels=torch.tensor([sequence.label for sequence in sequences]),
             sample_ids=tuple(sequence.sample_id for sequence in sequences),
-            groups=None if None in groups else tuple(int(g) for g in groups if g is not None),
+            subjects=None if None in groups else tuple(int(g) for g in groups if g is not None),
             layout=layout,
             class_names=tuple(class_names),
-            scored=scored,
+            has_confidence=has_confidence,
             image_sizes=None if None in sizes else torch.tensor(sizes, dtype=torch.float32),
         )
 

@@ -73,7 +73,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Source:
+class Provenance:
     """How an answer came about.
 
     Args:
@@ -101,7 +101,7 @@ class Source:
         return {k: v for k, v in asdict(self).items() if v or k == "model"}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Source:
+    def from_json(cls, value: Mapping[str, Any]) -> Provenance:
         """Return the source of its fields as plain values."""
         return cls(**{**value, "faults": tuple(value.get("faults", ()))})
 
@@ -125,7 +125,7 @@ class Exchange:
     answer: str
     outcome: Outcome = Outcome.ACCEPTED
     problem: str = ""
-    source: Source | None = None
+    source: Provenance | None = None
     earlier: tuple[Exchange, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -181,7 +181,7 @@ class Exchange:
             answer=value["answer"],
             outcome=Outcome(value["outcome"]),
             problem=value.get("problem", ""),
-            source=Source.from_json(value["source"]) if value.get("source") else None,
+            source=Provenance.from_json(value["source"]) if value.get("source") else None,
             earlier=tuple(cls.from_json(item, action, joints) for item in value.get("earlier", ())),
             remarks=tuple(value.get("remarks", ())),
         )

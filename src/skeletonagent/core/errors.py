@@ -91,19 +91,19 @@ class CheckpointError(SkeletonAgentError):
     """A checkpoint that is missing, damaged or belongs to another run."""
 
 
-class DamagedError(CheckpointError):
+class CorruptCheckpointError(CheckpointError):
     """A checkpoint that was torn or altered; an earlier one may still do."""
 
 
-class BusyError(SkeletonAgentError):
+class RunInUseError(SkeletonAgentError):
     """A directory that another process is writing to."""
 
 
-class Stopped(SkeletonAgentError):
+class TrainingInterrupted(SkeletonAgentError):
     """Work that was asked to end, and of which everything is saved.
 
     Args:
-        by: The signal that asked.
+        signal: The signal that asked.
     """
 
     def __init__(self, by: Signals) -> None:
@@ -111,7 +111,7 @@ class Stopped(SkeletonAgentError):
             f"stopped by {by.name}, everything is saved; the same command goes on from there "
             "('train' with --resume)"
         )
-        self.by = by
+        self.signal = by
 
 
 class TrainingError(SkeletonAgentError):

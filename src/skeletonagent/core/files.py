@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from skeletonagent.core.errors import BusyError
+from skeletonagent.core.errors import RunInUseError
 
 _DRAFT = ".draft"
 """End of the names of files that are being written."""
@@ -51,7 +51,7 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def remove_drafts(folder: Path) -> None:
+def remove_temporary_files(folder: Path) -> None:
     """Remove what killed processes were writing below a directory that nobody writes to now."""
     for draft in folder.rglob(f".*{_DRAFT}"):
         draft.unlink(missing_ok=True)
@@ -70,7 +70,7 @@ def sync_directory(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def lock_file(path: Path) -> Iterator[None]:
     """Hold a lock file, which names the process and its host, and remove it at the end.
 
     The system frees the lock however its holder ends, so a file that a killed process left behind
@@ -91,7 +91,7 @@ def locked(path: Path) -> Iterator[None]:
             finally:
                 path.unlink(missing_ok=True)
             return
-    with locked(path):
+    with lock_file(path):
         yield
 
 
@@ -101,7 +101,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
     except BlockingIOError as error:
         file.seek(0)
         holder = file.read().decode(errors="replace") or "another process"
-        raise BusyError(
+        raise RunInUseError(
             f"{holder} is writing to {path.parent}; wait for its end, or choose another --out"
         ) from error
     except OSError as error:

@@ -139,9 +139,9 @@ class SkeletonLayout:
 
     def label(self, joint: int) -> str:
         """The 1-based label under which agents speak of a joint, such as ``8-left hand``."""
-        return f"{joint + 1}-{self.spoken(joint)}"
+        return f"{joint + 1}-{self.display_name(joint)}"
 
-    def spoken(self, joint: int) -> str:
+    def display_name(self, joint: int) -> str:
         """The joint's name in words, as it stands in a sentence."""
         return re.sub(r"[_\s]+", " ", self.joints[joint]).strip().lower()
 

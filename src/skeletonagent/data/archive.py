@@ -27,15 +27,15 @@ from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically, write_text
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.data.archive_checks import (
+from skeletonagent.data.validation import (
     FRAMEWISE,
     check_arrays,
-    check_facts,
     check_labels,
+    check_metadata,
     check_shapes,
-    layout_of,
-    locate,
-    splits_of,
+    locate_archive,
+    read_layout,
+    read_splits,
 )
 
 UNREADABLE = (
@@ -63,7 +63,7 @@ def read_archive(path: Path, score: bool = False) -> SkeletonData:
     if score:
         parts = [joints, found.scores[..., None]]
         joints = np.concatenate(parts, axis=2, dtype=np.float32)
-    return found.data(torch.from_numpy(_plain(joints)), scored=score)
+    return found.data(torch.from_numpy(_as_float32(joints)), has_confidence=score)
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class Archive:
     @classmethod
     def open(cls, path: Path, mode: Literal["c", "r"]) -> Archive:
         """Return an archive; ``mode`` says how a folder's :data:`FRAMEWISE` arrays are mapped."""
-        meta_path, arrays_path = locate(path)
-        meta = _read_facts(meta_path)
+        meta_path, arrays_path = locate_archive(path)
+        meta = _read_metadata(meta_path)
         found = cls(meta, meta_path, read_arrays(arrays_path, mode), arrays_path)
         _ = found.layout
         check_shapes(found.arrays, arrays_path)
@@ -96,7 +96,7 @@ class Archive:
     @cached_property
     def layout(self) -> SkeletonLayout:
         """The skeleton."""
-        return layout_of(self.meta, self.meta_path, self.arrays["keypoint"])
+        return read_layout(self.meta, self.meta_path, self.arrays["keypoint"])
 
     @cached_property
     def sample_ids(self) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ class Archive:
             )
         return self.arrays["keypoint_score"]
 
-    def data(self, frames: Tensor, scored: bool) -> SkeletonData:
+    def data(self, frames: Tensor, has_confidence: bool) -> SkeletonData:
         """Return the data set with these frames."""
         arrays = self.arrays
         subject, image_size = arrays.get("subject"), arrays.get("image_size")
@@ -129,13 +129,13 @@ class Archive:
             persons=torch.from_numpy(arrays["num_person"].astype(np.int64)),
             labels=torch.from_numpy(arrays["label"].astype(np.int64)),
             sample_ids=self.sample_ids,
-            groups=None if subject is None else tuple(int(group) for group in subject),
+            subjects=None if subject is None else tuple(int(group) for group in subject),
             layout=self.layout,
             class_names=self.class_names,
-            scored=scored,
-            image_sizes=None if image_size is None else torch.from_numpy(_plain(image_size)),
+            has_confidence=has_confidence,
+            image_sizes=None if image_size is None else torch.from_numpy(_as_float32(image_size)),
         )
-        splits = splits_of(self.meta, self.sample_ids, self.meta_path)
+        splits = read_splits(self.meta, self.sample_ids, self.meta_path)
         name = str(self.meta.get("name", self.path.stem))
         return SkeletonData(
             name=name,
@@ -158,9 +158,9 @@ def write_archive(data: SkeletonData, folder: Path) -> Path:
         "label": store.labels.numpy().astype(np.int16),
         "frame_dir": np.array(store.sample_ids),
     }
-    if store.groups is not None:
-        arrays["subject"] = np.array(store.groups, dtype=np.int32)
-    if store.scored:
+    if store.subjects is not None:
+        arrays["subject"] = np.array(store.subjects, dtype=np.int32)
+    if store.has_confidence:
         arrays["keypoint_score"] = store.frames[..., -1].float().numpy()
     if store.image_sizes is not None:
         arrays["image_size"] = store.image_sizes.numpy()
@@ -199,12 +199,12 @@ def require_finite(store: ClipStore) -> None:
         )
 
 
-def _read_facts(path: Path) -> Mapping[str, Any]:
+def _read_metadata(path: Path) -> Mapping[str, Any]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as JSON: {error}", path=path) from error
-    return check_facts(facts, path)
+    return check_metadata(facts, path)
 
 
 def read_arrays(path: Path, mode: Literal["c", "r"]) -> Mapping[str, np.ndarray]:
@@ -224,7 +224,7 @@ def read_arrays(path: Path, mode: Literal["c", "r"]) -> Mapping[str, np.ndarray]
     return arrays
 
 
-def _plain(array: np.ndarray) -> Float[np.ndarray, "..."]:
+def _as_float32(array: np.ndarray) -> Float[np.ndarray, "..."]:
     return np.ascontiguousarray(array, dtype=np.float32)
 
 

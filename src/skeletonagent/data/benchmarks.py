@@ -25,23 +25,23 @@ NTU_NAME = re.compile(
 UAV_NAME = re.compile(r"P(?P<subject>\d{3}).*?A(?P<action>\d+)")
 SMALL_NAME = re.compile(r"a(?P<action>\d\d)_s(?P<subject>\d\d)(?:_.*v(?P<view>\d\d))?")
 
-Fields = Mapping[str, int]
+NameFields = Mapping[str, int]
 """What a sample's id tells, such as its subject."""
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """How a benchmark is divided.
 
     Args:
         title: Name for people.
-        trains: Whether a sample of such an id is trained on; None where lists come with the data.
-        expected: Number of samples to train and to test on, where published.
+        is_train: Whether a sample of such an id is trained on; None where lists come with the data.
+        expected_counts: Number of samples to train and to test on, where published.
     """
 
     title: str
-    trains: Callable[[Fields], bool] | None = None
-    expected: tuple[int, int] | None = None
+    is_train: Callable[[NameFields], bool] | None = None
+    expected_counts: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Benchmark:
         protocols: Protocols by the name of their split, the usual one first.
         name_pattern: What a sample's id tells, as named groups of digits.
         persons: Largest number of bodies that are used.
-        scored: Whether joints come with the detector's confidence.
+        has_confidence: Whether joints come with the detector's confidence.
         top: The k of each top-k accuracy that is reported.
     """
 
@@ -64,10 +64,10 @@ class Benchmark:
     title: str
     layout: SkeletonLayout
     labels: str
-    protocols: Mapping[str, Protocol]
+    protocols: Mapping[str, EvaluationProtocol]
     name_pattern: re.Pattern[str] | None = None
     persons: int = 2
-    scored: bool = False
+    has_confidence: bool = False
     top: tuple[int, ...] = (1,)
 
     @cached_property
@@ -80,7 +80,7 @@ class Benchmark:
         """The protocol that is used unless another is asked for."""
         return next(iter(self.protocols))
 
-    def fields(self, sample_id: str) -> Fields:
+    def fields(self, sample_id: str) -> NameFields:
         """Return what an id tells; nothing if the benchmark's ids tell nothing.
 
         Raises:
@@ -103,11 +103,11 @@ class Benchmark:
         fields = [(sample, self.fields(sample)) for sample in sample_ids]
         return {
             name: Split(
-                train=tuple(sample for sample, told in fields if protocol.trains(told)),
-                test=tuple(sample for sample, told in fields if not protocol.trains(told)),
+                train=tuple(sample for sample, told in fields if protocol.is_train(told)),
+                test=tuple(sample for sample, told in fields if not protocol.is_train(told)),
             )
             for name, protocol in self.protocols.items()
-            if protocol.trains is not None
+            if protocol.is_train is not None
         }
 
 
@@ -127,7 +127,7 @@ def _lines(file: str) -> tuple[str, ...]:
 
 
 def _text(file: str) -> str:
-    return (files("skeletonagent.data") / "facts" / file).read_text(encoding="utf-8")
+    return (files("skeletonagent.data") / "resources" / file).read_text(encoding="utf-8")
 
 
 @cache
@@ -149,46 +149,46 @@ _BENCHMARKS = (
     Benchmark(
         "ntu60", "NTU RGB+D 60", KINECT_25, "nturgbd_60.txt",
         {
-            "xsub": Protocol(
+            "xsub": EvaluationProtocol(
                 "cross-subject", lambda told: told["subject"] in NTU_TRAIN_SUBJECTS, (40091, 16487)
             ),
-            "xview": Protocol("cross-view", lambda told: told["camera"] != 1, (37646, 18932)),
+            "xview": EvaluationProtocol("cross-view", lambda told: told["camera"] != 1, (37646, 18932)),
         },
         name_pattern=NTU_NAME,
     ),
     Benchmark(
         "ntu120", "NTU RGB+D 120", KINECT_25, "nturgbd_120.txt",
         {
-            "xsub": Protocol(
+            "xsub": EvaluationProtocol(
                 "cross-subject", lambda told: told["subject"] in NTU_TRAIN_SUBJECTS, (63026, 50919)
             ),
-            "xset": Protocol("cross-setup", lambda told: told["setup"] % 2 == 0, (54468, 59477)),
+            "xset": EvaluationProtocol("cross-setup", lambda told: told["setup"] % 2 == 0, (54468, 59477)),
         },
         name_pattern=NTU_NAME,
     ),
     Benchmark(
         "kinetics-skeleton", "Kinetics-Skeleton (400)", COCO_17, "k400.txt",
-        {"standard": Protocol("as distributed")},
-        scored=True,
+        {"standard": EvaluationProtocol("as distributed")},
+        has_confidence=True,
         top=(1, 5),
     ),
     Benchmark(
         "finegym", "FineGYM (99)", COCO_17, "finegym.txt",
-        {"standard": Protocol("as distributed")},
-        scored=True,
+        {"standard": EvaluationProtocol("as distributed")},
+        has_confidence=True,
     ),
     Benchmark(
         "uav-human", "UAV-Human", UAV_17, "uav_human.txt",
         {
-            "csv1": Protocol(
+            "csv1": EvaluationProtocol(
                 "cross-subject v1", lambda told: told["subject"] in _uav_subjects("CS_train_V1")
             ),
-            "csv2": Protocol(
+            "csv2": EvaluationProtocol(
                 "cross-subject v2", lambda told: told["subject"] in _uav_subjects("CS_train_V2")
             ),
         },
         name_pattern=UAV_NAME,
-        scored=True,
+        has_confidence=True,
     ),
     Benchmark(
         "nw-ucla", "Northwestern-UCLA",
@@ -197,7 +197,7 @@ _BENCHMARKS = (
             (1, 2, -1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18),
         ),
         "nw_ucla.txt",
-        {"xview_v12_v3": Protocol("cross-view", lambda told: told["view"] != 3, (1020, 464))},
+        {"xview_v12_v3": EvaluationProtocol("cross-view", lambda told: told["view"] != 3, (1020, 464))},
         name_pattern=SMALL_NAME,
         persons=1,
     ),
@@ -209,7 +209,7 @@ _BENCHMARKS = (
         ),
         "utd_mhad.txt",
         {
-            "xsub_odd_even": Protocol(
+            "xsub_odd_even": EvaluationProtocol(
                 "cross-subject", lambda told: told["subject"] % 2 == 1, (431, 430)
             )
         },
@@ -225,7 +225,7 @@ _BENCHMARKS = (
             (1, -1, 1, 1, 3, 4, 1, 6, 7, 2, 9, 10, 2, 12, 13),
         ),
         "sbu.txt",
-        {f"fold{fold}": Protocol(f"fold {fold} of 5") for fold in range(1, 6)},
+        {f"fold{fold}": EvaluationProtocol(f"fold {fold} of 5") for fold in range(1, 6)},
     ),
     Benchmark(
         "jhmdb", "JHMDB",
@@ -237,9 +237,9 @@ _BENCHMARKS = (
         ),
         "jhmdb.txt",
         {
-            "split1": Protocol("split 1 of 3", expected=(660, 268)),
-            "split2": Protocol("split 2 of 3", expected=(658, 270)),
-            "split3": Protocol("split 3 of 3", expected=(663, 265)),
+            "split1": EvaluationProtocol("split 1 of 3", expected_counts=(660, 268)),
+            "split2": EvaluationProtocol("split 2 of 3", expected_counts=(658, 270)),
+            "split3": EvaluationProtocol("split 3 of 3", expected_counts=(663, 265)),
         },
         persons=1,
     ),

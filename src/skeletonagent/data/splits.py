@@ -43,7 +43,7 @@ def subject_fold(data: SkeletonData, number: int, of: int) -> Split:
     Raises:
         ConfigError: If subjects are not known or fewer than the folds, or there is no such fold.
     """
-    groups = data.store.groups
+    groups = data.store.subjects
     subjects = sorted(set(groups or ()))
     if groups is None or not 2 <= of <= len(subjects) or number > of:
         raise ConfigError(
@@ -58,7 +58,7 @@ def subject_fold(data: SkeletonData, number: int, of: int) -> Split:
     )
 
 
-def tested_splits(data: SkeletonData, name: str) -> list[str]:
+def reported_splits(data: SkeletonData, name: str) -> list[str]:
     """Return the split and all others that differ from it in the test part alone.
 
     One training serves them all: a benchmark whose test part is in doubt has a cleaned one
@@ -71,20 +71,20 @@ def tested_splits(data: SkeletonData, name: str) -> list[str]:
     return [name, *(other for other in others if other != name)]
 
 
-def test_parts(data: SkeletonData, name: str) -> dict[str, frozenset[str]]:
+def evaluation_parts(data: SkeletonData, name: str) -> dict[str, frozenset[str]]:
     """Return the test part of a split and of those it is reported with, as sample ids."""
     return {
-        other: frozenset(choose_split(data, other)[1].test) for other in tested_splits(data, name)
+        other: frozenset(choose_split(data, other)[1].test) for other in reported_splits(data, name)
     }
 
 
-def test_samples(store: ClipStore, parts: Mapping[str, Set[str]]) -> Int[Tensor, " n"]:
+def evaluation_samples(store: ClipStore, parts: Mapping[str, Set[str]]) -> Int[Tensor, " n"]:
     """Return the positions of all samples in some test parts, each once, in the store's order."""
     ids = frozenset[str]().union(*parts.values())
     return store.indices([sample for sample in store.sample_ids if sample in ids])
 
 
-def hold_out(
+def split_validation(
     store: ClipStore, train: Int[Tensor, " n"], share: float, seed: int
 ) -> tuple[Int[Tensor, " a"], Int[Tensor, " b"]]:
     """Divide a training part into what is learned from and what is kept for validation.
@@ -101,21 +101,23 @@ def hold_out(
     generator = torch.Generator().manual_seed(seed)
     kept = torch.ones(len(train), dtype=torch.bool)
     if share > 0:
-        groups = _groups(store, train)
+        groups = _subjects_of(store, train)
         if len(groups.unique()) > 1:
-            kept = _without_groups(groups, share, generator)
+            kept = _hold_out_subjects(groups, share, generator)
         else:
-            kept = _without_some_of_each(store.labels[train].cpu(), share, generator)
+            kept = _hold_out_stratified(store.labels[train].cpu(), share, generator)
     kept = kept.to(train.device)
     return train[kept], train[~kept]
 
 
-def _groups(store: ClipStore, train: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    known = store.groups or (0,) * len(store)
+def _subjects_of(store: ClipStore, train: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    known = store.subjects or (0,) * len(store)
     return torch.tensor(known)[train.cpu()]
 
 
-def _without_groups(groups: Int[Tensor, " n"], share: float, generator: torch.Generator) -> Tensor:
+def _hold_out_subjects(
+    groups: Int[Tensor, " n"], share: float, generator: torch.Generator
+) -> Tensor:
     """Keep all groups but as many as come nearest to the share, at least one of either."""
     values, counts = groups.unique(return_counts=True)
     order = torch.randperm(len(values), generator=generator)
@@ -125,7 +127,7 @@ def _without_groups(groups: Int[Tensor, " n"], share: float, generator: torch.Ge
     return ~torch.isin(groups, held)
 
 
-def _without_some_of_each(
+def _hold_out_stratified(
     labels: Int[Tensor, " n"], share: float, generator: torch.Generator
 ) -> Tensor:
     kept = torch.ones(len(labels), dtype=torch.bool)

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.scores import Scores
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 
-PAPER_FUSIONS: Mapping[str, frozenset[Stream]] = {
+PAPER_ENSEMBLES: Mapping[str, frozenset[Stream]] = {
     "2 streams": frozenset({Stream.JOINT, Stream.BONE}),
     "4 streams": frozenset(
         {Stream.JOINT, Stream.BONE, Stream.JOINT_MOTION, Stream.BONE_MOTION},
@@ -25,7 +25,7 @@ PAPER_FUSIONS: Mapping[str, frozenset[Stream]] = {
 
 
 @dataclass(frozen=True)
-class Member:
+class EnsembleMember:
     """One tested run, as an ensemble needs it.
 
     Args:
@@ -34,9 +34,9 @@ class Member:
         split: Name of the split.
         stream: What its recognizer sees.
         class_names: Names in label order.
-        scores: Of the test part.
-        parts: Splits the test part is reported for, with their sample ids.
-        validation: Scores of samples held out of training to its end, if there are any.
+        predictions: Of the test part.
+        evaluation_parts: Splits the test part is reported for, with their sample ids.
+        validation_predictions: Scores of samples held out of training to its end, if there are any.
     """
 
     name: str
@@ -44,26 +44,26 @@ class Member:
     split: str
     stream: Stream
     class_names: tuple[str, ...]
-    scores: Scores
-    parts: Mapping[str, Set[str]]
-    validation: Scores | None = None
+    predictions: ClassProbabilities
+    evaluation_parts: Mapping[str, Set[str]]
+    validation_predictions: ClassProbabilities | None = None
 
 
 @dataclass(frozen=True)
-class Fusion:
+class Ensemble:
     """Some runs, and how much each counts."""
 
     name: str
-    members: tuple[Member, ...]
+    members: tuple[EnsembleMember, ...]
     weights: tuple[float, ...]
 
     @cached_property
-    def scores(self) -> Scores:
+    def predictions(self) -> ClassProbabilities:
         """The fused scores of the test part."""
-        return fuse([member.scores for member in self.members], self.weights)
+        return fuse([member.predictions for member in self.members], self.weights)
 
 
-def fuse(scores: Sequence[Scores], weights: Sequence[float]) -> Scores:
+def fuse(scores: Sequence[ClassProbabilities], weights: Sequence[float]) -> ClassProbabilities:
     """Return the weighted mean of several recognizers' probabilities of the same samples.
 
     It ranks the classes as the weighted sum does, and rows stay probabilities.
@@ -84,12 +84,12 @@ def fuse(scores: Sequence[Scores], weights: Sequence[float]) -> Scores:
             f"{len(scores)} runs need as many weights, none negative and not all zero; "
             f"got {', '.join(f'{weight:g}' for weight in weights) or 'none'}"
         )
-    same = aligned(scores)
-    stacked = np.stack([each.scores.astype(np.float64) for each in same])
-    return replace(same[0], scores=np.tensordot(shares / shares.sum(), stacked, axes=1))
+    same = align_samples(scores)
+    stacked = np.stack([each.probs.astype(np.float64) for each in same])
+    return replace(same[0], probs=np.tensordot(shares / shares.sum(), stacked, axes=1))
 
 
-def aligned(scores: Sequence[Scores]) -> list[Scores]:
+def align_samples(scores: Sequence[ClassProbabilities]) -> list[ClassProbabilities]:
     """Return scores of the same samples, all in the order of the first.
 
     Raises:
@@ -102,7 +102,7 @@ def aligned(scores: Sequence[Scores]) -> list[Scores]:
     return [first, *(_in_order_of(first, other) for other in others)]
 
 
-def _in_order_of(first: Scores, other: Scores) -> Scores:
+def _in_order_of(first: ClassProbabilities, other: ClassProbabilities) -> ClassProbabilities:
     row = {sample: index for index, sample in enumerate(other.sample_ids)}
     differing = set(first.sample_ids) ^ row.keys()
     if differing or len(other.sample_ids) != len(first.sample_ids):
@@ -112,7 +112,7 @@ def _in_order_of(first: Scores, other: Scores) -> Scores:
             f"belong together: {len(differing)} sample(s) are in one alone{example}; take runs "
             "scored on the same samples"
         )
-    classes = first.scores.shape[1], other.scores.shape[1]
+    classes = first.probs.shape[1], other.probs.shape[1]
     if classes[0] != classes[1]:
         raise DataError(f"scores are of {classes[0]} and of {classes[1]} classes; they must agree")
     order = np.array([row[sample] for sample in first.sample_ids], dtype=np.int64)
@@ -121,7 +121,7 @@ def _in_order_of(first: Scores, other: Scores) -> Scores:
     ):
         if one != another:
             raise DataError(f"has label {one} in one run and {another} in another", sample=sample)
-    return Scores(first.sample_ids, first.labels, other.scores[order])
+    return ClassProbabilities(first.sample_ids, first.labels, other.probs[order])
 
 
 def paper_weights(streams: Sequence[Stream]) -> tuple[float, ...]:
@@ -135,7 +135,7 @@ def paper_weights(streams: Sequence[Stream]) -> tuple[float, ...]:
 
 
 def fit_weights(
-    validation: Sequence[Scores], *, tolerance: float = 1e-6, max_steps: int = 10_000
+    validation: Sequence[ClassProbabilities], *, tolerance: float = 1e-6, max_steps: int = 10_000
 ) -> Float[np.ndarray, " s"]:
     """Return the weights, summing to one, under which the true classes are likeliest.
 
@@ -151,8 +151,8 @@ def fit_weights(
     Raises:
         DataError: If the scores are not of the same samples and classes.
     """
-    same = aligned(validation)
-    own = np.stack([each.scores[np.arange(len(each.labels)), each.labels] for each in same])
+    same = align_samples(validation)
+    own = np.stack([each.probs[np.arange(len(each.labels)), each.labels] for each in same])
     likelihood = np.maximum(own.astype(np.float64), np.finfo(np.float32).tiny)  # S N
     weights = np.full(len(same), 1 / len(same))
     for _ in range(max_steps):
@@ -164,7 +164,7 @@ def fit_weights(
     return weights
 
 
-def require_one_task(members: Sequence[Member]) -> None:
+def require_one_task(members: Sequence[EnsembleMember]) -> None:
     """Refuse runs that did not learn the same classes from the same split of the same data.
 
     Raises:
@@ -182,19 +182,19 @@ def require_one_task(members: Sequence[Member]) -> None:
                 )
 
 
-def paper_fusions(members: Sequence[Member]) -> list[Fusion]:
+def paper_ensembles(members: Sequence[EnsembleMember]) -> list[Ensemble]:
     """Return the ensembles of the paper that the runs' streams allow, the smallest first."""
     present = {member.stream for member in members}
     fusions = []
-    for name, streams in PAPER_FUSIONS.items():
+    for name, streams in PAPER_ENSEMBLES.items():
         if streams <= present:
             chosen = tuple(member for member in members if member.stream in streams)
             weights = paper_weights([member.stream for member in chosen])
-            fusions.append(Fusion(name, chosen, weights))
+            fusions.append(Ensemble(name, chosen, weights))
     return fusions
 
 
-def fitted_fusion(members: Sequence[Member]) -> Fusion:
+def fitted_ensemble(members: Sequence[EnsembleMember]) -> Ensemble:
     """Return all runs fused with weights fitted on their validation samples.
 
     Raises:
@@ -202,17 +202,19 @@ def fitted_fusion(members: Sequence[Member]) -> Fusion:
             samples, or a validation sample is tested on.
     """
     for member in members:
-        if member.validation is None:
+        if member.validation_predictions is None:
             raise DataError(
                 f"{member.name} has no validation scores, so no weights can be fitted; train with "
-                "training.hold_out above 0 and training.hold_out_until=1, or name the weights"
+                "training.validation_share above 0 and training.validation_until=1, or name the weights"
             )
-        leaked = set(member.validation.sample_ids) & set(member.scores.sample_ids)
+        leaked = set(member.validation_predictions.sample_ids) & set(member.predictions.sample_ids)
         if leaked:
             raise DataError(
                 f"{member.name} is validated on it and tested on it; weights fitted on the test "
                 "part would flatter the result",
                 sample=min(leaked),
             )
-    weights = fit_weights([m.validation for m in members if m.validation is not None])
-    return Fusion("fitted weights", tuple(members), tuple(weights.tolist()))
+    weights = fit_weights(
+        [m.validation_predictions for m in members if m.validation_predictions is not None]
+    )
+    return Ensemble("fitted weights", tuple(members), tuple(weights.tolist()))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import bdtr, stdtrit  # type: ignore[import-untyped]
 
-from skeletonagent.core.scores import Scores
-from skeletonagent.evaluation.ensemble import aligned
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.evaluation.ensemble import align_samples
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float 
     return mean_interval([one - other for one, other in zip(a, b, strict=True)], confidence)
 
 
-def mcnemar(first: Scores, second: Scores) -> McNemar:
+def mcnemar(first: ClassProbabilities, second: ClassProbabilities) -> McNemar:
     """Return the exact McNemar test of two recognizers' top-1 predictions.
 
     Right for two given recognizers and the question whether the samples were enough to tell them
@@ -99,7 +99,7 @@ def mcnemar(first: Scores, second: Scores) -> McNemar:
     Raises:
         DataError: If the scores are not of the same samples and classes.
     """
-    right = [each.scores.argmax(axis=1) == each.labels for each in aligned([first, second])]
+    right = [each.probs.argmax(axis=1) == each.labels for each in align_samples([first, second])]
     only_first = int((right[0] & ~right[1]).sum())
     only_second = int((~right[0] & right[1]).sum())
     differing = only_first + only_second
@@ -107,7 +107,7 @@ def mcnemar(first: Scores, second: Scores) -> McNemar:
     return McNemar(only_first, only_second, min(1.0, 2 * tail))
 
 
-def accuracy_interval(scores: Scores, confidence: float = 0.95) -> Estimate:
+def accuracy_interval(scores: ClassProbabilities, confidence: float = 0.95) -> Estimate:
     """Return the top-1 accuracy with its bootstrap percentile interval over samples.
 
     Right for one given recognizer and the question how it would do on other samples like these.
@@ -122,7 +122,7 @@ def accuracy_interval(scores: Scores, confidence: float = 0.95) -> Estimate:
     n = len(scores.sample_ids)
     if not n:
         raise ValueError("an accuracy needs samples, got none")
-    hits = int((scores.scores.argmax(axis=1) == scores.labels).sum())
+    hits = int((scores.probs.argmax(axis=1) == scores.labels).sum())
     cumulative = bdtr(np.arange(n + 1), n, hits / n)
     low, high = np.searchsorted(cumulative, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(hits / n, float(low) / n, float(high) / n, n)

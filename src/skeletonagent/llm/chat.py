@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from skeletonagent.core.dialogue import Exchange, Question, Source, Step
+from skeletonagent.core.dialogue import Exchange, Provenance, Question, Step
 from skeletonagent.core.errors import ChatError
 
 
@@ -20,7 +20,7 @@ class Answer:
     """
 
     text: str
-    source: Source | None = None
+    source: Provenance | None = None
 
 
 @runtime_checkable

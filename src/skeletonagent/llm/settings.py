@@ -24,22 +24,22 @@ class ProviderSettings:
         temperature: Randomness of the answers.
         max_tokens: Longest answer, in tokens; None leaves it to the provider.
         timeout: Seconds a request may take, the reading of its answer included.
-        attempts: How many times a question is sent that fails for a passing reason.
+        max_attempts: How many times a question is sent that fails for a passing reason.
         backoff: Seconds before the second attempt; they double with each further one.
-        longest_wait: Most seconds between two attempts, whatever the server asks for.
-        breaker: Questions that fail in a row before the chat is taken for dead.
-        rest: Seconds after which a dead chat is tried again.
+        max_wait: Most seconds between two attempts, whatever the server asks for.
+        breaker_failures: Questions that fail in a row before the chat is taken for dead.
+        breaker_seconds: Seconds after which a dead chat is tried again.
     """
 
     base_url: str | None = None
     temperature: Annotated[float, Ge(0)] = 0.0
     max_tokens: Annotated[int, Ge(1)] | None = None
     timeout: Annotated[float, Gt(0)] = 60.0
-    attempts: Annotated[int, Ge(1)] = 4
+    max_attempts: Annotated[int, Ge(1)] = 4
     backoff: Annotated[float, Ge(0)] = 1.0
-    longest_wait: Annotated[float, Ge(0)] = 60.0
-    breaker: Annotated[int, Ge(1)] = 5
-    rest: Annotated[float, Ge(0)] = 60.0
+    max_wait: Annotated[float, Ge(0)] = 60.0
+    breaker_failures: Annotated[int, Ge(1)] = 5
+    breaker_seconds: Annotated[float, Ge(0)] = 60.0
 
     def __post_init__(self) -> None:
         if self.base_url is None:

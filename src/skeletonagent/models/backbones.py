@@ -15,11 +15,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.models.graphs import DynamicGraph, RefinedGraph, SkeletonGraph
-from skeletonagent.models.layers import Block, shortcut
-from skeletonagent.models.plain import plain_blocks
+from skeletonagent.models.blocks import STBlock, shortcut
+from skeletonagent.models.blocks_tiny_tmp import tiny_blocks
+from skeletonagent.models.graph_conv import AdaptiveGraphConv, CTRGraphConv, DGGraphConv
 from skeletonagent.models.stems import EmbeddingStem, PlainStem
-from skeletonagent.models.temporal import PostureTemporalUnit, TemporalUnit, wide_branches
+from skeletonagent.models.temporal_conv import CTRTemporalConv, DGTemporalConv, MultiScaleTCN
 
 GRAPHS = 8
 """Learnt graphs of each block of DG-STGCN and the paper's recognizer."""
@@ -34,7 +34,7 @@ class Backbone(nn.Module):
         out_channels: Channels of the last block.
     """
 
-    def __init__(self, stem: nn.Module, blocks: Sequence[Block], out_channels: int) -> None:
+    def __init__(self, stem: nn.Module, blocks: Sequence[STBlock], out_channels: int) -> None:
         super().__init__()
         self.stem = stem
         self.blocks = nn.Sequential(*blocks)
@@ -53,41 +53,41 @@ class Backbone(nn.Module):
         return features
 
 
-class Stage(NamedTuple):
-    """Sizes of one block; ``around`` tells whether there is a way around it."""
+class StageSpec(NamedTuple):
+    """Sizes of one block; ``residual`` tells whether there is a way residual it."""
 
     in_channels: int
     out_channels: int
     stride: int
-    around: bool
+    residual: bool
 
 
-def _stages(channels: int, width: int) -> list[Stage]:
+def _stages(channels: int, width: int) -> list[StageSpec]:
     """Return ten stages; where they widen, they halve the frames."""
     outputs = [width] * 4 + [2 * width] * 3 + [4 * width] * 3
     inputs = [channels, *outputs[:-1]]
     return [
-        Stage(c_in, c_out, stride=2 if index in (4, 7) else 1, around=index > 0)
+        StageSpec(c_in, c_out, stride=2 if index in (4, 7) else 1, residual=index > 0)
         for index, (c_in, c_out) in enumerate(zip(inputs, outputs, strict=True))
     ]
 
 
 def _blocks(
-    stages: Sequence[Stage],
+    stages: Sequence[StageSpec],
     graph: Callable[[int, int], nn.Module],
     temporal: Callable[[int, int], nn.Module],
-) -> list[Block]:
+) -> list[STBlock]:
     return [
-        Block(
+        STBlock(
             graph(c_in, c_out),
             temporal(c_out, stride),
-            shortcut(c_in, c_out, stride) if around else None,
+            shortcut(c_in, c_out, stride) if residual else None,
         )
-        for c_in, c_out, stride, around in stages
+        for c_in, c_out, stride, residual in stages
     ]
 
 
-def _dynamic_blocks(joints: int, width: int, stages: Sequence[Stage]) -> list[Block]:
+def _dynamic_blocks(joints: int, width: int, stages: Sequence[StageSpec]) -> list[STBlock]:
     """Return blocks of learnt graphs that all start from the same random ones."""
     if width < GRAPHS or width % GRAPHS:
         raise ValueError(
@@ -97,8 +97,8 @@ def _dynamic_blocks(joints: int, width: int, stages: Sequence[Stage]) -> list[Bl
     graphs = 0.04 + 0.02 * torch.randn(GRAPHS, joints, joints)
     return _blocks(
         stages,
-        lambda c_in, c_out: DynamicGraph(c_in, c_out, graphs),
-        lambda c_out, stride: PostureTemporalUnit(c_out, stride, joints),
+        lambda c_in, c_out: DGGraphConv(c_in, c_out, graphs),
+        lambda c_out, stride: DGTemporalConv(c_out, stride, joints),
     )
 
 
@@ -157,8 +157,8 @@ def stgcn_plus_plus(layout: SkeletonLayout, channels: int, persons: int, width: 
     del persons
     blocks = _blocks(
         _stages(channels, width),
-        lambda c_in, c_out: SkeletonGraph(c_in, c_out, layout),
-        TemporalUnit,
+        lambda c_in, c_out: AdaptiveGraphConv(c_in, c_out, layout),
+        MultiScaleTCN,
     )
     return Backbone(PlainStem(layout.num_joints, channels), blocks, 4 * width)
 
@@ -176,13 +176,13 @@ def ctr_gcn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> 
     """
     blocks = _blocks(
         _stages(channels, width),
-        lambda c_in, c_out: RefinedGraph(c_in, c_out, layout),
-        wide_branches,
+        lambda c_in, c_out: CTRGraphConv(c_in, c_out, layout),
+        CTRTemporalConv,
     )
     return Backbone(PlainStem(layout.num_joints, channels, persons), blocks, 4 * width)
 
 
-def plain(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
+def tiny_gcn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
     """Return three plain blocks: a small recognizer, for studies of many runs on a processor.
 
     Args:
@@ -192,7 +192,7 @@ def plain(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Ba
         width: Channels of the first block.
     """
     del persons
-    blocks = plain_blocks(layout, channels, width)
+    blocks = tiny_blocks(layout, channels, width)
     return Backbone(PlainStem(layout.num_joints, channels), blocks, 4 * width)
 
 
@@ -214,6 +214,6 @@ BACKBONES: Mapping[str, BackboneSpec] = {
     "dg-stgcn": BackboneSpec(dg_stgcn, 64),
     "stgcn++": BackboneSpec(stgcn_plus_plus, 64),
     "ctr-gcn": BackboneSpec(ctr_gcn, 64),
-    "plain": BackboneSpec(plain, 16),
+    "plain": BackboneSpec(tiny_gcn, 16),
 }
 """The backbones known by name."""

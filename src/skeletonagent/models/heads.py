@@ -12,13 +12,13 @@ class ClassHead(nn.Module):
     def __init__(self, channels: int, num_classes: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.score = nn.Linear(channels, num_classes)
-        nn.init.normal_(self.score.weight, std=0.01)
-        nn.init.zeros_(self.score.bias)
+        self.fc = nn.Linear(channels, num_classes)
+        nn.init.normal_(self.fc.weight, std=0.01)
+        nn.init.zeros_(self.fc.bias)
 
     def forward(self, pooled: Float[Tensor, "n d"]) -> Float[Tensor, "n y"]:
         """Return class scores."""
-        scores: Tensor = self.score(self.dropout(pooled))
+        scores: Tensor = self.fc(self.dropout(pooled))
         return scores
 
 
@@ -31,15 +31,15 @@ class JointConstraintHead(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.score = nn.Linear(channels, 1)
+        self.fc = nn.Linear(channels, 1)
 
     def forward(
         self, x_pre: Float[Tensor, "n d v"], salient: Float[Tensor, "y v"]
     ) -> Float[Tensor, "n y"]:
         """Return class scores; ``x_pre`` is the mean over persons and frames."""
-        joint_scores = (self.score.weight @ x_pre).squeeze(1)  # N V
+        joint_scores = (self.fc.weight @ x_pre).squeeze(1)  # N V
         # Once for each class, not for each joint: Proj follows the sum over the joints.
-        return joint_scores @ salient.T + self.score.bias
+        return joint_scores @ salient.T + self.fc.bias
 
 
 class AlignmentHead(nn.Module):
@@ -47,11 +47,11 @@ class AlignmentHead(nn.Module):
 
     def __init__(self, channels: int, text_dim: int) -> None:
         super().__init__()
-        self.project = nn.Linear(channels, text_dim)
-        nn.init.kaiming_normal_(self.project.weight, mode="fan_out")
-        nn.init.zeros_(self.project.bias)
+        self.fc = nn.Linear(channels, text_dim)
+        nn.init.kaiming_normal_(self.fc.weight, mode="fan_out")
+        nn.init.zeros_(self.fc.bias)
 
     def forward(self, pooled: Float[Tensor, "n c"]) -> Float[Tensor, "n d"]:
         """Return embeddings, not normalised."""
-        embedding: Tensor = self.project(pooled)
+        embedding: Tensor = self.fc(pooled)
         return embedding

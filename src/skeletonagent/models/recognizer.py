@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import NamedTuple
 
 import torch
@@ -13,17 +12,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.models.backbones import BACKBONES, Backbone
 from skeletonagent.models.heads import AlignmentHead, ClassHead, JointConstraintHead
-
-
-class PersonRule(StrEnum):
-    """Which bodies count in the mean over persons.
-
-    ``paper``: those that are there; an absent body is all zeros, and where nobody is there
-    all count. ``released``: all, absent ones too, as in the authors' code (spec 1.4).
-    """
-
-    PAPER = "paper"
-    RELEASED = "released"
+from skeletonagent.models.settings import PersonPooling
 
 
 class Prediction(NamedTuple):
@@ -44,7 +33,7 @@ class Recognizer(nn.Module):
         backbone: Clips to features.
         num_classes: Y.
         text_dim: D, width of the sentences' vectors.
-        person_rule: Which bodies count in the means the heads take.
+        person_pooling: Which bodies count in the means the heads take.
         dropout: Share of features dropped before the class scores.
     """
 
@@ -54,15 +43,15 @@ class Recognizer(nn.Module):
         *,
         num_classes: int,
         text_dim: int,
-        person_rule: PersonRule = PersonRule.PAPER,
+        person_pooling: PersonPooling = PersonPooling.PAPER,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.person_rule = person_rule
-        self.classes = ClassHead(backbone.out_channels, num_classes, dropout)
-        self.constraint = JointConstraintHead(backbone.out_channels)
-        self.alignment = AlignmentHead(backbone.out_channels, text_dim)
+        self.person_pooling = person_pooling
+        self.cls_head = ClassHead(backbone.out_channels, num_classes, dropout)
+        self.joint_head = JointConstraintHead(backbone.out_channels)
+        self.text_head = AlignmentHead(backbone.out_channels, text_dim)
 
     def forward(
         self,
@@ -81,36 +70,38 @@ class Recognizer(nn.Module):
         x_pre = self._pool(clips, bodies)
         pooled = x_pre.mean(dim=-1)
         return Prediction(
-            logits=self.classes(pooled),
-            joint_logits=self.constraint(x_pre, salient),
-            embedding=self.alignment(pooled),
+            logits=self.cls_head(pooled),
+            joint_logits=self.joint_head(x_pre, salient),
+            embedding=self.text_head(pooled),
         )
 
     def classify(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "n y"]:
         """Return the class scores alone: all that inference needs."""
-        logits: Tensor = self.classes(self._pool(clips, bodies).mean(dim=-1))
+        logits: Tensor = self.cls_head(self._pool(clips, bodies).mean(dim=-1))
         return logits
 
     def _pool(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
     ) -> Float[Tensor, "n d v"]:
         """Return the paper's ``x_pre``: features averaged over frames and persons."""
-        counted = counted_bodies(self.person_rule, bodies)
+        counted = bodies_to_run(self.person_pooling, bodies)
         features = self.backbone(clips, counted).mean(dim=2)
-        return mean_over_persons(features, clips, self.person_rule, counted)
+        return mean_over_persons(features, clips, self.person_pooling, counted)
 
 
-def counted_bodies(rule: PersonRule, bodies: Int[Tensor, " b"] | None) -> Int[Tensor, " b"] | None:
+def bodies_to_run(
+    rule: PersonPooling, bodies: Int[Tensor, " b"] | None
+) -> Int[Tensor, " b"] | None:
     """Return the bodies that must be run: all, where absent ones count."""
-    return None if rule is PersonRule.RELEASED else bodies
+    return None if rule is PersonPooling.RELEASED else bodies
 
 
 def mean_over_persons(
     features: Float[Tensor, "b *d"],
     clips: Float[Tensor, "n m t v c"],
-    rule: PersonRule,
+    rule: PersonPooling,
     bodies: Int[Tensor, " b"] | None = None,
 ) -> Float[Tensor, "n *d"]:
     """Return the mean of each clip's bodies.
@@ -133,7 +124,7 @@ def mean_over_persons(
 
 
 def person_weights(
-    clips: Float[Tensor, "n m t v c"], rule: PersonRule, run: Bool[Tensor, "n m"] | None = None
+    clips: Float[Tensor, "n m t v c"], rule: PersonPooling, run: Bool[Tensor, "n m"] | None = None
 ) -> Float[Tensor, "n m"]:
     """Return each body's share in the mean over persons; the shares of a clip sum to one.
 
@@ -143,7 +134,7 @@ def person_weights(
         run: Bodies of which there are features, at least one a clip; None if all.
     """
     present = clips.ne(0).flatten(2).any(dim=2)
-    if rule is PersonRule.RELEASED:
+    if rule is PersonPooling.RELEASED:
         counted = present.new_ones(present.shape)
     else:
         counted = present | ~present.any(dim=1, keepdim=True)
@@ -161,7 +152,7 @@ def build_recognizer(
     num_classes: int,
     text_dim: int,
     width: int | None = None,
-    person_rule: PersonRule = PersonRule.PAPER,
+    person_pooling: PersonPooling = PersonPooling.PAPER,
     dropout: float = 0.0,
 ) -> Recognizer:
     """Return a recognizer with the backbone of that name, freshly initialised.
@@ -174,7 +165,7 @@ def build_recognizer(
         num_classes: Y.
         text_dim: D, width of the sentences' vectors.
         width: Channels of the backbone's first blocks; None is the backbone's own default.
-        person_rule: Which bodies count in the means the heads take.
+        person_pooling: Which bodies count in the means the heads take.
         dropout: Share of features dropped before the class scores.
 
     Raises:
@@ -187,6 +178,6 @@ def build_recognizer(
         spec.build(layout, channels, persons, spec.width if width is None else width),
         num_classes=num_classes,
         text_dim=text_dim,
-        person_rule=person_rule,
+        person_pooling=person_pooling,
         dropout=dropout,
     )

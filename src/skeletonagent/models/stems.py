@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from skeletonagent.models.norms import BodyNorm, moments
+from skeletonagent.models.batch_norm import PersonBatchNorm, batch_moments
 
 
 class EmbeddingStem(nn.Module):
@@ -29,13 +29,13 @@ class EmbeddingStem(nn.Module):
         super().__init__()
         self.embed = nn.Linear(channels, width)
         self.position = nn.Parameter(torch.randn(joints, width))
-        self.norm = BodyNorm(persons * joints * width)
+        self.norm = PersonBatchNorm(persons * joints * width)
 
     def forward(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "b w t v"]:
         """Return the embedded bodies; see :class:`~skeletonagent.models.backbones.Backbone`."""
-        joints, slots = taken_apart(clips, bodies)
+        joints, slots = split_persons(clips, bodies)
         device = joints.device.type
         if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
             return self._embedded(joints, slots, clips.shape[1]).contiguous()
@@ -68,7 +68,7 @@ class EmbeddingStem(nn.Module):
         constant = self.embed.bias + self.position  # v w
         weight, bias = (p.view(persons, *constant.shape) for p in (norm.weight, norm.bias))
         if norm.training:
-            frames, middle, spread = moments(joints, slots, persons, norm.reduce)
+            frames, middle, spread = batch_moments(joints, slots, persons, norm.reduce)
             mean = (middle[:, :, None] * embed).sum(dim=-1) + constant
             rows = (spread[:, :, None] * embed[:, None]).sum(dim=-1)  # of W Sigma
             variance = (rows * embed).sum(dim=-1)
@@ -92,19 +92,19 @@ class PlainStem(nn.Module):
     def __init__(self, joints: int, channels: int, persons: int = 1) -> None:
         super().__init__()
         self.persons = persons
-        self.norm = BodyNorm(persons * joints * channels)
+        self.norm = PersonBatchNorm(persons * joints * channels)
 
     def forward(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "b c t v"]:
         """Return the normalised bodies; see :class:`~skeletonagent.models.backbones.Backbone`."""
-        joints, slots = taken_apart(clips, bodies)
+        joints, slots = split_persons(clips, bodies)
         persons = 1 if self.persons == 1 else clips.shape[1]
         slots = slots % persons
         norm = self.norm
         weight, bias = (p.view(persons, *joints.shape[2:]) for p in (norm.weight, norm.bias))
         if norm.training:
-            frames, mean, covariance = moments(joints, slots, persons, norm.reduce)
+            frames, mean, covariance = batch_moments(joints, slots, persons, norm.reduce)
             variance = covariance.diagonal(dim1=-2, dim2=-1)
             norm.track(mean, variance, frames)
         else:
@@ -114,7 +114,7 @@ class PlainStem(nn.Module):
         return normed.permute(0, 3, 1, 2).contiguous()
 
 
-def taken_apart(
+def split_persons(
     clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
 ) -> tuple[Float[Tensor, "a t v c"], Int[Tensor, " a"]]:
     """Return the bodies that are run in float32, and the slot of each."""

@@ -10,11 +10,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from skeletonagent.agents import answers
-from skeletonagent.core.dialogue import Dialogue, Exchange, Source, Step
+from skeletonagent.agents.answers import parsers
+from skeletonagent.core.dialogue import Dialogue, Exchange, Provenance, Step
 from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.report.skeleton_drawing import skeleton_svg
+from skeletonagent.report.skeleton_svg import skeleton_svg
 
 TITLES = {
     Step.OVERVIEW: "The action at a glance",
@@ -75,7 +75,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Told:
+class ClassDialogue:
     """One class's dialogue and what came of it.
 
     Args:
@@ -114,17 +114,17 @@ def joints_named(exchange: Exchange, layout: SkeletonLayout) -> tuple[int, ...]:
     try:
         match exchange.question.step:
             case Step.CRITICAL_JOINTS:
-                return answers.parse_critical_joints(exchange, layout)
+                return parsers.parse_critical_joints(exchange, layout)
             case Step.JOINT_DETAILS:
-                return answers.parse_joint_details(exchange, layout)
+                return parsers.parse_joint_details(exchange, layout)
             case Step.DISTINGUISH:
-                return answers.parse_distinction(exchange, layout).joints
+                return parsers.parse_distinction(exchange, layout).joints
     except AnswerError:
         return ()
     return ()
 
 
-def source_in_words(source: Source | None) -> str:
+def source_in_words(source: Provenance | None) -> str:
     """Return who answered, at what cost and when; empty if that is not recorded."""
     if source is None:
         return ""
@@ -138,7 +138,7 @@ def source_in_words(source: Source | None) -> str:
     return " · ".join(filter(None, [source.model, counted, seconds, requests, failed, asked]))
 
 
-def dialogue_page(told: Told) -> str:
+def dialogue_page(told: ClassDialogue) -> str:
     """Return the page: HTML that needs no other file, in light and dark, for screen and paper."""
     environment = Environment(
         loader=PackageLoader("skeletonagent.report"),

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from skeletonagent.report.packing import quantised
-from skeletonagent.training.snapshots import Snapshot
+from skeletonagent.report.serialize import quantize
+from skeletonagent.training.feature_snapshots import FeatureSnapshot
 
 NEIGHBOURS = 5
 """How many neighbours vote on a clip's class."""
@@ -21,7 +21,9 @@ Projection = Callable[[Float[np.ndarray, "n d"], Flat | None], Flat]
 """Features, and where the clips were before, to places."""
 
 
-def embedding(snapshots: Sequence[Snapshot], *, quick: bool = False) -> dict[str, Any] | None:
+def embedding(
+    snapshots: Sequence[FeatureSnapshot], *, quick: bool = False
+) -> dict[str, Any] | None:
     """Return the clips' places after some epochs; None without snapshots.
 
     Args:
@@ -41,7 +43,7 @@ def embedding(snapshots: Sequence[Snapshot], *, quick: bool = False) -> dict[str
         "epochs": [shot.epoch for shot in shots],
         "sample_ids": list(shots[0].sample_ids),
         "labels": shots[0].labels.tolist(),
-        "places": quantised(np.stack(places), "int16"),
+        "places": quantize(np.stack(places), "int16"),
         "neighbours": [neighbour_accuracy(shot.embeddings, shot.labels) for shot in shots],
         "voters": NEIGHBOURS,
     }

@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Lock
 
 from skeletonagent.core.errors import SkeletonAgentError
-from skeletonagent.training.record import RunDirectory
-from skeletonagent.training.snapshots import FOLDER
+from skeletonagent.training.feature_snapshots import FOLDER
+from skeletonagent.training.run_directory import RunDirectory
 
 HOST = "127.0.0.1"
 Build = Callable[[str], str]
@@ -55,7 +55,7 @@ def fingerprint(runs: Sequence[Path]) -> str:
     digest = sha256()
     for path in runs:
         run = RunDirectory(path)
-        files = [run.config, run.metrics, run.guidance, run.scores, run.summary]
+        files = [run.config, run.metrics, run.guidance, run.predictions, run.summary]
         for file in [*files, *sorted((path / FOLDER).glob("*.npz"))]:
             if file.exists():
                 state = file.stat()

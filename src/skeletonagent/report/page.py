@@ -10,10 +10,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from skeletonagent.report.packing import in_script
-from skeletonagent.report.runs import Compared, ReportedRun, compared_runs
-from skeletonagent.report.sections import Section, Wanted, all_sections
-from skeletonagent.report.skeleton_drawing import drawn_layout
+from skeletonagent.report.runs import ReportedRun, RunComparison, compared_runs
+from skeletonagent.report.sections import ReportOptions, Section, all_sections
+from skeletonagent.report.serialize import escape_for_script
+from skeletonagent.report.skeleton_svg import layout_drawing
 
 SCRIPTS = (
     "base", "colours", "saving", "chart", "accuracy", "curves", "classes", "matrix", "agents",
@@ -22,7 +22,7 @@ SCRIPTS = (
 """The page's script, in the order in which its parts are joined."""
 
 
-def report_page(wanted: Wanted, version: str = "") -> str:
+def report_page(wanted: ReportOptions, version: str = "") -> str:
     """Return the page: HTML with its style, script and data inside.
 
     Args:
@@ -45,7 +45,7 @@ def report_page(wanted: Wanted, version: str = "") -> str:
     first = compared.main.runs[0]
     data = {
         "classes": first.class_names,
-        "layout": drawn_layout(first.transcripts.layout) if first.transcripts else None,
+        "layout": layout_drawing(first.transcripts.layout) if first.transcripts else None,
         "main": first.name,
         "live": wanted.live,
         "version": version,
@@ -59,7 +59,7 @@ def report_page(wanted: Wanted, version: str = "") -> str:
         live=wanted.live,
         style=Markup(_template("report.css")),
         script=Markup("\n".join(_template(f"{name}.js") for name in SCRIPTS)),
-        data=in_script(data),
+        data=escape_for_script(data),
     )
 
 
@@ -68,7 +68,7 @@ def _template(name: str) -> str:
     return (folder / name).read_text(encoding="utf-8")
 
 
-def _title(compared: Compared) -> str:
+def _title(compared: RunComparison) -> str:
     names = [run.name for run in compared.main.runs]
     folders = {Path(name).parent for name in names}
     if len(names) > 1 and len(folders) == 1 and Path() not in folders:
@@ -98,7 +98,7 @@ def _facts(run: ReportedRun) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in facts.items() if value]
 
 
-def _figures(compared: Compared, sections: Sequence[Section]) -> list[tuple[str, str, str]]:
+def _figures(compared: RunComparison, sections: Sequence[Section]) -> list[tuple[str, str, str]]:
     """Return the figures that stand above all: value, what it is, and how sure it is."""
     main, baseline = compared.main, compared.baseline
     found = {section.name: section.data for section in sections}

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.scores import Scores
-from skeletonagent.evaluation.ensemble import Member, paper_fusions
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.evaluation.class_difficulty import class_difficulty, subset_accuracy
+from skeletonagent.evaluation.ensemble import EnsembleMember, paper_ensembles
 from skeletonagent.evaluation.significance import (
     Estimate,
     accuracy_interval,
@@ -18,9 +19,8 @@ from skeletonagent.evaluation.significance import (
     mean_interval,
     paired_difference,
 )
-from skeletonagent.evaluation.subsets import difficulty, subset_accuracy
-from skeletonagent.report.packing import packed, rounded
 from skeletonagent.report.runs import RecipeRuns, ReportedRun
+from skeletonagent.report.serialize import pack_json, round_floats
 from skeletonagent.training.checkpoint import Checkpoint
 
 CURVES = (
@@ -34,7 +34,7 @@ def accuracies(groups: Sequence[RecipeRuns]) -> list[dict[str, Any]]:
     """Return a row for each tested run, and after those of a recipe one for its mean."""
     rows: list[dict[str, Any]] = []
     for group in groups:
-        tested = [run for run in group.runs if run.scores is not None]
+        tested = [run for run in group.runs if run.predictions is not None]
         rows += [_run_row(run, group.name) for run in tested]
         if len(tested) > 1:
             rows.append(_mean_row(tested, group.name))
@@ -42,18 +42,18 @@ def accuracies(groups: Sequence[RecipeRuns]) -> list[dict[str, Any]]:
 
 
 def _run_row(run: ReportedRun, recipe: str) -> dict[str, Any]:
-    assert run.scores is not None
-    return _scored(run.scores, run.name, recipe) | {"parts": _parts(run)}
+    assert run.predictions is not None
+    return _scored(run.predictions, run.name, recipe) | {"parts": _parts(run)}
 
 
-def _scored(scores: Scores, name: str, recipe: str) -> dict[str, Any]:
+def _scored(scores: ClassProbabilities, name: str, recipe: str) -> dict[str, Any]:
     return {
         "name": name,
         "recipe": recipe,
         "mean": False,
         "top1": _estimate(accuracy_interval(scores)),
-        "top5": scores.top(5),
-        "mean_class": float(np.nanmean(scores.class_accuracy())),
+        "top5": scores.topk_accuracy(5),
+        "mean_class": float(np.nanmean(scores.per_class_accuracy())),
         "parts": {},
     }
 
@@ -65,14 +65,14 @@ def _parts(run: ReportedRun) -> dict[str, float]:
 
 
 def _mean_row(runs: Sequence[ReportedRun], recipe: str) -> dict[str, Any]:
-    scores = [run.scores for run in runs if run.scores is not None]
+    scores = [run.predictions for run in runs if run.predictions is not None]
     return {
         "name": f"mean of {len(scores)}",
         "recipe": recipe,
         "mean": True,
-        "top1": _cut(_estimate(mean_interval([each.top(1) for each in scores]))),
-        "top5": float(np.mean([each.top(5) for each in scores])),
-        "mean_class": float(np.mean([np.nanmean(each.class_accuracy()) for each in scores])),
+        "top1": _cut(_estimate(mean_interval([each.topk_accuracy(1) for each in scores]))),
+        "top5": float(np.mean([each.topk_accuracy(5) for each in scores])),
+        "mean_class": float(np.mean([np.nanmean(each.per_class_accuracy()) for each in scores])),
         "parts": {},
     }
 
@@ -92,14 +92,16 @@ def fusions(first: ReportedRun, runs: Sequence[ReportedRun]) -> list[dict[str, A
     Only runs take part that are guided as the first one is, and tested on the same samples.
     """
     members = [
-        Member(run.name, "", "", run.config.clips.stream, run.class_names, run.scores, {})
+        EnsembleMember(
+            run.name, "", "", run.config.clips.stream, run.class_names, run.predictions, {}
+        )
         for run in runs
-        if run.scores is not None and run.guided == first.guided
+        if run.predictions is not None and run.guided == first.guided
     ]
     rows = []
-    for fusion in paper_fusions(members):
+    for fusion in paper_ensembles(members):
         try:
-            scores = fusion.scores
+            scores = fusion.predictions
         except DataError:
             return []
         names = ", ".join(member.stream.short for member in fusion.members)
@@ -119,7 +121,7 @@ def curves(runs: Sequence[ReportedRun]) -> list[dict[str, Any]]:
         {
             "run": run.name,
             "epochs": run.config.training.epochs,
-            **{key: rounded([record.get(key) for record in run.metrics]) for key in CURVES},
+            **{key: round_floats([record.get(key) for record in run.metrics]) for key in CURVES},
         }
         for run in runs
         if run.metrics
@@ -136,9 +138,13 @@ def confusion_matrices(
         checkpoint: Where the first run stands; it has counted its training clips.
     """
     matrices = [
-        {"title": f"test part, {run.name}", "run": run.name, **_sparse(run.scores.confusions())}
+        {
+            "title": f"test part, {run.name}",
+            "run": run.name,
+            **_sparse(run.predictions.confusions()),
+        }
         for run in runs
-        if run.scores is not None
+        if run.predictions is not None
     ]
     if checkpoint is not None and "confusions" in checkpoint.tensors:
         title = f"training clips, as last counted, {runs[0].name}"
@@ -150,8 +156,8 @@ def confusion_matrices(
 def _sparse(counts: Int[np.ndarray, "y y"]) -> dict[str, Any]:
     place = np.flatnonzero(counts)
     return {
-        "place": packed(place.astype(np.uint32)),
-        "count": packed(counts.reshape(-1)[place].astype(np.uint32)),
+        "place": pack_json(place.astype(np.uint32)),
+        "count": pack_json(counts.reshape(-1)[place].astype(np.uint32)),
     }
 
 
@@ -166,19 +172,19 @@ def class_figures(
     if own is None:
         return None
     other = _mean_class_accuracy(baseline)
-    tested = next(run.scores for run in runs if run.scores is not None)
+    tested = next(run.predictions for run in runs if run.predictions is not None)
     samples = np.bincount(tested.labels, minlength=len(own))
     return {
         "samples": samples.tolist(),
-        "accuracy": rounded(own.tolist()),
-        "baseline": None if other is None else rounded(other.tolist()),
+        "accuracy": round_floats(own.tolist()),
+        "baseline": None if other is None else round_floats(other.tolist()),
         "subsets": _subsets(runs, baseline),
         "comparison": None if other is None else _comparison(runs, baseline),
     }
 
 
 def _mean_class_accuracy(runs: Sequence[ReportedRun]) -> Float[np.ndarray, " y"] | None:
-    each = [run.scores.class_accuracy() for run in runs if run.scores is not None]
+    each = [run.predictions.per_class_accuracy() for run in runs if run.predictions is not None]
     if not each:
         return None
     mean: Float[np.ndarray, " y"] = np.mean(each, axis=0)
@@ -187,9 +193,9 @@ def _mean_class_accuracy(runs: Sequence[ReportedRun]) -> Float[np.ndarray, " y"]
 
 def _subsets(runs: Sequence[ReportedRun], baseline: Sequence[ReportedRun]) -> list[dict[str, Any]]:
     """Return how the runs do on the hard, medium and easy classes (paper table 6)."""
-    own = [run.scores for run in runs if run.scores is not None]
-    other = [run.scores for run in baseline if run.scores is not None]
-    subsets = difficulty(*(other or own))
+    own = [run.predictions for run in runs if run.predictions is not None]
+    other = [run.predictions for run in baseline if run.predictions is not None]
+    subsets = class_difficulty(*(other or own))
     tables = {
         "accuracy": [subset_accuracy(each, subsets) for each in own],
         "baseline": [subset_accuracy(each, subsets) for each in other],
@@ -206,14 +212,14 @@ def _subsets(runs: Sequence[ReportedRun], baseline: Sequence[ReportedRun]) -> li
 
 def _comparison(runs: Sequence[ReportedRun], baseline: Sequence[ReportedRun]) -> dict[str, Any]:
     """Return what the difference to the baseline may be trusted for."""
-    own = {run.config.seed: run.scores for run in runs if run.scores is not None}
-    other = {run.config.seed: run.scores for run in baseline if run.scores is not None}
+    own = {run.config.seed: run.predictions for run in runs if run.predictions is not None}
+    other = {run.config.seed: run.predictions for run in baseline if run.predictions is not None}
     seeds = sorted(own.keys() & other.keys())
     first, second = next(iter(own.values())), next(iter(other.values()))
     if seeds:
         first, second = own[seeds[0]], other[seeds[0]]
-    means = [float(np.mean([s.top(1) for s in side.values()])) for side in (own, other)]
-    pairs = [own[s].top(1) for s in seeds], [other[s].top(1) for s in seeds]
+    means = [float(np.mean([s.topk_accuracy(1) for s in side.values()])) for side in (own, other)]
+    pairs = [own[s].topk_accuracy(1) for s in seeds], [other[s].topk_accuracy(1) for s in seeds]
     paired = paired_difference(*pairs) if len(seeds) > 1 else None
     try:
         test = mcnemar(first, second)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from skeletonagent.build_agents import NOBODY
-from skeletonagent.config import Config, read_config, to_dict
+from skeletonagent.core.dialogue_io import DIALOGUES_METADATA, DialogueCollection
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.scores import Scores
-from skeletonagent.core.transcripts import ABOUT, Transcripts
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.experiments.build_agents import NOBODY
+from skeletonagent.experiments.config import Config, read_config, to_dict
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.record import RunDirectory
+from skeletonagent.training.run_directory import RunDirectory
 
-UNEQUAL = ("seed", "device", "data.archive", "training.snapshots")
+UNEQUAL = ("seed", "device", "data.archive", "training.feature_snapshots")
 """Settings in which runs of one recipe may differ."""
 CHAT = "agents.chat"
 
@@ -32,7 +32,7 @@ class ReportedRun:
         metrics: Its epochs.
         rounds: Its guidance, round by round.
         summary: What it came to, None before its end.
-        scores: Of the test part, None before its end.
+        predictions: Of the test part, None before its end.
         transcripts: What was said, None before the agents have told of every class.
     """
 
@@ -42,8 +42,8 @@ class ReportedRun:
     metrics: Sequence[dict[str, Any]]
     rounds: Sequence[dict[str, Any]]
     summary: dict[str, Any] | None
-    scores: Scores | None
-    transcripts: Transcripts | None
+    predictions: ClassProbabilities | None
+    transcripts: DialogueCollection | None
 
     @property
     def guided(self) -> bool:
@@ -63,7 +63,7 @@ class ReportedRun:
 
     def checkpoint(self) -> Checkpoint | None:
         """Return where the recognizer stands: the newest checkpoint that can be read, or None."""
-        return self.directory.checkpoints.newest().checkpoint
+        return self.directory.checkpoints.latest().checkpoint
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class RecipeRuns:
 
 
 @dataclass(frozen=True)
-class Compared:
+class RunComparison:
     """The runs of a report, and what is held against what.
 
     Args:
@@ -105,14 +105,14 @@ def runs_below(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         run = RunDirectory(path)
-        within = [path] if run.begun else [c.parent for c in sorted(path.rglob(run.config.name))]
+        within = [path] if run.exists else [c.parent for c in sorted(path.rglob(run.config.name))]
         if not within:
             raise DataError("holds no run; 'skeletonagent runs list' finds them", path=path)
         found += within
     return found
 
 
-def compared_runs(paths: Sequence[Path], baseline: Path | None) -> Compared:
+def compared_runs(paths: Sequence[Path], baseline: Path | None) -> RunComparison:
     """Return runs as they are to be compared.
 
     Args:
@@ -130,7 +130,7 @@ def compared_runs(paths: Sequence[Path], baseline: Path | None) -> Compared:
     require_same_classes(runs)
     found = recipes(runs)
     if baseline is None:
-        return Compared(tuple(runs), tuple(found), found[0], _unguided(found))
+        return RunComparison(tuple(runs), tuple(found), found[0], _unguided(found))
     other = next(r for r in runs if r.directory.path.resolve() == baseline.resolve())
     without = tuple(run for run in found[0].runs if run is not other)
     main = replace(found[0], runs=without or found[0].runs)
@@ -138,7 +138,7 @@ def compared_runs(paths: Sequence[Path], baseline: Path | None) -> Compared:
     if against is found[0]:  # other code, perhaps, but the same settings
         against = RecipeRuns("baseline", (other,))
         found = [main, against, *found[1:]]
-    return Compared(tuple(runs), tuple(found), main, against)
+    return RunComparison(tuple(runs), tuple(found), main, against)
 
 
 def _unguided(found: Sequence[RecipeRuns]) -> RecipeRuns | None:
@@ -157,7 +157,7 @@ def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
         DataError: If one holds no run, or its files are damaged.
     """
     for path in paths:
-        if not RunDirectory(path).begun:
+        if not RunDirectory(path).exists:
             raise DataError("holds no run; 'skeletonagent runs list' finds them", path=path)
     whole = [path.resolve() for path in paths]
     above = os.path.commonpath([path.parent for path in whole])
@@ -176,8 +176,10 @@ def _read_run(path: Path, name: str) -> ReportedRun:
         metrics=run.read_metrics(),
         rounds=run.read_rounds(),
         summary=run.read_summary(),
-        scores=Scores.load(run.scores) if run.scores.exists() else None,
-        transcripts=Transcripts.load(path) if (run.dialogues / ABOUT).exists() else None,
+        predictions=ClassProbabilities.load(run.predictions) if run.predictions.exists() else None,
+        transcripts=DialogueCollection.load(path)
+        if (run.dialogues / DIALOGUES_METADATA).exists()
+        else None,
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
 from skeletonagent.core.guidance import Guidance
-from skeletonagent.report.agents_timeline import timeline
-from skeletonagent.report.clips import player, set_stage
+from skeletonagent.report.agent_rounds import agent_rounds
+from skeletonagent.report.clip_player import clip_player, open_clip_context
 from skeletonagent.report.embedding import embedding
-from skeletonagent.report.packing import rounded
 from skeletonagent.report.results import (
     accuracies,
     class_figures,
@@ -19,16 +18,17 @@ from skeletonagent.report.results import (
     curves,
     fusions,
 )
-from skeletonagent.report.runs import Compared, ReportedRun
+from skeletonagent.report.runs import ReportedRun, RunComparison
+from skeletonagent.report.serialize import round_floats
 from skeletonagent.report.topologies import topologies
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.snapshots import read_snapshots
+from skeletonagent.training.feature_snapshots import read_snapshots
 
 UNTESTED = "The test part is scored once, at the end of the training."
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReportOptions:
     """What a report is to be of.
 
     Args:
@@ -63,7 +63,7 @@ class Section:
     note: str = ""
 
 
-def all_sections(wanted: Wanted, compared: Compared) -> list[Section]:
+def all_sections(wanted: ReportOptions, compared: RunComparison) -> list[Section]:
     """Return all parts of the page, also those of which there is nothing yet."""
     runs, main = compared.runs, compared.main
     first = main.runs[0]
@@ -71,7 +71,7 @@ def all_sections(wanted: Wanted, compared: Compared) -> list[Section]:
     against = compared.baseline.runs if compared.baseline else ()
     scored = [*accuracies(compared.recipes), *fusions(main.runs[0], runs)]
     return [
-        Section("accuracy", "Accuracy", rounded(scored) or None, UNTESTED),
+        Section("accuracy", "Accuracy", round_floats(scored) or None, UNTESTED),
         Section("curves", "Training", curves(runs) or None, "No epoch has ended yet."),
         Section("classes", "Classes", class_figures(main.runs, against), UNTESTED),
         Section(
@@ -86,7 +86,7 @@ def all_sections(wanted: Wanted, compared: Compared) -> list[Section]:
             "embedding",
             "Embedding",
             embedding(read_snapshots(first.directory.path), quick=wanted.live),
-            "This run kept no snapshots; train with training.snapshots above 0.",
+            "This run kept no snapshots; train with training.feature_snapshots above 0.",
         ),
         _player(wanted, first, checkpoint, trouble),
     ]
@@ -105,29 +105,29 @@ def _agents(run: ReportedRun) -> Section:
         note = f"{run.name} was trained without agents (agents.chat=none)."
         return Section("agents", "The agents", None, note)
     note = "The agents have not told of the classes yet."
-    return Section("agents", "The agents", timeline(run), note)
+    return Section("agents", "The agents", agent_rounds(run), note)
 
 
 def _topologies(run: ReportedRun, checkpoint: Checkpoint | None, note: str) -> Section:
     shown = None
     if checkpoint is not None and run.transcripts is not None:
-        guidance = Guidance.from_json(checkpoint.facts["guidance"], run.transcripts.layout)
+        guidance = Guidance.from_json(checkpoint.metadata["guidance"], run.transcripts.layout)
         shown = topologies(checkpoint, guidance, read_snapshots(run.directory.path))
         note = f"The backbone {run.config.model.backbone} learns no graphs."
     return Section("topologies", "Learnt graphs", shown, note)
 
 
 def _player(
-    wanted: Wanted, run: ReportedRun, checkpoint: Checkpoint | None, trouble: str
+    wanted: ReportOptions, run: ReportedRun, checkpoint: Checkpoint | None, trouble: str
 ) -> Section:
     name, title = "player", "Clips"
-    if run.scores is None or checkpoint is None:
-        return Section(name, title, None, UNTESTED if run.scores is None else trouble)
+    if run.predictions is None or checkpoint is None:
+        return Section(name, title, None, UNTESTED if run.predictions is None else trouble)
     if not wanted.clips:
         return Section(name, title, None, "No clips were asked for.")
     try:
-        stage = set_stage(run.config, checkpoint, wanted.archive)
-        shown = player(stage, run.scores, wanted.clips)
+        stage = open_clip_context(run.config, checkpoint, wanted.archive)
+        shown = clip_player(stage, run.predictions, wanted.clips)
     except (DataError, CheckpointError, ConfigError, OSError) as error:
         return Section(name, title, None, f"No clips can be shown: {error}. Name them with --data.")
     return Section(name, title, shown, "None of the tested clips is in the data.")

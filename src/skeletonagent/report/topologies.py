@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from skeletonagent.core.guidance import Guidance
-from skeletonagent.report.packing import packed, quantised
+from skeletonagent.report.serialize import pack_json, quantize
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.snapshots import Snapshot, learnt_graphs
+from skeletonagent.training.feature_snapshots import FeatureSnapshot, learned_graphs
 
 
 def topologies(
-    checkpoint: Checkpoint, guidance: Guidance, snapshots: Sequence[Snapshot]
+    checkpoint: Checkpoint, guidance: Guidance, snapshots: Sequence[FeatureSnapshot]
 ) -> dict[str, Any] | None:
     """Return the learnt graphs beside the salient joints (paper fig. 6); None without graphs.
 
@@ -24,22 +24,24 @@ def topologies(
         guidance: Whose K is shown.
         snapshots: How the graphs came about.
     """
-    graphs = learnt_graphs(checkpoint.part("averaged") or checkpoint.part("recognizer"))
+    graphs = learned_graphs(
+        checkpoint.tensors_under("ema") or checkpoint.tensors_under("recognizer")
+    )
     if not graphs:
         return None
     over_epochs = [shot for shot in snapshots if shot.graphs.keys() == graphs.keys()]
     return {
         "epoch": checkpoint.epoch,
         "blocks": [
-            {"name": f"block {number}", "graphs": quantised(graph, "int8")}
+            {"name": f"block {number}", "graphs": quantize(graph, "int8")}
             for number, graph in enumerate(graphs.values(), start=1)
         ],
         "epochs": [shot.epoch for shot in over_epochs],
-        "means": quantised(_means(over_epochs, list(graphs)), "int8") if over_epochs else None,
-        "salient": packed(guidance.salient().numpy().astype(np.uint8)),
+        "means": quantize(_means(over_epochs, list(graphs)), "int8") if over_epochs else None,
+        "salient": pack_json(guidance.salient().numpy().astype(np.uint8)),
     }
 
 
-def _means(shots: Sequence[Snapshot], names: Sequence[str]) -> Float[np.ndarray, "e b v v"]:
+def _means(shots: Sequence[FeatureSnapshot], names: Sequence[str]) -> Float[np.ndarray, "e b v v"]:
     """Return each block's graphs averaged, snapshot by snapshot."""
     return np.array([[shot.graphs[name].mean(axis=0) for name in names] for shot in shots])

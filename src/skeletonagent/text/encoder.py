@@ -17,7 +17,7 @@ from torch import Tensor
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_atomically
-from skeletonagent.text.transformer import PRETRAINED, fetch_transformer, read_transformer
+from skeletonagent.text.transformers_encoder import PRETRAINED, fetch_transformer, read_transformer
 from skeletonagent.text.wordllama import load_wordllama
 
 _log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from skeletonagent.core.errors import CheckpointError, DamagedError
+from skeletonagent.core.errors import CheckpointError, CorruptCheckpointError
 from skeletonagent.core.files import sync_directory, write_text
 
 TENSORS = "tensors.safetensors"
@@ -45,13 +45,13 @@ class Checkpoint:
     Args:
         epoch: Number of epochs done.
         tensors: Weights, buffers, optimizer state and counts, by dotted names.
-        facts: All else as plain JSON values: configuration, class names, guidance.
+        metadata: All else as plain JSON values: configuration, class names, guidance.
         step: Number of steps done of the epoch that is under way; 0 between two epochs.
     """
 
     epoch: int
     tensors: Mapping[str, Tensor]
-    facts: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     step: int = 0
 
     @property
@@ -60,23 +60,23 @@ class Checkpoint:
         step = f"_step_{self.step:06d}" if self.step else ""
         return f"epoch_{self.epoch:04d}{step}"
 
-    def part(self, prefix: str) -> dict[str, Tensor]:
+    def tensors_under(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors below a dotted prefix, under the rest of their names."""
         start = f"{prefix}."
         return {n.removeprefix(start): t for n, t in self.tensors.items() if n.startswith(start)}
 
 
 @dataclass(frozen=True)
-class Found:
+class LatestCheckpoint:
     """Where a run can go on.
 
     Args:
         checkpoint: The newest checkpoint that can be read; None if there is none at all.
-        damaged: What is wrong with each newer one, newest first.
+        corrupt: What is wrong with each newer one, newest first.
     """
 
     checkpoint: Checkpoint | None
-    damaged: tuple[str, ...] = ()
+    corrupt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class CheckpointFolder:
         self._prune(target)
         return target
 
-    def newest(self) -> Found:
+    def latest(self) -> LatestCheckpoint:
         """Return the newest checkpoint that can be read, and what is wrong with newer ones.
 
         Raises:
@@ -125,15 +125,15 @@ class CheckpointFolder:
         damaged: list[str] = []
         for path in reversed(self._all()):
             try:
-                return Found(load_checkpoint(path), tuple(damaged))
-            except DamagedError as error:
+                return LatestCheckpoint(load_checkpoint(path), tuple(damaged))
+            except CorruptCheckpointError as error:
                 damaged.append(str(error))
         if damaged:
             raise CheckpointError(
                 f"no checkpoint in {self.path} can be read ({'; '.join(damaged)}); put one back "
                 "from a copy, then --resume, or begin anew with another --out"
             )
-        return Found(None)
+        return LatestCheckpoint(None)
 
     def clear(self) -> None:
         """Remove all checkpoints and what killed runs left behind."""
@@ -176,7 +176,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         return _read(path)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise DamagedError(f"{path} cannot be read as a checkpoint: {error}") from error
+        raise CorruptCheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
 
 
 def _is_sound(path: Path) -> bool:
@@ -192,7 +192,7 @@ def _read(path: Path) -> Checkpoint:
     text = (path / STATE).read_text(encoding="utf-8")
     body, seal, _ = text.rpartition(_SEAL)
     if seal and text != _sealed(body):
-        raise DamagedError(f"{path / STATE} is damaged: its checksum does not match")
+        raise CorruptCheckpointError(f"{path / STATE} is damaged: its checksum does not match")
     state = json.loads(text)
     if state["format"] != FORMAT:
         raise CheckpointError(
@@ -200,15 +200,15 @@ def _read(path: Path) -> Checkpoint:
             "the version that wrote it, or begin anew with another --out"
         )
     if not seal:
-        raise DamagedError(f"{path / STATE} is damaged: its checksum is gone")
+        raise CorruptCheckpointError(f"{path / STATE} is damaged: its checksum is gone")
     content = (path / TENSORS).read_bytes()
     if sha256(content).hexdigest() != state["sha256"]:
-        raise DamagedError(f"{path / TENSORS} is damaged: its checksum does not match")
+        raise CorruptCheckpointError(f"{path / TENSORS} is damaged: its checksum does not match")
     return Checkpoint(
         epoch=int(state["epoch"]),
         step=int(state["step"]),
         tensors=safetensors.torch.load(content),
-        facts=dict(state["facts"]),
+        metadata=dict(state["metadata"]),
     )
 
 
@@ -224,7 +224,7 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
         "epoch": checkpoint.epoch,
         "step": checkpoint.step,
         "sha256": sha256(content).hexdigest(),
-        "facts": dict(checkpoint.facts),
+        "metadata": dict(checkpoint.metadata),
     }
     write_text(folder / STATE, _sealed(json.dumps(state).removesuffix("}")))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.guidance import Guidance
-from skeletonagent.training.loop import EpochRecord
+from skeletonagent.training.callbacks import EpochRecord
 
 NAMES = {
     "loss": "loss/total",
@@ -26,7 +26,7 @@ NAMES = {
 """What each figure of an epoch is called there."""
 
 
-class TensorBoard:
+class TensorBoardCallback:
     """Write what a training comes to, epoch by epoch, as TensorBoard reads it."""
 
     def __init__(self, folder: Path) -> None:

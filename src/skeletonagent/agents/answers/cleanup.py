@@ -1,0 +1,275 @@
+"""Bring an answer into the form asked for, losing nothing of what it says.
+
+Where that cannot be done without a guess, the lines come back as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from skeletonagent.agents.answers.joint_labels import (
+    JointLabel,
+    labels_in,
+    parse_label,
+    parse_labels,
+    split_joints,
+)
+from skeletonagent.agents.answers.parsers import BULLET, DISTINCTION, HEADING, SEVERAL_PARTS
+from skeletonagent.agents.prompts import BODY_PARTS
+from skeletonagent.core.dialogue import Step
+from skeletonagent.core.layout import SkeletonLayout
+
+_QUOTES = re.compile(r'^["“]\s*([^"“”]*?)\s*["”]$')
+_RANGE = re.compile(r"(?<=[0-9°])\s*[–—]\s*(?=[0-9])")
+_HYPHEN = re.compile(r"(?<=\w)–(?=\w)")
+_DASH = re.compile(r"\s*[,;]?(?:\s*[–—]\s*|\s-\s)")
+_ENDED = re.compile(r"[.!?:)\]]$")
+_DIFFERENCE = re.compile(r"(?<!^)(?=\bDifference\s*:)", re.IGNORECASE)
+_PLURALS = {"Heads": "Head", "Feet": "Foot"} | {f"{part}s": part for part in BODY_PARTS}
+
+
+def clean_answer(step: Step, lines: Sequence[str], layout: SkeletonLayout) -> str:
+    """Return an answer's lines in the form its step asks for, as far as that is beyond doubt."""
+    text = "\n".join(lines)
+    once = list(dict.fromkeys(_QUOTES.sub(r"\1", text).split("\n")))
+    return _CLEANERS[step](once, layout) or text
+
+
+def strip_bullet(line: str) -> str:
+    """Return a line without its bullet or its number in a list."""
+    return BULLET.sub("", line)
+
+
+def _sentence(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
+    if not lines or any(map(_ENDED.search, lines[:-1])) or any(map(BULLET.match, lines[1:])):
+        return None
+    text = HEADING.sub("", strip_bullet(" ".join(lines)))
+    text = _QUOTES.sub(r"\1", text)
+    text = _DASH.sub(", ", _HYPHEN.sub("-", _RANGE.sub(" to ", text)))
+    for label, joint in labels_in(text, layout):
+        text = text.replace(label, layout.display_name(joint), 1)
+    return text
+
+
+def _body_parts(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
+    parts = [part for line in _unbroken(lines) for part in SEVERAL_PARTS.split(strip_bullet(line))]
+    texts: dict[str, str] = {}
+    for line in parts:
+        key, _, text = line.partition(":")
+        name = _PLURALS.get(key.strip().capitalize(), key.strip().capitalize())
+        text = text.strip(" ;,|")
+        if texts.setdefault(name, text) != text:
+            return None
+    if set(texts) != set(BODY_PARTS):
+        return None
+    return "\n".join(f"{part}: {texts[part]}" for part in BODY_PARTS)
+
+
+def _critical_joints(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
+    joints = _joints(lines, layout)
+    return ", ".join(str(joint + 1) for joint in joints) if joints else None
+
+
+def _joint_details(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
+    rows = [row for line in _unbroken(lines) for row in split_joints(strip_bullet(line), layout)]
+    entries = [row.partition(":") for row in rows]
+    joints = _known([parse_label(key) for key, _, _ in entries], layout) or []
+    order = _normalize_sentence(joints)
+    texts: dict[int, str] = {}
+    for joint, (_, _, text) in zip(joints, entries, strict=False):
+        if texts.setdefault(joint, text.strip()) != text.strip():
+            return None
+    if not order:
+        return None
+    return "\n".join(f"{layout.label(joint)}: {texts[joint]}" for joint in order)
+
+
+def _distinction(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
+    found = _grouped([part for line in lines for part in _DIFFERENCE.split(line)])
+    if found is None:
+        return None
+    joints = _joints(found["joints"], layout)
+    sentence = _sentence(found["difference"], layout)
+    if not joints or not sentence:
+        return None
+    labels = ", ".join(layout.label(joint) for joint in joints)
+    return f"Joints: {labels}\nDifference: {sentence}"
+
+
+_CLEANERS: Mapping[Step, Callable[[Sequence[str], SkeletonLayout], str | None]] = {
+    Step.OVERVIEW: _sentence,
+    Step.BODY_PARTS: _body_parts,
+    Step.CRITICAL_JOINTS: _critical_joints,
+    Step.JOINT_DETAILS: _joint_details,
+    Step.KEY_FEATURES: _sentence,
+    Step.DISTINGUISH: _distinction,
+}
+
+
+def _unbroken(lines: Sequence[str]) -> list[str]:
+    """Return the lines with those joined that go on in the middle of a sentence."""
+    joined: list[str] = []
+    for line in lines:
+        if joined and line[0].islower() and ":" not in line and not _ENDED.search(joined[-1]):
+            joined[-1] += f" {line}"
+        else:
+            joined.append(line)
+    return joined
+
+
+def _grouped(lines: Iterable[str]) -> dict[str, list[str]] | None:
+    """Return what stands under each key of a targeted answer; None if it is not so laid out."""
+    found: dict[str, list[str]] = {}
+    key = ""
+    for line in lines:
+        head, colon, rest = strip_bullet(line).partition(":")
+        name = head.strip().lower()
+        if colon and name in DISTINCTION:
+            if name in found:
+                return None
+            key, line = name, rest.strip()
+        if not key:
+            return None
+        found.setdefault(key, []).extend([line] if line else [])
+    return found if set(found) == set(DISTINCTION) else None
+
+
+def _joints(lines: Sequence[str], layout: SkeletonLayout) -> list[int] | None:
+    """Return the joints of one list, ascending; None if it is none, or more than one."""
+    rows = [HEADING.sub("", strip_bullet(line)) for line in lines]
+    labels = [parse_labels(row) for row in rows]
+    if len(rows) > 1 and any(len(row) > 1 for row in labels) and not _wrapped(rows):
+        return None
+    joints = _known([label for row in labels for label in row], layout)
+    return joints and _normalize_sentence(joints)
+
+
+def _wrapped(rows: Sequence[str]) -> bool:
+    return all(row.endswith((",", ";")) for row in rows[:-1])
+
+
+def _known(labels: Sequence[JointLabel | None], layout: SkeletonLayout) -> list[int] | None:
+    """Return the joints that labels mean; None if one of them means none, or two."""
+    joints = [label.joint(layout) if label else None for label in labels]
+    known = [joint for joint in joints if joint is not None]
+    return known if len(known) == len(joints) else None
+
+
+def _normalize_sentence(joints: Sequence[int]) -> list[int] | None:
+    """Return joints ascending, each once; None if they are two lists that differ.
+
+    A second list shows by beginning again: from the first repetition on there are several joints,
+    and not the same as before it.
+    """
+    seen: list[int] = []
+    for place, joint in enumerate(joints):
+        if joint in seen:
+            again = set(joints[place:])
+            if len(again) > 1 and again != set(seen):
+                return None
+        seen.append(joint)
+    return sorted(set(joints))
+
+
+FEWEST_JOINTS = 2
+"""Joints that must remain for others to be left out."""
+
+
+FEWEST_WORDS = 8
+"""Words of a sentence that must remain for the rest to be cut."""
+
+
+_PREFACE = re.compile(
+    r"^(?:sure|certainly|of course|okay|absolutely|here (?:is|are)|here's)\b[^:]*:\s*",
+    re.IGNORECASE,
+)
+
+
+_NOTE = re.compile(
+    r"^(?:[(\[].*[)\]]$|(?:note|remark|sure|certainly|of course|okay|absolutely|let me|i hope"
+    r"|here (?:is|are)|here's)\b)|:$",
+    re.IGNORECASE,
+)
+
+
+_OTHER_CHOICE = re.compile(r"[0-9]\s*(?:,|;|\band\b|&)\s*[0-9]|\b[0-9]{1,3}-[a-z]", re.IGNORECASE)
+
+
+_BOUNDARY = re.compile(r"[.!?;](?=\s)|,(?=\s(?:and|but|while|whereas|with|as|then|unlike|which)\b)")
+
+
+def prune_answer(step: Step, lines: Sequence[str], layout: SkeletonLayout) -> list[str]:
+    """Return an answer's lines without notes around them and without joints that exist nowhere."""
+    if step in (Step.OVERVIEW, Step.KEY_FEATURES):
+        return _without_notes(lines)
+    if step is Step.DISTINGUISH:
+        kept = _without_notes(_within(lines, _keyed(DISTINCTION)))
+        return [_known_labels(line, layout) for line in kept]
+    if step is Step.BODY_PARTS:
+        return _within(lines, _keyed([part.lower() for part in BODY_PARTS]))
+    if step is Step.CRITICAL_JOINTS:
+        kept = _within(lines, lambda line: any(parse_labels(line)))
+        return [_known_labels(line, layout) for line in kept]
+    return _known_lines(_within(lines, lambda line: parse_label(_key(line)) is not None), layout)
+
+
+def shorten_sentence(step: Step, text: str) -> Iterator[str]:
+    """Yield a tidied answer with its sentence cut at the end of a clause, the longest first."""
+    *before, sentence = text.split("\n") if step is Step.DISTINGUISH else [text]
+    if step not in (Step.OVERVIEW, Step.KEY_FEATURES, Step.DISTINGUISH) or "\n" in sentence:
+        return
+    for boundary in reversed(list(_BOUNDARY.finditer(sentence))):
+        cut = sentence[: boundary.start()]
+        if len(cut.split()) >= FEWEST_WORDS:
+            yield "\n".join([*before, f"{cut}."])
+
+
+def _key(line: str) -> str:
+    return strip_bullet(line).partition(":")[0].strip()
+
+
+def _keyed(keys: Sequence[str]) -> Callable[[str], bool]:
+    return lambda line: ":" in line and _key(line).lower() in keys
+
+
+def _within(lines: Sequence[str], wanted: Callable[[str], bool]) -> list[str]:
+    """Return the lines from the first to the last that is wanted.
+
+    Lines in between stay, and so do those around them that name another choice of joints: to
+    leave these out would be to choose.
+    """
+    places = [place for place, line in enumerate(lines) if wanted(line)]
+    if not places:
+        return list(lines)
+    first, last = places[0], places[-1]
+    around = [*lines[:first], *lines[last + 1 :]]
+    if any(map(_OTHER_CHOICE.search, around)):
+        return list(lines)
+    return list(lines[first : last + 1])
+
+
+def _without_notes(lines: Sequence[str]) -> list[str]:
+    said = [_PREFACE.sub("", line) for line in lines]
+    return [line for line in said if line and not _NOTE.search(line)]
+
+
+def _known_lines(lines: Sequence[str], layout: SkeletonLayout) -> list[str]:
+    labels = [parse_label(_key(line)) for line in lines]
+    kept = [x for x, label in zip(lines, labels, strict=True) if not _nowhere(label, layout)]
+    return kept if len(kept) >= FEWEST_JOINTS else list(lines)
+
+
+def _known_labels(line: str, layout: SkeletonLayout) -> str:
+    """Return a line of labels without those that exist nowhere, if enough remain."""
+    key, colon, rest = line.rpartition(":")
+    labels = parse_labels(rest)
+    kept = [label for label in labels if label and not _nowhere(label, layout)]
+    if None in labels or len(kept) == len(labels) or len(kept) < FEWEST_JOINTS:
+        return line
+    return f"{key}{colon} {', '.join(map(str, kept))}".strip()
+
+
+def _nowhere(label: JointLabel | None, layout: SkeletonLayout) -> bool:
+    """Return whether a label has neither the number nor the name of any joint."""
+    return label is not None and label.nowhere(layout)

@@ -1,0 +1,164 @@
+"""Effects in words: which joints do what, more or less than elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from skeletonagent.agents.evidence.effect_sizes import EffectSizes
+from skeletonagent.agents.evidence.motion_features import MotionFeature
+from skeletonagent.core.layout import SkeletonLayout
+
+NEGLIGIBLE = 0.2
+"""Cohen's d below which a difference is not worth a word. Source: Cohen 1988, a small effect."""
+SHARE = 0.5
+"""A difference of less than this share of the largest one is left out."""
+NAMED_JOINTS = 3
+"""Most kinds of joint named in one clause."""
+
+PAIR_QUANTITIES = (MotionFeature.GAP, MotionFeature.TOGETHER)
+"""What belongs to both joints of a pair at once and so tells nothing about one of them."""
+
+_VERBS = {
+    MotionFeature.HEIGHT: ("stay higher", "stay lower"),
+    MotionFeature.REACH: ("reach farther from the body", "stay closer to the body"),
+    MotionFeature.OUTWARD: ("stay farther out to the side", "stay more toward the middle"),
+    MotionFeature.HEAD_DISTANCE: ("stay farther from the head", "stay closer to the head"),
+    MotionFeature.GAP: ("stay farther apart", "stay closer together"),
+    MotionFeature.SPEED: ("move faster", "move more slowly"),
+    MotionFeature.RISE: ("travel more up and down", "travel less up and down"),
+    MotionFeature.SWEEP: ("sweep more widely", "sweep less widely"),
+    MotionFeature.CLIMB: ("rise more by the end", "sink more by the end"),
+    MotionFeature.DRIFT: ("end farther outward", "end farther inward"),
+    MotionFeature.CIRCLE: ("circle more inward over the top", "circle more outward over the top"),
+    MotionFeature.TOGETHER: ("move more in step", "move less in step"),
+}
+"""What a joint does that has more, or less, of a quantity."""
+
+_SIDES = ("left", "right", "l", "r")
+_PLURALS = {"foot": "feet"}
+
+
+def effect_clauses(
+    layout: SkeletonLayout, effects: EffectSizes, joints: Sequence[int], most: int = 3
+) -> list[str]:
+    """Return what some joints do differently, strongest first; one clause per subject.
+
+    Args:
+        layout: The skeleton.
+        effects: How the class differs from others.
+        joints: The joints to speak of.
+        most: Largest number of differences.
+    """
+    said: dict[tuple[str, bool], list[str]] = {}
+    for quantity, members in _differences(layout, effects, joints)[:most]:
+        either = bool(effects.either[members[0], _column(quantity)])
+        subject = _subject(layout, members, either, quantity in PAIR_QUANTITIES)
+        said.setdefault(subject, []).append(_verb(effects, members[0], quantity, subject[1]))
+    return [f"{subject} {_predicate(verbs)}" for (subject, _), verbs in said.items()]
+
+
+def joint_details(effects: EffectSizes, joint: int) -> str:
+    """Return what one joint does differently, without naming it; empty if it is negligible."""
+    sizes = [
+        (abs(float(effects.size[joint, _column(quantity)])), quantity)
+        for quantity in MotionFeature
+        if quantity not in PAIR_QUANTITIES
+    ]
+    largest = max(size for size, _ in sizes)
+    told = [q for size, q in sorted(sizes, reverse=True) if size > max(NEGLIGIBLE, SHARE * largest)]
+    return _predicate([_verb(effects, joint, quantity, False) for quantity in told[:2]])
+
+
+def subject_phrase(layout: SkeletonLayout, joints: Sequence[int]) -> str:
+    """Return the joints as the subject of a sentence, such as ``the left hand and wrist``."""
+    return _subject(layout, joints, False, False)[0]
+
+
+def join_list(items: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    return " and ".join([*([", ".join(items[:-1])] if items[:-1] else []), *items[-1:]])
+
+
+def _predicate(phrases: Sequence[str]) -> str:
+    """Return verb phrases as one, each verb said once."""
+    verbs: dict[str, list[str]] = {}
+    for verb, _, rest in (phrase.partition(" ") for phrase in phrases):
+        verbs.setdefault(verb, []).append(rest)
+    said = [f"{verb} {join_list(rests)}" for verb, rests in verbs.items()]
+    return join_list(said) if len(said) == len(phrases) else ", and ".join(said)
+
+
+def _column(quantity: MotionFeature) -> int:
+    return list(MotionFeature).index(quantity)
+
+
+def _differences(
+    layout: SkeletonLayout, effects: EffectSizes, joints: Sequence[int]
+) -> list[tuple[MotionFeature, list[int]]]:
+    """Return the quantities that differ most, each with the joints it is about, strongest first."""
+    found = []
+    for quantity in MotionFeature:
+        size = effects.size[:, _column(quantity)].tolist()
+        either = effects.either[:, _column(quantity)].tolist()
+        about = [v for v in joints if quantity not in PAIR_QUANTITIES or layout.mirror[v] in joints]
+        top = max(about, key=lambda v: abs(size[v]), default=None)
+        if top is None or abs(size[top]) <= NEGLIGIBLE:
+            continue
+        alike = [v for v in about if size[v] / size[top] >= SHARE and either[v] == either[top]]
+        found.append((abs(size[top]), quantity, sorted(alike, key=lambda v: -abs(size[v]))))
+    largest = max((size for size, _, _ in found), default=0.0)
+    found.sort(key=lambda item: -item[0])
+    return [(quantity, alike) for size, quantity, alike in found if size >= SHARE * largest]
+
+
+def _verb(effects: EffectSizes, joint: int, quantity: MotionFeature, plural: bool) -> str:
+    more, less = _VERBS[quantity]
+    phrase = more if effects.size[joint, _column(quantity)] > 0 else less
+    verb, _, rest = phrase.partition(" ")
+    return f"{verb if plural else verb + ('es' if verb.endswith('ch') else 's')} {rest}"
+
+
+def _subject(
+    layout: SkeletonLayout, joints: Sequence[int], either: bool, pair: bool
+) -> tuple[str, bool]:
+    """Return the subject of a clause and whether its verb is plural."""
+    sides: dict[str, set[str]] = {}
+    for joint in joints:
+        sides.setdefault(_kind(layout, joint), set()).add(_side(layout, joint))
+    order = {_kind(layout, joint): joint for joint in range(layout.num_joints)}
+    named = sorted(list(sides)[:NAMED_JOINTS], key=lambda kind: order[kind])
+    kinds = {kind: sides[kind] for kind in named}
+    if pair:
+        return f"the two {join_list(_plurals(kinds))}", True
+    if either:
+        return f"the {join_list(list(kinds))} of one side", len(kinds) > 1
+    both = [kind for kind, found in kinds.items() if len(found) > 1]
+    phrases = [f"both {join_list(_plurals(both))}"] if both else []
+    for side in ("left", "right", ""):
+        single = [kind for kind, found in kinds.items() if found == {side}]
+        if single:
+            phrases.append(" ".join(filter(None, ["the", side, join_list(single)])))
+    return join_list(phrases), bool(both) or len(kinds) > 1
+
+
+def _kind(layout: SkeletonLayout, joint: int) -> str:
+    """Return a joint's name without its side."""
+    words = layout.display_name(joint).split()
+    kept = (
+        [word for word in words if word not in _SIDES] if layout.mirror[joint] != joint else words
+    )
+    return " ".join(kept) or layout.display_name(joint)
+
+
+def _side(layout: SkeletonLayout, joint: int) -> str:
+    if layout.mirror[joint] == joint:
+        return ""
+    return "left" if (joint, layout.mirror[joint]) in layout.pairs else "right"
+
+
+def _plurals(kinds: Iterable[str]) -> list[str]:
+    return [" ".join([*words[:-1], _plural(words[-1])]) for words in map(str.split, kinds)]
+
+
+def _plural(word: str) -> str:
+    return _PLURALS.get(word, f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s")

@@ -1,0 +1,232 @@
+"""Hold what was proposed for a class against what the training clips show of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from jaxtyping import Bool
+from torch import Tensor
+
+from skeletonagent.agents.evidence import verbalize
+from skeletonagent.agents.evidence.analyst import DISTINGUISHING, decisive_joints, rank_effects
+from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence
+from skeletonagent.agents.evidence.motion_features import MotionFeature
+from skeletonagent.agents.settings import VerifyMode
+
+LARGE = 0.8
+"""A difference that clips must be able to show. Source: Cohen 1988, a large effect."""
+KEPT = 2
+"""How many joints are kept where every one is doubted."""
+
+_SPREAD = [
+    list(MotionFeature).index(quantity) for quantity in (MotionFeature.RISE, MotionFeature.SWEEP)
+]
+"""How far a joint moves; its speed is left out, for a sensor's tremor is most of it."""
+_MOTION = [*_SPREAD, list(MotionFeature).index(MotionFeature.SPEED)]
+_CLIMB = list(MotionFeature).index(MotionFeature.CLIMB)
+STILL = 0.5
+"""A joint that moves less far than this share of the mean of all joints and classes keeps still."""
+
+_PARTS = {
+    "head": re.compile(r"head|face|nose|eye|ear(?!m)|neck"),
+    "shoulder": re.compile(r"shoulder"),
+    "arm": re.compile(r"arm|elbow|wrist|hand"),
+    "elbow": re.compile(r"elbow"),
+    "hand": re.compile(r"hand|wrist|finger|thumb"),
+    "torso": re.compile(r"spine|torso|trunk|thorax|chest|belly|shoulder"),
+    "leg": re.compile(r"leg|knee|ankle|foot"),
+    "knee": re.compile(r"knee"),
+    "foot": re.compile(r"foot|ankle|toe|heel"),
+}
+"""Body parts that a sentence may name, and the joints by whose motion they are seen to move.
+
+Hips are left out: motion is measured apart from the body's own, and they are its middle.
+"""
+_OTHER_WORDS = {"feet": "foot", "trunk": "torso", "wrist": "hand"}
+_PART = rf"(?P<side>left |right )?(?P<part>{'|'.join((*_PARTS, *_OTHER_WORDS))})s?"
+_MOVES = r"(?:mov|ris|rais|lift|tilt|nod|swing|sweep|wav|bend|kick)(?:e|s|es|ing|ding)?"
+"""Verbs of motion; a part that turns in place may leave its joint where it is."""
+_CLAIMS = (
+    re.compile(rf"\b{_PART} (?:[a-z]+ly )?{_MOVES}\b"),
+    re.compile(rf"\b{_MOVES} (?:(?:the|his|her|their|both|one|a) )?{_PART}\b"),
+)
+_CLAUSE = re.compile(r"[,;:.()]|\b(?:while|but|and)\b")
+_UNCLAIMED = re.compile(
+    r"\b(?:unlike|where|whereas|than|instead|not|no|without|never|less|slow\w*|slight\w*)\b"
+)
+"""Words of a clause about a rival, or about moving less."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A claim the clips do not bear out.
+
+    Args:
+        text: What speaks against it, in words.
+        joint: The joint that was proposed; None if it is the sentence that is doubted.
+        effect: How much that joint differs at most.
+    """
+
+    text: str
+    joint: int | None = None
+    effect: float = 0.0
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Measured evidence against what a language model proposes.
+
+    A joint is doubted if its largest effect is no larger than clips of classes that do not differ
+    show by chance. A sentence is doubted where it says that a body part moves of which no joint
+    moves apart from the body. Only plain wordings are understood ("the head tilts", "raises both
+    hands"); how or where a part moves, turning in place and all else that is said is not looked
+    into. Classes of so few clips that chance alone can look like a large effect are never doubted.
+
+    Args:
+        evidence: Measurements of the training clips.
+        verify: What is done about doubts.
+        threshold: Largest effect that is put down to chance, in its standard errors. Two, for with
+            shuffled labels nine in ten joints of UTD-MHAD stay below in every quantity, and next
+            to none of the joints the analyst chooses do.
+    """
+
+    evidence: Evidence
+    verify: VerifyMode = VerifyMode.FLAG
+    threshold: float = 2.0
+
+    def effects(self, action: str, rivals: Sequence[str]) -> EffectSizes | None:
+        """Return how a class differs from its rivals, or without rivals from all other classes.
+
+        None if the clips cannot tell: a class is unknown, two have its name, or there are too few
+        clips to set differences apart from chance.
+        """
+        return None if self._error(action, rivals) is None else self.measured(action, rivals)
+
+    def measured(self, action: str, rivals: Sequence[str]) -> EffectSizes | None:
+        """Return :meth:`effects`, be the clips ever so few; None if a class has none."""
+        if action in rivals or not {action, *rivals} <= self._clips.keys():
+            return None
+        known = self.evidence
+        return known.against(action, rivals) if rivals else known.against_all(action)
+
+    def doubts(
+        self, action: str, rivals: Sequence[str], joints: Sequence[int], sentence: str
+    ) -> tuple[Doubt, ...]:
+        """Return the claims about a class that the clips do not bear out.
+
+        Args:
+            action: Name of the class.
+            rivals: The classes it is told from, worst first; none for all other classes.
+            joints: The joints proposed.
+            sentence: The sentence proposed.
+        """
+        effects, error = self.effects(action, rivals), self._error(action, rivals)
+        if effects is None or error is None:
+            return ()
+        chance = self._chance(error)
+        largest = effects.size.abs().amax(dim=1).tolist()
+        doubted = [
+            self._doubt(joint, largest[joint]) for joint in joints if largest[joint] < chance
+        ]
+        return (*doubted, *self._unmoved(action, rivals, sentence))
+
+    def filtered(self, joints: Sequence[int], doubts: Sequence[Doubt]) -> tuple[int, ...]:
+        """Return the joints that are not doubted; where all are, those that differ most."""
+        effect = {doubt.joint: doubt.effect for doubt in doubts}
+        kept = [joint for joint in joints if joint not in effect]
+        kept = kept or sorted(joints, key=lambda joint: -effect[joint])[:KEPT]
+        return tuple(sorted(kept))
+
+    def told(self, action: str, rivals: Sequence[str], doubts: Sequence[Doubt]) -> str:
+        """Return in words what is doubted, and which joints differ most instead."""
+        said = "; ".join(doubt.text for doubt in doubts)
+        text = f"Recordings of these actions do not bear your answer out: {said}."
+        effects = self.effects(action, rivals)
+        if effects is None:
+            return text
+        layout, effects = self.evidence.layout, rank_effects(effects)
+        joints = decisive_joints(layout, effects, *DISTINGUISHING)
+        labels = ", ".join(layout.label(joint) for joint in joints)
+        others = verbalize.join_list([f'"{rival}"' for rival in rivals]) or "other actions"
+        differences = "; ".join(verbalize.effect_clauses(layout, effects, joints))
+        told = f"{text} What differs most from {others} in them: {labels}"
+        return f"{told} ({differences})." if differences else f"{told}."
+
+    def _doubt(self, joint: int, effect: float) -> Doubt:
+        name = self.evidence.layout.display_name(joint)
+        measured = f"in nothing that is measured (largest effect {effect:.2f})"
+        return Doubt(f"the {name} differs by more than chance {measured}", joint, effect)
+
+    def _chance(self, error: float) -> float:
+        """Return the largest effect that is put down to chance."""
+        return max(verbalize.NEGLIGIBLE, self.threshold * error)
+
+    def _error(self, action: str, rivals: Sequence[str]) -> float | None:
+        """Return the standard error of an effect; None if the clips cannot tell."""
+        others = rivals or [name for name in self._clips if name != action]
+        if not others or action in others or not {action, *others} <= self._clips.keys():
+            return None
+        weights = [1 / rank if rivals else 1.0 for rank in range(1, len(others) + 1)]
+        mixed = sum(
+            (weight / sum(weights)) ** 2 / self._clips[other]
+            for weight, other in zip(weights, others, strict=True)
+        )
+        error = math.sqrt(1 / self._clips[action] + mixed)
+        return error if 2 * error <= LARGE else None
+
+    def _unmoved(self, action: str, rivals: Sequence[str], sentence: str) -> Iterator[Doubt]:
+        """Give a doubt for each body part that moves in the sentence and keeps still in clips."""
+        still = self._still(action, rivals)
+        layout = self.evidence.layout
+        lefts, rights = {left for left, _ in layout.pairs}, {right for _, right in layout.pairs}
+        of_side = {"": set(range(layout.num_joints)), "left": lefts, "right": rights}
+        for side, part in claims(sentence, (action, *rivals)):
+            joints = [v for v in of_side[side] if _PARTS[part].search(layout.display_name(v))]
+            if joints and bool(still[joints].all()):
+                name = " ".join(filter(None, [side, part]))
+                yield Doubt(f"the {name}, said to move, keeps as still as in other actions")
+
+    def _still(self, action: str, rivals: Sequence[str]) -> Bool[Tensor, " v"]:
+        """Return which joints move neither far nor more than in any class they may be held to."""
+        known = self.evidence
+        mean = known.plain.mean[..., _SPREAD]
+        usual = mean[known.counts > 0].mean(dim=(0, 1))
+        moved = (mean[known.class_names.index(action)] > STILL * usual).any(dim=1)
+        for others in {(), tuple(rivals)}:
+            effects, error = self.effects(action, others), self._error(action, others)
+            if effects is not None and error is not None:
+                more = (effects.size[:, _MOTION] > self._chance(error)).any(dim=1)
+                moved |= more | (effects.size[:, _CLIMB].abs() > self._chance(error))
+        return ~moved
+
+    @cached_property
+    def _clips(self) -> Mapping[str, int]:
+        """The number of clips of each class that has some and shares its name with no other."""
+        names = self.evidence.class_names
+        counts = zip(names, self.evidence.counts.tolist(), strict=True)
+        return {name: count for name, count in counts if count and names.count(name) == 1}
+
+
+def claims(sentence: str, names: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Return the body parts, each with its side or none, that move according to a sentence.
+
+    Args:
+        sentence: What is said of a class.
+        names: Names of classes, which claim nothing.
+    """
+    text = " ".join(sentence.lower().split())
+    for name in sorted(names, key=len, reverse=True):
+        words = " ".join(name.replace("_", " ").lower().split())
+        text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", "it", text)
+    found = [
+        ((match["side"] or "").strip(), _OTHER_WORDS.get(match["part"], match["part"]))
+        for clause in _CLAUSE.split(text)
+        if not _UNCLAIMED.search(clause)
+        for pattern in _CLAIMS
+        for match in pattern.finditer(clause)
+    ]
+    return list(dict.fromkeys(found))

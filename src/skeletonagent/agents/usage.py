@@ -1,0 +1,141 @@
+"""What the agents did in a run, counted from the dialogues themselves.
+
+Dialogues are part of every checkpoint, so a resumed run forgets nothing and counts nothing twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from skeletonagent.core.dialogue import Exchange, Outcome, Provenance
+from skeletonagent.core.guidance import Guidance
+
+Price = Callable[[str, int, int], float | None]
+"""Dollars for a model's input and output tokens, None where the price is unknown."""
+
+
+@dataclass(frozen=True)
+class ModelUsage:
+    """What one model was asked and what it cost.
+
+    Args:
+        requests: Requests sent, failed ones included.
+        known_already: Answers that needed none, for they were cached.
+        input_tokens: Tokens read.
+        output_tokens: Tokens written.
+        dollars: Their price, None where it is not known.
+        seconds: Until all answers were there, as if they had come one after another.
+    """
+
+    requests: int
+    known_already: int
+    input_tokens: int
+    output_tokens: int
+    dollars: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class UsageReport:
+    """What the agents did.
+
+    Args:
+        rounds: How often they were asked.
+        questions: Number of questions by step.
+        outcomes: What became of the questions.
+        problems: For each problem that the checks found, what became of the questions with it.
+        faults: For each fault of a request, whether an answer came all the same.
+        remarks: Claims the clips do not bear out.
+        classes_with_notes: Classes in whose latest round something went wrong.
+        classes_without_joints: Classes of which no joints are known.
+        requests: Requests sent to language models.
+        models: By model.
+    """
+
+    rounds: int
+    questions: dict[str, int]
+    outcomes: dict[str, int]
+    problems: dict[str, dict[str, int]]
+    faults: dict[str, dict[str, int]]
+    remarks: int
+    classes_with_notes: int
+    classes_without_joints: int
+    requests: int
+    models: dict[str, ModelUsage]
+
+
+def usage_report(guidance: Guidance, price: Price = lambda *_: None) -> UsageReport:
+    """Return what was asked, what came of it, what failed and what it cost.
+
+    Args:
+        guidance: Of the end of a run, dialogues included.
+        price: What a model's tokens cost.
+    """
+    exchanges = [e for g in guidance.classes for e in g.dialogue.exchanges]
+    sources = [a.source for e in exchanges for a in e.attempts if a.source is not None]
+    return UsageReport(
+        rounds=guidance.round,
+        questions=dict(Counter(e.question.step.value for e in exchanges)),
+        outcomes=dict(Counter(map(_outcome, exchanges))),
+        problems=_table(_problems(exchanges)),
+        faults=_table(_faults(exchanges)),
+        remarks=sum(len(e.remarks) for e in exchanges),
+        classes_with_notes=sum(bool(g.notes) for g in guidance.classes),
+        classes_without_joints=sum(not g.joints for g in guidance.classes),
+        requests=sum(source.requests for source in sources),
+        models={
+            name: _spent([s for s in sources if s.model == name], price)
+            for name in sorted({source.model for source in sources})
+        },
+    )
+
+
+def _outcome(exchange: Exchange) -> str:
+    """Return the final outcome of a question, and whether it took asking again."""
+    again = sum(attempt.source is not None for attempt in exchange.attempts) > 1
+    return f"{exchange.outcome.value} when asked again" if again else exchange.outcome.value
+
+
+def _problems(exchanges: list[Exchange]) -> Iterator[tuple[str, str]]:
+    """Yield each problem the checks found, and what became of the question it stood in."""
+    for exchange in exchanges:
+        for attempt in exchange.attempts:
+            if attempt.outcome is Outcome.REJECTED:
+                yield _kind(attempt.problem), _outcome(exchange)
+
+
+def _faults(exchanges: list[Exchange]) -> Iterator[tuple[str, str]]:
+    """Yield each failed request, and whether an answer came all the same."""
+    for exchange in exchanges:
+        for attempt in exchange.attempts:
+            for fault in attempt.source.faults if attempt.source else ():
+                given = attempt.outcome is not Outcome.UNANSWERED
+                yield fault, "overcome" if given else _outcome(exchange)
+
+
+def _table(pairs: Iterator[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    table: dict[str, Counter[str]] = {}
+    for row, column in pairs:
+        table.setdefault(row, Counter())[column] += 1
+    return {row: dict(columns) for row, columns in sorted(table.items())}
+
+
+def _kind(problem: str) -> str:
+    """Return a problem without its particulars, so that like problems are counted together."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "…", problem)
+
+
+def _spent(sources: list[Provenance], price: Price) -> ModelUsage:
+    asked = [source for source in sources if source.requests]
+    read, written = sum(s.input_tokens for s in asked), sum(s.output_tokens for s in asked)
+    return ModelUsage(
+        requests=sum(source.requests for source in sources),
+        known_already=len(sources) - len(asked),
+        input_tokens=read,
+        output_tokens=written,
+        dollars=price(sources[0].model, read, written),
+        seconds=round(sum(source.seconds for source in asked), 3),
+    )

@@ -1,0 +1,114 @@
+"""Dialogues on disk: a folder with a file per class, a JSON line per exchange.
+
+``about.json`` beside them says which classes and which skeleton they are about, so that the
+folder can be read by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skeletonagent.core.dialogue import Dialogue
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.files import write_text
+from skeletonagent.core.layout import SkeletonLayout
+
+DIALOGUES_METADATA = "about.json"
+
+
+@dataclass(frozen=True)
+class DialogueCollection:
+    """What was said about every class of a data set.
+
+    Args:
+        layout: The skeleton that was spoken of.
+        dialogues: One per class, in label order; two classes may have the same name.
+    """
+
+    layout: SkeletonLayout
+    dialogues: tuple[Dialogue, ...]
+
+    def save(self, folder: Path) -> None:
+        """Write all dialogues to a folder."""
+        write_metadata(folder, self.layout, [dialogue.action for dialogue in self.dialogues])
+        for label, dialogue in enumerate(self.dialogues):
+            write_dialogue(folder, label, dialogue)
+
+    @classmethod
+    def load(cls, path: Path) -> DialogueCollection:
+        """Return the dialogues in a folder, or in the ``dialogues`` folder of a run.
+
+        Raises:
+            DataError: If a file is missing or damaged, naming it and the line.
+        """
+        folder = path / "dialogues" if (path / "dialogues" / DIALOGUES_METADATA).is_file() else path
+        about = _parsed(_read(folder / DIALOGUES_METADATA), folder / DIALOGUES_METADATA)
+        try:
+            layout = SkeletonLayout.from_json(about["layout"])
+            actions = [str(name) for name in about["class_names"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"does not describe dialogues: {error}", path=folder / DIALOGUES_METADATA
+            ) from error
+        return cls(
+            layout,
+            tuple(
+                _dialogue(folder / file_name(label, action), action, layout)
+                for label, action in enumerate(actions)
+            ),
+        )
+
+
+def file_name(label: int, action: str) -> str:
+    """Return the name of a class's file, such as ``001_drink_water.jsonl``."""
+    return f"{label + 1:03d}_{re.sub(r'[^A-Za-z0-9]+', '_', action)[:80]}.jsonl"
+
+
+def write_metadata(folder: Path, layout: SkeletonLayout, class_names: Sequence[str]) -> None:
+    """Write which skeleton and which classes a folder's dialogues are about."""
+    about = {
+        "layout": layout.to_json(),
+        "class_names": list(class_names),
+    }
+    write_text(folder / DIALOGUES_METADATA, json.dumps(about, indent=1))
+
+
+def write_dialogue(folder: Path, label: int, dialogue: Dialogue) -> None:
+    """Write what was said about one class."""
+    lines = (
+        json.dumps({"action": dialogue.action, **exchange.to_json()}, ensure_ascii=False)
+        for exchange in dialogue.exchanges
+    )
+    text = "".join(f"{line}\n" for line in lines)
+    write_text(folder / file_name(label, dialogue.action), text)
+
+
+def _dialogue(path: Path, action: str, layout: SkeletonLayout) -> Dialogue:
+    lines = [_parsed(line, path) for line in _read(path).splitlines() if line.strip()]
+    try:
+        return Dialogue.from_json({"action": action, "exchanges": lines}, layout.joints)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"does not hold a dialogue: {error}", path=path) from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"cannot be read: {error}; a folder of dialogues or a run is needed"
+        raise DataError(problem, path=path) from error
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"is damaged: {error}", path=path) from error
+    if not isinstance(value, dict):
+        raise DataError(f"is damaged: a JSON object is needed, got {value!r:.60}", path=path)
+    return value

@@ -1,0 +1,91 @@
+"""Class scores of a set of samples: what evaluation passes on."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.files import write_atomically
+
+
+@dataclass(frozen=True)
+class ClassProbabilities:
+    """Scores of samples, each row a probability over the classes.
+
+    Args:
+        sample_ids: Names of the samples.
+        labels: True classes.
+        probs: Mean over a sample's clips of the softmax.
+    """
+
+    sample_ids: tuple[str, ...]
+    labels: Int[np.ndarray, " n"]
+    probs: Float[np.ndarray, "n y"]
+
+    def topk_accuracy(self, k: int) -> float:
+        """Return the share of samples with their class among the ``k`` best; ties count against."""
+        own = np.take_along_axis(self.probs, self.labels[:, None], axis=1)
+        not_worse = (~(self.probs < own)).sum(axis=1)  # itself counts, and so does NaN
+        return float((not_worse <= k).mean())
+
+    def per_class_accuracy(self) -> Float[np.ndarray, " y"]:
+        """Return the top-1 accuracy of each class; NaN for a class without samples."""
+        right = self.probs.argmax(axis=1) == self.labels
+        y = self.probs.shape[1]
+        hits = np.bincount(self.labels, weights=right, minlength=y)
+        total = np.bincount(self.labels, minlength=y)
+        accuracy: np.ndarray = np.divide(hits, total, out=np.full(y, np.nan), where=total > 0)
+        return accuracy
+
+    def confusions(self) -> Int[np.ndarray, "y y"]:
+        """Return counts: ``[m, n]`` samples of class ``m`` were predicted as ``n``."""
+        counts = np.zeros((self.probs.shape[1],) * 2, dtype=np.int64)
+        np.add.at(counts, (self.labels, self.probs.argmax(axis=1)), 1)
+        return counts
+
+    @classmethod
+    def interleave(cls, parts: Sequence[ClassProbabilities]) -> ClassProbabilities:
+        """Return the scores of samples that were dealt out like cards to several parts."""
+        places = [
+            np.arange(place, sum(len(p.labels) for p in parts), len(parts))
+            for place in range(len(parts))
+        ]
+        order = np.concatenate(places).argsort()
+        ids = [sample for part in parts for sample in part.sample_ids]
+        return cls(
+            tuple(ids[i] for i in order),
+            np.concatenate([part.labels for part in parts])[order],
+            np.concatenate([part.probs for part in parts])[order],
+        )
+
+    def subset(self, sample_ids: Set[str]) -> ClassProbabilities:
+        """Return the scores of some of the samples, in the same order."""
+        keep = np.array([sample in sample_ids for sample in self.sample_ids], dtype=bool)
+        kept = tuple(s for s, chosen in zip(self.sample_ids, keep, strict=True) if chosen)
+        return ClassProbabilities(kept, self.labels[keep], self.probs[keep])
+
+    def save(self, path: Path) -> None:
+        """Write ``sample_ids``, ``labels`` and ``scores`` to an npz file."""
+        with write_atomically(path) as file:
+            np.savez(
+                file, sample_ids=np.array(self.sample_ids), labels=self.labels, scores=self.probs
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> ClassProbabilities:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            DataError: If the file is missing, damaged or lacks an array.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(tuple(file["sample_ids"].tolist()), file["labels"], file["scores"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"cannot be read as scores: {error}", path=path) from error

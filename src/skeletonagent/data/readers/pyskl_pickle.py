@@ -1,0 +1,127 @@
+"""The tables PYSKL's pickles hold: annotations, and the sample ids of each part of a split.
+
+Such a file is ``{"split": {part: [frame_dir, ...]}, "annotations": [{"frame_dir", "label", ...},
+...]}``. Source: spec section 4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skeletonagent.core.clips import Split
+from skeletonagent.core.errors import DataError
+from skeletonagent.data.readers.safe_pickle import load_restricted
+
+STANDARD = "standard"
+"""Name of a split whose parts are called ``train`` and ``val`` and nothing else."""
+
+_LABELS = 1 << 15
+"""Labels an archive can hold."""
+
+_PART = re.compile(r"(?:(?P<prefix>.*?)_?)(?P<part>train|val|test)(?P<number>\d*)")
+
+
+@dataclass(frozen=True)
+class PysklPickle:
+    """The contents of a pickle, whose structure has been checked.
+
+    Args:
+        path: The file.
+        annotations: One of each sample; ``frame_dir`` is text and unique, ``label`` a number.
+        split_parts: Sample ids of the training and the test part of each split.
+    """
+
+    path: Path
+    annotations: list[dict[str, Any]]
+    split_parts: Mapping[str, tuple[frozenset[str], frozenset[str]]]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes up to the largest label."""
+        return 1 + max(int(annotation["label"]) for annotation in self.annotations)
+
+
+def read_pyskl_pickle(path: Path) -> PysklPickle:
+    """Return what a pickle holds.
+
+    Raises:
+        DataError: If it cannot be read, holds anything but plain values and arrays, or is not
+            made as PYSKL's are.
+    """
+    contents = load_restricted(path)
+    if not isinstance(contents, dict) or not {"split", "annotations"} <= contents.keys():
+        raise DataError("holds no PYSKL data: 'split' and 'annotations' are expected", path=path)
+    split, annotations = contents["split"], contents["annotations"]
+    if not isinstance(split, dict) or not all(_is_part(item) for item in split.items()):
+        raise DataError("split must list sample ids by the name of a part", path=path)
+    if not isinstance(annotations, list) or not annotations:
+        raise DataError("annotations must be a list of samples", path=path)
+    seen: set[str] = set()
+    for number, annotation in enumerate(annotations):
+        problem = _problem(annotation, seen)
+        if problem:
+            raise DataError(f"annotation {number} {problem}", path=path)
+        seen.add(annotation["frame_dir"])
+    return PysklPickle(path, annotations, _paired(split, path))
+
+
+def pickle_splits(
+    parts: Mapping[str, tuple[frozenset[str], frozenset[str]]], sample_ids: Sequence[str]
+) -> dict[str, Split]:
+    """Return the splits of samples that are there, in the order of the samples."""
+    return {
+        name: Split(
+            train=tuple(sample for sample in sample_ids if sample in train),
+            test=tuple(sample for sample in sample_ids if sample in test),
+        )
+        for name, (train, test) in parts.items()
+    }
+
+
+def _problem(annotation: Any, seen: set[str]) -> str | None:
+    """Return what is wrong with an annotation, if anything."""
+    if not isinstance(annotation, dict):
+        return "is no dictionary"
+    sample, label = annotation.get("frame_dir"), annotation.get("label")
+    if not isinstance(sample, str) or not sample:
+        return f"has no name: frame_dir is {sample!r}"
+    if not isinstance(label, int | np.integer) or not 0 <= label < _LABELS:
+        return f"({sample}) has the label {label!r}; labels are numbers from 0 to {_LABELS - 1}"
+    return f"has the name of another, {sample}" if sample in seen else None
+
+
+def _is_part(item: tuple[Any, Any]) -> bool:
+    name, samples = item
+    listed = isinstance(samples, list | tuple | set | frozenset)
+    return isinstance(name, str) and listed and all(isinstance(s, str) for s in samples)
+
+
+def _paired(
+    split: Mapping[str, Collection[str]], path: Path
+) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """Return splits made of parts such as ``X_train`` and ``X_val``; ``test`` is taken over val."""
+    found: dict[str, dict[str, frozenset[str]]] = {}
+    for name, samples in split.items():
+        match = _PART.fullmatch(name)
+        if match:
+            number = match["number"] and f"split{match['number']}"
+            key = "_".join(filter(None, (match["prefix"], number))) or STANDARD
+            found.setdefault(key, {})[match["part"]] = frozenset(samples)
+    pairs = {
+        name: (parts["train"], parts.get("test", parts.get("val", frozenset())))
+        for name, parts in found.items()
+        if "train" in parts and len(parts) > 1
+    }
+    if not pairs:
+        raise DataError(
+            f"has the parts {', '.join(map(str, split)) or 'none'}; pairs such as xsub_train and "
+            "xsub_val are expected",
+            path=path,
+        )
+    return pairs

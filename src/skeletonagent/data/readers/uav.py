@@ -1,0 +1,73 @@
+"""UAV-Human's own skeleton files: text in Kinect's format, with 17 joints in the image.
+
+Assumed of the files, which come without a description: they are laid out as NTU RGB+D's
+(:func:`skeletonagent.data.readers.ntu.read_bodies`), the first two columns of a joint are its x and y
+in pixels, the tracker's numbers of bodies mean nothing, and names like
+``P000S00G10B10H10UC022000LC021000A000R0_08241716.txt`` begin with the subject and say the action
+after ``A``, both counted from 0. Source: spec section 4, "UAV".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from skeletonagent.core.clips import SkeletonSequence
+from skeletonagent.core.errors import DataError
+from skeletonagent.data.benchmarks import BENCHMARKS, UAV_NAME
+from skeletonagent.data.convert.pipeline import DatasetReader
+from skeletonagent.data.readers.ntu import raw_files, read_bodies
+
+_PERSONS = 2
+"""Bodies kept of each frame, the first ones, as the benchmark's recognizers take them."""
+
+
+def uav_reader(folder: Path) -> DatasetReader:
+    """Return the ``.txt`` files of UAV-Human in a folder and below it, by name.
+
+    Raises:
+        DataError: If there is none.
+    """
+    benchmark = BENCHMARKS["uav-human"]
+    return DatasetReader(
+        name=benchmark.name,
+        title=benchmark.title,
+        layout=benchmark.layout,
+        class_names=benchmark.class_names,
+        items=raw_files(folder, ".txt"),
+        read=read_uav_file,
+        splits=benchmark.splits,
+        default_split=benchmark.default_split,
+        has_confidence=True,
+    )
+
+
+def read_uav_file(path: Path) -> SkeletonSequence:
+    """Return the one or two bodies of a UAV-Human file: x and y in pixels, and a score of 1.
+
+    Frames of nobody are left out; a body that is not in a frame is all zeros there.
+
+    Raises:
+        DataError: If the file is damaged, its name says no action or nobody is in it.
+    """
+    name = UAV_NAME.match(path.stem)
+    if name is None:
+        raise DataError(
+            "is not named like P000S00G10B10H10UC022000LC021000A000R0_08241716.txt", path=path
+        )
+    bodies = read_bodies(path, joints=17, channels=2)
+    if not len(bodies.frame):
+        raise DataError("holds no body in any frame; leave it out", path=path)
+    frame = np.unique(bodies.frame, return_inverse=True)[1]
+    body = np.arange(len(frame)) - np.searchsorted(frame, frame)  # its place in its frame
+    kept = body < _PERSONS
+    joints = np.zeros((body[kept].max() + 1, frame.max() + 1, 17, 3), dtype=np.float32)
+    joints[body[kept], frame[kept], :, :2] = bodies.joints[kept]
+    joints[body[kept], frame[kept], :, 2] = 1
+    return SkeletonSequence(
+        joints=joints,
+        label=int(name["action"]),
+        sample_id=path.stem,
+        subject=int(name["subject"]),
+    )

@@ -1,0 +1,187 @@
+"""What must hold of an archive before any of it is used; each check names what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skeletonagent.core.clips import Split
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
+
+ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_dir")
+"""Arrays an archive must have."""
+
+EXTRAS = ("subject", "keypoint_score", "image_size")
+"""Arrays it may have: who did it, the detector's confidence, width and height of the image."""
+
+FRAMEWISE = ("keypoint", "keypoint_score")
+"""Arrays with a row for each frame of each body: the large ones."""
+
+METADATA_KEYS = {"class_names": list, "joint_names": list, "bones": list, "split": dict}
+"""What an archive's JSON must have, and of which type."""
+
+
+def locate_archive(path: Path) -> tuple[Path, Path]:
+    """Return the paths of an archive's JSON and of its npz file or folder of npy files."""
+    if path.is_dir() and not (path / "keypoint.npy").exists():
+        inside = sorted(path.glob("*.json"))
+        if len(inside) != 1:
+            found = ", ".join(file.name for file in inside) or "none"
+            raise DataError(
+                f"a folder with exactly one NAME.json is needed, found {found}", path=path
+            )
+        path = inside[0]
+    base = path.with_suffix("") if path.suffix in (".npz", ".json") else path
+    meta = base.with_name(f"{base.name}.json")
+    if not meta.is_file():
+        raise DataError("no such file; an archive is NAME.npz with NAME.json beside it", path=meta)
+    if base.is_dir():
+        return meta, base
+    arrays = base.with_name(f"{base.name}.npz")
+    if not arrays.is_file():
+        raise DataError(
+            "no such file; an archive is NAME.npz with NAME.json beside it", path=arrays
+        )
+    return meta, arrays
+
+
+def check_metadata(meta: Any, path: Path) -> Mapping[str, Any]:
+    """Return what the JSON holds, if it has all of :data:`METADATA_KEYS`."""
+    if not isinstance(meta, dict):
+        raise DataError(f"lacks {', '.join(METADATA_KEYS)}: it holds no object", path=path)
+    missing = [key for key in METADATA_KEYS if key not in meta]
+    if missing:
+        raise DataError(f"lacks {', '.join(missing)}", path=path)
+    for key, kind in METADATA_KEYS.items():
+        if not isinstance(meta[key], kind):
+            raise DataError(f"{key} must be a {kind.__name__}, got {meta[key]!r}", path=path)
+    return meta
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise a DataError unless all of :data:`ARRAYS` are there and of the right type."""
+    missing = [name for name in ARRAYS if name not in arrays]
+    if missing:
+        raise DataError(
+            f"lacks the array(s) {', '.join(missing)}; an archive has {', '.join(ARRAYS)}",
+            path=path,
+        )
+    for name in ("offset", "num_person", "total_frames", "label", "subject"):
+        if name in arrays and arrays[name].dtype.kind not in "iu":
+            raise DataError(f"{name} must hold whole numbers, got {arrays[name].dtype}", path=path)
+    for name in ("keypoint", "keypoint_score", "image_size"):
+        if name in arrays and arrays[name].dtype.kind not in "fiu":
+            raise DataError(f"{name} must hold numbers, got {arrays[name].dtype}", path=path)
+
+
+def read_layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> SkeletonLayout:
+    """Return the skeleton the JSON describes; a well-known layout is the one of its name."""
+    names = tuple(str(name) for name in meta["joint_names"])
+    known = LAYOUTS.get(str(meta.get("layout")))
+    if known is not None and known.joints == names:
+        return known
+    if keypoint.ndim == 3 and keypoint.shape[1] != len(names):
+        raise DataError(
+            f"names {len(names)} joints, but the archive's keypoint has {keypoint.shape[1]}",
+            path=path,
+        )
+    try:
+        return SkeletonLayout(
+            name=str(meta.get("layout", meta.get("name", path.stem))),
+            joints=names,
+            bones=tuple((int(child), int(parent)) for child, parent in meta["bones"]),
+            center=int(meta.get("root_joint", 0)),
+        )
+    except (TypeError, ValueError) as error:
+        raise DataError(f"does not describe a skeleton: {error}", path=path) from error
+
+
+def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise a DataError unless the arrays fit each other and every sample has frames."""
+    keypoint, offset = arrays["keypoint"], arrays["offset"]
+    if arrays["label"].ndim != 1:
+        raise DataError(f"label has shape {arrays['label'].shape}, not (samples,)", path=path)
+    samples = len(arrays["label"])
+    if keypoint.ndim != 3 or keypoint.shape[2] not in (2, 3):
+        raise DataError(f"keypoint must be (frames, V, 2 or 3), got {keypoint.shape}", path=path)
+    for name in ("num_person", "total_frames", "frame_dir"):
+        if arrays[name].shape != (samples,):
+            raise DataError(
+                f"{name} has shape {arrays[name].shape}, label has {samples} samples", path=path
+            )
+    _check_extras(arrays, path)
+    frames = arrays["num_person"].astype(np.int64) * arrays["total_frames"]
+    expected = np.concatenate([[0], np.cumsum(frames)])
+    if (
+        offset.shape != expected.shape
+        or (offset != expected).any()
+        or len(keypoint) != expected[-1]
+    ):
+        raise DataError("offset does not fit num_person x total_frames and keypoint", path=path)
+    counts = np.stack([arrays["num_person"], arrays["total_frames"]])
+    if samples == 0 or (counts < 1).any():
+        raise DataError("is empty or has a sample without frames or persons", path=path)
+
+
+def _check_extras(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise a DataError unless those of :data:`EXTRAS` that are there fit the others."""
+    samples, bodies = len(arrays["label"]), arrays["keypoint"].shape[:2]
+    expected = {"subject": (samples,), "keypoint_score": bodies, "image_size": (samples, 2)}
+    for name in EXTRAS:
+        if name in arrays and arrays[name].shape != expected[name]:
+            raise DataError(
+                f"{name} has shape {arrays[name].shape}, it must be {expected[name]} to fit "
+                f"{samples} samples and keypoint",
+                path=path,
+            )
+    if "image_size" in arrays and not (arrays["image_size"] > 0).all():
+        raise DataError("image_size must be width and height in pixels, above 0", path=path)
+
+
+def check_labels(
+    labels: np.ndarray, sample_ids: tuple[str, ...], class_names: tuple[str, ...], path: Path
+) -> None:
+    """Raise a DataError unless labels are classes and ids are unique."""
+    outside = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
+    if len(outside):
+        raise DataError(
+            f"label {labels[outside[0]]} is outside the JSON's classes 0..{len(class_names) - 1}",
+            path=path,
+            sample=sample_ids[outside[0]],
+        )
+    if len(set(sample_ids)) != len(sample_ids):
+        raise DataError("frame_dir names a sample twice", path=path)
+
+
+def read_splits(
+    meta: Mapping[str, Any], sample_ids: tuple[str, ...], path: Path
+) -> dict[str, Split]:
+    """Return the splits, each of whose samples is there."""
+    known = set(sample_ids)
+    splits = {}
+    for name, parts in meta["split"].items():
+        if not isinstance(parts, dict) or not {"train", "val"} <= parts.keys():
+            raise DataError(f"split {name!r} must have the parts train and val", path=path)
+        for part in ("train", "val"):
+            unknown = [sample for sample in parts[part] if sample not in known]
+            if unknown:
+                raise DataError(
+                    f"split {name!r} ({part}) names {len(unknown)} sample(s) the archive lacks",
+                    path=path,
+                    sample=unknown[0],
+                )
+        empty = [part for part in ("train", "val") if not parts[part]]
+        if empty:
+            raise DataError(f"split {name!r} has no sample in its part {empty[0]}", path=path)
+        splits[str(name)] = Split(train=tuple(parts["train"]), test=tuple(parts["val"]))
+    if not splits:
+        raise DataError("has no split", path=path)
+    if meta.get("default_split", next(iter(splits))) not in splits:
+        raise DataError(
+            f"default_split {meta['default_split']!r} is not one of {', '.join(splits)}", path=path
+        )
+    return splits

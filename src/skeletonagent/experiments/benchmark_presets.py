@@ -1,0 +1,265 @@
+"""Recipes of the paper's benchmarks, as the text has them and as the released code has them.
+
+``paper`` is what the text says (section 4.2), the same for every benchmark and stream; where it
+says nothing, coordinates are centred, turned a little and, if they are pixels, scaled, and a part
+of the training split is watched until late and then learned from.
+
+``released`` is what the authors' code does (spec 2.1 to 2.3), with weights and augmentation of
+each stream, but for one thing: that code looks at the test split after every epoch and keeps the
+epoch that does best on it. Here the last epoch is kept and the test split is looked at once, so
+the authors' figures may lie above what this recipe gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from skeletonagent.agents.settings import AgentSettings, VerifyMode
+from skeletonagent.core.streams import Stream
+from skeletonagent.data.benchmarks import BENCHMARKS
+from skeletonagent.data.settings import (
+    AugmentSettings,
+    ClipSettings,
+    ConfidenceRule,
+    DataSettings,
+    MotionRule,
+    Origin,
+    SamplingRule,
+    Scale,
+)
+from skeletonagent.experiments.config import Config
+from skeletonagent.models.settings import ModelSettings, PersonPooling
+from skeletonagent.training.settings import AlignTargets, LogitScale, LossSettings, TrainSettings
+
+
+class Recipe(StrEnum):
+    """Whose recipe is followed where they differ.
+
+    ``paper``: the paper's text. ``released``: the released code. ``best``: what was best in the
+    study of guidance over ten paired seeds (docs/results/guidance.md).
+    """
+
+    PAPER = "paper"
+    RELEASED = "released"
+    BEST = "best"
+
+
+@dataclass(frozen=True)
+class StreamRecipe:
+    """What the released code sets for a stream and its motion.
+
+    Args:
+        alpha: Weight of the joint constraint.
+        beta: Weight of the alignment.
+        augment: Random changes of training clips.
+    """
+
+    alpha: float
+    beta: float
+    augment: AugmentSettings
+
+
+@dataclass(frozen=True)
+class ReleasedRecipe:
+    """What the released code does on a benchmark; a row of spec 2.1's table.
+
+    Args:
+        joint: For the joint stream and its motion.
+        bone: For the bone stream and its motion.
+        kbone: For the k-bone stream and its motion.
+        training: Length and speed.
+        model: The recognizer.
+    """
+
+    joint: StreamRecipe
+    bone: StreamRecipe
+    kbone: StreamRecipe
+    training: TrainSettings = field(
+        default_factory=lambda: TrainSettings(
+            batch_size=16, learning_rate=0.025, validation_share=0.0
+        )
+    )
+    model: ModelSettings = field(
+        default_factory=lambda: ModelSettings(person_pooling=PersonPooling.RELEASED)
+    )
+
+    def choice(self, stream: Stream) -> StreamRecipe:
+        """Return what is set for a stream."""
+        match stream.base:
+            case Stream.BONE:
+                return self.bone
+            case Stream.KBONE:
+                return self.kbone
+            case _:
+                return self.joint
+
+
+TURNED = AugmentSettings(rotation=0.2)
+SWAPPED = AugmentSettings(rotation=0.2, swap=0.5)
+DROPPED = AugmentSettings(rotation=0.2, part_drop=0.2)
+FLIPPED = AugmentSettings(rotation=0.0, mirror=0.5)
+UNCHANGED = AugmentSettings(rotation=0.0)
+
+_AGENTS = AgentSettings(chat="openai:gpt-4o", text_encoder="clip-vit-b-32")
+
+
+def benchmark(
+    name: str, protocol: str, released: ReleasedRecipe, stream: Stream, recipe: Recipe
+) -> Config:
+    """Return the recipe of a benchmark, for a GPU.
+
+    Args:
+        name: Of the benchmark and, unless another is named, of its archive.
+        protocol: Its split.
+        released: What the released code does on it.
+        stream: Which stream.
+        recipe: Whose recipe.
+    """
+    scored = BENCHMARKS[name].has_confidence
+    if recipe is Recipe.PAPER:
+        return _paper(name, protocol, stream, in_pixels=scored)
+    return _released(name, protocol, stream, released, in_pixels=scored)
+
+
+def _paper(name: str, protocol: str, stream: Stream, *, in_pixels: bool) -> Config:
+    return Config(
+        data=DataSettings(
+            archive=name,
+            split=protocol,
+            scale=Scale.UNIT if in_pixels else Scale.NONE,
+            confidence=in_pixels,
+        ),
+        clips=ClipSettings(stream=stream),
+        training=TrainSettings(validation_share=0.1, validation_until=0.8),
+        agents=_AGENTS,
+    )
+
+
+def _released(
+    name: str, protocol: str, stream: Stream, released: ReleasedRecipe, *, in_pixels: bool
+) -> Config:
+    choice = released.choice(stream)
+    return Config(
+        data=DataSettings(
+            archive=name,
+            split=protocol,
+            origin=Origin.NONE if in_pixels else Origin.PERSON,
+            confidence=in_pixels,
+        ),
+        clips=ClipSettings(
+            stream=stream,
+            test_sampling=SamplingRule.FRAMES if in_pixels else SamplingRule.DECODE,
+            motion_rule=MotionRule.AFTER if in_pixels else MotionRule.BEFORE,
+            confidence_rule=ConfidenceRule.DIFFERENCE,
+        ),
+        augment=choice.augment,
+        model=released.model,
+        loss=LossSettings(
+            alpha=choice.alpha,
+            beta=choice.beta,
+            align_targets=AlignTargets.SOFTMAX,
+            logit_scale=LogitScale.LEARNED,
+            mixup=1.0,
+        ),
+        training=released.training,
+        agents=replace(
+            _AGENTS, padded_rivals=True, rival_share=0.0, verify=VerifyMode.OFF, wait=True
+        ),
+    )
+
+
+def ntu60_xsub(stream: Stream, recipe: Recipe) -> Config:
+    """NTU RGB+D 60, cross-subject."""
+    released = ReleasedRecipe(
+        joint=StreamRecipe(0.2, 0.5, TURNED),
+        bone=StreamRecipe(0.2, 0.2, SWAPPED),
+        kbone=StreamRecipe(0.2, 0.2, SWAPPED),
+    )
+    return benchmark("ntu60", "xsub", released, stream, recipe)
+
+
+def ntu60_xview(stream: Stream, recipe: Recipe) -> Config:
+    """NTU RGB+D 60, cross-view."""
+    released = ReleasedRecipe(
+        joint=StreamRecipe(0.2, 0.5, TURNED),
+        bone=StreamRecipe(0.2, 0.2, TURNED),
+        kbone=StreamRecipe(0.2, 0.2, DROPPED),
+    )
+    return benchmark("ntu60", "xview", released, stream, recipe)
+
+
+def ntu120_xsub(stream: Stream, recipe: Recipe) -> Config:
+    """NTU RGB+D 120, cross-subject."""
+    released = ReleasedRecipe(
+        joint=StreamRecipe(0.3, 0.1, SWAPPED),
+        bone=StreamRecipe(0.3, 0.3, SWAPPED),
+        kbone=StreamRecipe(0.2, 0.3, DROPPED),
+    )
+    return benchmark("ntu120", "xsub", released, stream, recipe)
+
+
+def ntu120_xset(stream: Stream, recipe: Recipe) -> Config:
+    """NTU RGB+D 120, cross-setup."""
+    released = ReleasedRecipe(
+        joint=StreamRecipe(0.3, 0.1, TURNED),
+        bone=StreamRecipe(0.3, 0.3, SWAPPED),
+        kbone=StreamRecipe(0.2, 0.3, SWAPPED),
+    )
+    return benchmark("ntu120", "xset", released, stream, recipe)
+
+
+def kinetics_skeleton(stream: Stream, recipe: Recipe) -> Config:
+    """Kinetics-Skeleton (400). The released recognizer is a wide DG-STGCN, asked about less."""
+    every = StreamRecipe(0.005, 0.01, FLIPPED)
+    released = ReleasedRecipe(
+        joint=every,
+        bone=every,
+        kbone=every,
+        training=TrainSettings(
+            batch_size=64, learning_rate=0.1, guidance_period=50, validation_share=0.0
+        ),
+        model=ModelSettings("dg-stgcn", width=96, person_pooling=PersonPooling.RELEASED),
+    )
+    return benchmark("kinetics-skeleton", "standard", released, stream, recipe)
+
+
+def finegym(stream: Stream, recipe: Recipe) -> Config:
+    """FineGYM (99)."""
+    released = ReleasedRecipe(
+        joint=StreamRecipe(0.1, 0.1, FLIPPED),
+        bone=StreamRecipe(0.1, 0.1, FLIPPED),
+        kbone=StreamRecipe(0.05, 0.1, FLIPPED),
+    )
+    return benchmark("finegym", "standard", released, stream, recipe)
+
+
+def uav_human_csv1(stream: Stream, recipe: Recipe) -> Config:
+    """UAV-Human, cross-subject v1; the released code trains it for twice as long."""
+    released = replace(_UAV_HUMAN, training=replace(_UAV_HUMAN.training, epochs=300))
+    return benchmark("uav-human", "csv1", released, stream, recipe)
+
+
+def uav_human_csv2(stream: Stream, recipe: Recipe) -> Config:
+    """UAV-Human, cross-subject v2."""
+    return benchmark("uav-human", "csv2", _UAV_HUMAN, stream, recipe)
+
+
+_UAV_HUMAN = ReleasedRecipe(
+    joint=StreamRecipe(0.2, 0.2, UNCHANGED),
+    bone=StreamRecipe(0.3, 0.2, UNCHANGED),
+    kbone=StreamRecipe(0.05, 0.2, UNCHANGED),
+)
+
+BENCHMARK_PRESETS: Mapping[str, Callable[[Stream, Recipe], Config]] = {
+    "finegym": finegym,
+    "kinetics-skeleton": kinetics_skeleton,
+    "ntu60-xsub": ntu60_xsub,
+    "ntu60-xview": ntu60_xview,
+    "ntu120-xsub": ntu120_xsub,
+    "ntu120-xset": ntu120_xset,
+    "uav-human-csv1": uav_human_csv1,
+    "uav-human-csv2": uav_human_csv2,
+}
+"""The presets of the paper's benchmarks by name."""

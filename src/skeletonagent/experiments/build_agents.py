@@ -1,0 +1,193 @@
+"""From a configuration to the agents: who answers, who asks, who checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxtyping import Int
+from torch import Tensor
+
+from skeletonagent.agents.evidence.analyst import Analyst
+from skeletonagent.agents.evidence.effect_sizes import Evidence, measure_evidence
+from skeletonagent.agents.evidence.reviewer import Reviewer
+from skeletonagent.agents.evidence.verifier import Verifier
+from skeletonagent.agents.orchestrator import GuidanceOrchestrator, ProgressCallback
+from skeletonagent.agents.questioner import Questioner
+from skeletonagent.agents.selector import Selector
+from skeletonagent.agents.settings import AgentSettings, VerifyMode
+from skeletonagent.agents.usage import UsageReport, usage_report
+from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.dialogue import Dialogue
+from skeletonagent.core.dialogue_io import DialogueCollection
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.guidance import ClassGuidance, Guidance
+from skeletonagent.data.loader import ClipLoader
+from skeletonagent.llm.budget import Budget, Spent, price
+from skeletonagent.llm.chat import Chat
+from skeletonagent.llm.chats.build import build_chat, resolve_model
+from skeletonagent.llm.chats.class_notes_chat import ClassNotesChat
+from skeletonagent.llm.chats.fallback import FallbackChat
+from skeletonagent.llm.chats.recorded import RecordedChat
+from skeletonagent.llm.class_notes import ClassNotesFile, bundled_class_notes, bundled_names
+from skeletonagent.text.encoder import TextEncoder, default_cache_folder
+
+ANALYST = "analyst"
+BUNDLED = "bundled"
+NOBODY = "none"
+RECORDED = "recorded:"
+
+
+@dataclass(frozen=True)
+class Agents:
+    """The agents of a run.
+
+    Args:
+        start: Guidance before training, telling how far it is.
+        refresh: Guidance of the next round.
+        wait: Whether the training waits for a round.
+        budget: What language models may cost.
+        price: Dollars for a model's input and output tokens.
+    """
+
+    start: Callable[[ProgressCallback], Guidance]
+    refresh: Callable[[Confusions, Guidance], Guidance]
+    wait: bool
+    budget: Budget
+    price: Callable[[str, int, int], float | None]
+
+    def recall(self, guidance: Guidance) -> None:
+        """Count what the dialogues so far have cost, when a run goes on."""
+        for name, spent in self.accounts(guidance).models.items():
+            self.budget.recall(
+                name,
+                Spent(
+                    requests=spent.requests,
+                    input_tokens=spent.input_tokens,
+                    output_tokens=spent.output_tokens,
+                    dollars=spent.dollars or 0.0,
+                ),
+            )
+
+    def accounts(self, guidance: Guidance) -> UsageReport:
+        """Return what was asked, what came of it and what it cost."""
+        return usage_report(guidance, self.price)
+
+
+def build_agents(
+    settings: AgentSettings,
+    source: ClipLoader | ClipStore,
+    train: Int[Tensor, " n"],
+    encoder: TextEncoder,
+) -> Agents:
+    """Return the agents of a run, who have seen nothing but the clips that are learned from.
+
+    Args:
+        settings: Who they are.
+        source: All clips, on the host.
+        train: The clips learned from.
+        encoder: Reads the sentences; longer ones than it takes in are not usable.
+
+    Raises:
+        ConfigError: If a chat cannot be asked.
+        DataError: If recorded dialogues cannot be read.
+    """
+    store = source if isinstance(source, ClipStore) else source.store
+    budget = Budget(settings.max_requests, settings.max_tokens, settings.max_dollars)
+
+    asked = (resolve_model(settings.provider, chat) for chat in (settings.chat, *settings.fallback))
+    addresses = {model.model: model.base_url for model in asked}
+
+    def cost(model: str, input_tokens: int, output_tokens: int) -> float | None:
+        if answers_offline(model):
+            return 0.0
+        return price(model, input_tokens, output_tokens, addresses.get(model))
+
+    if settings.chat == NOBODY:
+        classes = tuple(ClassGuidance(name, (), name) for name in store.class_names)
+        silent = Guidance(store.layout, classes)
+        return Agents(lambda _: silent, lambda _, guidance: guidance, True, budget, cost)
+    evidence = measure_evidence(source, train)
+    remote = not answers_offline(settings.chat)
+    guide = GuidanceOrchestrator(
+        questioner=Questioner(
+            build_chat_from_settings(settings, store, evidence, budget),
+            store.layout,
+            lambda sentence: encoder.length(sentence) <= encoder.max_tokens,
+        ),
+        selector=Selector(store.layout),
+        reviewer=Reviewer(
+            store.layout,
+            None if settings.verify is VerifyMode.OFF else Verifier(evidence, settings.verify),
+        ),
+        class_names=store.class_names,
+        max_rivals=settings.max_rivals,
+        padded_rivals=settings.padded_rivals,
+        rival_share=settings.rival_share,
+        workers=settings.concurrency if remote else 1,
+        seconds=settings.round_timeout if remote else None,
+    )
+    wait = settings.wait if settings.wait is not None else not remote
+    return Agents(guide.start, guide.refresh, wait, budget, cost)
+
+
+def answers_offline(chat: str) -> bool:
+    """Return whether a chat is one that asks no language model."""
+    return chat in (ANALYST, BUNDLED, NOBODY) or chat.startswith(RECORDED)
+
+
+def build_chat_from_settings(
+    settings: AgentSettings, store: ClipStore, evidence: Evidence, budget: Budget
+) -> Chat:
+    """Return whoever answers the questions.
+
+    Raises:
+        ConfigError: If a language model cannot be asked.
+        DataError: If recorded dialogues cannot be read or are about another skeleton.
+    """
+    if settings.chat == ANALYST:
+        return Analyst(evidence)
+    if settings.chat == BUNDLED:
+        return FallbackChat((bundled_chat(store.class_names), Analyst(evidence)))
+    if settings.chat.startswith(RECORDED):
+        transcripts = DialogueCollection.load(Path(settings.chat.removeprefix(RECORDED)))
+        if transcripts.layout.joints != store.layout.joints:
+            raise ConfigError(
+                f"agents.chat {settings.chat!r} speaks of the {len(transcripts.layout.joints)} "
+                f"joints of {transcripts.layout.name}, the data have {store.layout.num_joints} "
+                f"of {store.layout.name}"
+            )
+        return RecordedChat(transcripts)
+    return build_chat(
+        [settings.chat, *settings.fallback],
+        settings.provider,
+        budget,
+        answers_cache() if settings.cache else None,
+    )
+
+
+def bundled_chat(class_names: Sequence[str]) -> ClassNotesChat:
+    """Return the chat that answers from the label sets that come with the package."""
+    return ClassNotesChat(
+        {name: bundled_class_notes(name) for name in bundled_names()}, class_names
+    )
+
+
+def bundled_dialogues(name: str, label_set: ClassNotesFile) -> DialogueCollection:
+    """Return a label set as dialogues: the description, and a question for each contrast."""
+    actions = [notes.action for notes in label_set.classes]
+    questioner = Questioner(ClassNotesChat({name: label_set}, actions), label_set.layout)
+    dialogues = []
+    for notes in label_set.classes:
+        dialogue = questioner.describe(Dialogue(notes.action))
+        for number, contrast in enumerate(notes.against, start=1):
+            dialogue = questioner.distinguish(dialogue, contrast.rivals, round_number=number)
+        dialogues.append(dialogue)
+    return DialogueCollection(label_set.layout, tuple(dialogues))
+
+
+def answers_cache() -> Path:
+    """Return where answers of language models are kept for later."""
+    return default_cache_folder().parent / "answers.sqlite"

@@ -1,0 +1,222 @@
+"""Recipes by name: functions that return a configuration.
+
+``small`` presets train ST-GCN++ on two CPU cores in minutes; ``paper`` sized ones train the
+paper's recognizer at full width on a GPU, with the same schedule. Small batches matter here: the
+sets have few clips, and what counts is the number of steps. The paper's benchmarks have one size, a
+GPU's, and two recipes, see :mod:`skeletonagent.experiments.benchmark_presets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from enum import StrEnum
+
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.streams import Stream
+from skeletonagent.data.settings import AugmentSettings, ClipSettings, DataSettings, Origin
+from skeletonagent.experiments.benchmark_presets import BENCHMARK_PRESETS, Recipe
+from skeletonagent.experiments.config import Config
+from skeletonagent.models.settings import ModelSettings
+from skeletonagent.training.settings import TrainSettings
+
+
+class PresetSize(StrEnum):
+    """``small`` for a CPU, ``paper`` for a GPU; ``tiny`` for studies of many runs on a CPU."""
+
+    TINY = "tiny"
+    SMALL = "small"
+    PAPER = "paper"
+
+
+Preset = Callable[[PresetSize, Stream], Config]
+
+
+def small_dataset_preset(
+    size: PresetSize,
+    stream: Stream,
+    *,
+    archive: str,
+    augment: AugmentSettings,
+    epochs: int,
+    validation_until: float = 0.6,
+    frames: int = 32,
+    width: int = 32,
+    batch_size: int = 16,
+    learning_rate: float = 0.05,
+    origin: Origin = Origin.PERSON,
+) -> Config:
+    """Return the recipe shared by data sets of hundreds to thousands of clips."""
+    large = size is PresetSize.PAPER
+    if size is PresetSize.TINY:
+        return _tiny(stream, archive=archive, augment=augment, origin=origin)
+    return Config(
+        data=DataSettings(archive=archive, origin=origin),
+        clips=ClipSettings(frames=64 if large else frames, stream=stream),
+        augment=augment,
+        model=ModelSettings() if large else ModelSettings(backbone="stgcn++", width=width),
+        training=TrainSettings(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            warmup_epochs=3.0,
+            ema_decay=0.98,
+            validation_share=0.1,
+            validation_until=validation_until,
+        ),
+    )
+
+
+def _tiny(stream: Stream, *, archive: str, augment: AugmentSettings, origin: Origin) -> Config:
+    """Return a recipe of some seconds: few frames, plain blocks, nothing held out."""
+    return Config(
+        data=DataSettings(archive=archive, origin=origin),
+        clips=ClipSettings(frames=16, stream=stream, test_clips=3),
+        augment=augment,
+        model=ModelSettings(backbone="plain", width=16),
+        training=TrainSettings(
+            epochs=TINY_EPOCHS.get(archive, 20),
+            batch_size=16,
+            learning_rate=0.1,
+            warmup_epochs=2.0,
+            ema_decay=0.98,
+            guidance_period=2,
+            validation_share=0.0,
+        ),
+    )
+
+
+TINY_EPOCHS: Mapping[str, int] = {
+    "jhmdb": 16,
+    "nw_ucla": 16,
+    "sbu": 24,
+    "synthetic": 80,
+    "utd_mhad": 20,
+}
+"""Epochs of tiny recognizers by archive: five hundred steps and more, fewer where two act."""
+
+
+def utd_mhad(size: PresetSize, stream: Stream) -> Config:
+    """UTD-MHAD: 27 actions, Kinect v1. No mirroring, since classes name the side that acts."""
+    return small_dataset_preset(
+        size, stream, archive="utd_mhad", augment=AugmentSettings(rotation=0.3), epochs=60
+    )
+
+
+def nw_ucla(size: PresetSize, stream: Stream) -> Config:
+    """NW-UCLA: 10 actions from three views, Kinect v1."""
+    augment = AugmentSettings(rotation=0.3)
+    return small_dataset_preset(size, stream, archive="nw_ucla", augment=augment, epochs=30)
+
+
+def sbu(size: PresetSize, stream: Stream) -> Config:
+    """SBU Kinect Interaction: 8 actions of two persons, five folds."""
+    augment = AugmentSettings(rotation=0.1, scale=0.1, mirror=0.5)
+    return small_dataset_preset(
+        size,
+        stream,
+        archive="sbu",
+        augment=augment,
+        epochs=40,
+        validation_until=0.4,
+        frames=20,
+        batch_size=8,
+        learning_rate=0.025,
+        origin=Origin.GROUP,
+    )
+
+
+def jhmdb(size: PresetSize, stream: Stream) -> Config:
+    """JHMDB: 21 actions in 2D, three splits."""
+    augment = AugmentSettings(rotation=0.2, scale=0.1, mirror=0.5, crop=0.8)
+    return small_dataset_preset(size, stream, archive="jhmdb", augment=augment, epochs=40)
+
+
+def synthetic(size: PresetSize, stream: Stream) -> Config:
+    """The generated data set of confusable pairs: no files needed."""
+    augment = AugmentSettings(rotation=0.1, mirror=0.5)
+    return small_dataset_preset(
+        size, stream, archive="synthetic", augment=augment, epochs=22, width=16
+    )
+
+
+def default(size: PresetSize, stream: Stream) -> Config:
+    """Any archive of which no more is known; a part is held out to the end."""
+    augment = AugmentSettings(rotation=0.3)
+    return small_dataset_preset(
+        size, stream, archive="synthetic", augment=augment, epochs=60, validation_until=1.0
+    )
+
+
+def paper(_: PresetSize, stream: Stream) -> Config:
+    """The paper's own recipe (section 4.2) for any archive, in one size: a GPU's."""
+    return Config(clips=ClipSettings(stream=stream))
+
+
+SMALL_PRESETS: Mapping[str, Preset] = {
+    "default": default,
+    "jhmdb": jhmdb,
+    "nw-ucla": nw_ucla,
+    "paper": paper,
+    "sbu": sbu,
+    "synthetic": synthetic,
+    "utd-mhad": utd_mhad,
+}
+"""The presets that come in sizes, by name."""
+
+ROTATING_SPLITS: Mapping[str, tuple[str, ...]] = {
+    "jhmdb": ("split1", "split2", "split3"),
+    "sbu": ("fold1", "fold2", "fold3", "fold4", "fold5"),
+    "utd-mhad": ("subjects-1-of-2", "subjects-2-of-2"),
+}
+"""Splits that the seeds of a study take in turn, so that all clips are tested, by preset."""
+
+STUDIED = ("jhmdb", "nw-ucla", "sbu", "utd-mhad")
+"""Presets whose best way with the guidance was studied."""
+
+PRESETS: Mapping[str, Callable[..., Config]] = {**SMALL_PRESETS, **BENCHMARK_PRESETS}
+"""All presets by name, to be listed and to be called through :func:`preset`."""
+
+RECIPES: Mapping[Recipe, Collection[str]] = {
+    Recipe.RELEASED: tuple(BENCHMARK_PRESETS),
+    Recipe.BEST: STUDIED,
+}
+"""Presets that have a recipe, for recipes that not all have."""
+
+
+def preset(
+    name: str,
+    size: PresetSize = PresetSize.SMALL,
+    stream: Stream = Stream.JOINT,
+    recipe: Recipe = Recipe.PAPER,
+) -> Config:
+    """Return the configuration of a preset.
+
+    Args:
+        name: A name in :data:`PRESETS`.
+        size: For which machine, where there is a choice.
+        stream: Which stream.
+        recipe: Whose recipe; only the paper's benchmarks have a released one, and only sets of the
+            study a best one.
+
+    Raises:
+        ConfigError: If there is none of that name, or none of that recipe.
+    """
+    if name not in PRESETS:
+        raise ConfigError(
+            f"no preset {name!r}; there are {', '.join(PRESETS)}, or give a YAML file"
+        )
+    known = RECIPES.get(recipe, PRESETS)
+    if name not in known:
+        raise ConfigError(
+            f"preset {name!r} has no {recipe.value} recipe; these have: {', '.join(known)}"
+        )
+    if name in BENCHMARK_PRESETS:
+        return BENCHMARK_PRESETS[name](stream, recipe)
+    config = SMALL_PRESETS[name](size, stream)
+    return _asked_once(config) if recipe is Recipe.BEST else config
+
+
+def _asked_once(config: Config) -> Config:
+    """Return the recipe with guidance that stays as it was before the first epoch."""
+    return replace(config, training=replace(config.training, guidance_period=0))

@@ -1,0 +1,225 @@
+"""Answers out of what is written about the classes of well-known data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+
+from skeletonagent.core.dialogue import Exchange, Provenance, Question, Step
+from skeletonagent.core.errors import ChatClosedError
+from skeletonagent.llm.chat import Answer
+from skeletonagent.llm.class_notes import (
+    JOINTS,
+    BodyPartNotes,
+    ClassNotes,
+    ClassNotesFile,
+    normalized_name,
+)
+
+SENTENCE_WORDS = 48
+"""Longest sentence put together of several clauses."""
+
+_ALIKE = (
+    ("left hand tip", "left thumb", "left hand", "left wrist"),
+    ("right hand tip", "right thumb", "right hand", "right wrist"),
+    ("left foot", "left ankle"),
+    ("right foot", "right ankle"),
+    ("head", "face", "nose"),
+    ("neck", "shoulder center", "middle of shoulders", "thorax"),
+    ("middle of spine", "spine", "torso", "belly"),
+    ("base of spine", "hip center", "middle of hips"),
+)
+"""Joints that stand in for each other on skeletons that lack one of them."""
+_MIDDLES = (("shoulder center", "shoulder"), ("neck", "shoulder"), ("hip center", "hip"))
+"""Joints in the middle for which, in need, those of both sides stand."""
+
+
+class ClassNotesChat:
+    """A chat that answers from label sets, for all sets of rivals.
+
+    Each class is looked up by its name, first in the label set that has most of the classes. What
+    nothing is written about stays unanswered: a class, the worst of its rivals, or a skeleton with
+    none of the joints. Other rivals of which nothing is known are passed over.
+
+    Args:
+        label_sets: What is written, by the name of the data set.
+        class_names: The classes that will be asked about.
+    """
+
+    name = "bundled"
+
+    def __init__(
+        self, label_sets: Mapping[str, ClassNotesFile], class_names: Sequence[str]
+    ) -> None:
+        wanted = set(map(normalized_name, class_names))
+        self._notes: dict[str, ClassNotes] = {}
+        self._origin: dict[str, str] = {}
+        for name in sorted(label_sets, key=lambda name: -_shared(label_sets[name], wanted)):
+            for notes in label_sets[name].classes:
+                self._notes.setdefault(normalized_name(notes.action), notes)
+                self._origin.setdefault(normalized_name(notes.action), name)
+
+    def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
+        """Return what is written; asked again about one of the rivals, what differs from that.
+
+        Raises:
+            ChatClosedError: If nothing is written about it.
+        """
+        notes = self._notes.get(normalized_name(question.action))
+        if notes is None:
+            raise self._silence(question, "nothing is written about this class")
+        if question.step is Step.DISTINGUISH:
+            text = self._distinction(question, notes, history)
+        else:
+            text = self._description(question, notes)
+        return Answer(
+            text, Provenance(self.name, {"set": self._origin[normalized_name(notes.action)]})
+        )
+
+    def _description(self, question: Question, notes: ClassNotes) -> str:
+        if question.step is Step.OVERVIEW:
+            return _flat(notes.overview)
+        if question.step is Step.KEY_FEATURES:
+            return _flat(notes.features)
+        if question.step is Step.BODY_PARTS:
+            parts = ((part.name, getattr(notes.parts, part.name)) for part in fields(BodyPartNotes))
+            return "\n".join(f"{name.capitalize()}: {_flat(text)}" for name, text in parts)
+        details: dict[int, str] = {}
+        for name, text in notes.joints.items():
+            for joint in places(name, question.joints):
+                details.setdefault(joint, _flat(text))
+        joints = self._found(question, sorted(details))
+        if question.step is Step.CRITICAL_JOINTS:
+            return ", ".join(str(joint + 1) for joint in joints)
+        return "\n".join(f"{_label(question, joint)}: {details[joint]}" for joint in joints)
+
+    def _distinction(
+        self, question: Question, notes: ClassNotes, history: Sequence[Exchange]
+    ) -> str:
+        others = [
+            name
+            for name in map(normalized_name, question.rivals)
+            if name != normalized_name(notes.action)
+        ]
+        rivals = [self._notes[name] for name in others if name in self._notes]
+        if others and others[0] not in self._notes:
+            raise self._silence(question, "nothing is written about the worst of its rivals")
+        joints = _joints(question, notes, [_apart(notes, rival) for rival in rivals])
+        meant = _meant_again(question, history)
+        if meant is not None and (rival := self._notes.get(normalized_name(meant))):
+            ways = (_joints(question, notes, [names]) for names in _narrowed(notes, rival))
+            joints = next((way for way in ways if way and way != joints), joints)
+        labels = ", ".join(_label(question, joint) for joint in self._found(question, joints))
+        return f"Joints: {labels}\nDifference: {_sentence(notes, rivals)}"
+
+    def _found(self, question: Question, joints: Sequence[int]) -> Sequence[int]:
+        if not joints:
+            raise self._silence(question, "the skeleton has none of the joints written about")
+        return joints
+
+    def _silence(self, question: Question, problem: str) -> ChatClosedError:
+        return ChatClosedError(self.name, question.action, question.step, 0, problem)
+
+
+def places(name: str, joints: Sequence[str]) -> tuple[int, ...]:
+    """Return the joints of a skeleton that a name means, or that come closest to it.
+
+    Args:
+        name: As a label set has it.
+        joints: All names of the skeleton's joints, in index order.
+    """
+    index = {normalized_name(joint): number for number, joint in enumerate(joints)}
+    wanted = normalized_name(name)
+    for group in (group for group in _ALIKE if wanted in group):
+        start = group.index(wanted)
+        for other in (*group[start:], *reversed(group[:start])):
+            if other in index:
+                return (index[other],)
+        for middle, limb in _MIDDLES:
+            sides = [index[s] for s in (f"left {limb}", f"right {limb}") if s in index]
+            if middle in group and sides:
+                return tuple(sides)
+    return (index[wanted],) if wanted in index else ()
+
+
+def _shared(label_set: ClassNotesFile, wanted: set[str]) -> int:
+    return len(wanted & {normalized_name(notes.action) for notes in label_set.classes})
+
+
+def _joints(
+    question: Question, notes: ClassNotes, choices: Sequence[Sequence[str]]
+) -> tuple[int, ...]:
+    """Return the joints of the first choices that find room together, two at least."""
+    chosen: list[int] = []
+    for names in (*choices, notes.joints):
+        new = [joint for name in names for joint in places(name, question.joints)]
+        united = list(dict.fromkeys([*chosen, *new]))
+        if not chosen:
+            chosen = united[: JOINTS[1]]
+        elif len(united) <= JOINTS[1] and (names is not notes.joints or len(chosen) < JOINTS[0]):
+            chosen = united
+    return tuple(sorted(chosen))
+
+
+def _apart(notes: ClassNotes, rival: ClassNotes) -> Sequence[str]:
+    """Return the joints that set a class apart from another, by name."""
+    contrast = notes.contrast(rival.action)
+    own = [joint for joint in notes.joints if joint not in rival.joints]
+    return contrast.joints if contrast else own or tuple(notes.joints)
+
+
+def _narrowed(notes: ClassNotes, rival: ClassNotes) -> Iterator[Sequence[str]]:
+    """Yield sets of joints that set a class apart from a single other one, best first."""
+    apart = _apart(notes, rival)
+    yield apart
+    yield [*apart, *(joint for joint in notes.joints if joint not in rival.joints)]
+    yield tuple(notes.joints)
+    yield [*apart, *notes.joints]
+    yield apart[:-1]
+    yield [*apart, *(joint for contrast in notes.against for joint in contrast.joints)]
+
+
+def _meant_again(question: Question, history: Sequence[Exchange]) -> str | None:
+    """Return the one rival named in what was added to a question that is put once more."""
+    before = history[-1].question if history else None
+    if before is None or (before.step, before.rivals) != (question.step, question.rivals):
+        return None
+    added = question.text.removeprefix(before.text)
+    named = [rival for rival in question.rivals if f'"{rival}"' in added]
+    return named[0] if len(named) == 1 and added != question.text else None
+
+
+def _sentence(notes: ClassNotes, rivals: Sequence[ClassNotes]) -> str:
+    """Return one sentence of as many differences as there is room for, the worst rival's first."""
+    said: list[str] = []
+    for clause in dict.fromkeys(_clauses(notes, rivals)):
+        if not said or len(" ".join([*said, "and", clause]).split()) <= SENTENCE_WORDS:
+            said.append(clause)
+    text = "; ".join([*said[:-1], f"and {said[-1]}"] if len(said) > 1 else said)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _clauses(notes: ClassNotes, rivals: Sequence[ClassNotes]) -> Iterator[str]:
+    """Yield what sets a class apart from each rival, what it does in general only once."""
+    general = False
+    for rival in rivals:
+        contrast = notes.contrast(rival.action)
+        if contrast:
+            yield _flat(contrast.difference)
+        elif not general:
+            general = True
+            yield _flat(f"{notes.gist}, whereas in {_spoken(rival.action)} {rival.gist}")
+    if not rivals:
+        yield _flat(notes.gist)
+
+
+def _label(question: Question, joint: int) -> str:
+    return f"{joint + 1}-{_spoken(question.joints[joint]).lower()}"
+
+
+def _spoken(name: str) -> str:
+    return " ".join(name.replace("_", " ").split())
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,309 @@
+"""One request to a language model: the only module that opens a connection to one.
+
+A library that speaks to every big provider does the talking. Its own retries are off, so that
+each request is counted and every failure is known; what it raises becomes a :class:`Fault` whose
+words hold no secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic_ai import exceptions
+from pydantic_ai.direct import model_request
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ToolCallPart,
+    UserPromptPart,
+)
+from pydantic_ai.models import Model, ModelRequestParameters, infer_model
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.output import OutputObjectDefinition
+from pydantic_ai.profiles.openai import OpenAIModelProfile
+from pydantic_ai.providers import infer_provider_class
+from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.tools import ToolDefinition
+
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.llm.answer_schemas import AnswerSchema
+from skeletonagent.llm.background import run
+from skeletonagent.llm.messages import Message, Speaker
+from skeletonagent.llm.retry import REFUSAL, Fault, Remedy
+from skeletonagent.llm.settings import LanguageModel
+
+
+class Output(StrEnum):
+    """In which form a model gives its answer."""
+
+    TOOL = "tool"
+    JSON_SCHEMA = "json_schema"
+    JSON_OBJECT = "json_object"
+    TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back from one request.
+
+    Args:
+        text: The answer, as JSON unless plain text was asked for.
+        input_tokens: Tokens read by the model.
+        output_tokens: Tokens written by the model.
+        refused: Whether the provider marked it as a refusal.
+        cut: Whether the answer was cut off at its longest length.
+    """
+
+    text: str
+    input_tokens: int
+    output_tokens: int
+    refused: bool = False
+    cut: bool = False
+
+
+LOCAL_KEY = "SKELETONAGENT_API_KEY"
+"""The environment variable with the key of a server named by its address."""
+
+_KEYS = {
+    "openai-chat": "OPENAI_API_KEY",
+    "openai-responses": "OPENAI_API_KEY",
+    "azure": "AZURE_OPENAI_API_KEY",
+    "bedrock": "AWS_BEARER_TOKEN_BEDROCK",
+    "cohere": "CO_API_KEY",
+    "huggingface": "HF_TOKEN",
+}
+"""The environment variables with providers' keys, where it is not their name and ``_API_KEY``."""
+_SHOWN = 200
+"""Longest piece of a server's own words in a message."""
+_NO_MODEL = re.compile(r"model\b.{0,120}(?:not found|not exist|unknown|no such)", re.I | re.S)
+_FILTERED = ("content_filter", "content_policy_violation", "invalid_prompt")
+_INCAPABLE = (400, 404, 422, 501)
+"""What servers answer to a form of output they do not know."""
+_PASSING = (408, 409, 425, 429)
+_SUGGESTED = {"tool": Output.TOOL, "native": Output.JSON_SCHEMA, "prompted": Output.JSON_OBJECT}
+
+
+class Connection:
+    """A model at a provider, or behind an address.
+
+    Args:
+        settings: Which model, and how it is asked.
+
+    Raises:
+        ConfigError: If the model or its provider is unknown, or a key is missing.
+    """
+
+    def __init__(self, settings: LanguageModel) -> None:
+        self._settings = settings
+        provider, known = _provider_of(settings.model)
+        behind = settings.base_url is not None
+        self.key_variable = (
+            LOCAL_KEY
+            if behind
+            else _KEYS.get(provider, f"{provider.upper().replace('-', '_')}_API_KEY")
+        )
+        name = settings.model.partition(":")[2] if known else settings.model
+        try:
+            self._model = _behind(settings, name) if behind else _at_provider(settings.model)
+        except (exceptions.UserError, ImportError, ValueError) as error:
+            problem = without_secrets(str(error).partition(" To try Pydantic AI")[0])
+            raise ConfigError(f"language model {settings.model!r}: {problem}") from None
+
+    @property
+    def model(self) -> str:
+        """The model's name at its server."""
+        return self._model.model_name
+
+    @property
+    def address(self) -> str:
+        """Where the server is, as far as it is known."""
+        return self._model.base_url or ""
+
+    def outputs(self) -> tuple[Output, ...]:
+        """Return the forms of output to try, the one the model is known to do best first."""
+        profile = self._model.profile
+        able = {
+            Output.TOOL: profile.get("supports_tools", True),
+            Output.JSON_SCHEMA: profile.get("supports_json_schema_output", False),
+            Output.JSON_OBJECT: profile.get("supports_json_object_output", False),
+            Output.TEXT: True,
+        }
+        best = _SUGGESTED.get(profile.get("default_structured_output_mode", "tool"), Output.TOOL)
+        return tuple(dict.fromkeys(output for output in (best, *Output) if able[output]))
+
+    def send(
+        self, conversation: Sequence[Message], form: type[AnswerSchema], output: Output
+    ) -> Reply:
+        """Return what the model answers; blocks, and may be called from several threads.
+
+        Raises:
+            Fault: If there is no answer.
+        """
+        try:
+            response = run(self._request(conversation, form, output))
+        except Exception as error:  # whatever a provider's library raises must not end a training
+            fault = self._fault(error)
+        else:
+            return _reply(response, output)
+        # Raised here, it does not drag along the original, whose words may hold the key.
+        raise fault
+
+    async def _request(
+        self, conversation: Sequence[Message], form: type[AnswerSchema], output: Output
+    ) -> ModelResponse:
+        settings = ModelSettings(
+            temperature=self._settings.temperature, request_timeout=self._settings.timeout
+        )
+        if self._settings.max_tokens is not None:
+            settings["max_tokens"] = self._settings.max_tokens
+        if "max_retries" not in self._model.unsupported_settings:
+            settings["max_retries"] = 0
+        return await model_request(
+            self._model,
+            _messages(conversation),
+            model_settings=settings,
+            model_request_parameters=_parameters(form, output),
+        )
+
+    def _fault(self, error: Exception) -> Fault:
+        words = without_secrets(_words(error))[:_SHOWN]
+        if isinstance(error, exceptions.ModelHTTPError):
+            return self._refused(error, words)
+        if isinstance(error, (exceptions.ModelRequestTimeout, exceptions.ModelTimeoutError)):
+            problem = f"no answer within {self._settings.timeout:g} seconds (timeout)"
+            return Fault("timeout", problem, Remedy.WAIT)
+        if isinstance(error, exceptions.ModelConnectionError):
+            return Fault("connection", f"the connection failed: {words}", Remedy.WAIT)
+        return Fault("malformed", f"the server's answer cannot be read: {words}", Remedy.WAIT)
+
+    def _refused(self, error: exceptions.ModelHTTPError, words: str) -> Fault:
+        """Return the fault behind an HTTP status."""
+        status, word = error.status_code, f"http {error.status_code}"
+        problem, remedy = f"the server answered {status}: {words}", Remedy.NONE
+        if error.provider_error_code in _FILTERED:
+            word = REFUSAL
+        elif isinstance(error, exceptions.ModelAuthenticationError):
+            problem = f"{problem}; the key is taken from {self.key_variable}"
+        elif isinstance(
+            error, (exceptions.ModelQuotaExceededError, exceptions.ModelContextWindowExceededError)
+        ) or (status == 404 and _names_no_model(error)):
+            pass
+        elif status in _INCAPABLE:
+            remedy = Remedy.REFORM
+        elif status in _PASSING or status >= 500:
+            remedy = Remedy.WAIT
+        return Fault(word, problem, remedy, wait=error.retry_after or 0.0, status=status)
+
+
+def _words(error: Exception) -> str:
+    """Return what a server says about an error, or else the library's words for it."""
+    body = getattr(error, "body", None)
+    told = body.get("message") if isinstance(body, dict) else body
+    return str(told or error) or type(error).__name__
+
+
+def _names_no_model(error: exceptions.ModelHTTPError) -> bool:
+    return error.provider_error_code == "model_not_found" or bool(_NO_MODEL.search(str(error.body)))
+
+
+def _provider_of(model: str) -> tuple[str, bool]:
+    """Return the part before the colon, and whether it names a provider."""
+    provider, colon, _ = model.partition(":")
+    try:
+        infer_provider_class(provider)
+    except ValueError:
+        return provider, False
+    except ImportError:
+        return provider, bool(colon)
+    return provider, bool(colon)
+
+
+def _at_provider(model: str) -> Model[Any]:
+    # Chat completions are what OpenAI and all who speak like it have in common.
+    return infer_model(re.sub(r"^openai:", "openai-chat:", model))
+
+
+def _behind(settings: LanguageModel, name: str) -> Model[Any]:
+    provider = OpenAICompatibleProvider(
+        "local", base_url=str(settings.base_url), api_key=os.environ.get(LOCAL_KEY)
+    )
+    # What the strictest of these servers take, all of them do.
+    strict = OpenAIModelProfile(
+        openai_chat_supports_multiple_system_messages=False,
+        openai_chat_supports_max_completion_tokens=False,
+    )
+    return OpenAIChatModel(name, provider=provider, profile=strict)
+
+
+def _messages(conversation: Sequence[Message]) -> list[ModelMessage]:
+    # As instructions, the role can be put together with a schema, where one message is the limit.
+    role = "\n".join(text for speaker, text in conversation if speaker is Speaker.SYSTEM)
+    return [
+        ModelResponse(parts=[TextPart(text)])
+        if speaker is Speaker.ASSISTANT
+        else ModelRequest(parts=[UserPromptPart(text)], instructions=role)
+        for speaker, text in conversation
+        if speaker is not Speaker.SYSTEM
+    ]
+
+
+def _parameters(form: type[AnswerSchema], output: Output) -> ModelRequestParameters:
+    schema, name = form.model_json_schema(), form.__name__
+    if output is Output.TOOL:
+        tool = ToolDefinition(
+            name=name, parameters_json_schema=schema, description=form.__doc__, kind="output"
+        )
+        return ModelRequestParameters(
+            output_mode="tool", output_tools=[tool], allow_text_output=False
+        )
+    if output is Output.TEXT:
+        return ModelRequestParameters()
+    return ModelRequestParameters(
+        output_mode="native" if output is Output.JSON_SCHEMA else "prompted",
+        output_object=OutputObjectDefinition(
+            json_schema=schema, name=name, description=form.__doc__
+        ),
+    )
+
+
+def _reply(response: ModelResponse, output: Output) -> Reply:
+    words = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
+    if output is Output.TOOL and calls:
+        filled = calls[0].args
+        words = filled if isinstance(filled, str) else calls[0].args_as_json_str()
+    refusal = (response.provider_details or {}).get("refusal", "")
+    return Reply(
+        text=without_secrets(words or str(refusal)),
+        input_tokens=response.usage.input_tokens,
+        output_tokens=response.usage.output_tokens,
+        refused=response.finish_reason == "content_filter",
+        cut=response.finish_reason == "length",
+    )
+
+
+_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+
+
+_SHORTEST = 6
+"""A value shorter than this is a placeholder such as ``none``, not a secret."""
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with every value masked that the environment holds under a secret's name."""
+    values = {
+        value.strip()
+        for name, value in os.environ.items()
+        if _NAME.search(name) and len(value.strip()) >= _SHORTEST
+    }
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, "***")
+    return text

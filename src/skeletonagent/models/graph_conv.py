@@ -1,0 +1,161 @@
+"""Graph units: every joint gathers features from the others along graphs.
+
+Inside a backbone every body is a sample of its own: ``b`` is N times M.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.models.batch_norm import SyncableBatchNorm2d
+from skeletonagent.models.blocks import ConvBNSequence, conv1x1, shortcut
+
+REDUCTION = 8
+"""Of the channels in which CTR-GCN compares joints."""
+
+LEAST_RELATIONS = 8
+"""Channels in which CTR-GCN compares joints at least."""
+
+
+class DGGraphConv(nn.Module):
+    """Graph convolution over learnt graphs that attention adapts to each sample and channel.
+
+    The released code convolves all frames for the attention and averages afterwards. Both are
+    linear, so averaging the frames first is exact and leaves a T-th of the arithmetic.
+    Both gates start at zero, so the attention learns only once they have moved.
+
+    The released gates are vectors of which only the first element is used; here they are
+    scalars, so a block has 2 x 7 = 14 parameters fewer than a released one.
+    Source: spec 1.2.
+
+    Args:
+        in_channels: Channels taken.
+        out_channels: Channels given, divided equally among the graphs.
+        graphs: Initial graphs; ``[k, v, w]`` is what joint ``w`` takes from joint ``v``.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, graphs: Float[Tensor, "k v v"]) -> None:
+        super().__init__()
+        self.graphs = nn.Parameter(graphs.clone())
+        self.alpha = nn.Parameter(torch.zeros(()))
+        self.beta = nn.Parameter(torch.zeros(()))
+        self.attention = nn.Conv2d(in_channels, 2 * out_channels, 1)
+        self.enter = ConvBNSequence(
+            nn.Conv2d(in_channels, out_channels, 1),
+            SyncableBatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+        )
+        self.leave = ConvBNSequence(
+            nn.Conv2d(out_channels, out_channels, 1), SyncableBatchNorm2d(out_channels)
+        )
+        self.shortcut = shortcut(in_channels, out_channels)
+
+    def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
+        """Return features gathered along the graphs, rectified."""
+        gathered = self.enter(x) @ self.adapted(x.mean(dim=2))
+        y: Tensor = self.leave(gathered)
+        y += self.shortcut(x)
+        return y.relu_()
+
+    def adapted(self, pooled: Float[Tensor, "b c v"]) -> Float[Tensor, "b d v v"]:
+        """Return the graph of each sample and output channel, from the mean over its frames."""
+        attended = self.attention(pooled[..., None]).squeeze(-1)
+        source, target = attended.unflatten(1, (2, len(self.graphs), -1)).unbind(1)  # b k m v
+        affinity = (source.mT @ target).softmax(dim=-2)  # over the joints given from
+        difference = torch.tanh(source[..., :, None] - target[..., None, :])
+        # In the differences' own precision: under autocast all would be promoted.
+        shared = (self.graphs + self.beta * affinity).to(difference.dtype)
+        alpha = self.alpha.to(difference.dtype)
+        return torch.addcmul(shared[:, :, None], alpha, difference).flatten(1, 2)
+
+
+class AdaptiveGraphConv(nn.Module):
+    """Graph convolution over the skeleton's own bones, which may then be learnt away from.
+
+    Three graphs: the joint itself, its children (inward) and its parent (outward). The 1x1
+    convolution to one set of channels per graph comes before the graph product (ST-GCN++);
+    the two commute but for the bias, so the product is taken first, on fewer channels.
+    Source: PYSKL (Duan et al., 2022), ST-GCN++.
+
+    Args:
+        in_channels: Channels taken.
+        out_channels: Channels given.
+        layout: The skeleton whose bones are meant.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, layout: SkeletonLayout) -> None:
+        super().__init__()
+        self.graphs = nn.Parameter(spatial_adjacency(layout))
+        self.project = nn.Conv2d(in_channels, len(self.graphs) * out_channels, 1)
+        self.norm = SyncableBatchNorm2d(out_channels)
+        self.shortcut = shortcut(in_channels, out_channels)
+
+    def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
+        """Return features gathered along the bones, rectified."""
+        gathered = torch.cat([x @ graph for graph in self.graphs], dim=1)  # b (k c) t v
+        weight = torch.cat(self.project.weight.chunk(len(self.graphs)), dim=1)  # d (k c) 1 1
+        y: Tensor = self.norm(conv1x1(weight, gathered) + self._bias())
+        y += self.shortcut(x)
+        return y.relu_()
+
+    def _bias(self) -> Float[Tensor, "d 1 v"]:
+        """Return what the convolution's bias has become after the graph product."""
+        assert self.project.bias is not None
+        bias = self.project.bias.view(len(self.graphs), -1)  # k d
+        return (bias.mT @ self.graphs.sum(dim=1)).unsqueeze(1)
+
+
+class CTRGraphConv(nn.Module):
+    """Graph convolution over the bones, refined for each sample and channel (CTR-GCN).
+
+    What two joints differ in, the frames averaged, becomes a correction of each channel's graph.
+    The gate of the corrections starts at zero and the norm next to it, so that a new unit does
+    what its shortcut does. The paper convolves all frames before it averages them; averaging
+    first is exact. Source: Chen et al., 2021, section 3.3; initial values as its authors have them.
+
+    Args:
+        in_channels: Channels taken.
+        out_channels: Channels given.
+        layout: The skeleton whose bones are the initial graphs.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, layout: SkeletonLayout) -> None:
+        super().__init__()
+        self.graphs = nn.Parameter(spatial_adjacency(layout))
+        k = len(self.graphs)
+        narrow = max(LEAST_RELATIONS, in_channels // REDUCTION)
+        self.alpha = nn.Parameter(torch.zeros(()))
+        self.relate = nn.Conv2d(in_channels, 2 * k * narrow, 1)
+        self.refine = nn.Conv2d(k * narrow, k * out_channels, 1, groups=k)
+        self.project = nn.Conv2d(in_channels, k * out_channels, 1)
+        self.norm = SyncableBatchNorm2d(out_channels)
+        nn.init.constant_(self.norm.weight, 1e-6)
+        self.shortcut = shortcut(in_channels, out_channels)
+
+    def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
+        """Return features gathered along the refined bones, rectified."""
+        projected = self.project(x).unflatten(1, (len(self.graphs), -1))  # b k d t v
+        gathered = torch.einsum("bkdtv,bkdvw->bdtw", projected, self.refined(x))
+        y: Tensor = self.norm(gathered)
+        y += self.shortcut(x)
+        return y.relu_()
+
+    def refined(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b k d v v"]:
+        """Return the graphs of each sample and channel."""
+        source, target = self.relate(x.mean(dim=2)[..., None]).chunk(2, dim=1)
+        corrections = self.refine(torch.tanh(source - target.mT))  # b (k d) v v
+        per_graph: Tensor = corrections.unflatten(1, (len(self.graphs), -1))
+        return self.graphs[:, None] + self.alpha * per_graph
+
+
+def spatial_adjacency(layout: SkeletonLayout) -> Float[Tensor, "3 v v"]:
+    """Return identity, inward and outward adjacency, every non-empty column summing to one."""
+    v = layout.num_joints
+    inward = torch.zeros(v, v)
+    for child, parent in layout.bones:
+        inward[child, parent] = 1
+    graphs = torch.stack([torch.eye(v), inward, inward.T])
+    return graphs / graphs.sum(dim=1, keepdim=True).clamp(min=1)

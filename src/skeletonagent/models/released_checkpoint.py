@@ -1,0 +1,259 @@
+"""Reading the authors' released checkpoints, without running any code they may hold."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+from torch.serialization import safe_globals
+
+from skeletonagent.core.errors import CheckpointError
+from skeletonagent.core.guidance import ClassGuidance, Guidance
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.streams import Stream
+from skeletonagent.models.recognizer import Recognizer, build_recognizer
+from skeletonagent.models.released_keys import TEXT_TOWER, K, convert_released_keys
+from skeletonagent.models.settings import PersonPooling
+
+PERSONS = 2
+"""Bodies of a released clip, where the weights do not tell."""
+
+_SCALAR = np.float64(0).__reduce__()[0]
+_HARMLESS: list[Any] = [
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *(type(np.dtype(name)) for name in ("float32", "float64", "int64")),
+]
+"""NumPy's numbers, as which mmcv notes the best accuracy."""
+
+_UNREADABLE = (
+    OSError, EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError,
+    ArithmeticError, AssertionError, struct.error, pickle.UnpicklingError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What ``torch.load`` raises where a file is not what its name says."""
+
+
+@dataclass(frozen=True)
+class ReleasedCheckpoint:
+    """A released checkpoint.
+
+    Args:
+        state: Weights under this package's names.
+        backbone: Name in the table of backbones.
+        width: Channels of the backbone's first blocks.
+        joints: V.
+        channels: C.
+        persons: M.
+        num_classes: Y.
+        text_dim: D.
+        salient: K as a mask, in the stream it was trained on; None if the file has none.
+        stream: The stream, where the file tells.
+        epoch: Number of epochs done; 0 where the file does not tell.
+        text_tower: Number of the text encoder's tensors, which are left out.
+    """
+
+    state: Mapping[str, Tensor]
+    backbone: str
+    width: int
+    joints: int
+    channels: int
+    persons: int
+    num_classes: int
+    text_dim: int
+    salient: Bool[Tensor, "y v"] | None
+    stream: Stream | None
+    epoch: int
+    text_tower: int
+
+    def recognizer(self, layout: SkeletonLayout) -> Recognizer:
+        """Return the recognizer with these weights, which counts absent persons like present ones.
+
+        Raises:
+            CheckpointError: If a tensor is missing, not known or of another shape.
+        """
+        try:
+            # Without memory, so that sizes a file only claims cost nothing before they are checked.
+            with torch.device("meta"):
+                recognizer = build_recognizer(
+                    self.backbone,
+                    layout,
+                    channels=self.channels,
+                    persons=self.persons,
+                    num_classes=self.num_classes,
+                    text_dim=self.text_dim,
+                    width=self.width,
+                    person_pooling=PersonPooling.RELEASED,
+                )
+        except ValueError as error:
+            raise CheckpointError(f"not a released recognizer: {error}") from error
+        expected = recognizer.state_dict()
+        _require_same(self.state, expected)
+        state = {key: tensor.to(expected[key].dtype) for key, tensor in self.state.items()}
+        recognizer.load_state_dict(state, assign=True)
+        return recognizer
+
+    def guidance(
+        self, layout: SkeletonLayout, class_names: Sequence[str], stream: Stream
+    ) -> Guidance:
+        """Return the guidance of which K was made; sentences, not kept, are the class names.
+
+        In the bone streams a bone is salient if either of its ends is, so several sets of joints
+        may give a row of K: their union is taken. A row that no set gives gets what comes
+        nearest, and a note.
+        """
+        classes = tuple(ClassGuidance(name, (), name) for name in class_names)
+        if self.salient is None:
+            return Guidance(layout, classes)
+        mask = _rows_in_order(self.salient, stream)
+        inner = mask.clone()
+        ends = {Stream.BONE: layout.parents, Stream.KBONE: layout.grandparents}.get(stream.base)
+        for bone, end in enumerate(ends or ()):
+            inner[:, end] &= mask[:, bone]
+        told = tuple(
+            replace(guidance, joints=tuple(int(joint) for joint in row.nonzero()))
+            for guidance, row in zip(classes, inner, strict=True)
+        )
+        given = (Guidance(layout, told).salient(stream) == mask).all(dim=1).tolist()
+        note = "no set of joints gives the released K"
+        return Guidance(
+            layout,
+            tuple(
+                item if same else replace(item, notes=(note,))
+                for item, same in zip(told, given, strict=True)
+            ),
+        )
+
+
+def read_released_checkpoint(path: Path) -> ReleasedCheckpoint:
+    """Return the released checkpoint in a file of tensors and plain values.
+
+    Raises:
+        CheckpointError: If the file cannot be read, holds more than tensors and plain values, or
+            is not the checkpoint of a released recognizer.
+    """
+    content = _load(path)
+    inner = content.get("state_dict", content)
+    if not isinstance(inner, Mapping) or not all(isinstance(t, Tensor) for t in inner.values()):
+        raise CheckpointError(f"{path} holds no state dict of tensors")
+    state = {str(key).removeprefix("module."): tensor for key, tensor in inner.items()}
+    meta = content.get("meta")
+    try:
+        return _described(state, meta if isinstance(meta, Mapping) else {})
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        with safe_globals(_HARMLESS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"no file {path}") from error
+    except _UNREADABLE as error:
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        raise CheckpointError(
+            f"{path} asks for {asked[1]}; only tensors and plain values are read, no code"
+            if asked
+            else f"{path} is no checkpoint of PyTorch, or damaged ({type(error).__name__})"
+        ) from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} holds {type(content).__name__}, not a state dict")
+    return content
+
+
+def _described(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> ReleasedCheckpoint:
+    renamed = convert_released_keys(state)
+    _, joints, _ = _shape(renamed, "backbone.blocks.0.graph.graphs", 3)
+    (normed,) = _shape(renamed, "backbone.stem.norm.weight", 1)
+    num_classes, _ = _shape(renamed, "cls_head.fc.weight", 2)
+    text_dim, _ = _shape(renamed, "text_head.fc.weight", 2)
+    if "backbone.stem.embed.weight" in renamed:
+        backbone = "skeletonagent"
+        width, channels = _shape(renamed, "backbone.stem.embed.weight", 2)
+        persons = normed // (joints * width)
+    else:
+        backbone = "dg-stgcn"
+        width, _, _, _ = _shape(renamed, "backbone.blocks.0.graph.leave.0.weight", 4)
+        channels, persons = normed // joints, PERSONS
+    epoch = meta.get("epoch")
+    return ReleasedCheckpoint(
+        state=renamed,
+        backbone=backbone,
+        width=width,
+        joints=joints,
+        channels=channels,
+        persons=persons,
+        num_classes=num_classes,
+        text_dim=text_dim,
+        salient=_mask(state[K], num_classes, joints) if K in state else None,
+        stream=_stream(str(meta.get("config"))),
+        epoch=epoch if isinstance(epoch, int) else 0,
+        text_tower=sum(key.startswith(TEXT_TOWER) for key in state),
+    )
+
+
+def _shape(state: Mapping[str, Tensor], key: str, ndim: int) -> tuple[int, ...]:
+    """Return a shape without zeros, from which sizes are read."""
+    if key not in state:
+        raise CheckpointError(f"not a released recognizer: {key} is missing")
+    shape = tuple(state[key].shape)
+    if len(shape) != ndim or 0 in shape:
+        raise CheckpointError(f"not a released recognizer: {key} has shape {shape}")
+    return shape
+
+
+def _mask(k: Tensor, num_classes: int, joints: int) -> Bool[Tensor, "y v"]:
+    """Return which rows of each class's K are ones; others are zeros."""
+    if k.shape == (num_classes, joints, joints):
+        row = k[..., :1].bool()
+        if torch.equal(k, row.to(k.dtype).expand_as(k)):
+            return row.squeeze(-1)
+    raise CheckpointError(
+        f"{K} must hold {joints} rows of {joints} ones or zeros for each of {num_classes} classes"
+    )
+
+
+def _rows_in_order(mask: Bool[Tensor, "y v"], stream: Stream) -> Bool[Tensor, "y v"]:
+    """Return K with the bones in the joints' order.
+
+    In the released K of NTU's bone streams, the rows of joints 20 and 21 have changed places.
+    """
+    if mask.shape[1] != 25 or stream.base is Stream.JOINT:
+        return mask
+    return mask[:, [*range(20), 21, 20, 22, 23, 24]]
+
+
+def _stream(config: str) -> Stream | None:
+    named = re.search(r"^modality\s*=\s*['\"](\w+)['\"]", config, flags=re.MULTILINE)
+    try:
+        return Stream.parse(named[1]) if named else None
+    except ValueError:
+        return None
+
+
+def _require_same(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    problems = [
+        *(f"{key} is missing" for key in expected.keys() - state.keys()),
+        *(f"{key} is not known" for key in state.keys() - expected.keys()),
+        *(
+            f"{key} has shape {tuple(state[key].shape)}, not {tuple(expected[key].shape)}"
+            for key in expected.keys() & state.keys()
+            if state[key].shape != expected[key].shape
+        ),
+    ]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise CheckpointError(
+            f"not the weights of a released recognizer: {'; '.join(sorted(problems)[:3])}{more}"
+        )

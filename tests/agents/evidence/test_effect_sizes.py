@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from skeletonagent.agents.evidence import effect_sizes
+from skeletonagent.agents.evidence.effect_sizes import Evidence, FeatureMoments, measure_evidence
+from skeletonagent.agents.evidence.motion_features import MotionFeature, compute_motion_features
+from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.layout import COCO_17, SkeletonLayout
+
+WRIST = COCO_17.joints.index("right wrist")
+
+
+@pytest.fixture(scope="module")
+def store(bodies: ModuleType) -> ClipStore:
+    angles = [bodies.raised("left"), bodies.swung("right", 0.3), bodies.swung("right", 0.9)]
+    made: ClipStore = bodies.people(COCO_17, angles, clips=5)
+    return made
+
+
+def literal(values: np.ndarray, labels: np.ndarray, own: int, weights: dict[int, float]) -> float:
+    """Return Cohen's d of one quantity of one joint, but for the floor."""
+    typical = np.mean([np.var(values[labels == y]) for y in np.unique(labels)])
+
+    def within(y: int) -> float:
+        clips = values[labels == y]
+        return float(np.sum((clips - clips.mean()) ** 2) + 2 * typical) / (len(clips) + 2)
+
+    total = sum(weights.values())
+    mean = sum(w * values[labels == y].mean() for y, w in weights.items()) / total
+    mixed = 0.0
+    for y, w in weights.items():
+        mixed += w / total * (within(y) + (values[labels == y].mean() - mean) ** 2)
+    return float((values[labels == own].mean() - mean) / np.sqrt((within(own) + mixed) / 2))
+
+
+@pytest.mark.parametrize(
+    "quantity", [MotionFeature.HEIGHT, MotionFeature.SPEED, MotionFeature.REACH]
+)
+def test_effects_are_cohens_d_against_the_weighted_mixture(
+    store: ClipStore, quantity: MotionFeature, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effect_sizes, "FLOOR", 0.0)
+    monkeypatch.setattr(effect_sizes, "ONE_SIDED", 1e9)
+    column = list(MotionFeature).index(quantity)
+    values = compute_motion_features(store, torch.arange(15))[:, WRIST, column].double().numpy()
+    labels = store.labels.numpy()
+    against = measure_evidence(store, torch.arange(15)).against("class 0", ["class 2", "class 1"])
+    expected = literal(values, labels, 0, {2: 1.0, 1: 0.5})
+    assert against.size[WRIST, column].item() == pytest.approx(expected, rel=0.02)
+    against_all = measure_evidence(store, torch.arange(15)).against_all("class 1")
+    expected = literal(values, labels, 1, {0: 1.0, 2: 1.0})
+    assert against_all.size[WRIST, column].item() == pytest.approx(expected, rel=0.02)
+
+
+def table(means: list[float], deviation: float, layout: SkeletonLayout = COCO_17) -> Evidence:
+    """Return evidence in which one quantity of one joint has known moments."""
+    shape = (len(means), layout.num_joints, len(MotionFeature))
+    mean: Tensor = torch.zeros(shape, dtype=torch.double)
+    mean[:, 0, 0] = torch.tensor(means, dtype=torch.double)
+    variance = torch.full(shape, deviation**2, dtype=torch.double)
+    moments = FeatureMoments(mean, variance)
+    names = tuple(f"class {n}" for n in range(len(means)))
+    return Evidence(layout, names, torch.full((len(means),), 10), moments, moments)
+
+
+def test_means_two_deviations_apart_are_an_effect_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effect_sizes, "FLOOR", 0.0)
+    effects = table([3.0, 1.0], 1.0).against("class 0", ["class 1"])
+    assert effects.size[0, 0].item() == pytest.approx(2.0)
+    assert effects.size.count_nonzero() == 1 and not effects.either.any()
+
+
+def test_the_first_rival_weighs_most() -> None:
+    known = table([0.0, 1.0, -1.0], 1.0)
+    assert known.against("class 0", ["class 1", "class 2"]).size[0, 0] < 0
+    assert known.against("class 0", ["class 2", "class 1"]).size[0, 0] > 0
+    assert known.against_all("class 0").size[0, 0] == 0
+
+
+def test_without_other_classes_there_are_no_effects(store: ClipStore) -> None:
+    alone = measure_evidence(store, torch.arange(5)).against_all("class 0")
+    assert not alone.size.any()
+
+
+@pytest.mark.parametrize("name", ["yoga", "class 2"])
+def test_classes_unknown_or_without_clips_are_errors(store: ClipStore, name: str) -> None:
+    known = measure_evidence(store, torch.arange(10))
+    with pytest.raises(KeyError):
+        known.against_all(name)
+    with pytest.raises(KeyError):
+        known.against("class 0", [name])
+
+
+def test_single_clips_give_finite_effects(store: ClipStore) -> None:
+    effects = measure_evidence(store, torch.tensor([0, 5])).against("class 0", ["class 1"])
+    assert effects.size.isfinite().all()
+
+
+def test_one_side_throughout_is_that_side(bodies: ModuleType, layout: SkeletonLayout) -> None:
+    store = bodies.people(layout, [bodies.raised("right"), bodies.swung("right", 0.0)])
+    effects = measure_evidence(store, torch.arange(16)).against("class 0", ["class 1"])
+    height = effects.size[:, list(MotionFeature).index(MotionFeature.HEIGHT)]
+    hand = bodies.hand_of(layout, "right")
+    assert height[list(hand)].min() > 4 * height[list(bodies.hand_of(layout, "left"))].abs().max()
+    assert not effects.either[list(hand), 0].any()
+
+
+def test_either_side_from_clip_to_clip_is_both(bodies: ModuleType, layout: SkeletonLayout) -> None:
+    def either(n: int, time: np.ndarray) -> tuple[str, np.ndarray]:
+        angle: tuple[str, np.ndarray] = bodies.raised(["left", "right"][n % 2])(n, time)
+        return angle
+
+    store = bodies.people(layout, [either, lambda n, time: ("left", 0 * time)])
+    effects = measure_evidence(store, torch.arange(16)).against("class 0", ["class 1"])
+    hands = [*bodies.hand_of(layout, "left"), *bodies.hand_of(layout, "right")]
+    assert effects.either[hands, 0].all() and (effects.size[hands, 0] > 3).all()

@@ -1,0 +1,73 @@
+"""Dialogues on disk: there and back, and what is said of damaged ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Provenance, Question, Step
+from skeletonagent.core.dialogue_io import DialogueCollection, file_name
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.layout import COCO_17, UAV_17, SkeletonLayout
+
+
+def talk(action: str, layout: SkeletonLayout, answer: str) -> Dialogue:
+    question = Question(action, Step.DISTINGUISH, layout.joints, ("clap",), "Why?", "Say.", (3,), 2)
+    source = Provenance(
+        "openai:gpt-4o", {"temperature": 0}, "2026-01-01T00:00:00Z", 1.5, 7, 3, 2, ("x",)
+    )
+    first = Exchange(question, "99", Outcome.REJECTED, "range", source)
+    return Dialogue(action, (Exchange(question, answer, Outcome.REPAIRED, "why", None, (first,)),))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    said = tuple(talk(name, UAV_17, "line\nline ü") for name in ("a/b", "wave", "wave"))
+    DialogueCollection(UAV_17, said).save(tmp_path / "dialogues")
+    return tmp_path / "dialogues"
+
+
+def test_there_and_back(folder: Path) -> None:
+    loaded = DialogueCollection.load(folder)
+    assert loaded == DialogueCollection.load(folder.parent), (
+        "a run's dialogues are found in its folder"
+    )
+    assert loaded.layout == UAV_17
+    expected = tuple(talk(name, UAV_17, "line\nline ü") for name in ("a/b", "wave", "wave"))
+    assert loaded.dialogues == expected
+
+
+def test_a_class_without_a_dialogue(tmp_path: Path) -> None:
+    empty = DialogueCollection(COCO_17, (Dialogue("wave"),))
+    empty.save(tmp_path)
+    assert DialogueCollection.load(tmp_path) == empty
+
+
+def test_file_names_are_numbered_short_and_harmless() -> None:
+    assert file_name(0, "drink water") == "001_drink_water.jsonl"
+    assert file_name(99, "../../x") == "100__x.jsonl"
+    assert len(file_name(0, "x" * 999)) < 100
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("about.json", "{", "is damaged"),
+        ("about.json", "[]", "is damaged"),
+        ("about.json", "{}", "does not describe dialogues"),
+        ("002_wave.jsonl", "nothing\n", "is damaged"),
+        ("002_wave.jsonl", '{"step": "chat"}\n', "does not hold a dialogue"),
+        ("002_wave.jsonl", None, "cannot be read"),
+    ],
+)
+def test_what_is_damaged_is_named(
+    folder: Path, name: str, content: str | None, complaint: str
+) -> None:
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text(content)
+    with pytest.raises(DataError, match=complaint) as caught:
+        DialogueCollection.load(folder)
+    assert caught.value.path == folder / name

@@ -1,0 +1,110 @@
+"""Accuracies from class scores, and the file they are kept in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.predictions import ClassProbabilities
+
+
+def make_scores(n: int, y: int, seed: int) -> ClassProbabilities:
+    """Return scores with many ties."""
+    rng = np.random.default_rng(seed)
+    return ClassProbabilities(
+        tuple(f"s{i}" for i in range(n)),
+        rng.integers(0, y, size=n),
+        rng.integers(0, 4, size=(n, y)) / 4,
+    )
+
+
+@given(n=st.integers(1, 12), y=st.integers(1, 6), k=st.integers(1, 7), seed=st.integers(0, 99))
+def test_top_k_equals_a_sort_that_puts_the_true_class_last(
+    n: int, y: int, k: int, seed: int
+) -> None:
+    scores = make_scores(n, y, seed)
+    hits = 0
+    for row, label in zip(scores.probs, scores.labels, strict=True):
+        order = sorted(range(y), key=lambda c, row=row, label=label: (-row[c], c == label))
+        hits += label in order[:k]
+    assert scores.topk_accuracy(k) == pytest.approx(hits / n)
+
+
+@given(n=st.integers(1, 12), y=st.integers(1, 6), seed=st.integers(0, 99))
+def test_accuracy_and_confusions_agree(n: int, y: int, seed: int) -> None:
+    scores = make_scores(n, y, seed)
+    counts = scores.confusions()
+    expected = np.zeros((y, y), dtype=np.int64)
+    for row, label in zip(scores.probs, scores.labels, strict=True):
+        expected[label, row.argmax()] += 1
+    np.testing.assert_array_equal(counts, expected)
+    for m, accuracy in enumerate(scores.per_class_accuracy()):
+        if expected[m].sum():
+            assert accuracy == pytest.approx(expected[m, m] / expected[m].sum())
+        else:
+            assert np.isnan(accuracy)
+
+
+def test_by_hand() -> None:
+    scores = ClassProbabilities(
+        ("a", "b", "c"),
+        np.array([0, 1, 1]),
+        np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.4, 0.4, 0.2]]),
+    )
+    assert [scores.topk_accuracy(k) for k in (1, 2, 3)] == [pytest.approx(1 / 3), 1, 1]
+    np.testing.assert_array_equal(scores.per_class_accuracy(), [1, 0, np.nan])
+
+
+def test_equal_scores_earn_nothing() -> None:
+    blind = ClassProbabilities(("a", "b"), np.array([0, 1]), np.full((2, 4), 0.25))
+    assert [blind.topk_accuracy(k) for k in (1, 3, 4)] == [0, 0, 1]
+
+
+def test_scores_that_are_no_numbers_earn_nothing() -> None:
+    diverged = ClassProbabilities(("a", "b"), np.array([0, 1]), np.full((2, 4), np.nan))
+    assert diverged.topk_accuracy(1) == 0
+
+
+def test_a_subset_keeps_the_order() -> None:
+    scores = make_scores(5, 3, seed=1)
+    part = scores.subset({"s4", "s1", "elsewhere"})
+    assert part.sample_ids == ("s1", "s4")
+    np.testing.assert_array_equal(part.labels, scores.labels[[1, 4]])
+    np.testing.assert_array_equal(part.probs, scores.probs[[1, 4]])
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    scores = make_scores(4, 3, seed=2)
+    scores.save(tmp_path / "predictions.npz")
+    again = ClassProbabilities.load(tmp_path / "predictions.npz")
+    assert again.sample_ids == scores.sample_ids
+    np.testing.assert_array_equal(again.labels, scores.labels)
+    np.testing.assert_array_equal(again.probs, scores.probs)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive"])
+def test_an_unreadable_file_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "predictions.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=r"scores\.npz: cannot be read as scores"):
+        ClassProbabilities.load(path)
+
+
+def test_a_missing_array_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "predictions.npz", labels=np.array([0]), scores=np.ones((1, 1)))
+    with pytest.raises(DataError, match="sample_ids"):
+        ClassProbabilities.load(tmp_path / "predictions.npz")
+
+
+def test_a_cut_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.npz"
+    make_scores(4, 3, seed=2).save(path)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match="cannot be read as scores"):
+        ClassProbabilities.load(path)

@@ -1,0 +1,188 @@
+"""PYSKL pickles: recognised, read as they are, and refused or reported where they are not right."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.data.miniature import (
+    SUBJECTS,
+    image_annotations,
+    image_split,
+    ntu_annotations,
+    ntu_split,
+    plain_pickle,
+    write_finegym,
+    write_ntu60,
+    write_pickle,
+)
+
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_20, KINECT_25, UAV_17
+from skeletonagent.data.archive import read_archive
+from skeletonagent.data.benchmarks import BENCHMARKS
+from skeletonagent.data.convert.pipeline import Conversion, DatasetReader, convert_dataset
+from skeletonagent.data.readers.pyskl import detect_benchmark, pyskl_reader
+
+PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
+
+
+def converted(source: DatasetReader, folder: Path) -> Conversion:
+    return convert_dataset(source, folder / "out", processes=1, progress=lambda done, total: None)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_3d_comes_out_as_it_went_in(tmp_path: Path, protocol: int) -> None:
+    source = pyskl_reader(write_ntu60(tmp_path / "any.pkl", protocol))
+    assert (source.name, source.title, source.has_confidence) == ("ntu60", "NTU RGB+D 60", False)
+    done = converted(source, tmp_path)
+    data, annotations = read_archive(done.archive), ntu_annotations()
+    assert data.store.layout == KINECT_25
+    assert data.store.class_names == BENCHMARKS["ntu60"].class_names
+    assert data.store.subjects == SUBJECTS * 6
+    for index, told in enumerate(annotations):
+        sequence = data.store.sequence(index)
+        assert (sequence.sample_id, sequence.label) == (told["frame_dir"], told["label"])
+        np.testing.assert_array_equal(sequence.joints, told["keypoint"].astype(np.float32))
+    split = ntu_split(annotations)
+    for name in ("xsub", "xview"):
+        assert list(data.splits[name].train) == split[f"{name}_train"]
+        assert list(data.splits[name].test) == split[f"{name}_val"]
+    assert data.default_split == "xsub" and done.skipped == ()
+    assert np.load(done.archive / "keypoint.npy").dtype == np.float16
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_2d_comes_out_with_its_scores_and_the_size_of_its_images(
+    tmp_path: Path, protocol: int
+) -> None:
+    source = pyskl_reader(write_finegym(tmp_path / "any.pkl", protocol))
+    assert (source.name, source.default_split, source.has_confidence) == (
+        "finegym",
+        "standard",
+        True,
+    )
+    data, annotations = read_archive(converted(source, tmp_path).archive, True), image_annotations()
+    assert data.store.layout == COCO_17 and data.store.subjects is None
+    for index, told in enumerate(annotations):
+        joints = data.store.sequence(index).joints
+        np.testing.assert_array_equal(joints[..., :2], told["keypoint"].astype(np.float32))
+        np.testing.assert_array_equal(joints[..., 2], told["keypoint_score"].astype(np.float32))
+        assert data.store.sequence(index).image_size == (1280, 720)
+    assert list(data.splits["standard"].test) == image_split(annotations)["val"]
+
+
+@pytest.mark.parametrize(
+    ("v", "classes", "splits", "name"),
+    [
+        (25, 60, {"xsub", "xview"}, "ntu60"),
+        (25, 3, {"xsub", "xview"}, "ntu60"),
+        (25, 61, {"xsub", "xview"}, None),
+        (25, 120, {"xsub", "xset"}, "ntu120"),
+        (17, 60, {"xsub", "xview"}, None),
+        (17, 99, {"standard"}, "finegym"),
+        (17, 400, {"standard"}, "kinetics-skeleton"),
+        (17, 98, {"standard"}, None),
+        (17, 155, {"csv1", "csv2"}, "uav-human"),
+        (17, 155, {"csv1"}, None),
+    ],
+)
+def test_benchmarks_are_recognised(v: int, classes: int, splits: set[str], name: str) -> None:
+    found = detect_benchmark(v, classes, dict.fromkeys(splits))
+    assert (found and found.name) == name
+
+
+@pytest.mark.parametrize(
+    ("v", "c", "has_confidence", "layout"),
+    [
+        (25, 3, False, KINECT_25),
+        (20, 3, False, KINECT_20),
+        (20, 2, True, COCO_20),
+        (17, 2, True, COCO_17),
+    ],
+)
+def test_unknown_data_get_the_usual_layout_and_numbers(
+    tmp_path: Path, v: int, c: int, has_confidence: bool, layout: Any
+) -> None:
+    path = write_pickle(tmp_path / "mine.pkl", plain_pickle(v, c, has_confidence=has_confidence))
+    source = pyskl_reader(path)
+    assert (source.name, source.title, source.layout) == ("mine", "mine", layout)
+    assert source.class_names == ("class 0", "class 1", "class 2")
+    store = read_archive(converted(source, tmp_path).archive).store
+    assert store.frames.dtype.is_floating_point and store.coordinates == c
+    assert np.load(tmp_path / "out" / "keypoint.npy").dtype == np.float32  # they were float64
+
+
+def test_what_is_said_goes_before_what_is_guessed(tmp_path: Path) -> None:
+    path = write_pickle(tmp_path / "mine.pkl", plain_pickle(17, 2, has_confidence=True))
+    uav = BENCHMARKS["uav-human"]
+    assert pyskl_reader(path, benchmark=uav).layout == UAV_17
+    both = pyskl_reader(path, benchmark=BENCHMARKS["ntu60"], layout=COCO_17)
+    assert (both.name, both.layout, len(both.class_names)) == ("ntu60", COCO_17, 60)
+    assert both.default_split == "standard"
+    named = pyskl_reader(path, class_names=["a", "b", "c", "d"])
+    assert named.class_names == ("a", "b", "c", "d")
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    path = write_pickle(tmp_path / "mine.pkl", plain_pickle(17, 2, has_confidence=True))
+    with pytest.raises(DataError, match="has 17 joints; kinect-25 has 25"):
+        pyskl_reader(path, benchmark=BENCHMARKS["ntu60"])
+    with pytest.raises(DataError, match="has 17 joints; coco-20 has 20"):
+        pyskl_reader(path, layout=COCO_20)
+    with pytest.raises(DataError, match="has labels up to 2, but 2 class names do for labels 0"):
+        pyskl_reader(path, class_names=["a", "b"])
+    path = write_pickle(tmp_path / "odd.pkl", plain_pickle(18, 2))
+    with pytest.raises(DataError, match="has 18 joints; no layout of so many is known"):
+        pyskl_reader(path)
+
+
+def test_labels_a_benchmark_has_not_are_refused(tmp_path: Path) -> None:
+    path = write_ntu60(tmp_path / "any.pkl", actions=(1, 2, 61))
+    with pytest.raises(DataError, match="has labels up to 60, but 60 class names"):
+        pyskl_reader(path, benchmark=BENCHMARKS["ntu60"])
+
+
+def test_a_table_of_contents_asks_for_its_kpfiles(tmp_path: Path) -> None:
+    contents = plain_pickle(17, 2, change=lambda n, told: told.pop("keypoint"))
+    with pytest.raises(DataError, match=r"sample 'clip 0': holds no keypoint.*kpfiles"):
+        pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents))
+
+
+def damaged(n: int, told: dict[str, Any]) -> None:
+    if n == 1:
+        told["keypoint"][0, 2, 3] = np.nan
+    if n == 2:
+        told["keypoint"] = told["keypoint"][0]
+    if n == 3:
+        told["keypoint_score"] = told["keypoint_score"][:, :-1]
+    if n == 4:
+        del told["keypoint_score"]
+
+
+def test_damaged_samples_are_left_out_and_told(tmp_path: Path) -> None:
+    contents = plain_pickle(17, 2, has_confidence=True, change=damaged)
+    contents["split"]["val"].append("elsewhere")
+    done = converted(pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents)), tmp_path)
+    assert {item.sample: item.reason for item in done.skipped} == {
+        "clip 1": "has NaN or infinite joints",
+        "clip 2": "keypoint is no array (M, T, V, C)",
+        "clip 3": "keypoint_score is no array of keypoint's (1, 4, 17)",
+        "clip 4": "keypoint_score is no array of keypoint's (1, 4, 17)",
+        "elsewhere": "has no annotation, only a split names it",
+    }
+    assert read_archive(done.archive).store.sample_ids == ("clip 0", "clip 5")
+
+
+@pytest.mark.parametrize("shape", [None, 3, (720,), ("a", "b"), (0, 5), (np.int64(4), np.int64(5))])
+def test_the_size_of_images_is_kept_where_it_is_one(tmp_path: Path, shape: Any) -> None:
+    contents = plain_pickle(17, 2, change=lambda n, told: told.update(img_shape=shape))
+    done = converted(pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents)), tmp_path)
+    sizes = read_archive(done.archive).store.image_sizes
+    if shape == (4, 5):
+        assert sizes is not None and sizes.tolist() == [[5, 4]] * 6
+    else:
+        assert sizes is None

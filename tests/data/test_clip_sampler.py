@@ -1,0 +1,488 @@
+"""Which frames are seen: the three rules one sample at a time, and batches by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.streams import Stream
+from skeletonagent.data.clip_sampler import ClipSampler
+from skeletonagent.data.frame_sampling import sample_test_frames, sample_train_frames
+from skeletonagent.data.settings import (
+    AugmentSettings,
+    ClipSettings,
+    ConfidenceRule,
+    MotionRule,
+    SamplingRule,
+)
+from skeletonagent.data.streams import bone_vectors
+
+FORK = SkeletonLayout(
+    "fork",
+    ("spine", "left hand", "right hand", "left thumb", "right thumb"),
+    ((1, 0), (2, 0), (3, 1), (4, 2)),
+)
+STILL = AugmentSettings(rotation=0.0)
+
+seeds = st.integers(0, 9999)
+lengths_of_samples = st.lists(st.integers(1, 30), min_size=1, max_size=6)
+clip_lengths = st.integers(1, 10)
+streams = pytest.mark.parametrize("stream", list(Stream))
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def by_the_rules(length: int, t: int, random: Sequence[np.float32]) -> list[int]:
+    """Return the frames of one sample, from the numbers drawn for it."""
+    if length < t:
+        start = min(int(random[0] * np.float32(length)), length - 1)
+        return [(start + step) % length for step in range(t)]
+    if length < 2 * t:
+        places = sorted(range(t + 1), key=lambda place: random[place])[: length - t]
+        frames, left_out = [], 0
+        for place in range(t):
+            left_out += place in places
+            frames.append(place + left_out)
+        return frames
+    frames = []
+    for segment in range(t):
+        low, high = segment * length // t, (segment + 1) * length // t
+        frames.append(low + int(random[segment] * np.float32(high - low)))
+    return frames
+
+
+@given(lengths=lengths_of_samples, t=clip_lengths, seed=seeds)
+def test_train_frames_equal_a_loop_over_samples(lengths: list[int], t: int, seed: int) -> None:
+    drawn = torch.rand(len(lengths), t + 1, generator=seeded(seed)).numpy()
+    expected = [by_the_rules(n, t, row) for n, row in zip(lengths, drawn, strict=True)]
+    assert sample_train_frames(torch.tensor(lengths), t, seeded(seed)).tolist() == expected
+
+
+def assert_follows_the_rules(frames: list[int], length: int, t: int) -> None:
+    assert len(frames) == t
+    assert all(0 <= frame < length for frame in frames)
+    if length < t:
+        assert frames == [(frames[0] + step) % length for step in range(t)]
+        return
+    assert frames == sorted(set(frames))
+    if length == t:
+        assert frames == list(range(t))
+    if length >= 2 * t:
+        for segment, frame in enumerate(frames):
+            assert segment * length // t <= frame < (segment + 1) * length // t
+
+
+@given(length=st.integers(1, 60), t=st.integers(1, 20), seed=seeds)
+def test_frames_are_within_the_sample_in_order_and_in_their_segments(
+    length: int, t: int, seed: int
+) -> None:
+    assert_follows_the_rules(
+        sample_train_frames(torch.tensor([length]), t, seeded(seed))[0].tolist(), length, t
+    )
+    for clip in sample_test_frames(length, t, 3).tolist():
+        assert_follows_the_rules(clip, length, t)
+
+
+@pytest.mark.parametrize("length", [5, 8, 9, 15, 16, 17, 40])
+def test_every_frame_has_its_chance(length: int) -> None:
+    t = 8
+    draws = sample_train_frames(torch.full((3000,), length), t, seeded(0))
+    assert set(draws.flatten().tolist()) == set(range(length))
+    if length < t:
+        starts = draws[:, 0].bincount(minlength=length) / len(draws)
+        assert float((starts - 1 / length).abs().max()) < 0.03
+
+
+@given(length=st.integers(1, 40), t=clip_lengths)
+def test_test_frames_are_always_the_same_and_draw_from_no_other_generator(
+    length: int, t: int
+) -> None:
+    np.random.seed(1)
+    before = np.random.get_state()[1]
+    frames = sample_test_frames(length, t, 4)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    np.testing.assert_array_equal(sample_test_frames(length, t, 4), frames)
+    np.testing.assert_array_equal(sample_test_frames(length, t, 2), frames[:2])
+
+
+def test_test_clips_differ_where_they_can() -> None:
+    assert len({tuple(clip) for clip in sample_test_frames(50, 8, 10).tolist()}) == 10
+    assert len({tuple(clip) for clip in sample_test_frames(8, 8, 10).tolist()}) == 1
+
+
+@given(n=st.integers(1, 12), clips=st.integers(1, 10))
+def test_by_the_other_rule_test_clips_of_short_samples_start_evenly_spread(
+    n: int, clips: int
+) -> None:
+    found = sample_test_frames(n, 13, clips, SamplingRule.FRAMES)
+    for clip in range(clips):
+        start = clip % n if n < clips else math.floor(clip * n / clips)
+        assert found[clip].tolist() == [(start + step) % n for step in range(13)]
+
+
+@given(n=st.integers(8, 40), clips=st.integers(1, 4))
+def test_from_one_clip_length_on_the_two_rules_are_one(n: int, clips: int) -> None:
+    np.testing.assert_array_equal(
+        sample_test_frames(n, 8, clips, SamplingRule.FRAMES),
+        sample_test_frames(n, 8, clips, SamplingRule.DECODE),
+    )
+
+
+def random_store(shapes: Sequence[tuple[int, int]], seed: int = 0, c: int = 3) -> ClipStore:
+    """Return a store of samples with so many persons and frames."""
+    rng = np.random.default_rng(seed)
+    sequences = [
+        SkeletonSequence(rng.normal(size=(m, t, 5, c)).astype(np.float32), i % 3, f"sample {i}")
+        for i, (m, t) in enumerate(shapes)
+    ]
+    return ClipStore.from_sequences(sequences, FORK, ("a", "b", "c"))
+
+
+def literal_clip(store: ClipStore, sample: int, frames: Sequence[int], stream: Stream) -> Tensor:
+    """Return a clip by the definition: the stream of the whole sequence, then its frames."""
+    joints = torch.from_numpy(store.sequence(sample).joints)
+    whole = bone_vectors(joints[None], store.layout, stream)[0]
+    if stream.is_motion:
+        motion = torch.zeros_like(whole)
+        for t in range(whole.shape[1] - 1):
+            motion[:, t] = whole[:, t + 1] - whole[:, t]
+        whole = motion
+    clip = torch.zeros(store.max_persons, len(frames), *joints.shape[2:])
+    for position, frame in enumerate(frames):
+        clip[: len(joints), position] = whole[:, frame]
+    return clip
+
+
+SHAPES = [(1, 4), (2, 7), (1, 1), (2, 9), (1, 25)]
+"""Persons and frames: shorter than a clip of six, of every rule, and a single frame."""
+
+
+@streams
+@pytest.mark.parametrize("c", [2, 3])
+def test_train_batches_take_the_stream_before_the_frames(stream: Stream, c: int) -> None:
+    store = random_store(SHAPES, c=c)
+    samples = torch.tensor([4, 0, 2, 1, 3, 1])
+    batch = ClipSampler(store, ClipSettings(6, stream), STILL).train_batch(samples, seeded(5))
+    frames = sample_train_frames(store.lengths[samples], 6, seeded(5)).tolist()
+    expected = [
+        literal_clip(store, sample, row, stream)
+        for sample, row in zip(samples.tolist(), frames, strict=True)
+    ]
+    torch.testing.assert_close(batch.clips, torch.stack(expected), atol=1e-6, rtol=0)
+    assert batch.labels.tolist() == [sample % 3 for sample in samples.tolist()]
+
+
+@streams
+def test_test_batches_give_all_clips_of_a_sample_one_after_another(stream: Stream) -> None:
+    store = random_store(SHAPES)
+    samples = torch.tensor([3, 0, 4])
+    sampler = ClipSampler(
+        store, ClipSettings(6, stream, test_clips=2), AugmentSettings(mirror=1.0, crop=0.5)
+    )
+    (batch,) = sampler.test_batches(samples, batch_size=8)
+    expected = [
+        literal_clip(store, sample, row, stream)
+        for sample in samples.tolist()
+        for row in sample_test_frames(SHAPES[sample][1], 6, 2).tolist()
+    ]
+    torch.testing.assert_close(batch.clips, torch.stack(expected), atol=1e-6, rtol=0)
+    assert batch.labels.tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def joined(batches: Sequence[Batch]) -> Tensor:
+    return torch.cat([batch.clips for batch in batches])
+
+
+def test_test_clips_do_not_depend_on_the_batch_they_are_in() -> None:
+    sampler = ClipSampler(random_store(SHAPES), ClipSettings(6, test_clips=3), STILL)
+    samples = torch.tensor([3, 0, 4, 2, 1])
+    whole = list(sampler.test_batches(samples, 5))
+    parts = list(sampler.test_batches(samples, 2))
+    assert [len(batch.labels) for batch in parts] == [6, 6, 3]
+    torch.testing.assert_close(joined(parts), joined(whole), atol=0, rtol=0)
+
+
+def test_another_number_of_clips_can_be_asked_for() -> None:
+    sampler = ClipSampler(random_store(SHAPES), ClipSettings(6, test_clips=3), STILL)
+    samples = torch.tensor([4, 1])
+    more = joined(list(sampler.test_batches(samples, 2)))
+    one = joined(list(sampler.test_batches(samples, 2, clips=1)))
+    torch.testing.assert_close(one, more[[0, 3]], atol=0, rtol=0)
+
+
+motions = pytest.mark.parametrize("stream", [stream for stream in Stream if stream.is_motion])
+
+
+def literal_stream_of_clips(clips: Sequence[Tensor], stream: Stream) -> Tensor:
+    """Return joints already sampled, joined in time, as bones and then differenced."""
+    whole = bone_vectors(torch.cat(list(clips), dim=1)[None], FORK, stream)[0]
+    moved = torch.zeros_like(whole)
+    for frame in range(whole.shape[1] - 1):
+        moved[:, frame] = whole[:, frame + 1] - whole[:, frame]
+    return torch.stack(moved.split(clips[0].shape[1], dim=1))
+
+
+@motions
+def test_differences_can_be_taken_after_sampling(stream: Stream) -> None:
+    store, samples = random_store(SHAPES), torch.tensor([4, 0, 3])
+    settings = ClipSettings(6, stream, 2, SamplingRule.FRAMES, MotionRule.AFTER)
+    sampler = ClipSampler(store, settings, STILL)
+
+    frames = sample_train_frames(store.lengths[samples], 6, seeded(5)).tolist()
+    expected = [
+        literal_stream_of_clips([literal_clip(store, sample, row, Stream.JOINT)], stream)
+        for sample, row in zip(samples.tolist(), frames, strict=True)
+    ]
+    trained = sampler.train_batch(samples, seeded(5)).clips
+    torch.testing.assert_close(trained, torch.cat(expected), atol=1e-6, rtol=0)
+
+    expected = []
+    for sample in samples.tolist():
+        rows = sample_test_frames(SHAPES[sample][1], 6, 2, SamplingRule.FRAMES).tolist()
+        clips = [literal_clip(store, sample, row, Stream.JOINT) for row in rows]
+        expected.append(literal_stream_of_clips(clips, stream))
+    (batch,) = sampler.test_batches(samples, 3)
+    torch.testing.assert_close(batch.clips, torch.cat(expected), atol=1e-6, rtol=0)
+
+
+def test_parts_are_dropped_before_bones_are_taken() -> None:
+    store, samples = random_store([(1, 9)]), torch.zeros(50, dtype=torch.long)
+    augment = AugmentSettings(rotation=0.0, part_drop=0.5)
+    for motion in MotionRule:
+        joints, seen = (
+            ClipSampler(store, ClipSettings(9, stream, motion_rule=motion), augment)
+            .train_batch(samples, seeded(3))
+            .clips
+            for stream in (Stream.JOINT, Stream.BONE)
+        )
+        torch.testing.assert_close(seen, bone_vectors(joints, FORK, Stream.BONE))
+        gone = ~joints[..., [1, 3], :].flatten(1).any(dim=1)  # left hand and thumb
+        assert 0 < int(gone.sum()) < 50
+        torch.testing.assert_close(seen[gone][..., 1, :], -joints[gone][..., 0, :])
+
+
+@streams
+@pytest.mark.parametrize("motion", list(MotionRule))
+def test_scores_are_averaged_over_the_ends_of_bones_and_differences(
+    stream: Stream, motion: MotionRule
+) -> None:
+    store, samples = replace(random_store(SHAPES), has_confidence=True), torch.tensor([4, 3])
+    settings = ClipSettings(9, stream, motion_rule=motion)
+    augment = AugmentSettings(rotation=0.5, scale=0.2)
+    clips = ClipSampler(store, settings, augment).train_batch(samples, seeded(5)).clips
+    frames = sample_train_frames(store.lengths[samples], 9, seeded(5))
+    nexts = torch.minimum(frames + 1, store.lengths[samples, None] - 1)
+    if motion is MotionRule.AFTER:
+        nexts = torch.cat([frames[:, 1:], frames[:, -1:]], dim=1)
+    scores = [store.gather(samples, rows)[..., 2] for rows in (frames, nexts)]
+    expected = sum(scores) / 2 if stream.is_motion else scores[0]
+    ends = {Stream.BONE: FORK.parents, Stream.KBONE: FORK.grandparents}.get(
+        stream.base, range(FORK.num_joints)
+    )
+    expected = (expected + expected[..., list(ends)]) / 2
+    torch.testing.assert_close(clips[..., 2], expected)
+
+
+@streams
+def test_as_released_scores_are_subtracted_like_coordinates(stream: Stream) -> None:
+    store, samples = random_store(SHAPES), torch.arange(len(SHAPES))
+    settings = ClipSettings(6, stream, 2, confidence_rule=ConfidenceRule.DIFFERENCE)
+    has_confidence = ClipSampler(replace(store, has_confidence=True), settings, STILL).train_batch(
+        samples, seeded(1)
+    )
+    plain = ClipSampler(store, settings, STILL).train_batch(samples, seeded(1))
+    torch.testing.assert_close(has_confidence.clips, plain.clips, atol=0, rtol=0)
+
+
+@streams
+@pytest.mark.parametrize("motion", list(MotionRule))
+def test_pixels_are_mirrored_in_their_images(stream: Stream, motion: MotionRule) -> None:
+    store = random_store([(1, 9), (2, 9)], c=2)
+    sizes = torch.tensor([[640.0, 480.0], [100.0, 50.0]])
+    store = replace(store, frames=store.frames.abs() + 1, image_sizes=sizes)
+    samples = torch.tensor([0, 1])
+    settings = ClipSettings(9, stream, motion_rule=motion)
+    plain, image = (
+        ClipSampler(store, settings, AugmentSettings(rotation=0.0, mirror=p)).train_batch(
+            samples, seeded(1)
+        )
+        for p in (0.0, 1.0)
+    )
+    expected = plain.clips[..., list(FORK.mirror), :] * torch.tensor([-1.0, 1.0])
+    if stream is Stream.JOINT:
+        expected[..., 0] += sizes[:, 0, None, None, None]
+    expected[0, 1] = 0  # nobody
+    torch.testing.assert_close(image.clips, expected, atol=1e-3, rtol=0)
+
+
+def test_the_bone_of_the_motion_is_the_motion_of_the_bone() -> None:
+    store, samples = random_store(SHAPES), torch.arange(len(SHAPES))
+    augment = AugmentSettings(rotation=0.5, scale=0.2, mirror=0.5, crop=0.6)
+    batches = {
+        stream: ClipSampler(store, ClipSettings(6, stream), augment).train_batch(samples, seeded(3))
+        for stream in Stream
+    }
+    for base in (Stream.BONE, Stream.KBONE):
+        torch.testing.assert_close(
+            batches[Stream(f"{base}_motion")].clips,
+            bone_vectors(batches[Stream.JOINT_MOTION].clips, FORK, base),
+        )
+        torch.testing.assert_close(
+            batches[base].clips, bone_vectors(batches[Stream.JOINT].clips, FORK, base)
+        )
+
+
+def test_a_still_body_has_no_motion_and_a_steady_one_the_same_until_the_end() -> None:
+    pose = np.random.default_rng(0).normal(size=(1, 1, 5, 3))
+    velocity = np.array([1.0, -2.0, 3.0])
+    steady = pose + velocity * np.arange(9)[None, :, None, None]
+    store = ClipStore.from_sequences(
+        [
+            SkeletonSequence(np.repeat(pose, 9, axis=1).astype(np.float32), 0, "still"),
+            SkeletonSequence(steady.astype(np.float32), 0, "steady"),
+        ],
+        FORK,
+        ("only",),
+    )
+    for stream in (stream for stream in Stream if stream.is_motion):
+        sampler = ClipSampler(store, ClipSettings(9, stream, test_clips=1), STILL)
+        (batch,) = sampler.test_batches(torch.tensor([0, 1]), 2)
+        assert not batch.clips[0].any()
+        moving, last = batch.clips[1, 0, :-1], batch.clips[1, 0, -1]
+        expected = velocity if stream.base is Stream.JOINT else np.zeros(3)
+        np.testing.assert_allclose(
+            moving.numpy(), np.broadcast_to(expected, moving.shape), atol=1e-5
+        )
+        assert not last.any()
+
+
+def counting_store(lengths: Sequence[int]) -> ClipStore:
+    """Return a store in whose frame ``t`` every coordinate is ``t + 1``."""
+    sequences = [
+        SkeletonSequence(
+            np.broadcast_to(
+                np.arange(1, n + 1, dtype=np.float32)[None, :, None, None], (1, n, 5, 3)
+            ).copy(),
+            0,
+            f"sample {i}",
+        )
+        for i, n in enumerate(lengths)
+    ]
+    return ClipStore.from_sequences(sequences, FORK, ("only",))
+
+
+def windows(length: int, crop: float, draws: int = 400) -> list[tuple[int, int]]:
+    """Return first and last frame of the windows a sample was cropped to."""
+    sampler = ClipSampler(
+        counting_store([length]), ClipSettings(32), AugmentSettings(rotation=0.0, crop=crop)
+    )
+    batch = sampler.train_batch(torch.zeros(draws, dtype=torch.long), seeded(0))
+    found = []
+    for clip in (batch.clips[:, 0, :, 0, 0] - 1).long().tolist():
+        frames = sorted(set(clip))
+        assert frames == list(range(frames[0], frames[-1] + 1))
+        found.append((frames[0], frames[-1]))
+    return found
+
+
+@pytest.mark.parametrize("length", [1, 2, 9, 20, 32])
+@pytest.mark.parametrize("crop", [0.3, 0.5, 0.75])
+def test_crops_are_windows_of_every_allowed_size_and_place(length: int, crop: float) -> None:
+    found = windows(length, crop)
+    sizes = {last - first + 1 for first, last in found}
+    smallest = max(1, math.ceil(length * crop))
+    assert sizes <= set(range(smallest, length + 1))
+    assert length < 9 or (min(sizes) <= smallest + 1 and max(sizes) == length)
+    cut = [(first, last) for first, last in found if last - first + 1 < length]
+    assert not cut or min(first for first, _ in cut) == 0
+    assert not cut or max(last for _, last in cut) == length - 1
+
+
+def test_without_a_crop_all_frames_of_a_short_sample_are_seen() -> None:
+    assert set(windows(20, 1.0)) == {(0, 19)}
+
+
+@streams
+def test_who_is_not_there_stays_absent(stream: Stream) -> None:
+    store = random_store([(1, 9), (2, 9)])
+    augment = AugmentSettings(rotation=0.5, scale=0.3, mirror=0.5, crop=0.7)
+    batch = ClipSampler(store, ClipSettings(6, stream), augment).train_batch(
+        torch.tensor([0, 1, 0, 1]), seeded(0)
+    )
+    assert not batch.clips[[0, 2], 1].any()
+    assert batch.clips[[1, 3], 1].any()
+
+
+def test_train_batches_depend_on_the_generator_alone() -> None:
+    sampler = ClipSampler(
+        random_store(SHAPES), ClipSettings(6), AugmentSettings(0.5, scale=0.2, mirror=0.5, crop=0.5)
+    )
+    samples = torch.arange(len(SHAPES))
+    first = sampler.train_batch(samples, seeded(7)).clips
+    torch.manual_seed(123)
+    torch.testing.assert_close(sampler.train_batch(samples, seeded(7)).clips, first, atol=0, rtol=0)
+    assert not torch.equal(sampler.train_batch(samples, seeded(8)).clips, first)
+
+
+@given(
+    shapes=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), min_size=1, max_size=5),
+    slots=st.sampled_from([None, 1, 2, 4]),
+    known=st.booleans(),
+    seed=seeds,
+)
+def test_batches_tell_which_bodies_are_there(
+    shapes: list[tuple[int, int]], slots: int | None, known: bool, seed: int
+) -> None:
+    store = replace(random_store(shapes), person_slots=slots)
+    samples = torch.randint(len(shapes), (6,), generator=seeded(seed))
+    sampler = ClipSampler(store, ClipSettings(4, test_clips=2), STILL)
+    room = store.max_persons
+    expected = [
+        n * room + m
+        for n, sample in enumerate(samples.tolist())
+        for m in range(min(shapes[sample][0], room))
+    ]
+    assert sampler.count_bodies(samples) == len(expected)
+    batch = sampler.train_batch(samples, seeded(seed), len(expected) if known else None)
+    if room == 1:
+        assert batch.bodies is None
+        return
+    assert batch.bodies is not None
+    assert batch.bodies.tolist() == expected
+    there = batch.clips.flatten(2).any(dim=2).flatten().nonzero().flatten()
+    assert there.tolist() == expected
+    for test_batch in sampler.test_batches(samples, 4):
+        assert test_batch.bodies is not None
+        there = test_batch.clips.flatten(2).any(dim=2).flatten().nonzero().flatten()
+        assert test_batch.bodies.tolist() == there.tolist()
+
+
+def test_a_number_of_bodies_that_is_known_is_asked_of_no_device() -> None:
+    """A tensor without contents cannot be read by the host."""
+    sampler = ClipSampler(random_store(SHAPES), ClipSettings(6), STILL)
+    samples = torch.tensor([1, 0, 3])
+    store = replace(sampler.store.to(torch.device("meta"), torch.float32), person_slots=2)
+    meta = ClipSampler(store, ClipSettings(6), STILL)
+    count = sampler.count_bodies(samples)
+    bodies = meta._bodies(samples.to("meta"), count)
+    assert bodies is not None
+    assert bodies.shape == (5,)
+
+
+def test_room_for_more_bodies_than_there_are_is_filled_with_absent_ones() -> None:
+    sampler = ClipSampler(random_store(SHAPES), ClipSettings(6), STILL)
+    batch = sampler.train_batch(torch.tensor([0, 1]), seeded(0), 4)
+    assert batch.bodies is not None
+    assert batch.bodies.tolist() == [0, 2, 3, 1]

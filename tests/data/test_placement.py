@@ -1,0 +1,234 @@
+"""Archives whose frames stay on disk, and the choice of where frames are kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_20, SkeletonLayout
+from skeletonagent.data import placement
+from skeletonagent.data.archive import read_archive, write_archive
+from skeletonagent.data.placement import (
+    OnDiskData,
+    free_memory,
+    open_on_disk,
+    stays_on_disk,
+    stays_on_host,
+)
+from skeletonagent.data.preprocessing import Preprocessor
+from skeletonagent.data.settings import Origin, Placement, Scale
+
+CPU = torch.device("cpu")
+
+
+def make_data(layout: SkeletonLayout = KINECT_20, has_confidence: bool = False) -> SkeletonData:
+    rng = np.random.default_rng(0)
+    sequences = [
+        SkeletonSequence(
+            rng.normal(3, 1, (1 + i % 2, 3 + i, layout.num_joints, 3)).astype(np.float32),
+            i % 2,
+            f"s{i}",
+            subject=i,
+            image_size=(640.0, 480.0 + i),
+        )
+        for i in range(5)
+    ]
+    store = ClipStore.from_sequences(sequences, layout, ("one", "two"), has_confidence)
+    split = Split(store.sample_ids[:4], store.sample_ids[4:])
+    return SkeletonData("toy", "Toy", store, {"main": split}, "main")
+
+
+def as_folder(npz: Path) -> Path:
+    folder = npz.with_suffix("")
+    folder.mkdir()
+    with np.load(npz) as arrays:
+        for name in arrays.files:
+            np.save(folder / f"{name}.npy", arrays[name])
+    npz.unlink()
+    return folder
+
+
+def brought(stored: OnDiskData, samples: list[int]) -> ClipStore:
+    """Return samples as they are used."""
+    numbers = torch.tensor(samples, dtype=torch.long)
+    return stored.host_frames.fetch(
+        numbers, CPU, lambda like, rows: like.new_empty(rows, *like.shape[1:])
+    )
+
+
+@pytest.mark.parametrize("scale", list(Scale))
+@pytest.mark.parametrize("origin", list(Origin))
+@pytest.mark.parametrize(
+    ("layout", "has_confidence"), [(KINECT_20, False), (COCO_17, True), (COCO_17, False)]
+)
+def test_samples_brought_from_disk_are_those_of_the_whole(
+    tmp_path: Path, scale: Scale, origin: Origin, layout: SkeletonLayout, has_confidence: bool
+) -> None:
+    folder = as_folder(write_archive(make_data(layout, has_confidence), tmp_path))
+    prepare = Preprocessor(scale, origin)
+    whole = prepare(read_archive(folder, has_confidence).store)
+    part = brought(open_on_disk(folder, has_confidence, prepare), [3, 0])
+    for ours, theirs in ((0, 3), (1, 0)):
+        one, other = part.sequence(ours), whole.sequence(theirs)
+        np.testing.assert_array_equal(one.joints, other.joints)
+        assert replace(one, joints=other.joints) == other
+    assert (part.layout, part.has_confidence, part.max_persons) == (whole.layout, has_confidence, 2)
+
+
+@pytest.mark.parametrize("has_confidence", [False, True])
+def test_what_is_known_without_frames_is_what_is_known_with_them(
+    tmp_path: Path, has_confidence: bool
+) -> None:
+    folder = as_folder(write_archive(make_data(COCO_17, has_confidence), tmp_path))
+    stored, whole = (
+        open_on_disk(folder, has_confidence, Preprocessor()),
+        read_archive(folder, has_confidence),
+    )
+    prepared = Preprocessor()(whole.store)
+    assert (stored.name, stored.title, stored.splits) == (whole.name, whole.title, whole.splits)
+    assert stored.default_split == whole.default_split
+    told = stored.store
+    assert len(told.frames) == 0 and told.device == CPU
+    assert told.layout is COCO_20
+    for fact in (
+        "channels", "coordinates", "has_confidence", "max_persons", "num_classes", "sample_ids", "groups",
+        "class_names", "index_of",
+    ):  # fmt: skip
+        assert getattr(told, fact) == getattr(prepared, fact)
+    for fact in ("labels", "persons"):
+        assert torch.equal(getattr(told, fact), getattr(prepared, fact))
+
+
+def test_frames_are_read_when_they_are_needed_and_not_before(tmp_path: Path) -> None:
+    folder = as_folder(write_archive(make_data(), tmp_path))
+    stored = open_on_disk(folder, False, Preprocessor(origin=Origin.NONE))
+    joints = np.lib.format.open_memmap(folder / "keypoint.npy", mode="r+")
+    joints[:] = 7
+    joints.flush()
+    assert brought(stored, [1]).frames.unique().tolist() == [7]
+
+
+def test_a_bad_sample_is_named_once_it_is_read(tmp_path: Path) -> None:
+    data = make_data()
+    data.store.frames[int(data.store.starts[2])] = torch.inf
+    stored = open_on_disk(as_folder(write_archive(data, tmp_path)), False, Preprocessor())
+    brought(stored, [0, 1, 3, 4])
+    with pytest.raises(DataError, match="infinite joints") as raised:
+        brought(stored, [1, 2])
+    assert raised.value.sample == "s2"
+
+
+def test_one_file_is_refused_and_its_unpacking_told(tmp_path: Path) -> None:
+    npz = write_archive(make_data(), tmp_path)
+    with pytest.raises(DataError, match=r"python -m zipfile -e \S*toy.npz \S*toy'.*data convert"):
+        open_on_disk(npz, False, Preprocessor())
+
+
+def test_scores_that_are_not_there_are_not_made_up(tmp_path: Path) -> None:
+    folder = as_folder(write_archive(make_data(), tmp_path))
+    with pytest.raises(DataError, match="has no keypoint_score"):
+        open_on_disk(folder, True, Preprocessor())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "usable"), [("<f2", True), ("<f4", True), ("<i2", False), (">f4", False)]
+)
+def test_joints_of_other_numbers_are_refused(tmp_path: Path, dtype: str, usable: bool) -> None:
+    folder = as_folder(write_archive(make_data(), tmp_path))
+    np.save(folder / "keypoint.npy", np.load(folder / "keypoint.npy").astype(dtype))
+    if usable:
+        whole = Preprocessor()(read_archive(folder).store)
+        part = brought(open_on_disk(folder, False, Preprocessor()), list(range(5)))
+        assert torch.equal(part.frames, whole.frames)
+    else:
+        with pytest.raises(DataError, match="cannot be read in parts; float16 and float32"):
+            open_on_disk(folder, False, Preprocessor())
+
+
+def test_damage_of_the_structure_is_found_at_once(tmp_path: Path) -> None:
+    folder = as_folder(write_archive(make_data(), tmp_path))
+    np.save(folder / "total_frames.npy", np.full(5, 3))
+    with pytest.raises(DataError, match="offset does not fit"):
+        open_on_disk(folder, False, Preprocessor())
+
+
+@given(seed=st.integers(0, 99))
+def test_a_sample_is_prepared_as_by_itself(seed: int) -> None:
+    store, prepare = make_data().store, Preprocessor(Scale.UNIT, Origin.GROUP)
+    store = replace(store, image_sizes=None)
+    samples = torch.randperm(5, generator=torch.Generator().manual_seed(seed))[: 1 + seed % 5]
+    whole, part = prepare(store), prepare(store.subset(samples))
+    for ours, theirs in enumerate(samples.tolist()):
+        one, other = part.sequence(ours), whole.sequence(theirs)
+        np.testing.assert_array_equal(one.joints, other.joints)
+
+
+@pytest.mark.parametrize("one_file", [False, True])
+@pytest.mark.parametrize(
+    ("asked", "room", "expected"),
+    [
+        (Placement.DISK, 2**40, True),
+        (Placement.HOST, 0, False),
+        (Placement.DEVICE, 0, False),
+        (Placement.AUTO, 3 * 4 * 3 * 20 * 35 - 1, True),
+        (Placement.AUTO, 3 * 4 * 3 * 20 * 35, False),
+    ],
+)
+def test_frames_stay_on_disk_if_told_or_too_many(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    one_file: bool,
+    asked: Placement,
+    room: int,
+    expected: bool,
+) -> None:
+    monkeypatch.setattr(placement, "free_memory", lambda device: room)
+    path = write_archive(make_data(), tmp_path)
+    path = path if one_file else as_folder(path)
+    possible = not one_file or asked is not Placement.AUTO
+    assert stays_on_disk(path, asked) is (expected and possible)
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "room", "expected"),
+    [
+        (Placement.HOST, "cpu", 2**40, True),
+        (Placement.DISK, "cpu", 2**40, True),
+        (Placement.DEVICE, "cuda", 0, False),
+        (Placement.AUTO, "cpu", 0, False),
+        (Placement.AUTO, "cuda", 7000, False),
+        (Placement.AUTO, "cuda", 6999, True),
+    ],
+)
+def test_frames_stay_on_the_host_if_told_or_too_many(
+    monkeypatch: pytest.MonkeyPatch, asked: Placement, device: str, room: int, expected: bool
+) -> None:
+    store = make_data().store
+    assert store.frames.numel() == 2100
+    monkeypatch.setattr(placement, "free_memory", lambda device: room)
+    assert stays_on_host(store, asked, torch.device(device), 2) is expected
+
+
+def test_memory_is_what_is_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = tmp_path / "meminfo"
+    facts.write_text("MemTotal:  9 kB\nMemFree:  5 kB\nMemAvailable:       7 kB\n")
+    assert placement._machine_memory(facts) == 7 * 1024
+    assert placement._machine_memory(tmp_path / "absent") > 2**20
+    assert 0 < free_memory(CPU) <= placement._machine_memory(tmp_path / "absent")
+
+
+def test_an_archive_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        stays_on_disk(tmp_path / "toy", Placement.AUTO)
+    (tmp_path / "toy.json").write_text(json.dumps({}))
+    with pytest.raises(DataError, match="no such file"):
+        open_on_disk(tmp_path / "toy", False, Preprocessor())

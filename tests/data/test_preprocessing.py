@@ -1,0 +1,249 @@
+"""Centring, sizes and added joints: literal loops, known values, invariances."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
+from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
+from skeletonagent.data import preprocessing
+from skeletonagent.data.preprocessing import (
+    center_sequence,
+    center_store,
+    scale_to_unit,
+    with_coco_20,
+)
+from skeletonagent.data.settings import Origin, Scale
+
+seeds = st.integers(0, 9999)
+
+
+def body_seen(present: np.ndarray, seed: int, v: int = 4, c: int = 3) -> np.ndarray:
+    """Return joints of persons who are there in the frames where ``present`` (M, T) is true."""
+    joints = np.random.default_rng(seed).normal(size=(*present.shape, v, c)) + 5
+    return np.where(present[:, :, None, None], joints, 0).astype(np.float32)
+
+
+def literally_centred(
+    joints: np.ndarray, center: int, origin: Origin = Origin.PERSON, coordinates: int = 3
+) -> np.ndarray:
+    persons = list(joints)
+    seen = [[bool((f[:, :coordinates] != 0).any()) for f in person] for person in persons]
+    if len(persons) == 2 and sum(seen[0]) < sum(seen[1]):
+        persons.reverse()
+        seen.reverse()
+    if not any(seen[0]):
+        return joints
+    kept = [t for t, there in enumerate(seen[0]) if there]
+    counted = [m for m in range(len(persons)) if seen[m][kept[0]]]
+    if origin is Origin.PERSON:
+        counted = [0]
+    middle = np.mean([persons[m][kept[0]][center, :coordinates] for m in counted], axis=0)
+    centred = np.stack([person[kept] for person in persons])
+    for m, person in enumerate(persons):
+        for i, t in enumerate(kept):
+            for v, joint in enumerate(person[t]):
+                if (joint[:coordinates] != 0).any():
+                    centred[m, i, v, :coordinates] = joint[:coordinates] - middle
+    return centred
+
+
+presences = st.lists(
+    st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=2
+).filter(lambda rows: any(map(any, rows)))
+
+
+@given(rows=presences, center=st.integers(0, 3), seed=seeds)
+def test_centring_equals_a_loop(rows: list[list[bool]], center: int, seed: int) -> None:
+    joints = body_seen(np.array(rows), seed)
+    joints[0, :, 2] = 0  # a joint nobody saw
+    np.testing.assert_array_equal(
+        center_sequence(joints, center), literally_centred(joints, center)
+    )
+
+
+@given(rows=presences, seed=seeds)
+def test_centring_puts_the_centre_joint_first_and_does_nothing_twice(
+    rows: list[list[bool]], seed: int
+) -> None:
+    centred = center_sequence(body_seen(np.array(rows), seed), 1)
+    np.testing.assert_array_equal(centred[0, 0, 1], 0)
+    np.testing.assert_array_equal(center_sequence(centred, 1), centred)
+
+
+@given(rows=presences, seed=seeds)
+def test_centring_does_not_care_where_people_stand(rows: list[list[bool]], seed: int) -> None:
+    joints = body_seen(np.array(rows), seed)
+    moved = np.where(joints != 0, joints + np.float32([20, -30, 40]), 0).astype(np.float32)
+    np.testing.assert_allclose(center_sequence(moved, 0), center_sequence(joints, 0), atol=1e-4)
+
+
+def test_the_one_seen_longer_comes_first_and_frames_without_it_go() -> None:
+    joints = body_seen(np.array([[1, 1, 0, 0], [0, 1, 1, 1]], dtype=bool), seed=0)
+    centred = center_sequence(joints, 0)
+    assert centred.shape == (2, 3, 4, 3)
+    np.testing.assert_array_equal(centred[0], joints[1, 1:] - joints[1, 1, 0])
+    assert centred[1, 0].any() and not centred[1, 1:].any()
+
+
+def test_of_two_seen_equally_long_the_first_stays_first() -> None:
+    joints = body_seen(np.array([[1, 1], [1, 1]], dtype=bool), seed=0)
+    np.testing.assert_array_equal(center_sequence(joints, 0)[1], joints[1] - joints[0, 0, 0])
+
+
+def test_a_group_is_centred_midway_between_those_who_are_there() -> None:
+    joints = body_seen(np.array([[1, 1], [1, 1]], dtype=bool), seed=0)
+    centred = center_sequence(joints, 0, Origin.GROUP)
+    middle = (joints[0, 0, 0] + joints[1, 0, 0]) / 2
+    np.testing.assert_allclose(centred, joints - middle, atol=1e-5)
+    np.testing.assert_allclose(centred[0, 0, 0], -centred[1, 0, 0], atol=1e-5)
+
+
+def test_whoever_comes_later_does_not_move_the_middle() -> None:
+    joints = body_seen(np.array([[1, 1, 1], [0, 1, 1]], dtype=bool), seed=0)
+    np.testing.assert_array_equal(
+        center_sequence(joints, 0, Origin.GROUP), center_sequence(joints, 0)
+    )
+
+
+@given(row=presences.filter(lambda rows: len(rows) == 1), seed=seeds)
+def test_one_person_is_a_group(row: list[list[bool]], seed: int) -> None:
+    joints = body_seen(np.array(row), seed)
+    np.testing.assert_array_equal(
+        center_sequence(joints, 1, Origin.GROUP), center_sequence(joints, 1)
+    )
+
+
+def test_a_sample_without_anybody_is_left_alone() -> None:
+    nobody = np.zeros((2, 3, 4, 3), dtype=np.float32)
+    np.testing.assert_array_equal(center_sequence(nobody, 0), nobody)
+
+
+@pytest.mark.parametrize("origin", list(Origin))
+def test_of_three_bodies_the_first_leads_and_if_it_never_comes_nothing_moves(
+    origin: Origin,
+) -> None:
+    joints = body_seen(np.array([[0, 0], [1, 1], [0, 1]], dtype=bool), seed=0)
+    np.testing.assert_array_equal(center_sequence(joints, 0, origin), joints)
+
+
+def test_a_store_is_centred_sample_by_sample() -> None:
+    layout = SkeletonLayout("four", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)), center=1)
+    seen = [np.array([[0, 1, 1, 1]], dtype=bool), np.array([[1, 1, 0], [1, 1, 1]], dtype=bool)]
+    sequences = [
+        SkeletonSequence(body_seen(present, seed=i), i, f"sample {i}", subject=7 + i)
+        for i, present in enumerate(seen)
+    ]
+    store = center_store(ClipStore.from_sequences(sequences, layout, ("one", "two")))
+    assert (store.sample_ids, store.subjects) == (("sample 0", "sample 1"), (7, 8))
+    assert store.layout is layout and store.class_names == ("one", "two")
+    assert store.labels.tolist() == [0, 1]
+    for index, sequence in enumerate(sequences):
+        np.testing.assert_array_equal(
+            store.sequence(index).joints, center_sequence(sequence.joints, 1)
+        )
+
+
+FOUR = SkeletonLayout("four", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)), center=1)
+
+
+def random_store(seed: int, samples: int = 5, has_confidence: bool = False) -> ClipStore:
+    """Return samples of one to three bodies, who come and go."""
+    rng = np.random.default_rng(seed)
+    sequences = []
+    for index in range(samples):
+        present = rng.random((rng.integers(1, 4), rng.integers(1, 6))) < rng.choice([0, 0.4, 0.8])
+        joints = body_seen(present, seed=seed + index)
+        joints[rng.random(joints.shape[:-1]) < 0.1] = 0
+        if has_confidence:
+            joints[..., 2] = rng.random(joints.shape[:-1])  # of absent bodies too
+        sequences.append(SkeletonSequence(joints, 0, f"sample {index}", image_size=(640, 480)))
+    return ClipStore.from_sequences(sequences, FOUR, ("only",), has_confidence=has_confidence)
+
+
+@given(
+    seed=seeds, origin=st.sampled_from([Origin.PERSON, Origin.GROUP]), has_confidence=st.booleans()
+)
+def test_a_store_is_centred_like_its_samples_by_themselves(
+    seed: int, origin: Origin, has_confidence: bool
+) -> None:
+    store = random_store(seed, has_confidence=has_confidence)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preprocessing, "CHUNK", 2)
+        centred = center_store(store, origin)
+    assert centred.has_confidence == has_confidence
+    assert centred.image_sizes is None  # no coordinate is a pixel any more
+    assert len(centred.frames) == int((centred.lengths * centred.persons).sum())
+    for index in range(len(store)):
+        joints, ours = store.sequence(index).joints, centred.sequence(index).joints
+        expected = literally_centred(joints, 1, origin, store.coordinates)
+        np.testing.assert_array_equal(ours, expected)
+        np.testing.assert_array_equal(
+            center_sequence(joints, 1, origin, store.coordinates), expected
+        )
+
+
+def test_without_an_origin_everything_stays_as_it_is_stored() -> None:
+    store = random_store(0)
+    assert center_store(store, Origin.NONE) is store
+    joints = store.sequence(0).joints
+    np.testing.assert_array_equal(center_sequence(joints, 1, Origin.NONE), joints)
+
+
+def test_a_store_is_scaled_by_the_longer_side_of_its_images() -> None:
+    store = random_store(0, has_confidence=True)
+    unit = scale_to_unit(store, Scale.UNIT)
+    torch.testing.assert_close(unit.frames[..., :2] * 640, store.frames[..., :2])
+    torch.testing.assert_close(unit.frames[..., 2], store.frames[..., 2], atol=0, rtol=0)
+    torch.testing.assert_close(unit.image_sizes, torch.tensor([[1.0, 0.75]] * len(store)))
+    assert scale_to_unit(store, Scale.NONE) is store
+
+
+@given(seed=seeds, factor=st.floats(0.01, 1000))
+def test_without_images_the_spread_of_the_joints_becomes_one(seed: int, factor: float) -> None:
+    store = replace(random_store(seed), image_sizes=None)
+    unit = scale_to_unit(store, Scale.UNIT)
+    for index in range(len(store)):
+        joints = unit.sequence(index).joints.reshape(-1, 3).astype(np.float64)
+        there = joints[(joints != 0).any(axis=1)]
+        if len(there) > 1:
+            distances = np.linalg.norm(there - there.mean(axis=0), axis=1)
+            assert np.sqrt((distances**2).mean()) == pytest.approx(1, abs=1e-4)
+    larger = scale_to_unit(replace(store, frames=store.frames * factor), Scale.UNIT)
+    if not one_point(store):
+        torch.testing.assert_close(larger.frames, unit.frames, atol=1e-4, rtol=1e-4)
+
+
+def one_point(store: ClipStore) -> bool:
+    """Tell whether there is a sample of a single joint, which has no size."""
+    counts = [(store.sequence(i).joints != 0).any(axis=-1).sum() for i in range(len(store))]
+    return 1 in counts
+
+
+def test_a_single_point_keeps_its_size() -> None:
+    joints = np.full((1, 4, 4, 2), 300.0, dtype=np.float32)
+    store = ClipStore.from_sequences([SkeletonSequence(joints, 0, "point")], FOUR, ("only",))
+    torch.testing.assert_close(scale_to_unit(store, Scale.UNIT).frames, store.frames)
+
+
+def test_three_middle_joints_are_added_to_coco_17() -> None:
+    rng = np.random.default_rng(0)
+    sequence = SkeletonSequence(rng.random((2, 3, 17, 3)).astype(np.float32), 0, "only")
+    store = ClipStore.from_sequences([sequence], COCO_17, ("class",), has_confidence=True)
+    data = with_coco_20(SkeletonData("toy", "Toy", store, {}, "main"))
+    assert data.store.layout is COCO_20 and data.store.has_confidence
+    joints = dict(zip(COCO_20.joints, data.store.frames.unbind(1), strict=True))
+    for name, ends in {
+        "middle of hips": ("left hip", "right hip"),
+        "middle of shoulders": ("left shoulder", "right shoulder"),
+        "thorax": ("middle of hips", "middle of shoulders"),
+    }.items():
+        torch.testing.assert_close(joints[name], (joints[ends[0]] + joints[ends[1]]) / 2)
+    torch.testing.assert_close(data.store.frames[:, :17], store.frames, atol=0, rtol=0)
+    assert with_coco_20(data) is data

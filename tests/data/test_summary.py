@@ -1,0 +1,163 @@
+"""Oddities of data sets: put in by hand and found, and found in real sets where known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.archive import read_archive
+from skeletonagent.data.summary import summarize_dataset
+
+STICK = SkeletonLayout("stick", ("top", "bottom"), ((0, 1),))
+
+
+def some_joints(seed: int, m: int = 1, t: int = 4, c: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(m, t, 2, c)).astype(np.float32)
+
+
+def make_data(
+    joints: dict[str, np.ndarray],
+    train: str,
+    test: str,
+    labels: dict[str, int] | None = None,
+    subjects: dict[str, int] | None = None,
+) -> SkeletonData:
+    """Return data whose samples have names of one letter."""
+    sequences = [
+        SkeletonSequence(
+            values,
+            (labels or {}).get(name, 0),
+            name,
+            None if subjects is None else subjects[name],
+        )
+        for name, values in joints.items()
+    ]
+    store = ClipStore.from_sequences(sequences, STICK, ("wave", "sit", "jump"))
+    return SkeletonData("toy", "Toy", store, {"only": Split(tuple(train), tuple(test))}, "only")
+
+
+def test_counts() -> None:
+    joints = {
+        "a": some_joints(0, m=1, t=4),
+        "b": some_joints(1, m=2, t=9),
+        "c": some_joints(2, m=1, t=5),
+        "d": some_joints(3, m=1, t=6),
+        "e": some_joints(4, m=2, t=7),
+    }
+    found = summarize_dataset(make_data(joints, "abc", "de", labels={"b": 2, "c": 2}))
+    assert (found.name, found.samples, found.classes) == ("toy", 5, 3)
+    assert (found.joints, found.channels) == (2, 3)
+    assert found.persons == {1: 3, 2: 2}
+    assert found.frames == (4, 6, 9)
+    assert found.samples_per_class == {"wave": 3, "sit": 0, "jump": 2}
+    assert found.label_holes == ("sit",)
+    facts = found.splits["only"]
+    assert (facts.train, facts.test) == (3, 2)
+    assert facts.missing_classes == ("sit",)
+
+
+def test_sound_data_have_no_oddities() -> None:
+    joints = {name: some_joints(seed) for seed, name in enumerate("abc")}
+    labels, subjects = {"b": 1, "c": 2}, {"a": 1, "b": 2, "c": 3}
+    found = summarize_dataset(make_data(joints, "ab", "c", labels, subjects))
+    assert found.usable
+    assert not (found.not_finite or found.single_frame or found.empty_frames or found.label_holes)
+    facts = found.splits["only"]
+    assert not (facts.shared or facts.duplicates)
+    assert facts.missing_classes == ("jump",)
+    assert facts.shared_subjects == 0
+
+
+def test_joints_that_are_no_numbers_make_data_unusable() -> None:
+    joints = {name: some_joints(seed) for seed, name in enumerate("abcd")}
+    joints["b"][0, 3, 1, 2] = np.nan
+    joints["d"][0, 0, 0, 0] = -np.inf
+    found = summarize_dataset(make_data(joints, "ab", "cd"))
+    assert found.not_finite == ("b", "d")
+    assert not found.usable
+
+
+def test_a_single_frame_is_noticed() -> None:
+    joints = {"a": some_joints(0, t=1), "b": some_joints(1, t=2), "c": some_joints(2, m=2, t=1)}
+    assert summarize_dataset(make_data(joints, "a", "bc")).single_frame == ("a", "c")
+
+
+def test_frames_are_empty_where_nobody_is_seen() -> None:
+    joints = {"a": some_joints(0, m=2), "b": some_joints(1, m=2), "c": some_joints(2)}
+    joints["a"][:, 1:3] = 0
+    joints["b"][0, 0] = 0
+    joints["b"][1, 1] = 0
+    joints["c"][0, 3] = 0
+    assert summarize_dataset(make_data(joints, "a", "bc")).empty_frames == {"a": 2, "c": 1}
+
+
+def test_identical_joints_in_both_parts_are_duplicates_whatever_they_are_called() -> None:
+    joints = {name: some_joints(seed) for seed, name in enumerate("abcdef")}
+    joints["d"] = joints["a"].copy()
+    joints["e"] = joints["b"].copy()
+    joints["e"][0, 0, 0, 0] += 1e-6
+    joints["f"] = joints["c"].copy()
+    found = summarize_dataset(make_data(joints, "ab", "cdef"))
+    assert found.splits["only"].duplicates == (("a", "d"),)
+    assert found.splits["only"].shared == ()
+
+
+def test_a_sample_in_both_parts_is_shared_and_no_duplicate_of_itself() -> None:
+    joints = {name: some_joints(seed) for seed, name in enumerate("abc")}
+    facts = summarize_dataset(make_data(joints, "cab", "cb")).splits["only"]
+    assert facts.shared == ("b", "c")
+    assert facts.duplicates == ()
+
+
+def test_subjects_in_both_parts_are_counted_where_they_are_known() -> None:
+    joints = {name: some_joints(seed) for seed, name in enumerate("abcd")}
+    subjects = {"a": 1, "b": 2, "c": 2, "d": 3}
+    known = make_data(joints, "ab", "cd", subjects=subjects)
+    assert summarize_dataset(known).splits["only"].shared_subjects == 1
+    unknown = replace(known, store=replace(known.store, subjects=None))
+    assert summarize_dataset(unknown).splits["only"].shared_subjects is None
+
+
+def real(shared: Path, name: str) -> SkeletonData:
+    path = shared / "data" / name / f"{name}.npz"
+    if not path.is_file():
+        pytest.skip(f"no data set at {path}")
+    return read_archive(path)
+
+
+def test_nw_uclas_known_oddities(shared: Path) -> None:
+    found = summarize_dataset(real(shared, "nw_ucla"))
+    assert (found.samples, found.classes, found.joints, found.channels) == (1484, 10, 20, 3)
+    assert found.frames == (1, 31, 201)
+    assert found.usable
+    duplicates = found.splits["xview_v12_v3"].duplicates
+    assert len(duplicates) == 95
+    assert {test[:3] for _, test in duplicates} == {"a02", "a03"}
+    assert found.single_frame in duplicates  # one sample of a single frame, and its copy
+    assert found.splits["xview_v12_v3_nodup"].duplicates == ()
+    assert found.splits["xview_v12_v3_nodup"].test == 369
+
+
+def test_jhmdb_lies_in_a_plane(shared: Path) -> None:
+    found = summarize_dataset(real(shared, "jhmdb"))
+    assert (found.samples, found.classes, found.joints, found.channels) == (804, 21, 15, 2)
+    assert found.frames == (15, 40, 40)
+    assert {"split1", "split2", "split3"} <= found.splits.keys()
+    assert not any(facts.shared or facts.duplicates for facts in found.splits.values())
+
+
+def test_utd_mhad_is_clean(shared: Path) -> None:
+    found = summarize_dataset(real(shared, "utd_mhad"))
+    assert (found.samples, found.classes, found.joints, found.channels) == (861, 27, 20, 3)
+    assert found.frames == (41, 67, 125)
+    assert found.persons == {1: 861}
+    assert found.usable
+    assert not (found.single_frame or found.empty_frames or found.label_holes)
+    facts = found.splits["xsub_odd_even"]
+    assert (facts.train, facts.test, facts.shared_subjects) == (431, 430, 0)
+    assert not (facts.shared or facts.duplicates or facts.missing_classes)

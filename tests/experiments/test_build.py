@@ -1,0 +1,219 @@
+"""From a configuration to objects: what each part is given, and what it is kept from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonagent.core.clips import ClipStore, SkeletonData, Split
+from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
+from skeletonagent.data.archive import write_archive
+from skeletonagent.data.preprocessing import center_store
+from skeletonagent.data.settings import DataSettings
+from skeletonagent.data.synthetic.generate import synthetic_dataset
+from skeletonagent.experiments import build, build_agents
+from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.training.checkpoint import Checkpoint
+
+CLASSES = 4
+CONFIG = with_overrides(
+    Config(),
+    [
+        "clips.frames=8", "clips.test_clips=2", "model.backbone=stgcn++", "model.width=8",
+        "training.batch_size=8", "training.validation_share=0.25", "device=cpu", "seed=3",
+    ],
+)  # fmt: skip
+
+
+def unseen(done: int, of: int) -> None: ...
+
+
+def few(classes: int = CLASSES) -> SkeletonData:
+    """Return some classes of the generated data: four subjects, one of them tested."""
+    data = synthetic_dataset(clips_per_class=4, subjects=4)
+    store = data.store
+    kept = [store.sequence(n) for n in range(len(store)) if store.labels[n] < classes]
+    ids = {sequence.sample_id for sequence in kept}
+    split = data.splits["xsub"]
+    parts = [tuple(s for s in part if s in ids) for part in (split.train, split.test)]
+    return replace(
+        data,
+        name="few",
+        store=ClipStore.from_sequences(kept, store.layout, store.class_names[:classes]),
+        splits={"xsub": Split(*parts)},
+    )
+
+
+@pytest.fixture(scope="module")
+def data() -> SkeletonData:
+    return replace(few(), store=center_store(few().store))
+
+
+@pytest.fixture(scope="module")
+def job(data: SkeletonData) -> build.Experiment:
+    return build.build_experiment(CONFIG, data)
+
+
+def test_data_are_read_centred(tmp_path: Path) -> None:
+    path = write_archive(few(), tmp_path)
+    opened = build.open_dataset(DataSettings(archive=str(path)))
+    assert torch.equal(opened.store.frames, center_store(few().store).frames)
+    first = opened.store.starts
+    assert not opened.store.frames[first, opened.store.layout.center].any()
+    assert torch.equal(build.read_dataset(str(path)).store.frames, few().store.frames)
+
+
+def test_data_without_a_file_are_generated(
+    data: SkeletonData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "synthetic", lambda: data)
+    assert build.read_dataset("synthetic") is data
+
+
+def test_joints_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    broken = few()
+    broken.store.frames[int(broken.store.starts[5]) + 2, 1, 0] = float("nan")
+    path = write_archive(broken, tmp_path)
+    with pytest.raises(DataError) as caught:
+        build.open_dataset(DataSettings(archive=str(path)))
+    assert caught.value.sample == broken.store.sample_ids[5]
+    assert build.read_dataset(str(path)).name == "few"
+
+
+def subjects(data: SkeletonData, samples: torch.Tensor) -> set[int]:
+    assert data.store.subjects is not None
+    return {data.store.subjects[n] for n in samples.tolist()}
+
+
+def test_nobody_is_in_two_parts(job: build.Experiment, data: SkeletonData) -> None:
+    parts = [
+        subjects(data, p)
+        for p in (job.train_data.train, job.train_data.validation, job.test_samples)
+    ]
+    assert all(parts)
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 4
+    both = torch.cat([job.train_data.train, job.train_data.validation])
+    assert {data.store.sample_ids[n] for n in both} == set(data.splits["xsub"].train)
+    assert [data.store.sample_ids[n] for n in job.test_samples] == list(data.splits["xsub"].test)
+    assert job.evaluation_parts == {"xsub": set(data.splits["xsub"].test)}
+
+
+def test_the_agents_see_what_is_learned_from_alone(
+    data: SkeletonData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    measure = build_agents.measure
+    monkeypatch.setattr(
+        build_agents, "measure", lambda store, part: (seen.append(part), measure(store, part))[1]
+    )
+    job = build.build_experiment(CONFIG, data)
+    (part,) = seen
+    assert torch.equal(part, job.train_data.train)
+
+
+def test_what_is_not_learned_from_changes_no_guidance(data: SkeletonData) -> None:
+    job = build.build_experiment(CONFIG, data)
+    frames = data.store.frames.clone()
+    for sample in [*job.train_data.validation.tolist(), *job.test_samples.tolist()]:
+        rows = slice(int(data.store.starts[sample]), None)
+        frames[rows][: int(data.store.lengths[sample] * data.store.persons[sample])] *= -3
+    other = build.build_experiment(CONFIG, replace(data, store=replace(data.store, frames=frames)))
+    counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
+    assert job.agents.start(unseen) == other.agents.start(unseen)
+    assert job.agents.refresh(counts, job.agents.start(unseen)) == other.agents.refresh(
+        counts, other.agents.start(unseen)
+    )
+
+
+def test_rivals_are_at_most_as_many_as_said(data: SkeletonData) -> None:
+    job = build.build_experiment(with_overrides(CONFIG, ["agents.max_rivals=2"]), data)
+    counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
+    assert {
+        len(c.rivals) for c in job.agents.refresh(counts, job.agents.start(unseen)).classes
+    } == {2}
+
+
+def test_without_agents_only_the_class_counts(data: SkeletonData) -> None:
+    job = build.build_experiment(with_overrides(CONFIG, ["agents.chat=none"]), data)
+    assert (
+        job.state.model_with_loss.objective.settings.alpha,
+        job.state.model_with_loss.objective.settings.beta,
+    ) == (0, 0)
+    start = job.agents.start(unseen)
+    assert start.sentences == data.store.class_names
+    counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
+    assert job.agents.refresh(counts, start) is start
+    assert (
+        build.build_experiment(CONFIG, data).state.model_with_loss.objective.settings == CONFIG.loss
+    )
+
+
+def test_the_seed_makes_the_weights(data: SkeletonData) -> None:
+    jobs = []
+    for noise, seed in enumerate((3, 3, 4)):
+        torch.manual_seed(noise)
+        jobs.append(build.build_experiment(replace(CONFIG, seed=seed), data))
+    first, again, other = (job.state.recognizer.state_dict() for job in jobs)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_splits_that_share_the_training_are_tested_together(data: SkeletonData) -> None:
+    split = data.splits["xsub"]
+    clean = replace(data, splits={"clean": Split(split.train, split.test[1:]), "xsub": split})
+    job = build.build_experiment(with_overrides(CONFIG, ["data.split=clean"]), clean)
+    assert job.config.data.split == "clean"
+    assert job.evaluation_parts == {"clean": set(split.test[1:]), "xsub": set(split.test)}
+    assert [clean.store.sample_ids[n] for n in job.test_samples] == list(split.test)
+
+
+def test_the_split_used_is_told(job: build.Experiment) -> None:
+    assert CONFIG.data.split is None
+    assert job.config.data.split == "xsub"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("data.split=nowhere", r"few has no split 'nowhere'; it has xsub"),
+        ("model.backbone=resnet", r"no backbone 'resnet'; there are .*stgcn\+\+"),
+        ("model.width=1", r"model: 1 channels are too few"),
+        ("agents.text_encoder=parrot", r"no text encoder 'parrot'; choose one of: wordllama"),
+        ("device=abacus", r"'abacus'"),
+    ],
+)
+def test_what_does_not_fit_is_told(data: SkeletonData, assignment: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build.build_experiment(with_overrides(CONFIG, [assignment]), data)
+
+
+def saved(job: build.Experiment) -> Checkpoint:
+    return Checkpoint(1, job.state.tensors(), build.checkpoint_metadata(job))
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_saved_recognizer_comes_back(data: SkeletonData, average: float) -> None:
+    config = replace(CONFIG, training=replace(CONFIG.training, ema_decay=average))
+    job = build.build_experiment(config, data)
+    with torch.no_grad():
+        for weight in job.state.ema.parameters():
+            weight += 1  # so that the average is not the weights themselves
+    again = build.load_recognizer(saved(job), config, data)
+    expected = job.state.eval_model.state_dict()
+    assert again.state_dict().keys() == expected.keys()
+    assert all(torch.equal(again.state_dict()[name], expected[name]) for name in expected)
+
+
+def test_other_classes_are_refused(job: build.Experiment) -> None:
+    with pytest.raises(CheckpointError, match=r"4 classes and 25 joints.*few.*--data"):
+        build.load_recognizer(saved(job), CONFIG, few(classes=3))
+
+
+def test_another_recognizer_is_refused(job: build.Experiment, data: SkeletonData) -> None:
+    with pytest.raises(CheckpointError):
+        build.load_recognizer(saved(job), with_overrides(CONFIG, ["model.width=16"]), data)

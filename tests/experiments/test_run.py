@@ -1,0 +1,338 @@
+"""One experiment, its run directory, and going on after a kill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skeletonagent.agents.evidence.reviewer import Reviewer
+from skeletonagent.agents.orchestrator import GuidanceOrchestrator
+from skeletonagent.agents.prompts import PROMPT_VERSION
+from skeletonagent.agents.questioner import Questioner
+from skeletonagent.agents.selector import Selector
+from skeletonagent.core.clips import ClipStore, SkeletonData, Split
+from skeletonagent.core.dialogue import Exchange, Question, Step
+from skeletonagent.core.errors import ChatError, CheckpointError, ConfigError
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.synthetic.generate import synthetic_dataset
+from skeletonagent.evaluation.predict import evaluate_parts
+from skeletonagent.experiments import run as experiment
+from skeletonagent.experiments.config import Config, read_config, with_overrides
+from skeletonagent.llm.chat import ScriptedChat
+from skeletonagent.training.checkpoint import LatestCheckpoint, load_checkpoint
+from skeletonagent.training.run_directory import RunDirectory
+
+CONFIG = with_overrides(
+    Config(),
+    [
+        "clips.frames=8", "clips.test_clips=2", "model.backbone=stgcn++", "model.width=8",
+        "training.epochs=4", "training.guidance_period=2", "training.batch_size=4",
+        "training.validation_share=0.25", "training.validation_until=0.75", "training.ema_decay=0.8",
+        "training.learning_rate=0.02", "device=cpu",
+    ],
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data() -> SkeletonData:
+    """Four generated classes of four subjects, one of them tested."""
+    whole = synthetic_dataset(clips_per_class=4, subjects=4)
+    store = whole.store
+    kept = [store.sequence(n) for n in range(len(store)) if store.labels[n] < 4]
+    ids = {sequence.sample_id for sequence in kept}
+    split = whole.splits["xsub"]
+    parts = [tuple(s for s in part if s in ids) for part in (split.train, split.test)]
+    return replace(
+        whole,
+        name="few",
+        store=ClipStore.from_sequences(kept, store.layout, store.class_names[:4]),
+        splits={"xsub": Split(*parts)},
+    )
+
+
+class Killed(Exception):
+    """Stands for a run that is killed."""
+
+
+class Watcher:
+    """Watch a run, and break it off in the middle of an epoch if one is named."""
+
+    def __init__(self, stop: int | None = None) -> None:
+        self.stop = stop
+        self.began: list[int] = []
+        self.damaged: tuple[str, ...] = ()
+
+    @contextmanager
+    def __call__(self, config: Config, found: LatestCheckpoint) -> Iterator[Watcher]:
+        self.began.append(found.checkpoint.epoch if found.checkpoint else 0)
+        self.damaged = found.corrupt
+        yield self
+
+    def on_step(self, epoch: int, step: int, *_: Any) -> None:
+        if epoch == self.stop and step == 2:
+            raise Killed
+
+    def on_epoch(self, *_: Any) -> None: ...
+
+    def on_guidance(self, *_: Any) -> None: ...
+
+    def on_answers(self, *_: Any) -> None: ...
+
+    def on_problem(self, *_: Any) -> None: ...
+
+
+def run(data: SkeletonData, out: Path, *changes: str, **options: Any) -> dict[str, Any]:
+    arguments = {"resume": False, "watch": Watcher()} | options
+    return experiment.run_experiment(with_overrides(CONFIG, changes), data, out, **arguments)
+
+
+@pytest.fixture(scope="module")
+def whole(data: SkeletonData, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """Return a run that nothing happened to."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    run(data, path)
+    return RunDirectory(path)
+
+
+def test_everything_is_left_behind(whole: RunDirectory, data: SkeletonData) -> None:
+    assert sorted(path.name for path in whole.path.iterdir()) == [
+        "checkpoints", "config.yaml", "confusions.npz", "dialogues", "guidance.json",
+        "metrics.jsonl", "predictions.npz", "summary.json", "evaluation_parts.json",
+    ]  # fmt: skip
+    assert [path.name for path in sorted(whole.checkpoints.path.iterdir())] == [
+        "epoch_0003", "epoch_0004",
+    ]  # fmt: skip
+    assert len(list(whole.dialogues.iterdir())) == 5
+    assert read_config(whole.config) == with_overrides(CONFIG, ["data.split=xsub"])
+    records = whole.read_metrics()
+    assert [record["epoch"] for record in records] == [0, 1, 2, 3]
+    assert [record["round"] for record in records] == [0, 0, 1, 1]
+    assert [record["validation_top1"] is None for record in records] == [False] * 3 + [True]
+    rounds = json.loads(whole.guidance.read_text())["rounds"]
+    assert [entry["round"] for entry in rounds] == [0, 1]
+
+
+def test_the_summary_agrees_with_the_files(whole: RunDirectory, data: SkeletonData) -> None:
+    summary = json.loads(whole.summary.read_text())
+    scores = ClassProbabilities.load(whole.predictions)
+    assert scores.sample_ids == data.splits["xsub"].test
+    np.testing.assert_array_equal(
+        scores.labels, data.store.labels[data.store.indices(scores.sample_ids)].numpy()
+    )
+    np.testing.assert_allclose(scores.probs.sum(axis=1), 1, rtol=1e-5)
+    right = (scores.probs.argmax(axis=1) == scores.labels).mean()
+    assert summary["top1"] == summary["test"]["xsub"]["top1"] == pytest.approx(right)
+    assert summary["test"]["xsub"]["samples"] == len(scores.labels) == 4
+    with np.load(whole.confusions) as file:
+        assert file["class_names"].tolist() == list(data.store.class_names)
+        np.testing.assert_array_equal(file["counts"], scores.confusions())
+    records = whole.read_metrics()
+    assert summary["validation_top1"] == records[2]["validation_top1"]
+    assert (summary["epochs"], summary["seed"], summary["stream"]) == (4, 0, "joint")
+    assert (summary["agents"]["rounds"], summary["agents"]["prompts"]) == (1, PROMPT_VERSION)
+    files = whole.dialogues.glob("*.jsonl")
+    said = [line for file in files for line in file.read_text().splitlines()]
+    assert sum(summary["agents"]["questions"].values()) == len(said)
+
+
+def assert_alike(left: RunDirectory, right: RunDirectory) -> None:
+    """Compare two runs bit for bit, but for the times."""
+    epochs = [
+        [{k: v for k, v in r.items() if "second" not in k} for r in side.read_metrics()]
+        for side in (left, right)
+    ]
+    assert epochs[0] == epochs[1]
+    names = [[path.name for path in sorted(d.checkpoints.path.iterdir())] for d in (left, right)]
+    assert names[0] == names[1]
+    for name in names[0]:
+        one, other = (load_checkpoint(d.checkpoints.path / name) for d in (left, right))
+        assert one.metadata == other.metadata
+        assert one.tensors.keys() == other.tensors.keys()
+        for key, tensor in one.tensors.items():
+            assert torch.equal(tensor, other.tensors[key]), key
+    assert left.guidance.read_bytes() == right.guidance.read_bytes()
+    said = [{p.name: p.read_bytes() for p in d.dialogues.iterdir()} for d in (left, right)]
+    assert said[0] == said[1]
+    for file in ("scores", "confusions"):
+        with np.load(getattr(left, file)) as one, np.load(getattr(right, file)) as other:
+            assert one.files == other.files
+            for key in one.files:
+                np.testing.assert_array_equal(one[key], other[key])
+    summaries = [json.loads(d.summary.read_text()) for d in (left, right)]
+    for summary in summaries:
+        del summary["seconds"], summary["finished"]
+    assert summaries[0] == summaries[1]
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2, 3])
+def test_a_resumed_run_is_like_one_left_alone(
+    whole: RunDirectory, data: SkeletonData, tmp_path: Path, stop: int
+) -> None:
+    with pytest.raises(Killed):
+        run(data, tmp_path, watch=Watcher(stop))
+    assert not (tmp_path / "summary.json").exists()
+    watcher = Watcher()
+    torch.manual_seed(1234)
+    run(data, tmp_path, resume=True, watch=watcher)
+    assert watcher.began == [stop]
+    assert_alike(whole, RunDirectory(tmp_path))
+
+
+def test_a_run_may_be_stopped_time_and_again(
+    whole: RunDirectory, data: SkeletonData, tmp_path: Path
+) -> None:
+    for stop in (1, 1, 2, 3):
+        with pytest.raises(Killed):
+            run(data, tmp_path, resume=True, watch=Watcher(stop))
+    run(data, tmp_path, resume=True)
+    assert_alike(whole, RunDirectory(tmp_path))
+
+
+def talkative(question: Question, history: Sequence[Exchange]) -> str:
+    """Answer by what was asked and said before; now and then badly, or not at all."""
+    said = sum(len(exchange.answer) for exchange in history) + len(question.rivals)
+    first = said % (len(question.joints) - 2)
+    labels = [f"{n + 1}-{question.joints[n]}" for n in (first, first + 2)]
+    if question.step is not Step.DISTINGUISH:
+        return f"{question.action}, after {said} letters"
+    if said % 3 == 0:
+        raise ChatError("script", question.action, question.step, 1, "tired")
+    if said % 3 == 1:
+        return "no idea"
+    return f"Joints: {', '.join(labels)}\nDifference: {question.action} differs by {said}."
+
+
+def test_a_run_with_a_chat_resumes_alike(
+    data: SkeletonData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assemble = run.assemble
+
+    def with_chat(config: Config, opened: SkeletonData) -> Any:
+        layout = opened.store.layout
+        chat = ScriptedChat(talkative)
+        guide = GuidanceOrchestrator(
+            Questioner(chat, layout),
+            Selector(layout),
+            Reviewer(layout),
+            opened.store.class_names,
+            max_rivals=3,
+        )
+        job = assemble(config, opened)
+        agents = replace(job.agents, start=guide.start, refresh=guide.refresh)
+        return replace(job, agents=agents)
+
+    monkeypatch.setattr(experiment, "assemble", with_chat)
+    run(data, tmp_path / "whole", "training.guidance_period=1")
+    for stop in (1, 3):
+        with pytest.raises(Killed):
+            run(
+                data,
+                tmp_path / "cut",
+                "training.guidance_period=1",
+                resume=True,
+                watch=Watcher(stop),
+            )
+    run(data, tmp_path / "cut", "training.guidance_period=1", resume=True)
+    assert_alike(*(RunDirectory(tmp_path / name) for name in ("whole", "cut")))
+    told = load_checkpoint(tmp_path / "cut" / "checkpoints" / "epoch_0004").metadata["guidance"]
+    assert told["round"] == 3
+    assert any(item["rivals"] for item in told["classes"])
+
+
+def test_a_finished_run_stays_as_it_is(data: SkeletonData, tmp_path: Path) -> None:
+    first = run(data, tmp_path, "training.epochs=1")
+    again = run(data, tmp_path, "training.epochs=1", resume=True)
+    changing = ("seconds", "finished")
+    assert {k: v for k, v in first.items() if k not in changing} == {
+        k: v for k, v in again.items() if k not in changing
+    }
+
+
+def test_resuming_nothing_is_starting(data: SkeletonData, tmp_path: Path) -> None:
+    watcher = Watcher()
+    run(data, tmp_path / "new", "training.epochs=1", resume=True, watch=watcher)
+    assert watcher.began == [0]
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_is_not_written_over(whole: RunDirectory, data: SkeletonData) -> None:
+    before = contents(whole.path)
+    with pytest.raises(ConfigError, match="already holds a run; add --resume"):
+        run(data, whole.path)
+    assert contents(whole.path) == before
+
+
+def test_a_run_goes_on_as_it_was_begun(whole: RunDirectory, data: SkeletonData) -> None:
+    before = contents(whole.path)
+    changes = ("seed=1", "training.epochs=9", "model.width=12")
+    with pytest.raises(ConfigError) as caught:
+        run(data, whole.path, *changes, resume=True)
+    for key in ("seed", "training.epochs", "model.width"):
+        assert key in str(caught.value)
+    assert "training.guidance_period" not in str(caught.value)
+    assert contents(whole.path) == before
+
+
+def test_a_run_goes_on_with_the_classes_it_began_with(data: SkeletonData, tmp_path: Path) -> None:
+    run(data, tmp_path, "training.epochs=1")
+    names = tuple(reversed(data.store.class_names))
+    other = replace(data, store=replace(data.store, class_names=names))
+    with pytest.raises(CheckpointError, match="other classes"):
+        run(other, tmp_path, "training.epochs=1", resume=True)
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_told(
+    whole: RunDirectory, data: SkeletonData, tmp_path: Path
+) -> None:
+    with pytest.raises(Killed):
+        run(data, tmp_path, watch=Watcher(2))
+    torn = RunDirectory(tmp_path)
+    draft = tmp_path / "dialogues" / ".000_wave.jsonl.x.draft"
+    draft.write_text("what a killed process was writing")
+    (tmp_path / "checkpoints" / "epoch_0002" / "tensors.safetensors").write_bytes(b"")
+    watcher = Watcher()
+    run(data, tmp_path, resume=True, watch=watcher)
+    assert watcher.began == [1]
+    assert len(watcher.damaged) == 1 and "epoch_0002" in watcher.damaged[0]
+    assert not draft.exists()
+    assert_alike(whole, torn)
+
+
+def test_without_a_sound_checkpoint_nothing_goes_on(data: SkeletonData, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        run(data, tmp_path, watch=Watcher(1))
+    (tmp_path / "checkpoints" / "epoch_0001" / "state.json").write_bytes(b"{")
+    with pytest.raises(CheckpointError, match="epoch_0001"):
+        run(data, tmp_path, resume=True)
+
+
+def test_the_unguided_run_tells_no_rounds(data: SkeletonData, tmp_path: Path) -> None:
+    summary = run(
+        data, tmp_path, "agents.chat=none", "training.epochs=3", "training.guidance_period=1"
+    )
+    told = summary["agents"]
+    assert (told["chat"], told["rounds"], told["questions"]) == ("none", 0, {})
+
+
+def test_the_report_counts_each_test_part() -> None:
+    scores = ClassProbabilities(
+        ("a", "b", "c", "d"),
+        np.array([0, 0, 0, 1]),
+        np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.3, 0.6, 0.1], [0.2, 0.7, 0.1]]),
+    )
+    report = evaluate_parts(scores, {"all": {"a", "b", "c", "d"}, "few": {"c"}})
+    assert report["all"] == {
+        "samples": 4, "top1": 0.75, "top5": 1.0, "mean_class": pytest.approx((2 / 3 + 1) / 2),
+    }  # fmt: skip
+    assert report["few"] == {"samples": 1, "top1": 0.0, "top5": 1.0, "mean_class": 0.0}

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from skeletonagent.agents.answers import parsers
+from skeletonagent.core.dialogue import Exchange, Question, Step
+from skeletonagent.core.errors import AnswerError
+from skeletonagent.core.layout import COCO_17
+from skeletonagent.llm.answer_schemas import ANSWER_SCHEMAS
+
+PARTS = ("head", "hand", "arm", "hip", "leg", "foot")
+FILLED = {
+    Step.OVERVIEW: ({"sentence": "A hand\n swings."}, "A hand swings."),
+    Step.BODY_PARTS: (
+        {part: f"the {part}\nmoves." for part in PARTS},
+        "\n".join(f"{part.capitalize()}: the {part} moves." for part in PARTS),
+    ),
+    Step.CRITICAL_JOINTS: ({"joints": [6, 8, 10]}, "6, 8, 10"),
+    Step.JOINT_DETAILS: (
+        {
+            "joints": [
+                {"label": 8, "name": "left elbow", "text": "it\nbends."},
+                {"label": 10, "name": "10-left wrist", "text": "it swings."},
+            ]
+        },
+        "8-left elbow: it bends.\n10-left wrist: it swings.",
+    ),
+    Step.KEY_FEATURES: ({"sentence": "A hand swings."}, "A hand swings."),
+    Step.DISTINGUISH: (
+        {
+            "joints": [{"label": 8, "name": "left elbow"}, {"label": "10", "name": "left wrist"}],
+            "difference": "One hand swings  alone.",
+        },
+        "Joints: 8-left elbow, 10-left wrist\nDifference: One hand swings alone.",
+    ),
+}
+
+
+def test_every_step_has_a_form() -> None:
+    assert set(ANSWER_SCHEMAS) == set(Step) == set(FILLED)
+
+
+@pytest.mark.parametrize("step", Step)
+def test_a_filled_form_is_an_answer_as_the_question_wants_it(
+    step: Step, ask_about: Callable[..., Question]
+) -> None:
+    fields, text = FILLED[step]
+    answer = ANSWER_SCHEMAS[step].model_validate(fields).text()
+    assert answer == text
+    parsers.check(Exchange(ask_about(step), answer), COCO_17)
+
+
+@pytest.mark.parametrize("step", [Step.CRITICAL_JOINTS, Step.DISTINGUISH])
+def test_impossible_joints_reach_the_validator(
+    step: Step, ask_about: Callable[..., Question]
+) -> None:
+    fields = {
+        Step.CRITICAL_JOINTS: {"joints": [0, 99]},
+        Step.DISTINGUISH: {
+            "joints": [{"label": 99, "name": "third elbow"}],
+            "difference": "It is odd.",
+        },
+    }[step]
+    answer = ANSWER_SCHEMAS[step].model_validate(fields).text()
+    assert "99" in answer
+    with pytest.raises(AnswerError, match="outside 1 to 17"):
+        parsers.check(Exchange(ask_about(step), answer), COCO_17)
+
+
+@pytest.mark.parametrize("step", Step)
+def test_every_field_tells_the_model_what_belongs_in_it(step: Step) -> None:
+    schema = ANSWER_SCHEMAS[step].model_json_schema()
+    assert schema["description"]
+    assert all(field["description"] for field in schema["properties"].values())

@@ -1,0 +1,137 @@
+"""What inference runs gives the recognizer's own scores."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from skeletonagent.core.layout import COCO_17
+from skeletonagent.models import fused
+from skeletonagent.models.backbones import BACKBONES
+from skeletonagent.models.fused import fuse_for_inference
+from skeletonagent.models.recognizer import Recognizer, build_recognizer
+from skeletonagent.models.settings import PersonPooling
+
+BODIES = torch.tensor([0, 1, 2, 5])
+"""Of three clips of two: both, the first, the second."""
+
+
+def trained(name: str, rule: PersonPooling = PersonPooling.PAPER, width: int = 16) -> Recognizer:
+    """Return a recognizer in which every term counts and some norms have negative factors."""
+    torch.manual_seed(0)
+    recognizer = build_recognizer(
+        name,
+        COCO_17,
+        channels=3,
+        persons=2,
+        num_classes=5,
+        text_dim=6,
+        width=width,
+        person_pooling=rule,
+        dropout=0.5,
+    )
+    for key, parameter in recognizer.named_parameters():
+        if key.endswith(("alpha", "beta", "share")):
+            nn.init.constant_(parameter, 0.3)
+    for module in recognizer.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, -0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.3)
+            nn.init.normal_(module.running_mean, std=0.1)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    nn.init.normal_(recognizer.cls_head.fc.weight)
+    return recognizer.eval()
+
+
+def some_clips() -> torch.Tensor:
+    clips = torch.randn(3, 2, 13, 17, 3)
+    clips.flatten(0, 1)[[3, 4]] = 0
+    return clips
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rule", PersonPooling)
+@pytest.mark.parametrize("name", BACKBONES)
+def test_scores_are_the_recognizers(name: str, rule: PersonPooling) -> None:
+    recognizer = trained(name, rule)
+    clips = some_clips()
+    expected = recognizer.classify(clips)
+    assert expected.std() > 0.1
+    model = fuse_for_inference(recognizer)
+    torch.testing.assert_close(model(clips), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(model(clips, BODIES), expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", BACKBONES)
+def test_scores_do_not_depend_on_how_many_bodies_are_run_at_once(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, clips, seen = fuse_for_inference(trained(name)), some_clips(), list[int]()
+    model.stem.register_forward_hook(lambda _, given, made: seen.append(made.shape[0]))
+    together = model(clips, BODIES)
+    assert seen == [len(BODIES)]
+    monkeypatch.setattr(fused, "CACHED", 1)
+    torch.testing.assert_close(model(clips, BODIES), together, rtol=1e-5, atol=1e-5)
+    assert seen[1:] == [torch.get_num_threads()] * len(BODIES)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", BACKBONES)
+def test_lower_precision_comes_close(name: str) -> None:
+    recognizer = trained(name)
+    clips = some_clips()
+    expected = recognizer.classify(clips)
+    logits = fuse_for_inference(recognizer, torch.bfloat16)(clips, BODIES)
+    assert logits.dtype == torch.float32
+    assert 0 < (logits - expected).norm() < 0.05 * expected.norm()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_recognizer_is_left_as_it_is(name: str) -> None:
+    recognizer = trained(name).train()
+    before = copy.deepcopy(recognizer.state_dict())
+    model = fuse_for_inference(recognizer)
+    model(some_clips())
+    assert all(module.training for module in recognizer.modules())
+    assert not any(module.training for module in model.modules())
+    assert all(parameter.requires_grad for parameter in recognizer.parameters())
+    for key, value in recognizer.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    own = {parameter.data_ptr() for parameter in recognizer.parameters()}
+    assert own.isdisjoint(parameter.data_ptr() for parameter in model.parameters())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", BACKBONES)
+def test_clips_are_scored_apart(name: str) -> None:
+    model, clips = fuse_for_inference(trained(name)), some_clips()
+    one_by_one = torch.cat([model(clip) for clip in clips.split(1)])
+    torch.testing.assert_close(model(clips), one_by_one, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["skeletonagent", "dg-stgcn"])
+def test_norms_and_training_heads_are_gone(name: str) -> None:
+    recognizer = trained(name)
+    model = fuse_for_inference(recognizer)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+    count = sum(parameter.numel() for parameter in model.parameters())
+    heads = (recognizer.joint_head, recognizer.text_head)
+    left_out = sum(parameter.numel() for head in heads for parameter in head.parameters())
+    assert count < sum(parameter.numel() for parameter in recognizer.parameters()) - left_out
+
+
+def test_convolutions_take_in_the_norms_after_them() -> None:
+    recognizer = trained("stgcn++")
+    norms = [
+        sum(isinstance(module, nn.BatchNorm2d) for module in model.blocks.modules())
+        for model in (recognizer.backbone, fuse_for_inference(recognizer))
+    ]
+    folded = (
+        10 + 3 + 2
+    )  # the last of each block, of each graph unit's and of each block's way around
+    assert norms[1] == norms[0] - folded

@@ -1,0 +1,147 @@
+"""Rounds of the agents: when they begin, when they count, and what a failure costs."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.layout import COCO_17
+from skeletonagent.training.callbacks import EpochRecord
+from skeletonagent.training.checkpoint import load_checkpoint
+from skeletonagent.training.guidance_updater import GuidanceUpdater, UpdateResult
+
+COUNTS = Confusions(torch.tensor([[3, 1], [0, 4]]))
+KNOWN = Guidance(COCO_17, ())
+
+
+def following(_: Confusions, guidance: Guidance) -> Guidance:
+    return Guidance(guidance.layout, guidance.classes, guidance.round + 1)
+
+
+def test_a_round_waited_for_counts_at_once() -> None:
+    rounds = GuidanceUpdater(following, wait=True)
+    assert rounds.collect(KNOWN) == (KNOWN, "")
+    rounds.start(COUNTS, KNOWN)
+    assert rounds.collect(KNOWN) == (following(COUNTS, KNOWN), "")
+    assert rounds.pending is None
+
+
+def test_a_round_beside_the_training_counts_once_it_is_complete() -> None:
+    answered, seen = threading.Event(), []
+
+    def refresh(confusions: Confusions, guidance: Guidance) -> Guidance:
+        answered.wait(20)
+        seen.append(confusions.counts.tolist())
+        return following(confusions, guidance)
+
+    rounds = GuidanceUpdater(refresh, wait=False)
+    counts = Confusions(COUNTS.counts.clone())
+    rounds.start(counts, KNOWN)
+    counts.reset()
+    assert rounds.collect(KNOWN) == (KNOWN, "")
+    assert rounds.pending is not None
+    rounds.start(counts, KNOWN)  # one is under way
+    answered.set()
+    while rounds.pending is not None:
+        latest, _ = rounds.collect(KNOWN)
+    assert latest.round == 1
+    assert seen == [COUNTS.counts.tolist()], "the counts of its beginning, asked about once"
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_failing_round_costs_its_guidance_alone(wait: bool) -> None:
+    def refresh(confusions: Confusions, guidance: Guidance) -> Guidance:
+        raise RuntimeError("disk on fire")
+
+    rounds = GuidanceUpdater(refresh, wait=wait)
+    rounds.start(COUNTS, KNOWN)
+    problem = ""
+    while rounds.pending is not None:
+        guidance, problem = rounds.collect(KNOWN)
+    assert problem == "RuntimeError: disk on fire"
+    assert guidance == Guidance(COCO_17, (), round=1)
+
+
+def test_training_goes_on_while_the_agents_answer(world: ModuleType, tmp_path: Path) -> None:
+    training = world.training(tmp_path, epochs=6, period=2)
+    answered = threading.Event()
+
+    def refresh(confusions: Confusions, guidance: Guidance) -> Guidance:
+        answered.wait(20)
+        return world.told(guidance.round + 1)
+
+    class Watch(world.Notes):  # type: ignore[name-defined, misc]
+        def on_epoch(self, record: EpochRecord) -> None:
+            super().on_epoch(record)
+            if record.epoch == 3:
+                answered.set()
+                [t.join() for t in threading.enumerate() if t.name == "round"]
+
+    notes = Watch()
+    training.run(refresh=refresh, wait=False, observer=notes)
+    assert [record.round for record in notes.epochs] == [0, 0, 0, 0, 1, 1]
+
+
+def test_a_run_killed_during_a_round_asks_the_same_again(world: ModuleType, tmp_path: Path) -> None:
+    asked: list[list[list[int]]] = []
+
+    def never(confusions: Confusions, guidance: Guidance) -> Guidance:
+        asked.append(confusions.counts.tolist())
+        threading.Event().wait()
+        raise AssertionError
+
+    class Killed(Exception): ...
+
+    class Kill(world.Notes):  # type: ignore[name-defined, misc]
+        def on_epoch(self, record: EpochRecord) -> None:
+            if record.epoch == 4:
+                raise Killed
+
+    training = world.training(tmp_path, epochs=6, period=2)
+    with pytest.raises(Killed):
+        training.run(refresh=never, wait=False, observer=Kill())
+    checkpoint = load_checkpoint(tmp_path / "epoch_0004")
+    again = world.training(tmp_path, epochs=6, period=2)
+    last = again.run(resume=checkpoint)
+    assert again.notes.refreshed[0][0].tolist() == asked[0]
+    assert len(asked) == 1
+    assert last == world.told(1)
+
+
+def asks_alone(rank: int, folder: str) -> None:
+    """One of two processes: only the first asks, and both go on with the same guidance."""
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+
+    def share(message: UpdateResult) -> UpdateResult:
+        carried = [message]
+        dist.broadcast_object_list(carried)
+        return carried[0]
+
+    def refresh(confusions: Confusions, guidance: Guidance) -> Guidance:
+        assert rank == 0
+        if guidance.round == 1:
+            raise RuntimeError("nobody answers")
+        return following(confusions, guidance)
+
+    rounds = GuidanceUpdater(refresh, wait=True, asking=rank == 0, share=share)
+    guidance, told = KNOWN, []
+    for _ in range(2):
+        rounds.start(COUNTS, guidance)
+        guidance, problem = rounds.collect(guidance)
+        told.append(f"{guidance.round} {problem}")
+    (Path(folder) / f"told{rank}").write_text("\n".join(told))
+    dist.destroy_process_group()
+
+
+def test_two_processes_share_what_the_first_was_told(tmp_path: Path) -> None:
+    mp.start_processes(asks_alone, (str(tmp_path),), nprocs=2, start_method="fork")
+    told = [(tmp_path / f"told{rank}").read_text() for rank in range(2)]
+    assert told[0] == told[1] == "1 \n2 RuntimeError: nobody answers"

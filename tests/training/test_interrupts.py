@@ -1,0 +1,143 @@
+"""Ending on request: the first signal is remembered, the second acts as it always did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skeletonagent.core.errors import SkeletonAgentError, TrainingInterrupted
+from skeletonagent.training.interrupts import HANDLED, interrupt_on_signals
+
+
+class Usual(Exception):
+    """What a signal usually does in these tests, lest the tests themselves end."""
+
+
+@pytest.fixture(autouse=True)
+def usual() -> Iterator[None]:
+    def act(number: int, _: object) -> None:
+        raise Usual(number)
+
+    before = {number: signal.signal(number, act) for number in HANDLED}
+    yield
+    for number, old in before.items():
+        signal.signal(number, old)
+
+
+def send(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def test_nothing_is_asked_without_a_signal() -> None:
+    with interrupt_on_signals() as stop:
+        assert not stop.is_set and stop.signal is None
+        stop.raise_if_set()
+
+
+@pytest.mark.parametrize("number", HANDLED)
+def test_a_signal_is_remembered_and_obeyed_later(number: signal.Signals) -> None:
+    with interrupt_on_signals() as stop:
+        send(number)
+        assert stop.is_set and stop.signal == number
+        with pytest.raises(TrainingInterrupted, match=f"{number.name}.*saved.*--resume") as caught:
+            stop.raise_if_set()
+    assert caught.value.signal == number
+    assert isinstance(caught.value, SkeletonAgentError)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_one_acts_as_usual(number: signal.Signals) -> None:
+    with interrupt_on_signals() as stop:
+        send(number)
+        with pytest.raises(Usual, match=str(int(number))):
+            send(number)
+        assert stop.is_set
+
+
+def test_a_scheduler_may_warn_twice_and_then_end() -> None:
+    with interrupt_on_signals() as stop:
+        for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM):
+            send(number)
+        assert stop.signal == signal.SIGUSR1
+        with pytest.raises(Usual):
+            send(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", HANDLED)
+def test_all_is_as_before_afterwards(number: signal.Signals) -> None:
+    before = {each: signal.getsignal(each) for each in HANDLED}
+
+    def fail() -> None:
+        with interrupt_on_signals():
+            send(number)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert {each: signal.getsignal(each) for each in HANDLED} == before
+    with pytest.raises(Usual):
+        send(number)
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interrupt_on_signals() as stop:
+        send(signal.SIGINT)
+        assert not stop.is_set
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_another_thread_than_the_main_one_handles_nothing() -> None:
+    before = {each: signal.getsignal(each) for each in HANDLED}
+    seen = []
+
+    def work() -> None:
+        with interrupt_on_signals() as stop:
+            seen.append({each: signal.getsignal(each) for each in HANDLED} == before)
+            stop.raise_if_set()
+            seen.append(stop.is_set)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [True, False]
+
+
+def test_one_within_another_is_asked_alone() -> None:
+    with interrupt_on_signals() as outer:
+        with interrupt_on_signals() as inner:
+            send(signal.SIGTERM)
+        assert inner.is_set and not outer.is_set
+        send(signal.SIGTERM)
+        assert outer.is_set
+
+
+PATIENT = """
+import time
+from skeletonagent.training.interrupts import stop_on_signals
+with stop_on_signals() as stop:
+    print("ready", flush=True)
+    while not stop.asked:
+        time.sleep(0.005)
+    print("asked", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_ends_at_once_at_the_second(number: signal.Signals, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PATIENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        for line in (b"ready\n", b"asked\n"):
+            assert process.stdout.readline() == line
+            process.send_signal(number)
+        assert process.wait() == -number

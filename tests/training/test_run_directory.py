@@ -1,0 +1,155 @@
+"""The run directory: what is in it after each epoch and round, and after a kill."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
+from skeletonagent.core.dialogue_io import DialogueCollection
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.training.callbacks import Callback, CallbackList, EpochRecord, RunLogger
+from skeletonagent.training.run_directory import RunDirectory
+
+
+def record(epoch: int, loss: float = 1.0) -> EpochRecord:
+    return EpochRecord(epoch, loss, 0.5, 0.25, 0.25, 0.75, None, 0.1, 0, 100.0, 2.0)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def with_answer(guidance: Guidance, label: int, answer: str) -> Guidance:
+    """Return the next round, in which one class was asked about."""
+    told = guidance.classes[label]
+    question = Question(told.action, Step.DISTINGUISH, ("a", "b"), ("rest",), "What?")
+    new = replace(told, dialogue=Dialogue(told.action, (Exchange(question, answer),)))
+    classes = (*guidance.classes[:label], new, *guidance.classes[label + 1 :])
+    return replace(guidance, classes=classes, round=guidance.round + 1)
+
+
+def test_a_line_per_epoch(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    assert run.read_metrics() == []
+    recorder = RunLogger(run)
+    for epoch in range(3):
+        recorder.on_step(epoch, 1, torch.zeros(1, 4))
+        recorder.on_epoch(record(epoch))
+        assert (
+            lines(run.metrics)
+            == run.read_metrics()
+            == [asdict(record(n)) for n in range(epoch + 1)]
+        )
+
+
+def test_a_resumed_run_forgets_what_has_no_checkpoint(tmp_path: Path, world: ModuleType) -> None:
+    run = RunDirectory(tmp_path)
+    killed = RunLogger(run)
+    killed.on_guidance(None, world.told(0))
+    for epoch in range(4):
+        killed.on_epoch(record(epoch, loss=9.0))
+        killed.on_guidance(world.told(epoch), world.told(epoch + 1))
+    again = RunLogger(run, first_epoch=2)
+    again.on_guidance(None, world.told(2))
+    again.on_epoch(record(2))
+    assert [(line["epoch"], line["loss"]) for line in run.read_metrics()] == [
+        (0, 9.0), (1, 9.0), (2, 1.0),
+    ]  # fmt: skip
+    assert [r["round"] for r in json.loads(run.guidance.read_text())["rounds"]] == [0, 1, 2]
+
+
+def test_a_run_begun_anew_keeps_nothing(tmp_path: Path, world: ModuleType) -> None:
+    run = RunDirectory(tmp_path)
+    for _ in range(2):
+        recorder = RunLogger(run)
+        recorder.on_guidance(None, world.told(0))
+        recorder.on_guidance(world.told(0), world.told(1))
+        recorder.on_epoch(record(0))
+    assert len(run.read_metrics()) == 1
+    assert [r["round"] for r in json.loads(run.guidance.read_text())["rounds"]] == [0, 1]
+
+
+def test_rounds_tell_joints_and_sentences(tmp_path: Path, world: ModuleType) -> None:
+    run = RunDirectory(tmp_path)
+    RunLogger(run).on_guidance(None, world.told(1))
+    (first,) = json.loads(run.guidance.read_text())["rounds"]
+    assert first["classes"][0] == {
+        "action": "lift", "joints": ["2-shoulder"], "sentence": "lift as of round 1",
+        "rivals": [], "notes": [],
+    }  # fmt: skip
+
+
+def test_dialogues_are_written_when_they_change(tmp_path: Path, world: ModuleType) -> None:
+    run = RunDirectory(tmp_path)
+    recorder = RunLogger(run)
+    first = with_answer(world.told(0), 1, "the hand")
+    recorder.on_guidance(None, first)
+    files = sorted(path.name for path in run.dialogues.glob("*.jsonl"))
+    assert files == ["001_lift.jsonl", "002_swing.jsonl", "003_rest.jsonl"]
+    assert lines(run.dialogues / files[1]) == [
+        {"action": "swing", "step": "distinguish", "round": 0, "rivals": ["rest"],
+         "question": "What?", "answer": "the hand", "outcome": "accepted"},
+    ]  # fmt: skip
+    said = DialogueCollection.load(tmp_path).dialogues
+    assert [d.action for d in said] == [c.action for c in first.classes]
+    assert said[1].answer(Step.DISTINGUISH) == "the hand"
+    before = {name: (run.dialogues / name).stat().st_ino for name in files}
+    recorder.on_guidance(first, with_answer(first, 1, "the elbow"))
+    after = {name: (run.dialogues / name).stat().st_ino for name in files}
+    assert [name for name in files if before[name] != after[name]] == [files[1]]
+    assert lines(run.dialogues / files[1])[0]["answer"] == "the elbow"
+
+
+def test_no_class_name_leads_out_of_the_folder(tmp_path: Path, world: ModuleType) -> None:
+    run = RunDirectory(tmp_path / "run")
+    told = world.told(0)
+    wild = replace(told.classes[0], action="../../a/b: c*\n")
+    RunLogger(run).on_guidance(None, replace(told, classes=(wild, *told.classes[1:])))
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert len(list(run.dialogues.iterdir())) == 4
+
+
+@pytest.mark.parametrize("content", ["{", '{"epoch": 0}\nnothing\n'])
+def test_damaged_metrics_are_named(tmp_path: Path, content: str) -> None:
+    run = RunDirectory(tmp_path)
+    run.metrics.write_text(content)
+    with pytest.raises(DataError, match=r"metrics\.jsonl: is damaged"):
+        run.read_metrics()
+
+
+def test_problems_are_remembered(tmp_path: Path) -> None:
+    recorder = RunLogger(RunDirectory(tmp_path))
+    recorder.on_problem("nobody answers")
+    recorder.on_problem("still nobody")
+    assert (tmp_path / "problems.log").read_text() == "nobody answers\nstill nobody\n"
+
+
+def test_a_run_has_begun_once_it_is_configured(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    assert not run.exists
+    run.config.write_text("")
+    assert run.exists
+
+
+def test_several_observers_are_one(world: ModuleType) -> None:
+    each = [world.Notes(), world.Notes()]
+    together: Callback = CallbackList(each)
+    together.on_step(1, 2, torch.zeros(3, 4))
+    together.on_epoch(record(1))
+    together.on_guidance(None, world.told(0))
+    together.on_problem("nobody answers")
+    together.on_answers(3, 9)
+    for notes in each:
+        assert notes.problems == ["nobody answers"]
+        assert notes.answers == [(3, 9)]
+        assert notes.steps == [(1, 2, 3)]
+        assert notes.epochs == [record(1)]
+        assert notes.guidance == [(None, world.told(0))]
