@@ -15,8 +15,8 @@ setup: $(DEV) ## install the package with the tools for its development
 demo: $(RUNTIME) ## train on made-up motions with offline agents, and write a report
 	$(BIN)/skeletonagent demo --out runs/demo
 
-test: $(DEV) ## run all tests; what was skipped is listed with the reason
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rs -n auto --maxprocesses 8
+test: $(DEV) ## run all tests in random order; the last lines say what was skipped and how to run it
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 8
 
 check: $(DEV) ## lint, formatting, types, import direction, spelling, dependencies
 	$(BIN)/ruff check .

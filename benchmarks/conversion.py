@@ -1,7 +1,7 @@
 """Speed and memory of converting NTU RGB+D's raw files into a skeleton archive.
 
 Example:
-  python benchmarks/conversion.py --files 20000 --processes 2
+  python -m benchmarks.conversion --files 20000 --processes 2
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ agents, the test at the end. The agents ask a stand-in that answers well-formed 
 time, so what a round costs is known; the clips are generated, so accuracies say nothing.
 
 Example:
-  python benchmarks/epoch.py --device cuda --precision bf16 --epochs 3 --json epoch.json
-  python benchmarks/epoch.py --device cpu --small --sequences 60 --classes 5 --clips-in-batch 8
+  python -m benchmarks.epoch --device cuda --precision bf16 --epochs 3 --json epoch.json
+  python -m benchmarks.epoch --device cpu --small --sequences 60 --classes 5 --clips-in-batch 8
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from typing import Annotated, Any
 from unittest.mock import patch
 
 import typer
-from generated import SEQUENCES, Persons, generated
-from measuring import print_rows, write_facts
-from program import paper_config, run_answered
-from stand_in import StandIn
 
+from benchmarks.generated import SEQUENCES, Persons, generated
+from benchmarks.measuring import print_rows, write_facts
+from benchmarks.program import paper_config, run_answered
+from benchmarks.stand_in import StandIn
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.experiments import build_agents

@@ -5,8 +5,8 @@ machine does. The literal model computes all heads and runs absent bodies, as th
 so that with absent bodies the two give other scores.
 
 Example:
-  python benchmarks/inference.py --device cuda --batch 256 --precision bf16 --json inference.json
-  python benchmarks/inference.py --device cpu --batch 4 --repeats 3
+  python -m benchmarks.inference --device cuda --batch 256 --precision bf16 --json inference.json
+  python -m benchmarks.inference --device cpu --batch 4 --repeats 3
 """
 
 from __future__ import annotations
@@ -21,13 +21,21 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from agreement import move_zeros
-from generated import Persons, generated, guidance_of
-from literal import literal_recognizer
-from measuring import Clock, Spread, flops_of, forget_peak, peak_megabytes, print_rows, write_facts
-from program import batch_of, classifiers_of, job_of, paper_config
+from tests.reference.agreement import move_zeros
+from tests.reference.recognizer import literal_recognizer
 from torch import Tensor
 
+from benchmarks.generated import Persons, generated, guidance_of
+from benchmarks.measuring import (
+    Clock,
+    Spread,
+    flops_of,
+    forget_peak,
+    peak_megabytes,
+    print_rows,
+    write_facts,
+)
+from benchmarks.program import batch_of, classifiers_of, job_of, paper_config
 from skeletonagent.core.clips import Batch
 from skeletonagent.experiments.build import Experiment
 from skeletonagent.experiments.config import Config

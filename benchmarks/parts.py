@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from measuring import Clock, Spread, bytes_of, flops_of
-from program import backward, batch_of, drawn, losses_of, predict, sampler_of, signals_of
 from torch import Tensor
 
+from benchmarks.measuring import Clock, Spread, bytes_of, flops_of
+from benchmarks.program import backward, batch_of, drawn, losses_of, predict, sampler_of, signals_of
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.data.augmentation import augment_clips
 from skeletonagent.data.settings import AugmentSettings

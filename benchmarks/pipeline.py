@@ -1,8 +1,8 @@
 """Speed of everything before the recognizer: reading an archive, sampling and augmenting clips.
 
 Example:
-  python benchmarks/pipeline.py --device cuda --json pipeline.json
-  python benchmarks/pipeline.py --device cpu --small --clips-in-batch 8 --frames 32
+  python -m benchmarks.pipeline --device cuda --json pipeline.json
+  python -m benchmarks.pipeline --device cpu --small --clips-in-batch 8 --frames 32
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from generated import SEQUENCES, Persons, generated
-from measuring import Clock, Spread, print_rows, write_facts
-from program import drawn, job_of, paper_config, sampler_of
-from throughput import WARM_UP, measured
 from torch import Tensor
 
+from benchmarks.generated import SEQUENCES, Persons, generated
+from benchmarks.measuring import Clock, Spread, print_rows, write_facts
+from benchmarks.program import drawn, job_of, paper_config, sampler_of
+from benchmarks.throughput import WARM_UP, measured
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.archive import write_archive

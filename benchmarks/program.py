@@ -11,10 +11,10 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from generated import LookupEncoder, guidance_of
-from stand_in import StandIn
 from torch import Tensor
 
+from benchmarks.generated import LookupEncoder, guidance_of
+from benchmarks.stand_in import StandIn
 from skeletonagent.core.clips import Batch, SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.data.clip_sampler import ClipSampler

@@ -7,8 +7,8 @@ show does. Opening is timed in Chromium without a window, from the address to th
 drawn, in a new context each time.
 
 Example:
-  python benchmarks/report.py --json report.json
-  python benchmarks/report.py --classes 3 --epochs 2
+  python -m benchmarks.report --json report.json
+  python -m benchmarks.report --classes 3 --epochs 2
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from generated import Persons, generated
-from measuring import Spread, print_rows, write_facts
 from playwright.sync_api import sync_playwright
-from program import paper_config, run_answered
-from stand_in import StandIn
 
+from benchmarks.generated import Persons, generated
+from benchmarks.measuring import Spread, print_rows, write_facts
+from benchmarks.program import paper_config, run_answered
+from benchmarks.stand_in import StandIn
 from skeletonagent.data.archive import write_archive
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.report.page import report_page

@@ -5,8 +5,8 @@ losses, the optimizer, counting of confusions. The literal one gets clips that a
 and neither a CLIP tower nor a mixed copy to learn from, so the ratio is against the program.
 
 Example:
-  python benchmarks/throughput.py --device cuda --variants eager,compiled,graphs --json step.json
-  python benchmarks/throughput.py --device cpu --small --clips-in-batch 8 --frames 32
+  python -m benchmarks.throughput --device cuda --variants eager,compiled,graphs --json step.json
+  python -m benchmarks.throughput --device cpu --small --clips-in-batch 8 --frames 32
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from agreement import agreement
-from generated import SEQUENCES, Persons, generated
-from literal_step import LiteralStep, count_confusions, label_matrix, literal_step
-from measuring import (
+from tests.reference.agreement import agreement
+from tests.reference.train_step import LiteralStep, count_confusions, label_matrix, literal_step
+from torch import Tensor
+
+from benchmarks.generated import SEQUENCES, Persons, generated
+from benchmarks.measuring import (
     Clock,
     Mark,
     Spread,
@@ -36,8 +38,8 @@ from measuring import (
     print_rows,
     write_facts,
 )
-from parts import times_of_parts, work_of
-from program import (
+from benchmarks.parts import times_of_parts, work_of
+from benchmarks.program import (
     batch_of,
     job_of,
     learn,
@@ -45,8 +47,6 @@ from program import (
     signals_of,
     variant,
 )
-from torch import Tensor
-
 from skeletonagent.cli.console import console
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.experiments.build import Experiment

@@ -195,12 +195,3 @@ def test_what_is_no_npz_file_is_refused(tmp_path: Path) -> None:
     for name in ("trace.npz", "trace.npy", "missing.npz"):
         with pytest.raises(DataError, match=name):
             read_trace(tmp_path / name)
-
-
-def test_the_shipped_trace_keeps_to_two_fifths_of_the_released_schedule() -> None:
-    names = tuple(f"action {label}" for label in range(60))
-    path = Path(__file__).parents[2] / "benchmarks" / "traces" / "ntu60_confusions.npz"
-    rounds = DryRun(names, KINECT_25, rival_share=0.01).rounds(read_trace(path))
-    assert len(rounds) == 29
-    asked = sum(usage.questions for usage in rounds)
-    assert asked + 300 <= 0.4 * (29 * 60 + 300)

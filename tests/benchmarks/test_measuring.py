@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from generated import Persons, generated
-from measuring import WARM_UP, Clock, Spread, bytes_of, copy_bandwidth, flops_of, write_facts
-from program import SWITCHES, paper_config, variant
+from benchmarks.generated import Persons, generated
+from benchmarks.measuring import (
+    WARM_UP,
+    Clock,
+    Spread,
+    bytes_of,
+    copy_bandwidth,
+    flops_of,
+    write_facts,
+)
+from benchmarks.program import SWITCHES, paper_config, variant
 
 from skeletonagent.core.errors import ConfigError
 

@@ -8,17 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import epoch
-import inference
-import measuring
-import pipeline
 import pytest
-import throughput
 import typer
-from stand_in import StandIn
+from benchmarks.stand_in import StandIn
 from typer.testing import CliRunner
 
-import report
+from benchmarks import epoch, inference, measuring, pipeline, report, throughput
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers import parsers
 from skeletonagent.core.dialogue import Exchange, Step
@@ -126,7 +121,7 @@ def test_epoch(tmp_path: Path) -> None:
 
 def test_report(tmp_path: Path) -> None:
     if not any(map(shutil.which, report.BROWSERS)):
-        pytest.skip(f"no browser: none of {', '.join(report.BROWSERS)} is installed")
+        pytest.skip(f"needs a browser: none of {', '.join(report.BROWSERS)} is installed")
     found = figures(
         report.main, tmp_path, "--classes", "3", "--epochs", "6", "--repeats", "1",
         "--out", str(tmp_path / "report.html"), sizes=(),

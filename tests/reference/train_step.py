@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from generated import LookupEncoder, guidance_of
+from benchmarks.generated import LookupEncoder, guidance_of
 from jaxtyping import Float, Int
-from literal import LiteralRecognizer, literal_recognizer
+from tests.reference.recognizer import LiteralRecognizer, literal_recognizer
 from torch import Tensor
 
 from skeletonagent.experiments.build import Experiment

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from agreement import agreement, move_zeros
-from generated import LookupEncoder, generated, guidance_of
-from literal import LiteralRecognizer, as_literal, literal_recognizer
-from literal_step import TextFiles, alignment, count_confusions, label_matrix
-from measuring import flops_of
-from program import job_of, paper_config
+from benchmarks.generated import LookupEncoder, generated, guidance_of
+from benchmarks.measuring import flops_of
+from benchmarks.program import job_of, paper_config
+from tests.reference.agreement import agreement, move_zeros
+from tests.reference.recognizer import LiteralRecognizer, as_literal, literal_recognizer
+from tests.reference.train_step import TextFiles, alignment, count_confusions, label_matrix
 
 from skeletonagent.experiments.config import Config
 from skeletonagent.training.losses import alignment_loss, alignment_targets

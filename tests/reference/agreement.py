@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from generated import Persons, generated
-from literal import as_literal
-from literal_step import literal_step
-from program import batch_of, job_of, losses_of, predict, signals_of
+from benchmarks.generated import Persons, generated
+from benchmarks.program import batch_of, job_of, losses_of, predict, signals_of
+from tests.reference.recognizer import as_literal
+from tests.reference.train_step import literal_step
 from torch import Tensor, nn
 
 from skeletonagent.experiments.config import Config
