@@ -87,7 +87,7 @@ def test_folds_that_cannot_be(name: str) -> None:
 def test_odd_and_even_subjects_are_two_folds(shared: Path) -> None:
     path = shared / "data" / "utd_mhad" / "utd_mhad"
     if not path.with_suffix(".npz").is_file():
-        pytest.skip(f"no UTD-MHAD at {path}")
+        pytest.skip(f"needs shared data: nothing at {path}")
     data = read_archive(path)
     official, fold = data.splits["xsub_odd_even"], choose_split(data, "subjects-2-of-2")[1]
     assert set(official.train) == set(fold.train) and set(official.test) == set(fold.test)
@@ -105,7 +105,7 @@ def test_splits_that_differ_in_the_test_part_alone_are_tested_together() -> None
 def test_nw_ucla_is_tested_without_its_duplicates_too(shared: Path) -> None:
     path = shared / "data" / "nw_ucla" / "nw_ucla"
     if not path.with_suffix(".npz").is_file():
-        pytest.skip(f"no NW-UCLA at {path}")
+        pytest.skip(f"needs shared data: nothing at {path}")
     data = read_archive(path)
     tested = splits.reported_splits(data, "xview_v12_v3")
     assert tested == ["xview_v12_v3", "xview_v12_v3_nodup"]

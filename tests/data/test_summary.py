@@ -126,7 +126,7 @@ def test_subjects_in_both_parts_are_counted_where_they_are_known() -> None:
 def real(shared: Path, name: str) -> SkeletonData:
     path = shared / "data" / name / f"{name}.npz"
     if not path.is_file():
-        pytest.skip(f"no data set at {path}")
+        pytest.skip(f"needs shared data: nothing at {path}")
     return read_archive(path)
 
 

@@ -88,7 +88,7 @@ def test_splits_in_turn_are_splits_of_the_preset(name: str, shared: Path) -> Non
     archive = str(preset(name).data.archive)
     path = shared / "data" / archive / archive
     if not path.with_suffix(".npz").is_file():
-        pytest.skip(f"no archive at {path}")
+        pytest.skip(f"needs shared data: nothing at {path}")
     data = read_archive(path)
     splits = [choose_split(data, split)[1] for split in ROTATING_SPLITS[name]]
     assert len(splits) == len(set(splits)) > 1
@@ -109,7 +109,7 @@ def test_classes_that_name_a_side_are_not_mirrored() -> None:
 def test_presets_name_archives_of_the_shared_data(shared: Path) -> None:
     known = {path.name for path in find_archives(shared / "data")} | {"synthetic"}
     if known == {"synthetic"}:
-        pytest.skip(f"no archives in {shared / 'data'}")
+        pytest.skip(f"needs shared data: no archives in {shared / 'data'}")
     for name in SMALL_PRESETS:
         assert preset(name).data.archive in known
 

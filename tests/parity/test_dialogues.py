@@ -48,7 +48,7 @@ def told(request: pytest.FixtureRequest, shared: Path) -> tuple[str, DialogueCol
     """Each data set's dialogues."""
     path = shared / "dialogues" / "gpt4o_dialogues.zip"
     if not path.is_file():
-        pytest.skip(f"no recorded dialogues at {path}")
+        pytest.skip(f"needs shared data: nothing at {path}")
     return request.param, read_released_dialogues(path, request.param)
 
 
@@ -61,7 +61,7 @@ def test_the_masks_are_those_of_the_released_code(
 ) -> None:
     path = shared / "reference" / "golden" / "salient_joints.npz"
     if not path.is_file():
-        pytest.skip(f"no reference results at {path}")
+        pytest.skip(f"needs shared data: nothing at {path}")
     name, transcripts = told
     layout = transcripts.layout
     guidance = Guidance(

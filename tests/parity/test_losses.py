@@ -24,7 +24,7 @@ from skeletonagent.training.settings import AlignTargets, LogitScale, LossSettin
 def golden(shared: Path) -> dict[str, Tensor]:
     path = shared / "reference" / "golden" / "losses.npz"
     if not path.is_file():
-        pytest.skip(f"no reference results at {path}")
+        pytest.skip(f"needs shared data: nothing at {path}")
     with np.load(path) as file:
         return {name: torch.from_numpy(np.asarray(file[name])) for name in file.files}
 

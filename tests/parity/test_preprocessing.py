@@ -32,7 +32,7 @@ layouts = pytest.mark.parametrize(
 def golden(shared: Path) -> Mapping[str, np.ndarray]:
     path = shared / "reference" / "golden" / "preprocessing.npz"
     if not path.is_file():
-        pytest.skip(f"no reference results at {path}")
+        pytest.skip(f"needs shared data: nothing at {path}")
     with np.load(path) as file:
         return {name: file[name] for name in file.files}
 

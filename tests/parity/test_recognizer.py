@@ -26,7 +26,7 @@ TOLERANCE = 1e-4
 def golden(shared: Path) -> Mapping[str, Tensor]:
     path = shared / "reference" / "golden" / "recognizer_ntu60.npz"
     if not path.is_file():
-        pytest.skip(f"no reference results at {path}")
+        pytest.skip(f"needs shared data: nothing at {path}")
     with np.load(path) as file:
         return {name: torch.from_numpy(file[name]) for name in file.files}
 

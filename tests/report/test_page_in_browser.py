@@ -27,7 +27,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 def browser() -> Iterator[Any]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
+        pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
     with api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield started

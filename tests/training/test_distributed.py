@@ -34,7 +34,7 @@ def test_unknown_devices_are_refused(name: str) -> None:
         pick_device(name)
 
 
-@pytest.mark.skipif(WITH_GPU, reason="there is a GPU")
+@pytest.mark.skipif(WITH_GPU, reason="needs a machine without a GPU")
 @pytest.mark.parametrize("name", ["cuda", "cuda:1"])
 def test_a_missing_gpu_is_said_to_be_missing(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name!r}.*no usable GPU; use cpu"):
