@@ -28,7 +28,7 @@ from skeletonagent.data.archive import write_archive
 from skeletonagent.data.augmentation import augment_clips
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.settings import AugmentSettings, DataSettings
-from skeletonagent.experiments.build import Experiment, open_dataset
+from skeletonagent.experiments.build import Experiment, prepare_dataset
 from skeletonagent.training.distributed import describe_device, pick_device
 
 STILL = AugmentSettings(rotation=0.0)
@@ -89,7 +89,7 @@ def _loaded(data: SkeletonData, clock: Clock) -> tuple[SkeletonData, dict[str, f
         path = write_archive(data, Path(folder))
         size = path.stat().st_size
         began = time.perf_counter()
-        opened = open_dataset(DataSettings(archive=str(path)))
+        opened = prepare_dataset(DataSettings(archive=str(path)))
         read = time.perf_counter() - began
         began = time.perf_counter()
         moved = opened.store.to(clock.device, torch.float32)

@@ -61,18 +61,18 @@ def job(data: SkeletonData) -> build.Experiment:
 
 def test_data_are_read_centred(tmp_path: Path) -> None:
     path = write_archive(few(), tmp_path)
-    opened = build.open_dataset(DataSettings(archive=str(path)))
+    opened = build.prepare_dataset(DataSettings(archive=str(path)))
     assert torch.equal(opened.store.frames, center_store(few().store).frames)
     first = opened.store.starts
     assert not opened.store.frames[first, opened.store.layout.center].any()
-    assert torch.equal(build.read_dataset(str(path)).store.frames, few().store.frames)
+    assert torch.equal(build.open_dataset(str(path)).store.frames, few().store.frames)
 
 
 def test_data_without_a_file_are_generated(
     data: SkeletonData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "synthetic", lambda: data)
-    assert build.read_dataset("synthetic") is data
+    assert build.open_dataset("synthetic") is data
 
 
 def test_joints_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
@@ -80,9 +80,9 @@ def test_joints_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     broken.store.frames[int(broken.store.starts[5]) + 2, 1, 0] = float("nan")
     path = write_archive(broken, tmp_path)
     with pytest.raises(DataError) as caught:
-        build.open_dataset(DataSettings(archive=str(path)))
+        build.prepare_dataset(DataSettings(archive=str(path)))
     assert caught.value.sample == broken.store.sample_ids[5]
-    assert build.read_dataset(str(path)).name == "few"
+    assert build.open_dataset(str(path)).name == "few"
 
 
 def subjects(data: SkeletonData, samples: torch.Tensor) -> set[int]:

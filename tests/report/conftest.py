@@ -19,7 +19,7 @@ from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import KINECT_20
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.archive import write_archive
-from skeletonagent.experiments.build import open_dataset
+from skeletonagent.experiments.build import prepare_dataset
 from skeletonagent.experiments.config import Config, with_overrides, write_config
 from skeletonagent.models.recognizer import build_recognizer
 from skeletonagent.training.callbacks import EpochRecord, RunLogger
@@ -166,7 +166,7 @@ def _save(
 
 
 def _finish(run: RunDirectory, config: Config) -> None:
-    opened = open_dataset(config.data)
+    opened = prepare_dataset(config.data)
     ids = opened.splits["half"].test
     scores = scored(config.seed, opened.store, ids)
     scores.save(run.predictions)

@@ -18,7 +18,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.evaluation.metrics import RowResult, summarize_rows
 from skeletonagent.experiments.benchmark_presets import Recipe
-from skeletonagent.experiments.build import open_dataset
+from skeletonagent.experiments.build import prepare_dataset
 from skeletonagent.experiments.plans import STUDY_PLANS, StudyPlan
 from skeletonagent.experiments.presets import ROTATING_SPLITS, PresetSize
 from skeletonagent.experiments.resolve import resolve_config
@@ -108,7 +108,7 @@ def ablate(
     size = preset_size or (PresetSize.TINY if benchmark else PresetSize.SMALL)
     shared = resolve_config(benchmark or preset, size, None, data, set_ or [], recipe)
     shared = shared if validate is None else hold_out_validation(shared, validate)
-    opened = functools.cache(open_dataset)
+    opened = functools.cache(prepare_dataset)
     turns = splits.split(",") if splits else ROTATING_SPLITS.get(benchmark or "", ())
     number = seeds or (STUDY_SEEDS if benchmark else 3)
     runs = resolve_runs(chosen, shared, number, opened, turns)

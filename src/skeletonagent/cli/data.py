@@ -15,7 +15,7 @@ from skeletonagent.cli.convert import convert, download, expected_counts, unexpe
 from skeletonagent.core.errors import DataError
 from skeletonagent.data.archive import find_archives
 from skeletonagent.data.summary import DatasetSummary, SplitSummary, summarize_dataset
-from skeletonagent.experiments.build import read_dataset
+from skeletonagent.experiments.build import open_dataset
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, convert and look at skeleton data.")
 app.command("convert")(convert)
@@ -40,7 +40,7 @@ def list_(
     found = []
     for source in ["synthetic", *(str(path) for path in find_archives(folder))]:
         try:
-            data = read_dataset(source)
+            data = open_dataset(source)
         except DataError as error:
             console.print(f"skipped: {error}", style="yellow", markup=False, soft_wrap=True)
             continue
@@ -74,7 +74,7 @@ def check(
     Example:
       skeletonagent data check skeletons/nw_ucla
     """
-    found = summarize_dataset(read_dataset(archive))
+    found = summarize_dataset(open_dataset(archive))
     _print(found)
     if as_json:
         print_json({**asdict(found), "expected": expected_counts(found.name)})

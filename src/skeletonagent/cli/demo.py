@@ -23,7 +23,7 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.synthetic.generate import true_joints
 from skeletonagent.evaluation.significance import Estimate, mean_interval, paired_difference
-from skeletonagent.experiments.build import open_dataset
+from skeletonagent.experiments.build import prepare_dataset
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.presets import PresetSize, preset
 from skeletonagent.experiments.workers import train_in_lanes
@@ -64,7 +64,7 @@ def demo(
     if epochs:
         training = replace(training, epochs=epochs)
     config = replace(config, training=training)
-    data = open_dataset(config.data)
+    data = prepare_dataset(config.data)
     runs = {name: [RunDirectory(out / name / f"seed{n}") for n in range(seeds)] for name in WAYS}
     _train(config, runs)
     scores = {

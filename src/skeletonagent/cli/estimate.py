@@ -23,7 +23,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, SkeletonLayout
 from skeletonagent.data.benchmarks import find_benchmark
 from skeletonagent.experiments.benchmark_presets import Recipe
-from skeletonagent.experiments.build import read_dataset
+from skeletonagent.experiments.build import open_dataset
 from skeletonagent.experiments.build_agents import answers_offline
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.presets import PresetSize
@@ -146,7 +146,7 @@ def _classes_of(archive: str) -> Classes:
     benchmark = find_benchmark(archive)
     if benchmark is not None and not Path(archive).exists():
         return Classes(benchmark.title, benchmark.class_names, _completed(benchmark.layout))
-    data = read_dataset(archive)
+    data = open_dataset(archive)
     return Classes(data.title, tuple(data.store.class_names), _completed(data.store.layout))
 
 

@@ -14,7 +14,7 @@ from skeletonagent.cli.console import console, print_json, report_corrupt
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.data.splits import choose_split, evaluation_parts, evaluation_samples
 from skeletonagent.evaluation.predict import evaluate_parts, predict
-from skeletonagent.experiments.build import build_loader, load_recognizer, open_dataset
+from skeletonagent.experiments.build import build_loader, load_recognizer, prepare_dataset
 from skeletonagent.experiments.config import read_config, with_overrides
 from skeletonagent.training.distributed import pick_device
 from skeletonagent.training.run_directory import RunDirectory
@@ -48,7 +48,7 @@ def evaluate(
         )
     config = with_overrides(read_config(directory.config), set_ or [])
     archive = str(data) if data else config.data.archive
-    opened = open_dataset(replace(config.data, archive=archive))
+    opened = prepare_dataset(replace(config.data, archive=archive))
     name, _ = choose_split(opened, split or (config.data.split if data is None else None))
     device = pick_device(config.device)
     recognizer = load_recognizer(checkpoint, config, opened).to(device)

@@ -22,7 +22,7 @@ from skeletonagent.core.files import write_text
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.benchmark_presets import Recipe
-from skeletonagent.experiments.build import open_dataset
+from skeletonagent.experiments.build import prepare_dataset
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.presets import PresetSize
 from skeletonagent.experiments.processes import train_in_processes
@@ -91,7 +91,7 @@ def train(
     configs = [
         resolve_config(config, preset_size, name, data, assignments, recipe) for name in names
     ]
-    opened = open_dataset(configs[0].data)
+    opened = prepare_dataset(configs[0].data)
     wanted = list(opened.splits) if split == "all" else split.split(",") if split else [None]
     splits = [choose_split(opened, name or configs[0].data.split)[0] for name in wanted]
     runs = plan_runs(configs, splits, seeds, out)

@@ -69,7 +69,7 @@ class Experiment:
     encoder: TextEncoder
 
 
-def open_dataset(settings: DataSettings) -> SkeletonData:
+def prepare_dataset(settings: DataSettings) -> SkeletonData:
     """Return a data set ready for use: finite, scaled and centred once and for all.
 
     One that stays on disk is made so whenever a part of it is read.
@@ -81,11 +81,11 @@ def open_dataset(settings: DataSettings) -> SkeletonData:
     path = Path(settings.archive)
     if settings.archive != SYNTHETIC and stays_on_disk(path, settings.placement):
         return open_on_disk(path, settings.confidence, prepare)
-    data = read_dataset(settings.archive, settings.confidence)
+    data = open_dataset(settings.archive, settings.confidence)
     return replace(data, store=prepare(data.store))
 
 
-def read_dataset(archive: str, score: bool = False) -> SkeletonData:
+def open_dataset(archive: str, score: bool = False) -> SkeletonData:
     """Return a data set as it is stored, for inspection.
 
     Args:

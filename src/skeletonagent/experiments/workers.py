@@ -23,14 +23,14 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import DataError, SkeletonAgentError, TrainingError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.guidance import Guidance
-from skeletonagent.experiments.build import open_dataset
+from skeletonagent.experiments.build import prepare_dataset
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.run import CallbackFactory, run_experiment
 from skeletonagent.training.callbacks import Callback, EpochRecord
 from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.run_directory import RunDirectory
 
-_opened = functools.cache(open_dataset)
+_opened = functools.cache(prepare_dataset)
 
 
 class Unwatched:

@@ -17,7 +17,7 @@ from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.evaluation.predict import predict
-from skeletonagent.experiments.build import build_loader, load_recognizer, open_dataset
+from skeletonagent.experiments.build import build_loader, load_recognizer, prepare_dataset
 from skeletonagent.experiments.config import Config
 from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.report.serialize import pack_shares, quantize, round_floats
@@ -64,7 +64,7 @@ def open_clip_context(config: Config, checkpoint: Checkpoint, archive: str | Non
         CheckpointError: If the recognizer does not fit them.
     """
     settings = config.data if archive is None else replace(config.data, archive=archive)
-    data: SkeletonData = open_dataset(settings)
+    data: SkeletonData = prepare_dataset(settings)
     recognizer = load_recognizer(checkpoint, config, data).eval()
     store = replace(data.store, person_slots=int(checkpoint.metadata["persons"]))
     return ClipContext(
