@@ -28,7 +28,7 @@ from skeletonagent.data.downloads import DOWNLOADS
 from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.experiments import build
 from skeletonagent.experiments.plans import STUDY_PLANS
-from skeletonagent.experiments.presets import PresetSize
+from skeletonagent.experiments.recipes import PresetSize
 from skeletonagent.experiments.resolve import parse_stream, resolve_config
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -22,7 +22,8 @@ from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.experiments import workers
 from skeletonagent.experiments.config import Config, read_config, write_config
 from skeletonagent.experiments.plans import STUDY_PLANS
-from skeletonagent.experiments.presets import PresetSize, preset
+from skeletonagent.experiments.presets import preset
+from skeletonagent.experiments.recipes import PresetSize
 from skeletonagent.experiments.study import run_directory
 from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.run_directory import RunDirectory

@@ -12,7 +12,8 @@ import yaml
 from skeletonagent.cli import main
 from skeletonagent.core.streams import Stream
 from skeletonagent.experiments.config import from_dict, read_config, with_overrides
-from skeletonagent.experiments.presets import PRESETS, PresetSize, preset
+from skeletonagent.experiments.presets import PRESETS, preset
+from skeletonagent.experiments.recipes import PresetSize
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 from skeletonagent.experiments.config import Config, write_config
-from skeletonagent.experiments.presets import PRESETS, PresetSize, preset
+from skeletonagent.experiments.presets import PRESETS, preset
+from skeletonagent.experiments.recipes import PresetSize
 from skeletonagent.experiments.resolve import parse_stream, plan_runs, resolve_config
 from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint

@@ -21,7 +21,7 @@ from skeletonagent.data.settings import (
     Scale,
 )
 from skeletonagent.data.splits import choose_split
-from skeletonagent.experiments.benchmark_presets import BENCHMARK_PRESETS, Recipe
+from skeletonagent.experiments.benchmark_presets import BENCHMARK_PRESETS
 from skeletonagent.experiments.config import (
     Config,
     as_yaml,
@@ -35,9 +35,9 @@ from skeletonagent.experiments.presets import (
     ROTATING_SPLITS,
     SMALL_PRESETS,
     STUDIED,
-    PresetSize,
     preset,
 )
+from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import resolve_config
 from skeletonagent.models.backbones import BACKBONES
 from skeletonagent.models.settings import PersonPooling

@@ -17,10 +17,10 @@ from skeletonagent.cli.options import RecipeOption
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.evaluation.metrics import RowResult, summarize_rows
-from skeletonagent.experiments.benchmark_presets import Recipe
 from skeletonagent.experiments.build import prepare_dataset
 from skeletonagent.experiments.plans import STUDY_PLANS, StudyPlan
-from skeletonagent.experiments.presets import ROTATING_SPLITS, PresetSize
+from skeletonagent.experiments.presets import ROTATING_SPLITS
+from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import resolve_config
 from skeletonagent.experiments.study import Study, hold_out_validation, resolve_runs, select_plan
 from skeletonagent.experiments.tables import (

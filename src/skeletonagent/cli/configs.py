@@ -10,9 +10,9 @@ import typer
 
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.cli.options import RecipeOption, SizeOption
-from skeletonagent.experiments.benchmark_presets import Recipe
 from skeletonagent.experiments.config import as_yaml, to_dict
-from skeletonagent.experiments.presets import PRESETS, PresetSize
+from skeletonagent.experiments.presets import PRESETS
+from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import resolve_config
 
 app = typer.Typer(no_args_is_help=True, help="See what a run would do.")

@@ -25,7 +25,8 @@ from skeletonagent.data.synthetic.generate import true_joints
 from skeletonagent.evaluation.significance import Estimate, mean_interval, paired_difference
 from skeletonagent.experiments.build import prepare_dataset
 from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.presets import PresetSize, preset
+from skeletonagent.experiments.presets import preset
+from skeletonagent.experiments.recipes import PresetSize
 from skeletonagent.experiments.workers import train_in_lanes
 from skeletonagent.report.confusion_plot import save_confusions
 from skeletonagent.training.run_directory import RunDirectory

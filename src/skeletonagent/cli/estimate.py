@@ -22,11 +22,10 @@ from skeletonagent.cli.options import RecipeOption
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, SkeletonLayout
 from skeletonagent.data.benchmarks import find_benchmark
-from skeletonagent.experiments.benchmark_presets import Recipe
 from skeletonagent.experiments.build import open_dataset
 from skeletonagent.experiments.build_agents import answers_offline
 from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.presets import PresetSize
+from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import resolve_config
 from skeletonagent.llm.budget import price
 from skeletonagent.llm.chats.build import resolve_model

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from skeletonagent.experiments.benchmark_presets import Recipe
-from skeletonagent.experiments.presets import PresetSize
+from skeletonagent.experiments.recipes import PresetSize, Recipe
 
 SizeOption = Annotated[
     PresetSize,

@@ -21,11 +21,10 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.splits import choose_split
-from skeletonagent.experiments.benchmark_presets import Recipe
 from skeletonagent.experiments.build import prepare_dataset
 from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.presets import PresetSize
 from skeletonagent.experiments.processes import train_in_processes
+from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import plan_runs, require_run_layout, resolve_config
 from skeletonagent.experiments.run import CallbackFactory, run_experiment
 from skeletonagent.training.callbacks import Callback, CallbackList

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from skeletonagent.agents.settings import AgentSettings, VerifyMode
 from skeletonagent.core.streams import Stream
@@ -30,20 +29,9 @@ from skeletonagent.data.settings import (
     Scale,
 )
 from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.recipes import Recipe
 from skeletonagent.models.settings import ModelSettings, PersonPooling
 from skeletonagent.training.settings import AlignTargets, LogitScale, LossSettings, TrainSettings
-
-
-class Recipe(StrEnum):
-    """Whose recipe is followed where they differ.
-
-    ``paper``: the paper's text. ``released``: the released code. ``best``: what was best in the
-    study of guidance over ten paired seeds (docs/results/guidance.md).
-    """
-
-    PAPER = "paper"
-    RELEASED = "released"
-    BEST = "best"
 
 
 @dataclass(frozen=True)

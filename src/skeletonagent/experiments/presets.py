@@ -10,24 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from enum import StrEnum
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.settings import AugmentSettings, ClipSettings, DataSettings, Origin
-from skeletonagent.experiments.benchmark_presets import BENCHMARK_PRESETS, Recipe
+from skeletonagent.experiments.benchmark_presets import BENCHMARK_PRESETS
 from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.models.settings import ModelSettings
 from skeletonagent.training.settings import TrainSettings
-
-
-class PresetSize(StrEnum):
-    """``small`` for a CPU, ``paper`` for a GPU; ``tiny`` for studies of many runs on a CPU."""
-
-    TINY = "tiny"
-    SMALL = "small"
-    PAPER = "paper"
-
 
 Preset = Callable[[PresetSize, Stream], Config]
 

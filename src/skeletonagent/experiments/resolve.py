@@ -8,9 +8,9 @@ from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
-from skeletonagent.experiments.benchmark_presets import Recipe
 from skeletonagent.experiments.config import Config, read_config, with_overrides
-from skeletonagent.experiments.presets import PresetSize, preset
+from skeletonagent.experiments.presets import preset
+from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.training.run_directory import RunDirectory
 
 
