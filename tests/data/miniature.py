@@ -83,7 +83,7 @@ def plain_pickle(
     *,
     clips: int = 6,
     has_confidence: bool = False,
-    change: Callable[[int, dict[str, Any]], Any] = lambda n, told: None,
+    change: Callable[[int, dict[str, Any]], Any] = lambda n, fields: None,
 ) -> dict[str, Any]:
     """Return the contents of a pickle of one's own: three classes, annotations changed at will.
 
@@ -92,11 +92,15 @@ def plain_pickle(
     rng = np.random.default_rng(0)
     annotations = []
     for n in range(clips):
-        told = {"frame_dir": f"clip {n}", "label": n % 3, "keypoint": rng.normal(size=(1, 4, v, c))}
+        fields = {
+            "frame_dir": f"clip {n}",
+            "label": n % 3,
+            "keypoint": rng.normal(size=(1, 4, v, c)),
+        }
         if has_confidence:
-            told["keypoint_score"] = rng.random((1, 4, v))
-        change(n, told)
-        annotations.append(told)
+            fields["keypoint_score"] = rng.random((1, 4, v))
+        change(n, fields)
+        annotations.append(fields)
     names = [f"clip {n}" for n in range(clips)]
     tested = clips - clips // 3
     return {

@@ -23,13 +23,13 @@ from skeletonagent.data.archive import (
     require_finite,
     write_archive,
 )
-from skeletonagent.data.validation import ARRAYS
+from skeletonagent.data.validation import ARRAYS, UNLABELLED
 
 CHAIN = SkeletonLayout("toy", ("head", "neck", "hip"), ((0, 1), (1, 2)), center=2)
 
 
 def make_data(
-    *, layout: SkeletonLayout = CHAIN, c: int = 3, groups: bool = True, name: str = "toy"
+    *, layout: SkeletonLayout = CHAIN, c: int = 3, subjects: bool = True, name: str = "toy"
 ) -> SkeletonData:
     rng = np.random.default_rng(0)
     sequences = [
@@ -37,7 +37,7 @@ def make_data(
             joints=rng.normal(size=(1 + i % 2, 2 + i, layout.num_joints, c)).astype(np.float32),
             label=i % 3,
             sample_id=f"sample {i}",
-            subject=40_000 + i // 2 if groups else None,
+            subject=40_000 + i // 2 if subjects else None,
         )
         for i in range(6)
     ]
@@ -63,7 +63,7 @@ def as_folder(npz: Path) -> Path:
 def assert_same(actual: SkeletonData, expected: SkeletonData) -> None:
     for field in ("name", "title", "splits", "default_split"):
         assert getattr(actual, field) == getattr(expected, field)
-    for field in ("sample_ids", "groups", "layout", "class_names"):
+    for field in ("sample_ids", "subjects", "layout", "class_names"):
         assert getattr(actual.store, field) == getattr(expected.store, field)
     for field in ("frames", "starts", "lengths", "persons", "labels"):
         ours, theirs = getattr(actual.store, field), getattr(expected.store, field)
@@ -93,8 +93,8 @@ def test_an_archive_is_found_by_any_of_its_names(
     assert_same(read_archive(tmp_path / given), make_data())
 
 
-def with_scores(data: SkeletonData) -> SkeletonData:
-    """Return data whose last channel counts as a score, with sizes of their images."""
+def with_confidence(data: SkeletonData) -> SkeletonData:
+    """Return data whose last channel is the keypoint confidence, with image sizes."""
     sizes = torch.tensor([[640.0 + index, 480.0] for index in range(len(data.store))])
     return replace(data, store=replace(data.store, has_confidence=True, image_sizes=sizes))
 
@@ -103,10 +103,10 @@ def with_scores(data: SkeletonData) -> SkeletonData:
 def test_scores_lie_apart_and_are_read_when_asked_for(
     tmp_path: Path, stored: Callable[[Path], Path]
 ) -> None:
-    data = with_scores(make_data())
+    data = with_confidence(make_data())
     path = stored(write_archive(data, tmp_path))
 
-    again = read_archive(path, score=True)
+    again = read_archive(path, confidence=True)
     assert_same(again, data)
     assert again.store.has_confidence and again.store.coordinates == 2
     torch.testing.assert_close(again.store.image_sizes, data.store.image_sizes)
@@ -120,7 +120,7 @@ def test_scores_lie_apart_and_are_read_when_asked_for(
 def test_scores_that_are_not_there_are_not_made_up(tmp_path: Path) -> None:
     path = write_archive(make_data(), tmp_path)
     with pytest.raises(DataError, match="has no keypoint_score") as raised:
-        read_archive(path, score=True)
+        read_archive(path, confidence=True)
     assert raised.value.path == path
 
 
@@ -137,7 +137,7 @@ def test_scores_that_are_not_there_are_not_made_up(tmp_path: Path) -> None:
 def test_damaged_extras_are_named(
     tmp_path: Path, array: str, value: np.ndarray, message: str
 ) -> None:
-    path = write_archive(with_scores(make_data()), tmp_path)
+    path = write_archive(with_confidence(make_data()), tmp_path)
     edit_arrays(path, lambda old: {**old, array: value})
     with pytest.raises(DataError, match=message):
         read_archive(path)
@@ -327,6 +327,39 @@ def test_a_missing_array_is_named(
     with pytest.raises(DataError, match=rf"lacks the array\(s\) {name}; an archive has") as raised:
         read_archive(stored(path).with_suffix(".json"))
     assert raised.value.path in (path, path.with_suffix(""))
+
+
+@pytest.mark.parametrize("stored", [lambda npz: npz, as_folder], ids=["npz", "folder"])
+def test_without_labels_every_sample_is_unlabelled(
+    tmp_path: Path, stored: Callable[[Path], Path]
+) -> None:
+    data = make_data()
+    path = write_archive(data, tmp_path)
+    edit_arrays(path, lambda old: {k: v for k, v in old.items() if k != "label"})
+    without("class_names", "split", "default_split")(path)
+    path = stored(path)
+    with pytest.raises(DataError, match=r"lacks class_names, split$"):
+        read_archive(path)
+
+    unlabelled = read_archive(path, require_labels=False)
+    store = replace(data.store, labels=torch.full((6,), UNLABELLED), class_names=())
+    assert_same(unlabelled, replace(data, store=store, splits={}, default_split=""))
+
+
+def test_labels_without_class_names_are_not_used(tmp_path: Path) -> None:
+    path = write_archive(make_data(), tmp_path)
+    without("class_names")(path)
+    assert read_archive(path, require_labels=False).store.labels.tolist() == [UNLABELLED] * 6
+
+
+def test_labels_that_are_not_required_are_still_read_and_checked(tmp_path: Path) -> None:
+    path = write_archive(make_data(), tmp_path)
+    assert_same(read_archive(path, require_labels=False), make_data())
+    arrays(label=set_at(2, UNLABELLED))(path)
+    assert read_archive(path, require_labels=False).store.labels.tolist() == [0, 1, -1, 0, 1, 2]
+    arrays(label=set_at(4, 3))(path)
+    with pytest.raises(DataError, match=r"label 3 is outside"):
+        read_archive(path, require_labels=False)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"nonsense" * 20])

@@ -29,6 +29,7 @@ from skeletonagent.core.files import write_atomically, write_text
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.validation import (
     FRAMEWISE,
+    UNLABELLED,
     check_arrays,
     check_labels,
     check_metadata,
@@ -45,53 +46,72 @@ UNREADABLE = (
 """What NumPy and the modules below it raise where a file is not what its name says."""
 
 
-def read_archive(path: Path, score: bool = False) -> SkeletonData:
-    """Return the data set of a skeleton archive, checked once and for all, on the host.
+def read_archive(path: Path, confidence: bool = False, require_labels: bool = True) -> SkeletonData:
+    """Return the data set of a skeleton archive on the host, after checking it.
 
     Args:
-        path: ``NAME.npz``, ``NAME.json``, ``NAME`` without either, or the folder they lie in.
-        score: Whether to add the detector's confidence as last channel.
+        path: ``NAME.npz``, ``NAME.json``, ``NAME`` without either, or the folder that holds them.
+        confidence: Whether to add the keypoint confidence as last channel.
+        require_labels: Whether the archive must have labels, class names and splits. If not,
+            samples without a label get :data:`UNLABELLED`, and the data set may have no split.
 
     Raises:
         DataError: If a file or an array is missing or damaged, arrays do not fit each other, a
-            label is outside the classes, a split names a sample that is not there, or scores are
-            asked for and there are none. Joints that are not finite are left to
-            :func:`require_finite`, so that they can be inspected.
+            label is outside the classes, a split names a sample that the archive lacks, or
+            keypoint confidence is asked for and there is none. Joints that are not finite are
+            left to :func:`require_finite`, so that they can be inspected.
     """
-    found = Archive.open(path, mode="c")
-    joints = found.arrays["keypoint"]
-    if score:
-        parts = [joints, found.scores[..., None]]
-        joints = np.concatenate(parts, axis=2, dtype=np.float32)
-    return found.data(torch.from_numpy(_as_float32(joints)), has_confidence=score)
+    archive = Archive.open(path, mode="c", require_labels=require_labels)
+    joints = archive.arrays["keypoint"]
+    if confidence:
+        channels = [joints, archive.confidence[..., None]]
+        joints = np.concatenate(channels, axis=2, dtype=np.float32)
+    return archive.data(torch.from_numpy(_as_float32(joints)), has_confidence=confidence)
 
 
 @dataclass(frozen=True)
 class Archive:
-    """What an archive holds, checked.
+    """Checked content of a skeleton archive.
 
     Args:
-        meta: Its JSON.
-        meta_path: The JSON's path.
-        arrays: Its arrays.
-        path: Their file or folder.
+        meta: Content of its JSON.
+        meta_path: Path of the JSON.
+        arrays: Its arrays by name.
+        path: File or folder of the arrays.
+        require_labels: Whether labels, class names and splits are required.
     """
 
     meta: Mapping[str, Any]
     meta_path: Path
     arrays: Mapping[str, np.ndarray]
     path: Path
+    require_labels: bool = True
 
     @classmethod
-    def open(cls, path: Path, mode: Literal["c", "r"]) -> Archive:
-        """Return an archive; ``mode`` says how a folder's :data:`FRAMEWISE` arrays are mapped."""
+    def open(cls, path: Path, mode: Literal["c", "r"], require_labels: bool = True) -> Archive:
+        """Return an archive after checking it.
+
+        Args:
+            path: See :func:`read_archive`.
+            mode: How a folder's :data:`FRAMEWISE` arrays are mapped into memory: ``"c"`` for
+                copy on write, ``"r"`` for reading only.
+            require_labels: See :func:`read_archive`.
+
+        Raises:
+            DataError: See :func:`read_archive`.
+        """
         meta_path, arrays_path = locate_archive(path)
-        meta = _read_metadata(meta_path)
-        found = cls(meta, meta_path, read_arrays(arrays_path, mode), arrays_path)
-        _ = found.layout
-        check_shapes(found.arrays, arrays_path)
-        check_labels(found.arrays["label"], found.sample_ids, found.class_names, arrays_path)
-        return found
+        meta = _read_metadata(meta_path, require_labels)
+        arrays = read_arrays(arrays_path, mode, require_labels)
+        if not require_labels:
+            arrays = _with_labels(arrays, meta)
+        archive = cls(meta, meta_path, arrays, arrays_path, require_labels)
+        _ = archive.layout
+        check_shapes(arrays, arrays_path)
+        check_labels(
+            arrays["label"], archive.sample_ids, archive.class_names, arrays_path, require_labels
+        )
+        return archive
 
     @cached_property
     def layout(self) -> SkeletonLayout:
@@ -106,11 +126,11 @@ class Archive:
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names in the order of the labels."""
-        return tuple(str(name) for name in self.meta["class_names"])
+        return tuple(str(name) for name in self.meta.get("class_names", ()))
 
     @property
-    def scores(self) -> np.ndarray:
-        """The detector's confidence in each joint."""
+    def confidence(self) -> np.ndarray:
+        """The keypoint confidence: the detector's confidence in each joint."""
         if "keypoint_score" not in self.arrays:
             raise DataError(
                 "has no keypoint_score, the detector's confidence; use its coordinates alone",
@@ -135,14 +155,14 @@ class Archive:
             has_confidence=has_confidence,
             image_sizes=None if image_size is None else torch.from_numpy(_as_float32(image_size)),
         )
-        splits = read_splits(self.meta, self.sample_ids, self.meta_path)
+        splits = read_splits(self.meta, self.sample_ids, self.meta_path, self.require_labels)
         name = str(self.meta.get("name", self.path.stem))
         return SkeletonData(
             name=name,
             title=str(self.meta.get("title", name)),
             store=store,
             splits=splits,
-            default_split=str(self.meta.get("default_split", next(iter(splits)))),
+            default_split=str(self.meta.get("default_split", next(iter(splits), ""))),
         )
 
 
@@ -199,16 +219,36 @@ def require_finite(store: ClipStore) -> None:
         )
 
 
-def _read_metadata(path: Path) -> Mapping[str, Any]:
+def _read_metadata(path: Path, require_labels: bool) -> Mapping[str, Any]:
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        meta = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as JSON: {error}", path=path) from error
-    return check_metadata(facts, path)
+    return check_metadata(meta, path, require_labels)
 
 
-def read_arrays(path: Path, mode: Literal["c", "r"]) -> Mapping[str, np.ndarray]:
-    """Return all arrays of a file or folder; of a folder they are mapped, see :class:`Archive`."""
+def _with_labels(
+    arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]
+) -> Mapping[str, np.ndarray]:
+    """Return the arrays with labels; without any, or without class names, all are unlabelled."""
+    if "label" in arrays and "class_names" in meta:
+        return arrays
+    return {**arrays, "label": np.full(arrays["frame_dir"].size, UNLABELLED, dtype=np.int16)}
+
+
+def read_arrays(
+    path: Path, mode: Literal["c", "r"], require_labels: bool = True
+) -> Mapping[str, np.ndarray]:
+    """Return all arrays of an archive's file or folder by name.
+
+    Args:
+        path: The npz file, or the folder of npy files, which are mapped into memory.
+        mode: See :meth:`Archive.open`.
+        require_labels: See :func:`read_archive`.
+
+    Raises:
+        DataError: If they cannot be read, one is missing or one has another type.
+    """
     try:
         if path.is_dir():
             arrays = {
@@ -220,7 +260,7 @@ def read_arrays(path: Path, mode: Literal["c", "r"]) -> Mapping[str, np.ndarray]
                 arrays = {name: file[name] for name in file.files}
     except UNREADABLE as error:
         raise DataError(f"cannot be read as NumPy arrays: {error}", path=path) from error
-    check_arrays(arrays, path)
+    check_arrays(arrays, path, require_labels)
     return arrays
 
 

@@ -127,7 +127,7 @@ def open_on_disk(path: Path, score: bool, prepare: Preprocessor) -> OnDiskData:
         )
     found = Archive.open(meta_path, mode="r")
     data = found.data(_unread(found.arrays["keypoint"], arrays_path), has_confidence=False)
-    confidence = _unread(found.scores[..., None], arrays_path) if score else None
+    confidence = _unread(found.confidence[..., None], arrays_path) if score else None
     held = HostFrames(data.store, prepare, confidence)
     return OnDiskData(
         name=data.name,

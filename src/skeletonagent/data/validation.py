@@ -22,7 +22,14 @@ FRAMEWISE = ("keypoint", "keypoint_score")
 """Arrays with a row for each frame of each body: the large ones."""
 
 METADATA_KEYS = {"class_names": list, "joint_names": list, "bones": list, "split": dict}
-"""What an archive's JSON must have, and of which type."""
+"""Keys that an archive's JSON must have, and their types."""
+
+LABEL_ARRAYS = ("label",)
+LABEL_KEYS = ("class_names", "split")
+"""Arrays and keys that an archive of unlabelled samples may lack."""
+
+UNLABELLED = -1
+"""Label of a sample whose class is not known."""
 
 
 def locate_archive(path: Path) -> tuple[Path, Path]:
@@ -49,22 +56,42 @@ def locate_archive(path: Path) -> tuple[Path, Path]:
     return meta, arrays
 
 
-def check_metadata(meta: Any, path: Path) -> Mapping[str, Any]:
-    """Return what the JSON holds, if it has all of :data:`METADATA_KEYS`."""
+def check_metadata(meta: Any, path: Path, require_labels: bool = True) -> Mapping[str, Any]:
+    """Return the content of an archive's JSON, which has all of :data:`METADATA_KEYS`.
+
+    Args:
+        meta: The content.
+        path: The file, for the message.
+        require_labels: Whether :data:`LABEL_KEYS` are required; if not, they may be missing.
+
+    Raises:
+        DataError: If a key is missing or has another type.
+    """
     if not isinstance(meta, dict):
         raise DataError(f"lacks {', '.join(METADATA_KEYS)}: it holds no object", path=path)
-    missing = [key for key in METADATA_KEYS if key not in meta]
+    optional = () if require_labels else LABEL_KEYS
+    missing = [key for key in METADATA_KEYS if key not in meta and key not in optional]
     if missing:
         raise DataError(f"lacks {', '.join(missing)}", path=path)
     for key, kind in METADATA_KEYS.items():
-        if not isinstance(meta[key], kind):
+        if key in meta and not isinstance(meta[key], kind):
             raise DataError(f"{key} must be a {kind.__name__}, got {meta[key]!r}", path=path)
     return meta
 
 
-def check_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Raise a DataError unless all of :data:`ARRAYS` are there and of the right type."""
-    missing = [name for name in ARRAYS if name not in arrays]
+def check_arrays(arrays: Mapping[str, np.ndarray], path: Path, require_labels: bool = True) -> None:
+    """Check that an archive has all of :data:`ARRAYS`, of the right types.
+
+    Args:
+        arrays: The arrays by name.
+        path: Their file or folder, for the message.
+        require_labels: Whether :data:`LABEL_ARRAYS` are required; if not, they may be missing.
+
+    Raises:
+        DataError: If an array is missing or has another type.
+    """
+    optional = () if require_labels else LABEL_ARRAYS
+    missing = [name for name in ARRAYS if name not in arrays and name not in optional]
     if missing:
         raise DataError(
             f"lacks the array(s) {', '.join(missing)}; an archive has {', '.join(ARRAYS)}",
@@ -143,10 +170,27 @@ def _check_extras(arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def check_labels(
-    labels: np.ndarray, sample_ids: tuple[str, ...], class_names: tuple[str, ...], path: Path
+    labels: np.ndarray,
+    sample_ids: tuple[str, ...],
+    class_names: tuple[str, ...],
+    path: Path,
+    require_labels: bool = True,
 ) -> None:
-    """Raise a DataError unless labels are classes and ids are unique."""
-    outside = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
+    """Check that labels are classes and sample ids are unique.
+
+    Args:
+        labels: Class index of each sample.
+        sample_ids: Name of each sample.
+        class_names: Names in the order of the labels.
+        path: The archive, for the message.
+        require_labels: Whether each sample must have a label; if not, it may be
+            :data:`UNLABELLED`.
+
+    Raises:
+        DataError: If a label is outside the classes or two samples have the same id.
+    """
+    lowest = 0 if require_labels else UNLABELLED
+    outside = np.flatnonzero((labels < lowest) | (labels >= len(class_names)))
     if len(outside):
         raise DataError(
             f"label {labels[outside[0]]} is outside the JSON's classes 0..{len(class_names) - 1}",
@@ -158,16 +202,26 @@ def check_labels(
 
 
 def read_splits(
-    meta: Mapping[str, Any], sample_ids: tuple[str, ...], path: Path
+    meta: Mapping[str, Any], sample_ids: tuple[str, ...], path: Path, require_split: bool = True
 ) -> dict[str, Split]:
-    """Return the splits, each of whose samples is there."""
-    known = set(sample_ids)
+    """Return the splits of an archive by name.
+
+    Args:
+        meta: The archive's JSON.
+        sample_ids: Names of the samples in the archive.
+        path: The JSON's path, for the message.
+        require_split: Whether there must be at least one split.
+
+    Raises:
+        DataError: If a split has an empty part or names a sample that the archive lacks.
+    """
+    archived = set(sample_ids)
     splits = {}
-    for name, parts in meta["split"].items():
+    for name, parts in meta.get("split", {}).items():
         if not isinstance(parts, dict) or not {"train", "val"} <= parts.keys():
             raise DataError(f"split {name!r} must have the parts train and val", path=path)
         for part in ("train", "val"):
-            unknown = [sample for sample in parts[part] if sample not in known]
+            unknown = [sample for sample in parts[part] if sample not in archived]
             if unknown:
                 raise DataError(
                     f"split {name!r} ({part}) names {len(unknown)} sample(s) the archive lacks",
@@ -178,6 +232,8 @@ def read_splits(
         if empty:
             raise DataError(f"split {name!r} has no sample in its part {empty[0]}", path=path)
         splits[str(name)] = Split(train=tuple(parts["train"]), test=tuple(parts["val"]))
+    if not splits and not require_split:
+        return {}
     if not splits:
         raise DataError("has no split", path=path)
     if meta.get("default_split", next(iter(splits))) not in splits:

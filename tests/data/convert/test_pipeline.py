@@ -165,7 +165,7 @@ def test_scores_are_no_coordinates(tmp_path: Path) -> None:
     assert score.dtype == np.float16 and score.shape == flat.shape[:2]
     np.testing.assert_array_equal(score, flat[..., 2])
     assert read_archive(folder).store.channels == 2
-    assert read_archive(folder, score=True).store.channels == 3
+    assert read_archive(folder, confidence=True).store.channels == 3
 
 
 def test_sizes_of_images_are_kept(tmp_path: Path) -> None:

@@ -25,7 +25,12 @@ from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_20, KINECT_25, UA
 from skeletonagent.data.archive import read_archive
 from skeletonagent.data.benchmarks import BENCHMARKS
 from skeletonagent.data.convert.pipeline import Conversion, DatasetReader, convert_dataset
-from skeletonagent.data.readers.pyskl import detect_benchmark, pyskl_reader
+from skeletonagent.data.readers.pyskl import (
+    detect_benchmark,
+    pyskl_reader,
+    read_pyskl_sequences,
+)
+from skeletonagent.data.validation import UNLABELLED
 
 PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 
@@ -43,10 +48,10 @@ def test_3d_comes_out_as_it_went_in(tmp_path: Path, protocol: int) -> None:
     assert data.store.layout == KINECT_25
     assert data.store.class_names == BENCHMARKS["ntu60"].class_names
     assert data.store.subjects == SUBJECTS * 6
-    for index, told in enumerate(annotations):
+    for index, fields in enumerate(annotations):
         sequence = data.store.sequence(index)
-        assert (sequence.sample_id, sequence.label) == (told["frame_dir"], told["label"])
-        np.testing.assert_array_equal(sequence.joints, told["keypoint"].astype(np.float32))
+        assert (sequence.sample_id, sequence.label) == (fields["frame_dir"], fields["label"])
+        np.testing.assert_array_equal(sequence.joints, fields["keypoint"].astype(np.float32))
     split = ntu_split(annotations)
     for name in ("xsub", "xview"):
         assert list(data.splits[name].train) == split[f"{name}_train"]
@@ -67,10 +72,10 @@ def test_2d_comes_out_with_its_scores_and_the_size_of_its_images(
     )
     data, annotations = read_archive(converted(source, tmp_path).archive, True), image_annotations()
     assert data.store.layout == COCO_17 and data.store.subjects is None
-    for index, told in enumerate(annotations):
+    for index, fields in enumerate(annotations):
         joints = data.store.sequence(index).joints
-        np.testing.assert_array_equal(joints[..., :2], told["keypoint"].astype(np.float32))
-        np.testing.assert_array_equal(joints[..., 2], told["keypoint_score"].astype(np.float32))
+        np.testing.assert_array_equal(joints[..., :2], fields["keypoint"].astype(np.float32))
+        np.testing.assert_array_equal(joints[..., 2], fields["keypoint_score"].astype(np.float32))
         assert data.store.sequence(index).image_size == (1280, 720)
     assert list(data.splits["standard"].test) == image_split(annotations)["val"]
 
@@ -147,23 +152,23 @@ def test_labels_a_benchmark_has_not_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_of_contents_asks_for_its_kpfiles(tmp_path: Path) -> None:
-    contents = plain_pickle(17, 2, change=lambda n, told: told.pop("keypoint"))
+    contents = plain_pickle(17, 2, change=lambda n, fields: fields.pop("keypoint"))
     with pytest.raises(DataError, match=r"sample 'clip 0': holds no keypoint.*kpfiles"):
         pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents))
 
 
-def damaged(n: int, told: dict[str, Any]) -> None:
+def damaged(n: int, fields: dict[str, Any]) -> None:
     if n == 1:
-        told["keypoint"][0, 2, 3] = np.nan
+        fields["keypoint"][0, 2, 3] = np.nan
     if n == 2:
-        told["keypoint"] = told["keypoint"][0]
+        fields["keypoint"] = fields["keypoint"][0]
     if n == 3:
-        told["keypoint_score"] = told["keypoint_score"][:, :-1]
+        fields["keypoint_score"] = fields["keypoint_score"][:, :-1]
     if n == 4:
-        del told["keypoint_score"]
+        del fields["keypoint_score"]
 
 
-def test_damaged_samples_are_left_out_and_told(tmp_path: Path) -> None:
+def test_damaged_samples_are_left_out_and_reported(tmp_path: Path) -> None:
     contents = plain_pickle(17, 2, has_confidence=True, change=damaged)
     contents["split"]["val"].append("elsewhere")
     done = converted(pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents)), tmp_path)
@@ -179,10 +184,34 @@ def test_damaged_samples_are_left_out_and_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [None, 3, (720,), ("a", "b"), (0, 5), (np.int64(4), np.int64(5))])
 def test_the_size_of_images_is_kept_where_it_is_one(tmp_path: Path, shape: Any) -> None:
-    contents = plain_pickle(17, 2, change=lambda n, told: told.update(img_shape=shape))
+    contents = plain_pickle(17, 2, change=lambda n, fields: fields.update(img_shape=shape))
     done = converted(pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents)), tmp_path)
     sizes = read_archive(done.archive).store.image_sizes
     if shape == (4, 5):
         assert sizes is not None and sizes.tolist() == [[5, 4]] * 6
     else:
         assert sizes is None
+
+
+@pytest.mark.parametrize("confidence", [False, True])
+def test_sequences_of_a_pickle_without_labels_and_splits(tmp_path: Path, confidence: bool) -> None:
+    contents = plain_pickle(
+        17, 2, has_confidence=True, change=lambda n, fields: n % 2 and fields.pop("label")
+    )
+    path = write_pickle(tmp_path / "mine.pkl", {"annotations": contents["annotations"]})
+    sequences = read_pyskl_sequences(path, confidence, require_labels=False)
+    for n, (sequence, fields) in enumerate(zip(sequences, contents["annotations"], strict=True)):
+        assert sequence.sample_id == fields["frame_dir"]
+        assert sequence.label == (UNLABELLED if n % 2 else fields["label"])
+        np.testing.assert_array_equal(sequence.joints[..., :2], fields["keypoint"])
+        assert sequence.joints.shape[-1] == 2 + confidence
+        if confidence:
+            np.testing.assert_array_equal(sequence.joints[..., 2], fields["keypoint_score"])
+    with pytest.raises(DataError, match=r"\(clip 1\) has the label None"):
+        read_pyskl_sequences(path)
+
+
+def test_confidence_that_a_pickle_lacks_is_refused(tmp_path: Path) -> None:
+    path = write_pickle(tmp_path / "mine.pkl", plain_pickle(17, 2))
+    with pytest.raises(DataError, match=r"sample 'clip 0': keypoint_score is no array"):
+        read_pyskl_sequences(path, confidence=True)

@@ -13,7 +13,12 @@ from tests.data.miniature import write_pickle
 
 from skeletonagent.core.clips import Split
 from skeletonagent.core.errors import DataError
-from skeletonagent.data.readers.pyskl_pickle import pickle_splits, read_pyskl_pickle
+from skeletonagent.data.readers.pyskl_pickle import (
+    pickle_splits,
+    read_annotations,
+    read_pyskl_pickle,
+)
+from skeletonagent.data.validation import UNLABELLED
 
 ONE = {"frame_dir": "a", "label": 0}
 
@@ -103,3 +108,38 @@ def test_a_split_has_what_is_there_in_its_order(
     for part, wanted in ((split.train, train), (split.test, test)):
         assert set(part) == wanted & set(ids)
         assert list(part) == sorted(part, key=ids.index)
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [[ONE], ONE, {"annotations": [ONE]}, {"annotations": [ONE], "split": "anything"}],
+    ids=["list", "one", "dictionary", "with a split"],
+)
+def test_annotations_need_no_splits(tmp_path: Path, contents: Any) -> None:
+    assert read_annotations(write_pickle(tmp_path / "t.pkl", contents)) == [ONE]
+
+
+@pytest.mark.parametrize("unlabelled", [{"frame_dir": "b"}, {"frame_dir": "b", "label": None}])
+def test_annotations_without_labels_are_unlabelled_where_that_is_allowed(
+    tmp_path: Path, unlabelled: Any
+) -> None:
+    path = write_pickle(tmp_path / "t.pkl", [ONE, unlabelled])
+    assert read_annotations(path, require_labels=False) == [
+        ONE, {"frame_dir": "b", "label": UNLABELLED},
+    ]  # fmt: skip
+    with pytest.raises(DataError, match=r"annotation 1 \(b\) has the label None"):
+        read_annotations(path)
+
+
+@pytest.mark.parametrize("contents", [[], {}, {"annotations": []}, "text", None, {"split": {}}])
+def test_a_pickle_without_annotations_is_refused(tmp_path: Path, contents: Any) -> None:
+    path = write_pickle(tmp_path / "t.pkl", contents)
+    with pytest.raises(DataError, match=r"t\.pkl: annotations must be a list of samples"):
+        read_annotations(path, require_labels=False)
+
+
+@pytest.mark.parametrize("annotation", ["a", {}, {"frame_dir": "b", "label": -2}, ONE])
+def test_unlabelled_annotations_are_checked_as_others(tmp_path: Path, annotation: Any) -> None:
+    path = write_pickle(tmp_path / "t.pkl", [ONE, annotation])
+    with pytest.raises(DataError, match=r"annotation 1 "):
+        read_annotations(path, require_labels=False)

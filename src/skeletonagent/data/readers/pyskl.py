@@ -23,11 +23,9 @@ from skeletonagent.data.readers.pyskl_pickle import (
     STANDARD,
     PysklPickle,
     pickle_splits,
+    read_annotations,
     read_pyskl_pickle,
 )
-from skeletonagent.data.readers.safe_pickle import load_restricted
-
-__all__ = ["Annotation", "detect_benchmark", "load_restricted", "pyskl_reader", "read_annotation"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +85,27 @@ def pyskl_reader(
     )
 
 
+def read_pyskl_sequences(
+    path: Path, confidence: bool = False, require_labels: bool = True
+) -> list[SkeletonSequence]:
+    """Return the samples of a pickle of 2D or 3D key points, which needs no splits.
+
+    Args:
+        path: The pickle: ``{"annotations": [...]}``, a list of annotations or a single one.
+        confidence: Whether to add the keypoint confidence as last channel.
+        require_labels: Whether each sample must have a label; if not, those without get
+            :data:`~skeletonagent.data.validation.UNLABELLED`.
+
+    Raises:
+        DataError: If it cannot be read, a sample has no key points, or confidence is asked for
+            and there is none.
+    """
+    return [
+        read_annotation(_annotation(fields), has_confidence=confidence)
+        for fields in read_annotations(path, require_labels)
+    ]
+
+
 def read_annotation(
     annotation: Annotation, *, has_confidence: bool = False, benchmark: str | None = None
 ) -> SkeletonSequence:
@@ -134,16 +153,19 @@ def detect_benchmark(v: int, classes: int, splits: Mapping[str, Any]) -> Benchma
 
 def _annotations(table: PysklPickle) -> Iterator[Annotation]:
     """Yield the samples in order, then those that only a split names."""
-    known = set()
-    for told in table.annotations:
-        sample = told["frame_dir"]
-        known.add(sample)
-        arrays = (told.get(key) for key in ("keypoint", "keypoint_score", "img_shape"))
-        yield Annotation(sample, int(told["label"]), *arrays)
+    annotated = set()
+    for fields in table.annotations:
+        annotated.add(fields["frame_dir"])
+        yield _annotation(fields)
     named = frozenset[str]().union(
         *(part for parts in table.split_parts.values() for part in parts)
     )
-    yield from (Annotation(sample) for sample in sorted(named - known))
+    yield from (Annotation(sample) for sample in sorted(named - annotated))
+
+
+def _annotation(fields: Mapping[str, Any]) -> Annotation:
+    arrays = (fields.get(key) for key in ("keypoint", "keypoint_score", "img_shape"))
+    return Annotation(fields["frame_dir"], int(fields["label"]), *arrays)
 
 
 def _is_numbers(array: Any) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from skeletonagent.core.clips import Split
 from skeletonagent.core.errors import DataError
 from skeletonagent.data.readers.safe_pickle import load_restricted
+from skeletonagent.data.validation import UNLABELLED
 
 STANDARD = "standard"
 """Name of a split whose parts are called ``train`` and ``val`` and nothing else."""
@@ -48,27 +49,61 @@ class PysklPickle:
 
 
 def read_pyskl_pickle(path: Path) -> PysklPickle:
-    """Return what a pickle holds.
+    """Return the annotations and splits of a pickle.
 
     Raises:
-        DataError: If it cannot be read, holds anything but plain values and arrays, or is not
-            made as PYSKL's are.
+        DataError: If it cannot be read, holds anything but plain values and arrays, or does not
+            have the structure of PYSKL's pickles.
     """
     contents = load_restricted(path)
     if not isinstance(contents, dict) or not {"split", "annotations"} <= contents.keys():
         raise DataError("holds no PYSKL data: 'split' and 'annotations' are expected", path=path)
-    split, annotations = contents["split"], contents["annotations"]
+    split = contents["split"]
     if not isinstance(split, dict) or not all(_is_part(item) for item in split.items()):
         raise DataError("split must list sample ids by the name of a part", path=path)
+    annotations = _checked_annotations(contents["annotations"], path, require_labels=True)
+    return PysklPickle(path, annotations, _paired(split, path))
+
+
+def read_annotations(path: Path, require_labels: bool = True) -> list[dict[str, Any]]:
+    """Return the annotations of a pickle, which needs no splits.
+
+    Args:
+        path: The pickle: ``{"annotations": [...]}``, a list of annotations or a single one.
+        require_labels: Whether each annotation must have a label; if not, those without get
+            :data:`~skeletonagent.data.validation.UNLABELLED`.
+
+    Raises:
+        DataError: If it cannot be read, holds anything but plain values and arrays, or has no
+            annotations.
+    """
+    contents = load_restricted(path)
+    if isinstance(contents, dict):
+        contents = [contents] if "frame_dir" in contents else contents.get("annotations")
+    return _checked_annotations(contents, path, require_labels)
+
+
+def _checked_annotations(
+    annotations: Any, path: Path, require_labels: bool
+) -> list[dict[str, Any]]:
     if not isinstance(annotations, list) or not annotations:
         raise DataError("annotations must be a list of samples", path=path)
-    seen: set[str] = set()
-    for number, annotation in enumerate(annotations):
-        problem = _problem(annotation, seen)
+    checked = annotations if require_labels else [_with_label(fields) for fields in annotations]
+    lowest = 0 if require_labels else UNLABELLED
+    names: set[str] = set()
+    for number, annotation in enumerate(checked):
+        problem = _problem(annotation, names, lowest)
         if problem:
             raise DataError(f"annotation {number} {problem}", path=path)
-        seen.add(annotation["frame_dir"])
-    return PysklPickle(path, annotations, _paired(split, path))
+        names.add(annotation["frame_dir"])
+    return checked
+
+
+def _with_label(annotation: Any) -> Any:
+    """Return an annotation with a label; without one it is unlabelled."""
+    if isinstance(annotation, dict) and annotation.get("label") is None:
+        return {**annotation, "label": UNLABELLED}
+    return annotation
 
 
 def pickle_splits(
@@ -84,16 +119,22 @@ def pickle_splits(
     }
 
 
-def _problem(annotation: Any, seen: set[str]) -> str | None:
-    """Return what is wrong with an annotation, if anything."""
+def _problem(annotation: Any, names: set[str], lowest: int) -> str | None:
+    """Return what is wrong with an annotation, if anything.
+
+    Args:
+        annotation: The annotation.
+        names: Names of the annotations before it.
+        lowest: Smallest label that is allowed.
+    """
     if not isinstance(annotation, dict):
         return "is no dictionary"
     sample, label = annotation.get("frame_dir"), annotation.get("label")
     if not isinstance(sample, str) or not sample:
         return f"has no name: frame_dir is {sample!r}"
-    if not isinstance(label, int | np.integer) or not 0 <= label < _LABELS:
+    if not isinstance(label, int | np.integer) or not lowest <= label < _LABELS:
         return f"({sample}) has the label {label!r}; labels are numbers from 0 to {_LABELS - 1}"
-    return f"has the name of another, {sample}" if sample in seen else None
+    return f"has the name of another, {sample}" if sample in names else None
 
 
 def _is_part(item: tuple[Any, Any]) -> bool:
