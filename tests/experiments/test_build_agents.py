@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import unpack_archive
 
 import pytest
 import torch
@@ -17,6 +18,9 @@ from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17
+from skeletonagent.data.archive import write_archive
+from skeletonagent.data.placement import open_on_disk
+from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.experiments import build_agents
 from skeletonagent.experiments.build_agents import Agents
@@ -141,3 +145,33 @@ def test_a_model_on_this_machine_costs_nothing(
     monkeypatch.setenv("OPENAI_API_KEY", "never-used")
     found = agents(store, cache=False, **settings).accounts(spent("mine", store))
     assert (found.models["mine"].dollars, found.models["mine"].requests) == (0, 3)
+
+
+def test_describe_classes_looks_at_the_training_part_alone() -> None:
+    data = synthetic_dataset(clips_per_class=4, subjects=2)
+    train = data.store.indices(data.splits[data.default_split].train)
+    expected = build_agents.build_agents(AgentSettings(), data.store, train, load_wordllama())
+    guidance = build_agents.describe_classes(data)
+    assert guidance == expected.start(unseen)
+    assert len(guidance.classes) == data.store.num_classes and guidance.round == 0
+    assert guidance != build_agents.describe_classes(data.store, encoder=load_wordllama())
+
+
+def test_describe_classes_reads_a_data_set_on_disk(tmp_path: Path) -> None:
+    data = synthetic_dataset(clips_per_class=4, subjects=2)
+    write_archive(data, tmp_path)
+    unpack_archive(tmp_path / "synthetic.npz", tmp_path / "synthetic", "zip")
+    on_disk = open_on_disk(tmp_path, False, Preprocessor())
+    in_memory = replace(data, store=Preprocessor()(data.store))
+    done: list[tuple[int, int]] = []
+    guidance = build_agents.describe_classes(
+        on_disk, progress=lambda number, total: done.append((number, total))
+    )
+    assert guidance == build_agents.describe_classes(in_memory)
+    assert done[-1] == (data.store.num_classes, data.store.num_classes)
+
+
+def test_describe_classes_refuses_an_unknown_split() -> None:
+    data = synthetic_dataset(clips_per_class=2, subjects=2)
+    with pytest.raises(ConfigError, match="no split 'nowhere'"):
+        build_agents.describe_classes(data, split="nowhere")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -18,13 +19,16 @@ from skeletonagent.agents.questioner import Questioner
 from skeletonagent.agents.selector import Selector
 from skeletonagent.agents.settings import AgentSettings, VerifyMode
 from skeletonagent.agents.usage import UsageReport, usage_report
-from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.dialogue import Dialogue
 from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
-from skeletonagent.data.loader import ClipLoader
+from skeletonagent.data.loader import ClipLoader, DeviceOptions, build_clip_loader
+from skeletonagent.data.placement import OnDiskData
+from skeletonagent.data.settings import AugmentSettings, ClipSettings
+from skeletonagent.data.splits import choose_split
 from skeletonagent.llm.budget import Budget, Spent, price
 from skeletonagent.llm.chat import Chat
 from skeletonagent.llm.chats.build import build_chat, resolve_model
@@ -32,7 +36,7 @@ from skeletonagent.llm.chats.class_notes_chat import ClassNotesChat
 from skeletonagent.llm.chats.fallback import FallbackChat
 from skeletonagent.llm.chats.recorded import RecordedChat
 from skeletonagent.llm.class_notes import ClassNotesFile, bundled_class_notes, bundled_names
-from skeletonagent.text.encoder import TextEncoder, default_cache_folder
+from skeletonagent.text.encoder import TextEncoder, build_encoder, default_cache_folder
 
 ANALYST = "analyst"
 BUNDLED = "bundled"
@@ -109,19 +113,70 @@ def build_agents(
         classes = tuple(ClassGuidance(name, (), name) for name in store.class_names)
         silent = Guidance(store.layout, classes)
         return Agents(lambda _: silent, lambda _, guidance: guidance, True, budget, cost)
+    orchestrator = _build_orchestrator(settings, source, train, encoder, budget)
+    remote = not answers_offline(settings.chat)
+    wait = settings.wait if settings.wait is not None else not remote
+    return Agents(orchestrator.start, orchestrator.refresh, wait, budget, cost)
+
+
+def describe_classes(
+    data: SkeletonData | ClipStore,
+    settings: AgentSettings | None = None,
+    encoder: TextEncoder | None = None,
+    *,
+    split: str | None = None,
+    progress: ProgressCallback = lambda done, total: None,
+) -> Guidance:
+    """Return the guidance before training, every class described by itself, without training.
+
+    Args:
+        data: A data set, of which only the training part of a split is looked at, or clips, which
+            are all looked at.
+        settings: Who answers; the analyst unless another chat is named.
+        encoder: Text encoder whose limit the sentences must keep; that of the settings if None.
+        split: Name of the split; the data set's default if None.
+        progress: Called with the number of classes described and the number of classes.
+
+    Raises:
+        ConfigError: If there is no such split, or a chat cannot be asked.
+        DataError: If a clip cannot be used, or recorded dialogues cannot be read.
+    """
+    settings = settings or AgentSettings()
+    if isinstance(data, ClipStore):
+        source: ClipLoader | ClipStore = data
+        train = torch.arange(len(data))
+    else:
+        train = data.store.indices(choose_split(data, split)[1].train)
+        host = DeviceOptions(torch.device("cpu"))
+        on_disk = isinstance(data, OnDiskData)
+        source = (
+            build_clip_loader(data, ClipSettings(), AugmentSettings(), host)
+            if on_disk
+            else data.store
+        )
+    encoder = encoder or build_encoder(settings.text_encoder)
+    return build_agents(settings, source, train, encoder).start(progress)
+
+
+def _build_orchestrator(
+    settings: AgentSettings,
+    source: ClipLoader | ClipStore,
+    train: Int[Tensor, " n"],
+    encoder: TextEncoder,
+    budget: Budget,
+) -> GuidanceOrchestrator:
+    store = source if isinstance(source, ClipStore) else source.store
     evidence = measure_evidence(source, train)
     remote = not answers_offline(settings.chat)
-    guide = GuidanceOrchestrator(
+    verifier = Verifier(evidence, settings.verify)
+    return GuidanceOrchestrator(
         questioner=Questioner(
             build_chat_from_settings(settings, store, evidence, budget),
             store.layout,
             lambda sentence: encoder.length(sentence) <= encoder.max_tokens,
         ),
         selector=Selector(store.layout),
-        reviewer=Reviewer(
-            store.layout,
-            None if settings.verify is VerifyMode.OFF else Verifier(evidence, settings.verify),
-        ),
+        reviewer=Reviewer(store.layout, None if settings.verify is VerifyMode.OFF else verifier),
         class_names=store.class_names,
         max_rivals=settings.max_rivals,
         padded_rivals=settings.padded_rivals,
@@ -129,8 +184,6 @@ def build_agents(
         workers=settings.concurrency if remote else 1,
         seconds=settings.round_timeout if remote else None,
     )
-    wait = settings.wait if settings.wait is not None else not remote
-    return Agents(guide.start, guide.refresh, wait, budget, cost)
 
 
 def answers_offline(chat: str) -> bool:

@@ -119,7 +119,7 @@ def test_a_refusal_is_not_asked_again_and_leaves_the_chat_open(
     server: Server, connect: Connect, ask_about: Ask, fault: str
 ) -> None:
     server.script.always = fault
-    chat = connect(breaker=1)
+    chat = connect(breaker_failures=1)
     for _ in range(2):
         with pytest.raises(ChatError, match="refuses") as caught:
             chat.ask(ask_about(), ())
@@ -149,7 +149,7 @@ def test_attempts_end_and_the_waits_double_within_their_limit(
     server.script.always, server.script.retry_after = "rate_limit", 7
     waits: list[float] = []
     with pytest.raises(ChatError) as caught:
-        connect(sleep=waits.append, attempts=6, longest_wait=20.0).ask(ask_about(), ())
+        connect(sleep=waits.append, max_attempts=6, max_wait=20.0).ask(ask_about(), ())
     assert (caught.value.attempts, caught.value.faults) == (6, ("http 429",) * 6)
     for number, wait in enumerate(waits):
         assert max(7, 0.5 * 2**number) <= wait <= min(20, max(7, 1.5 * 2**number))
@@ -159,7 +159,7 @@ def test_attempts_end_and_the_waits_double_within_their_limit(
 def test_a_servers_long_wait_is_cut_short(server: Server, connect: Connect, ask_about: Ask) -> None:
     server.script.faults, server.script.retry_after = ["rate_limit"], 86400
     waits: list[float] = []
-    connect(sleep=waits.append, longest_wait=3.0).ask(ask_about(), ())
+    connect(sleep=waits.append, max_wait=3.0).ask(ask_about(), ())
     assert waits == [3.0]
 
 
@@ -194,7 +194,7 @@ def test_a_lasting_misfit_ends(server: Server, connect: Connect, ask_about: Ask)
 
 def test_a_dead_server_is_left_alone(server: Server, connect: Connect, ask_about: Ask) -> None:
     server.script.always = "reset"
-    chat = connect(attempts=2, breaker=3, rest=3600.0)
+    chat = connect(max_attempts=2, breaker_failures=3, breaker_seconds=3600.0)
     for _ in range(3):
         with pytest.raises(ChatError) as failed:
             chat.ask(ask_about(), ())
@@ -209,7 +209,7 @@ def test_a_dead_server_that_comes_back_is_asked_again(
     server: Server, connect: Connect, ask_about: Ask
 ) -> None:
     server.script.faults = ["reset"]
-    chat = connect(attempts=1, breaker=1, rest=0.0)
+    chat = connect(max_attempts=1, breaker_failures=1, breaker_seconds=0.0)
     with pytest.raises(ChatError):
         chat.ask(ask_about(), ())
     assert chat.ask(ask_about(), ()).text
@@ -259,7 +259,7 @@ def test_eight_threads_get_their_own_answers_through_faults(
 ) -> None:
     server.script.chance = 0.3
     budget = Budget()
-    chat = connect(budget, attempts=20, breaker=100)
+    chat = connect(budget, max_attempts=20, breaker_failures=100)
 
     def asked(number: int) -> tuple[str, int]:
         step = list(Step)[number % 3]
