@@ -1,4 +1,4 @@
-"""Bones, motion, rotation, mirror image: literal loops, known values, invariances."""
+"""Rotation, flip and dropped parts: known values, invariances, frequencies."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from tests.data.random_clips import channels, layouts, random_clips, seeded
 
 from skeletonagent.core.layout import (
     COCO_20,
     KINECT_20,
     KINECT_25,
-    LAYOUTS,
     LIMBS,
     SkeletonLayout,
 )
@@ -23,85 +22,13 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.augmentation import (
     augment_clips,
     horizontal_flip,
-    limb_masks,
     rotation_matrices,
     swap_left_right,
 )
 from skeletonagent.data.settings import AugmentSettings
-from skeletonagent.data.streams import bone_vectors, frame_differences
+from skeletonagent.data.streams import bone_vectors
 
 seeds = st.integers(0, 9999)
-layouts = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
-channels = pytest.mark.parametrize("c", [2, 3])
-
-
-def random_clips(layout: SkeletonLayout, c: int = 3, n: int = 4, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(n, 2, 5, layout.num_joints, c, generator=generator)
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-@layouts
-def test_bones_equal_a_loop_over_joints(layout: SkeletonLayout) -> None:
-    joints = random_clips(layout)
-    parent = dict(layout.bones)
-    for stream in (Stream.BONE, Stream.BONE_MOTION, Stream.KBONE, Stream.KBONE_MOTION):
-        expected = torch.zeros_like(joints)
-        for v in range(layout.num_joints):
-            if v not in parent:
-                continue
-            end = parent[v]
-            if stream.base is Stream.KBONE:
-                end = parent.get(end, v)  # below a root the partner is the joint itself
-            expected[..., v, :] = joints[..., v, :] - joints[..., end, :]
-        torch.testing.assert_close(bone_vectors(joints, layout, stream), expected)
-    for stream in (Stream.JOINT, Stream.JOINT_MOTION):
-        torch.testing.assert_close(bone_vectors(joints, layout, stream), joints)
-
-
-@layouts
-@pytest.mark.parametrize("stream", [Stream.BONE, Stream.KBONE])
-def test_the_score_of_a_bone_is_the_mean_of_both_ends(
-    layout: SkeletonLayout, stream: Stream
-) -> None:
-    joints = random_clips(layout)
-    ends = layout.parents if stream is Stream.BONE else layout.grandparents
-    seen = bone_vectors(joints, layout, stream, coordinates=2)
-    torch.testing.assert_close(seen[..., :2], bone_vectors(joints, layout, stream)[..., :2])
-    for joint, end in enumerate(ends):
-        mean = (joints[..., joint, 2] + joints[..., end, 2]) / 2
-        torch.testing.assert_close(seen[..., joint, 2], mean)
-
-
-@pytest.mark.parametrize("joined", [1, 2, 4])
-@pytest.mark.parametrize("coordinates", [None, 2])
-def test_motion_of_clips_equals_a_loop(joined: int, coordinates: int | None) -> None:
-    clips = random_clips(KINECT_20)
-    n, _, t, _, _ = clips.shape
-    expected = torch.zeros_like(clips)
-    for clip in range(n):
-        for frame in range(t):
-            following = (clip, frame + 1) if frame + 1 < t else (clip + 1, 0)
-            if following[0] // joined != clip // joined:
-                following = (clip, frame)  # the last frame of all
-            here, there = clips[clip, :, frame], clips[following[0], :, following[1]]
-            expected[clip, :, frame] = there - here
-            if coordinates:
-                expected[clip, :, frame, :, 2] = (there + here)[..., 2] / 2
-    torch.testing.assert_close(frame_differences(clips, coordinates, joined), expected)
-
-
-@layouts
-@pytest.mark.parametrize("stream", [Stream.BONE, Stream.KBONE])
-def test_a_translation_changes_no_bone(layout: SkeletonLayout, stream: Stream) -> None:
-    joints = random_clips(layout)
-    moved = joints + torch.tensor([1.0, -2.0, 3.0])
-    torch.testing.assert_close(
-        bone_vectors(moved, layout, stream), bone_vectors(joints, layout, stream), atol=1e-5, rtol=0
-    )
 
 
 angle = st.floats(-7, 7, width=32)
@@ -209,25 +136,16 @@ def test_without_arms_and_legs_nothing_is_dropped() -> None:
     torch.testing.assert_close(augment_clips(clips, trunk, augment, seeded(0)), clips)
 
 
-@layouts
-def test_limbs_are_masks_over_the_joints(layout: SkeletonLayout) -> None:
-    masks = limb_masks(layout, LIMBS, torch.device("cpu"))
-    assert masks.sum(dim=0).tolist() == [1] * layout.num_joints
-    assert [row.nonzero().flatten().tolist() for row in masks] == [
-        list(joints) for joints in layout.parts.values() if joints
-    ]
-
-
 @given(seed=seeds, d=st.sampled_from([2, 3]))
-def test_scores_are_carried_along_untouched(seed: int, d: int) -> None:
+def test_confidence_is_not_augmented(seed: int, d: int) -> None:
     augment = AugmentSettings(rotation=1.0, scale=0.3, mirror=0.5, swap=0.5, part_drop=0.5)
     clips = random_clips(COCO_20, d, seed=seed)
-    scores = random_clips(COCO_20, 1, seed=seed + 1).abs()
-    both = augment_clips(torch.cat([clips, scores], -1), COCO_20, augment, seeded(seed), d)
+    confidence = random_clips(COCO_20, 1, seed=seed + 1).abs()
+    both = augment_clips(torch.cat([clips, confidence], -1), COCO_20, augment, seeded(seed), d)
     torch.testing.assert_close(
         both[..., :d], augment_clips(clips, COCO_20, augment, seeded(seed)), atol=0, rtol=0
     )
-    for clip, before in zip(both[..., d], scores[..., 0], strict=True):
+    for clip, before in zip(both[..., d], confidence[..., 0], strict=True):
         kept = clip[:, :, clip.flatten(0, 1).any(0)].flatten(0, 1).mT
         rows = {tuple(row) for row in before.flatten(0, 1).mT.tolist()}
         assert {tuple(row) for row in kept.tolist()} <= rows

@@ -28,11 +28,11 @@ CLASSES = {
 }  # fmt: skip
 
 
-def each() -> pytest.MarkDecorator:
+def every_benchmark() -> pytest.MarkDecorator:
     return pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
 
 
-def test_all_are_there() -> None:
+def test_all_benchmarks_have_their_classes() -> None:
     assert {name: len(b.class_names) for name, b in BENCHMARKS.items()} == CLASSES
     assert BENCHMARKS["ntu120"].class_names[:60] == BENCHMARKS["ntu60"].class_names
     assert [name for name, b in BENCHMARKS.items() if b.has_confidence] == [
@@ -41,8 +41,8 @@ def test_all_are_there() -> None:
     assert BENCHMARKS["kinetics-skeleton"].top == (1, 5)
 
 
-@each()
-def test_a_row_is_whole(benchmark: Benchmark) -> None:
+@every_benchmark()
+def test_a_row_is_complete(benchmark: Benchmark) -> None:
     assert all(name == name.strip() != "" for name in benchmark.class_names)
     assert benchmark.default_split in benchmark.protocols
     assert benchmark.persons in (1, 2)
@@ -53,7 +53,7 @@ def test_a_row_is_whole(benchmark: Benchmark) -> None:
             assert sum(protocol.expected_counts) == SAMPLES[benchmark.name]
 
 
-@each()
+@every_benchmark()
 def test_a_name_may_be_written_with_underscores(benchmark: Benchmark) -> None:
     assert find_benchmark(benchmark.name.replace("-", "_").upper()) is benchmark
     assert find_benchmark(f"{benchmark.name}?") is None
@@ -114,7 +114,7 @@ def test_a_foreign_name_is_refused(name: str) -> None:
     assert BENCHMARKS[name].subject("clip 7") is None
 
 
-def test_names_that_tell_nothing_make_no_split() -> None:
+def test_names_without_fields_make_no_split() -> None:
     assert BENCHMARKS["finegym"].splits(["clip 7"]) == {}
     assert BENCHMARKS["finegym"].subject("clip 7") is None
 
@@ -123,8 +123,8 @@ def test_names_that_tell_nothing_make_no_split() -> None:
 def test_a_row_fits_the_data_themselves(shared: Path, name: str) -> None:
     data, benchmark = read_archive(shared / "data" / name), find_benchmark(name)
     assert benchmark is not None
-    layout, own = data.store.layout, benchmark.layout
-    assert (own.joints, own.parents, own.center) == (layout.joints, layout.parents, layout.center)
+    layout, stated = data.store.layout, benchmark.layout
+    assert (stated.joints, stated.parents, stated.center) == (layout.joints, layout.parents, layout.center)
     assert data.store.class_names == benchmark.class_names
     assert data.store.max_persons == benchmark.persons
     assert benchmark.protocols.keys() <= data.splits.keys()
@@ -134,7 +134,7 @@ def test_a_row_fits_the_data_themselves(shared: Path, name: str) -> None:
         assert benchmark.protocols[split].expected_counts == (len(by_rule.train), len(by_rule.test))
 
 
-def test_class_names_are_those_of_the_facts(shared: Path) -> None:
+def test_class_names_are_those_of_the_reference(shared: Path) -> None:
     for name, file in [("ntu60", "nturgbd_60"), ("kinetics-skeleton", "k400")]:
-        text = (shared / "reference" / "metadata" / "labels" / f"{file}.txt").read_text()
+        text = (shared / "reference" / "facts" / "labels" / f"{file}.txt").read_text()
         assert list(BENCHMARKS[name].class_names) == text.splitlines()

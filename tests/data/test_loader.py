@@ -94,12 +94,12 @@ def random_batches(seed: int, samples: int, sizes: list[int]) -> list[Tensor]:
     return [torch.from_numpy(rng.integers(0, samples, size)) for size in sizes]
 
 
-def drawn(source: ClipLoader, batches: list[Tensor], seed: int = 0) -> list[Batch]:
-    """Return what is learned from in an epoch, and the test clips of the same samples."""
-    generator = torch.Generator(source.store.device).manual_seed(seed)
+def drawn(loader: ClipLoader, batches: list[Tensor], seed: int = 0) -> list[Batch]:
+    """Return the training batches of an epoch, and the test clips of the same samples."""
+    generator = torch.Generator(loader.store.device).manual_seed(seed)
     given = []
-    for sampler, samples, known in iterate_batches(source, batches):
-        assert torch.equal(samples.cpu(), known)
+    for sampler, samples, on_host in iterate_batches(loader, batches):
+        assert torch.equal(samples.cpu(), on_host)
         given.append(sampler.train_batch(samples, generator))
         given += sampler.test_batches(samples, 2)
     return given
@@ -187,15 +187,15 @@ def streamed(
     data: SkeletonData, rows: int, prepare: Callable[[ClipStore], ClipStore] = lambda s: s
 ) -> StreamingLoader:
     """Return a source whose shards have at most as many rows."""
-    place = DeviceOptions(CPU, shard_megabytes=rows * ROW / 2**20)
+    options = DeviceOptions(CPU, shard_megabytes=rows * ROW / 2**20)
     held = HostFrames(data.store, prepare)
     return StreamingLoader(
-        held, data.store, ClipSettings(5, test_clips=2), AugmentSettings(), place
+        held, data.store, ClipSettings(5, test_clips=2), AugmentSettings(), options
     )
 
 
 def even_data(samples: int, frames: int = 10) -> SkeletonData:
-    """Return samples of one body and equally many frames, each frame telling its sample."""
+    """Return samples of one body and equally many frames, each frame numbered by its sample."""
     joints = np.ones((1, frames, 4, 3), dtype=np.float32)
     sequences = [SkeletonSequence(joints * (i + 1), 0, f"s{i}") for i in range(samples)]
     return SkeletonData("even", "", ClipStore.from_sequences(sequences, FOUR, ("one",)), {}, "")
@@ -254,7 +254,7 @@ def test_without_batches_nothing_is_read() -> None:
 
 
 class Hasty(Executor):
-    """A thread that has always done at once what it is told."""
+    """A thread that has always finished at once."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         """Start nothing."""
@@ -283,9 +283,9 @@ def test_never_are_there_more_than_two_shards(
         sizes.append(part.frames.nbytes)
         return stored.host_frames.preprocess(part)
 
-    place = DeviceOptions(CPU, shard_megabytes=most / 2**20)
+    options = DeviceOptions(CPU, shard_megabytes=most / 2**20)
     held = replace(stored.host_frames, preprocess=watched)
-    source = StreamingLoader(held, stored.store, ClipSettings(5), AugmentSettings(), place)
+    source = StreamingLoader(held, stored.store, ClipSettings(5), AugmentSettings(), options)
     for _, (sampler, _, _) in enumerate(iterate_batches(source, torch.randperm(samples).split(8))):
         assert sampler.store.frames is brought[-1]() or sampler.store.frames is brought[-2]()
     assert len(alive) == 21  # six batches of eight samples in a shard
@@ -377,7 +377,7 @@ def test_coming_to_the_end_ends_the_thread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("residence", "kind"),
+    ("placement", "kind"),
     [
         (Placement.AUTO, ClipSampler),
         (Placement.DEVICE, ClipSampler),
@@ -385,9 +385,9 @@ def test_coming_to_the_end_ends_the_thread() -> None:
         (Placement.DISK, StreamingLoader),
     ],
 )
-def test_frames_in_memory_stay_there_if_told(residence: Placement, kind: type) -> None:
-    place = DeviceOptions(CPU, torch.float16, residence)
-    source = build_clip_loader(even_data(4), ClipSettings(), AugmentSettings(), place)
+def test_frames_in_memory_stay_there_if_asked(placement: Placement, kind: type) -> None:
+    options = DeviceOptions(CPU, torch.float16, placement)
+    source = build_clip_loader(even_data(4), ClipSettings(), AugmentSettings(), options)
     assert isinstance(source, kind)
     (turn,) = iterate_batches(source, [torch.arange(4)])
     assert turn.sampler.store.frames.dtype == torch.float16

@@ -27,16 +27,16 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def telling(n: int, t: int, layout: SkeletonLayout) -> Tensor:
-    """Return clips in which each number says of which clip, frame and joint it is."""
+def numbered_clips(n: int, t: int, layout: SkeletonLayout) -> Tensor:
+    """Return clips in which each number encodes its clip, frame and joint."""
     clip, frame = torch.arange(n)[:, None, None], torch.arange(t)[:, None]
     joint = torch.arange(layout.num_joints)
     numbers = (clip * 1000 + frame) * 100 + joint + 1.0
     return numbers[:, None, :, :, None]
 
 
-def told(clips: Tensor) -> tuple[Tensor, Tensor]:
-    """Return of which clip and of which frame each number is."""
+def sources_of(clips: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the clip and the frame that each number comes from."""
     numbers = (clips[:, 0, :, :, 0] - 1).long() // 100
     return numbers // 1000, numbers % 1000
 
@@ -87,14 +87,14 @@ def test_mixing_equals_a_loop(layout: SkeletonLayout, n: int, t: int, seed: int)
     clips = torch.randn(n, 2, t, layout.num_joints, 2, generator=seeded(seed))
     labels = [(3 * i + seed) % 4 for i in range(n)]
     expected, targets = literally_mixed(clips, labels, layout, seed, 4)
-    found = body_part_mixup(clips, torch.tensor(labels), layout, seeded(seed), 4)
-    torch.testing.assert_close(found.clips, expected)
-    torch.testing.assert_close(found.targets, targets)
+    mixed_batch = body_part_mixup(clips, torch.tensor(labels), layout, seeded(seed), 4)
+    torch.testing.assert_close(mixed_batch.clips, expected)
+    torch.testing.assert_close(mixed_batch.targets, targets)
 
 
 def draws(layout: SkeletonLayout, n: int, t: int, count: int) -> Iterator[tuple[MixupBatch, bool]]:
-    """Give batches of clips that tell their numbers, and whether parts were pasted."""
-    clips, labels, generator = telling(n, t, layout), torch.arange(n), seeded(0)
+    """Yield batches of numbered clips, and whether parts were pasted."""
+    clips, labels, generator = numbered_clips(n, t, layout), torch.arange(n), seeded(0)
     for _ in range(count):
         batch = body_part_mixup(clips, labels, layout, generator, n)
         yield batch, bool(torch.isin(batch.clips, clips).all())
@@ -104,14 +104,14 @@ def draws(layout: SkeletonLayout, n: int, t: int, count: int) -> Iterator[tuple[
 def test_of_a_hundred_frames_windows_are_those_of_the_released_code(
     layout: SkeletonLayout,
 ) -> None:
-    clips, mine = telling(4, 100, layout), torch.arange(4)[:, None, None]
+    clips, mine = numbered_clips(4, 100, layout), torch.arange(4)[:, None, None]
     parts = {limb: set(joints) for limb, joints in layout.parts.items()}
     lengths, starts, counts, sources, pastings = set(), set(), set(), set(), 0
     for batch, pasting in draws(layout, 4, 100, 300):
         if not pasting:
             continue
         pastings += 1
-        whose, frames = told(batch.clips)
+        whose, frames = sources_of(batch.clips)
         foreign = (whose != mine)[0]
         places = foreign.any(dim=1).nonzero().flatten().tolist()
         joints = set(foreign.any(dim=0).nonzero().flatten().tolist())
@@ -134,7 +134,7 @@ def test_of_a_hundred_frames_windows_are_those_of_the_released_code(
     for places in (starts, sources):
         assert {0, 36} <= places <= set(range(0, 49, 4))
     assert 0.65 < pastings / 300 < 0.85
-    torch.testing.assert_close(clips, telling(4, 100, layout))  # the batch itself stays
+    torch.testing.assert_close(clips, numbered_clips(4, 100, layout))  # the batch itself stays
 
 
 @pytest.mark.parametrize("t", [1, 2, 3, 7, 20, 32, 64, 250])
@@ -143,7 +143,7 @@ def test_the_share_in_the_target_is_the_share_in_the_clip(t: int) -> None:
         torch.testing.assert_close(batch.targets.sum(dim=1), torch.ones(3))
         assert int((batch.targets > 0).sum(dim=1).max()) <= 2
         if pasting:
-            whose, frames = told(batch.clips)
+            whose, frames = sources_of(batch.clips)
             foreign = (whose != torch.arange(3)[:, None, None]).float().mean(dim=(1, 2))
             torch.testing.assert_close(1 - batch.targets.diagonal(), foreign)
             assert int(frames.max()) < t
@@ -159,7 +159,7 @@ def test_every_partner_but_oneself_and_the_one_before_has_its_turn() -> None:
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_one_or_two_clips_stay_as_they_are(n: int) -> None:
-    clips, labels = telling(n, 20, KINECT_25), torch.arange(n)
+    clips, labels = numbered_clips(n, 20, KINECT_25), torch.arange(n)
     batch = body_part_mixup(clips, labels, KINECT_25, seeded(0), 3)
     torch.testing.assert_close(batch.clips, clips)
     torch.testing.assert_close(batch.targets, torch.eye(3)[:n])
@@ -167,7 +167,7 @@ def test_one_or_two_clips_stay_as_they_are(n: int) -> None:
 
 @given(seed=seeds)
 def test_mixing_depends_on_the_generator_alone(seed: int) -> None:
-    clips, labels = telling(4, 20, COCO_20), torch.tensor([0, 1, 1, 0])
+    clips, labels = numbered_clips(4, 20, COCO_20), torch.tensor([0, 1, 1, 0])
     first = body_part_mixup(clips, labels, COCO_20, seeded(seed), 2)
     torch.manual_seed(seed + 1)
     again = body_part_mixup(clips, labels, COCO_20, seeded(seed), 2)

@@ -96,16 +96,16 @@ def test_what_is_known_without_frames_is_what_is_known_with_them(
     prepared = Preprocessor()(whole.store)
     assert (stored.name, stored.title, stored.splits) == (whole.name, whole.title, whole.splits)
     assert stored.default_split == whole.default_split
-    told = stored.store
-    assert len(told.frames) == 0 and told.device == CPU
-    assert told.layout is COCO_20
-    for fact in (
-        "channels", "coordinates", "has_confidence", "max_persons", "num_classes", "sample_ids", "groups",
-        "class_names", "index_of",
+    store = stored.store
+    assert len(store.frames) == 0 and store.device == CPU
+    assert store.layout is COCO_20
+    for name in (
+        "channels", "coordinates", "has_confidence", "max_persons", "num_classes", "sample_ids",
+        "subjects", "class_names", "index_of",
     ):  # fmt: skip
-        assert getattr(told, fact) == getattr(prepared, fact)
-    for fact in ("labels", "persons"):
-        assert torch.equal(getattr(told, fact), getattr(prepared, fact))
+        assert getattr(store, name) == getattr(prepared, name)
+    for name in ("labels", "persons"):
+        assert torch.equal(getattr(store, name), getattr(prepared, name))
 
 
 def test_frames_are_read_when_they_are_needed_and_not_before(tmp_path: Path) -> None:
@@ -127,13 +127,13 @@ def test_a_bad_sample_is_named_once_it_is_read(tmp_path: Path) -> None:
     assert raised.value.sample == "s2"
 
 
-def test_one_file_is_refused_and_its_unpacking_told(tmp_path: Path) -> None:
+def test_one_file_is_refused_and_its_unpacking_explained(tmp_path: Path) -> None:
     npz = write_archive(make_data(), tmp_path)
     with pytest.raises(DataError, match=r"python -m zipfile -e \S*toy.npz \S*toy'.*data convert"):
         open_on_disk(npz, False, Preprocessor())
 
 
-def test_scores_that_are_not_there_are_not_made_up(tmp_path: Path) -> None:
+def test_confidence_that_is_missing_is_an_error(tmp_path: Path) -> None:
     folder = as_folder(write_archive(make_data(), tmp_path))
     with pytest.raises(DataError, match="has no keypoint_score"):
         open_on_disk(folder, True, Preprocessor())
@@ -183,19 +183,17 @@ def test_a_sample_is_prepared_as_by_itself(seed: int) -> None:
         (Placement.AUTO, 3 * 4 * 3 * 20 * 35, False),
     ],
 )
-def test_frames_stay_on_disk_if_told_or_too_many(
+def test_frames_stay_on_disk_if_asked_or_too_many(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     one_file: bool,
     asked: Placement,
     room: int,
     expected: bool,
 ) -> None:
-    monkeypatch.setattr(placement, "free_memory", lambda device: room)
     path = write_archive(make_data(), tmp_path)
     path = path if one_file else as_folder(path)
     possible = not one_file or asked is not Placement.AUTO
-    assert stays_on_disk(path, asked) is (expected and possible)
+    assert stays_on_disk(path, asked, lambda device: room) is (expected and possible)
 
 
 @pytest.mark.parametrize(
@@ -209,19 +207,18 @@ def test_frames_stay_on_disk_if_told_or_too_many(
         (Placement.AUTO, "cuda", 6999, True),
     ],
 )
-def test_frames_stay_on_the_host_if_told_or_too_many(
-    monkeypatch: pytest.MonkeyPatch, asked: Placement, device: str, room: int, expected: bool
+def test_frames_stay_on_the_host_if_asked_or_too_many(
+    asked: Placement, device: str, room: int, expected: bool
 ) -> None:
     store = make_data().store
     assert store.frames.numel() == 2100
-    monkeypatch.setattr(placement, "free_memory", lambda device: room)
-    assert stays_on_host(store, asked, torch.device(device), 2) is expected
+    assert stays_on_host(store, asked, torch.device(device), 2, lambda device: room) is expected
 
 
-def test_memory_is_what_is_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = tmp_path / "meminfo"
-    facts.write_text("MemTotal:  9 kB\nMemFree:  5 kB\nMemAvailable:       7 kB\n")
-    assert placement._machine_memory(facts) == 7 * 1024
+def test_memory_is_what_is_available(tmp_path: Path) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:  9 kB\nMemFree:  5 kB\nMemAvailable:       7 kB\n")
+    assert placement._machine_memory(meminfo) == 7 * 1024
     assert placement._machine_memory(tmp_path / "absent") > 2**20
     assert 0 < free_memory(CPU) <= placement._machine_memory(tmp_path / "absent")
 

@@ -10,14 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
+from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
-from skeletonagent.data import preprocessing
 from skeletonagent.data.preprocessing import (
+    add_coco20_joints,
     center_sequence,
     center_store,
     scale_to_unit,
-    with_coco_20,
 )
 from skeletonagent.data.settings import Origin, Scale
 
@@ -174,9 +173,7 @@ def test_a_store_is_centred_like_its_samples_by_themselves(
     seed: int, origin: Origin, has_confidence: bool
 ) -> None:
     store = random_store(seed, has_confidence=has_confidence)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(preprocessing, "CHUNK", 2)
-        centred = center_store(store, origin)
+    centred = center_store(store, origin, chunk_size=2)
     assert centred.has_confidence == has_confidence
     assert centred.image_sizes is None  # no coordinate is a pixel any more
     assert len(centred.frames) == int((centred.lengths * centred.persons).sum())
@@ -221,7 +218,7 @@ def test_without_images_the_spread_of_the_joints_becomes_one(seed: int, factor: 
 
 
 def one_point(store: ClipStore) -> bool:
-    """Tell whether there is a sample of a single joint, which has no size."""
+    """Return whether there is a sample of a single joint, which has no size."""
     counts = [(store.sequence(i).joints != 0).any(axis=-1).sum() for i in range(len(store))]
     return 1 in counts
 
@@ -236,14 +233,14 @@ def test_three_middle_joints_are_added_to_coco_17() -> None:
     rng = np.random.default_rng(0)
     sequence = SkeletonSequence(rng.random((2, 3, 17, 3)).astype(np.float32), 0, "only")
     store = ClipStore.from_sequences([sequence], COCO_17, ("class",), has_confidence=True)
-    data = with_coco_20(SkeletonData("toy", "Toy", store, {}, "main"))
-    assert data.store.layout is COCO_20 and data.store.has_confidence
-    joints = dict(zip(COCO_20.joints, data.store.frames.unbind(1), strict=True))
+    complete = add_coco20_joints(store)
+    assert complete.layout is COCO_20 and complete.has_confidence
+    joints = dict(zip(COCO_20.joints, complete.frames.unbind(1), strict=True))
     for name, ends in {
         "middle of hips": ("left hip", "right hip"),
         "middle of shoulders": ("left shoulder", "right shoulder"),
         "thorax": ("middle of hips", "middle of shoulders"),
     }.items():
         torch.testing.assert_close(joints[name], (joints[ends[0]] + joints[ends[1]]) / 2)
-    torch.testing.assert_close(data.store.frames[:, :17], store.frames, atol=0, rtol=0)
-    assert with_coco_20(data) is data
+    torch.testing.assert_close(complete.frames[:, :17], store.frames, atol=0, rtol=0)
+    assert add_coco20_joints(complete) is complete

@@ -1,4 +1,4 @@
-"""Normalising, streams, rotation and test frames give what the authors' code gave."""
+"""Preprocessing, streams, rotation and test frames equal those of the authors' code."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
+from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.augmentation import augment_clips, rotation_matrices
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.frame_sampling import sample_test_frames
-from skeletonagent.data.preprocessing import center_sequence, with_coco_20
+from skeletonagent.data.preprocessing import add_coco20_joints, center_sequence
 from skeletonagent.data.settings import AugmentSettings, ClipSettings, SamplingRule
 from skeletonagent.data.streams import bone_vectors
 
@@ -76,9 +76,9 @@ def test_one_released_k_bone_contradicts_its_own_rule(golden: Mapping[str, np.nd
 def test_coco_20_equals_the_released_code(golden: Mapping[str, np.ndarray]) -> None:
     joints = np.concatenate([golden["coco17_in"], golden["coco17_score"][..., None]], axis=-1)
     store = ClipStore.from_sequences(
-        [SkeletonSequence(joints, 0, "only")], COCO_17, ("class",), scored=True
+        [SkeletonSequence(joints, 0, "only")], COCO_17, ("class",), has_confidence=True
     )
-    ours = with_coco_20(SkeletonData("toy", "Toy", store, {}, "main")).store.sequence(0).joints
+    ours = add_coco20_joints(store).sequence(0).joints
     np.testing.assert_allclose(ours, golden["coco20_out"], atol=TOLERANCE)
 
 
@@ -123,7 +123,7 @@ def whole_sequence(joints: np.ndarray, layout: SkeletonLayout, stream: Stream) -
 def test_motion_is_the_forward_difference_of_the_released_streams(
     golden: Mapping[str, np.ndarray], name: str, layout: SkeletonLayout, stream: Stream
 ) -> None:
-    """The third channel, a score in the two 2D layouts, is differenced like a coordinate."""
+    """The third channel, confidence in the two 2D layouts, is differenced like a coordinate."""
     key = "in" if stream.base is Stream.JOINT else stream.base.short
     released = golden[f"streams_{name}_{key}"]
     expected = np.zeros_like(released)

@@ -1,81 +1,19 @@
-"""What happens to clips between the store and the recognizer.
+"""Random augmentation of training clips: horizontal flip, rotation, scaling, body-part drop.
 
-Augmentation is at most one random linear map of each clip's coordinates and a choice of joints,
-so it commutes with taking differences over time. Scores, the detector's confidence, are no
-coordinates: nothing turns or scales them.
+Each clip is augmented by at most one linear map of its coordinates and a permutation or mask of
+its joints, so augmentation commutes with frame differences. Keypoint confidence is not a
+coordinate: it is neither rotated nor scaled.
 """
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skeletonagent.core.layout import LIMBS, SkeletonLayout
+from skeletonagent.data.layout_tensors import joint_indices, limb_masks
 from skeletonagent.data.settings import AugmentSettings
-from skeletonagent.data.streams import _indices
-
-
-@lru_cache(maxsize=64)
-def limb_masks(
-    layout: SkeletonLayout, limbs: tuple[str, ...], device: torch.device
-) -> Bool[Tensor, "p v"]:
-    """Return which joints belong to each of some limbs; limbs without a joint are left out."""
-    with torch.inference_mode(False):
-        mask = torch.zeros(len(limbs), layout.num_joints, dtype=torch.bool)
-        for row, limb in zip(mask, limbs, strict=True):
-            row[list(layout.parts[limb])] = True
-        return mask[mask.any(dim=1)].to(device)
-
-
-def rotation_matrices(angles: Float[Tensor, "n a"]) -> Float[Tensor, "n c c"]:
-    """Return ``Rz Ry Rx`` for three angles a row, the plane's rotation for one.
-
-    Source: spec 2.2, RandomRot.
-    """
-    if angles.shape[1] == 1:
-        cos, sin = angles[:, 0].cos(), angles[:, 0].sin()
-        return torch.stack([cos, sin, -sin, cos], dim=-1).reshape(-1, 2, 2)
-    (cx, cy, cz), (sx, sy, sz) = angles.cos().unbind(1), angles.sin().unbind(1)
-    one, zero = torch.ones_like(cx), torch.zeros_like(cx)
-    rx = torch.stack([one, zero, zero, zero, cx, sx, zero, -sx, cx], dim=-1).reshape(-1, 3, 3)
-    ry = torch.stack([cy, zero, -sy, zero, one, zero, sy, zero, cy], dim=-1).reshape(-1, 3, 3)
-    rz = torch.stack([cz, sz, zero, -sz, cz, zero, zero, zero, one], dim=-1).reshape(-1, 3, 3)
-    return rz @ ry @ rx
-
-
-def horizontal_flip(
-    clips: Float[Tensor, "n m t v c"],
-    layout: SkeletonLayout,
-    widths: Float[Tensor, " n"] | None = None,
-) -> Float[Tensor, "n m t v c"]:
-    """Return the mirror image: left and right joints change places and x changes sign.
-
-    Args:
-        clips: Joints or differences.
-        layout: Says which joints are left and right.
-        widths: Of the images whose pixels the joints are, which are turned over in place; absent
-            joints, at zero, stay there.
-    """
-    flipped = swap_left_right(clips, layout)
-    if widths is None:
-        flipped[..., 0] *= -1
-    else:
-        x = flipped[..., 0]
-        flipped[..., 0] = torch.where(x != 0, widths[:, None, None, None] - x, x)
-    return flipped
-
-
-def swap_left_right(
-    clips: Float[Tensor, "n m t v c"], layout: SkeletonLayout
-) -> Float[Tensor, "n m t v c"]:
-    """Return a copy in which left and right joints have each other's names, all in place.
-
-    Source: spec 2.2, Spatial_Flip.
-    """
-    return clips.index_select(-2, _indices(layout.mirror, clips.device))
 
 
 def augment_clips(
@@ -86,15 +24,16 @@ def augment_clips(
     coordinates: int | None = None,
     widths: Float[Tensor, " n"] | None = None,
 ) -> Float[Tensor, "n m t v c"]:
-    """Return each clip perhaps mirrored, turned, scaled and changed in its parts, at random.
+    """Return randomly augmented clips.
 
     Args:
-        clips: Joints or differences.
-        layout: The skeleton.
-        augment: What may happen; in this order, which is that of spec 2.1.
-        generator: Of all randomness.
-        coordinates: Channels that are turned and scaled, all if None.
-        widths: See :func:`horizontal_flip`.
+        clips: Clips of joints or of frame differences.
+        layout: Skeleton of the clips.
+        augment: Probabilities and ranges of the augmentations, which are applied in the order of
+            spec 2.1.
+        generator: Source of all random numbers, on the clips' device.
+        coordinates: Number of leading channels that are rotated and scaled, all if None.
+        widths: Image width of each clip in pixels, see :func:`horizontal_flip`.
     """
     n, device = len(clips), clips.device
     random = torch.rand(n, 5, generator=generator, device=device)
@@ -109,6 +48,55 @@ def augment_clips(
     return clips
 
 
+def horizontal_flip(
+    clips: Float[Tensor, "n m t v c"],
+    layout: SkeletonLayout,
+    widths: Float[Tensor, " n"] | None = None,
+) -> Float[Tensor, "n m t v c"]:
+    """Return clips flipped horizontally: left and right joints are exchanged, x changes its sign.
+
+    Args:
+        clips: Clips of joints or of frame differences.
+        layout: Skeleton with the pairs of left and right joints.
+        widths: Image width of each clip, where joints are in pixels: x becomes ``width - x``;
+            absent joints stay zero. None where x is relative to the centre.
+    """
+    flipped = swap_left_right(clips, layout)
+    if widths is None:
+        flipped[..., 0] *= -1
+    else:
+        x = flipped[..., 0]
+        flipped[..., 0] = torch.where(x != 0, widths[:, None, None, None] - x, x)
+    return flipped
+
+
+def swap_left_right(
+    clips: Float[Tensor, "n m t v c"], layout: SkeletonLayout
+) -> Float[Tensor, "n m t v c"]:
+    """Return a copy in which left and right joints exchange their names and keep their positions.
+
+    Source: spec 2.2, Spatial_Flip.
+    """
+    return clips.index_select(-2, joint_indices(layout.mirror, clips.device))
+
+
+def rotation_matrices(angles: Float[Tensor, "n a"]) -> Float[Tensor, "n c c"]:
+    """Return a rotation matrix for each row of angles in radians.
+
+    Three angles per row give ``Rz Ry Rx`` in space, one angle gives a rotation in the plane.
+    Source: spec 2.2, RandomRot.
+    """
+    if angles.shape[1] == 1:
+        cos, sin = angles[:, 0].cos(), angles[:, 0].sin()
+        return torch.stack([cos, sin, -sin, cos], dim=-1).reshape(-1, 2, 2)
+    (cx, cy, cz), (sx, sy, sz) = angles.cos().unbind(1), angles.sin().unbind(1)
+    one, zero = torch.ones_like(cx), torch.zeros_like(cx)
+    rx = torch.stack([one, zero, zero, zero, cx, sx, zero, -sx, cx], dim=-1).reshape(-1, 3, 3)
+    ry = torch.stack([cy, zero, -sy, zero, one, zero, sy, zero, cy], dim=-1).reshape(-1, 3, 3)
+    rz = torch.stack([cz, sz, zero, -sz, cz, zero, zero, zero, one], dim=-1).reshape(-1, 3, 3)
+    return rz @ ry @ rx
+
+
 def _where(
     chosen: Bool[Tensor, " n"],
     changed: Float[Tensor, "n m t v c"],
@@ -120,18 +108,28 @@ def _where(
 def _random_rotation(
     clips: Float[Tensor, "n m t v c"],
     augment: AugmentSettings,
-    signed: Float[Tensor, "n 4"],
+    fractions: Float[Tensor, "n 4"],
     coordinates: int | None,
 ) -> Float[Tensor, "n m t v c"]:
-    """Return clips turned and scaled by the shares ``signed`` of the largest change."""
+    """Return rotated and scaled clips.
+
+    Args:
+        clips: Clips of joints or of frame differences.
+        augment: Largest rotation angle and relative change of size.
+        fractions: Fraction of the largest rotation about each axis and of the largest change of
+            size, from -1 to 1.
+        coordinates: Number of leading channels that are rotated and scaled, all if None.
+    """
     if not (augment.rotation or augment.scale):
         return clips
-    places = clips[..., :coordinates]
-    turn = rotation_matrices(augment.rotation * signed[:, : 3 if places.shape[-1] == 3 else 1])
-    size = 1 + augment.scale * signed[:, 3]
-    turned = (places.flatten(1, 3) @ (turn * size[:, None, None]).mT).view(places.shape)
-    scores = clips[..., places.shape[-1] :]
-    return torch.cat([turned, scores], dim=-1) if scores.shape[-1] else turned
+    positions = clips[..., :coordinates]
+    axes = 3 if positions.shape[-1] == 3 else 1
+    rotations = rotation_matrices(augment.rotation * fractions[:, :axes])
+    sizes = 1 + augment.scale * fractions[:, 3]
+    maps = (rotations * sizes[:, None, None]).mT
+    rotated = (positions.flatten(1, 3) @ maps).view(positions.shape)
+    confidence = clips[..., positions.shape[-1] :]
+    return torch.cat([rotated, confidence], dim=-1) if confidence.shape[-1] else rotated
 
 
 def _drop_body_part(
@@ -140,7 +138,7 @@ def _drop_body_part(
     probability: float,
     generator: torch.Generator,
 ) -> Float[Tensor, "n m t v c"]:
-    """Return clips in which perhaps an arm or a leg is set to zero in all frames (spec 2.2)."""
+    """Return clips in which, by chance, an arm or a leg is zero in all frames (spec 2.2)."""
     parts = limb_masks(layout, LIMBS[1:], clips.device)
     if not len(parts):
         return clips

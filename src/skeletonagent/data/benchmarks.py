@@ -247,3 +247,22 @@ _BENCHMARKS = (
 
 BENCHMARKS: Mapping[str, Benchmark] = {benchmark.name: benchmark for benchmark in _BENCHMARKS}
 """All benchmarks by name."""
+
+
+def expected_counts(name: str) -> dict[str, tuple[int, int]]:
+    """Return the published numbers of samples, where the name is a benchmark's."""
+    benchmark = find_benchmark(name)
+    protocols = benchmark.protocols.items() if benchmark else ()
+    return {
+        split: protocol.expected_counts for split, protocol in protocols if protocol.expected_counts
+    }
+
+
+def unexpected_counts(name: str, splits: dict[str, tuple[int, int]]) -> list[str]:
+    """Return a line for each split of a benchmark whose numbers of samples are not as published."""
+    return [
+        f"split {split} has {splits[split][0]} to train and {splits[split][1]} to test; published "
+        f"are {train} and {test}"
+        for split, (train, test) in expected_counts(name).items()
+        if split in splits and splits[split] != (train, test)
+    ]

@@ -1,4 +1,4 @@
-"""From a store to batches: what of which samples a recognizer sees.
+"""Batches of clips from a store on a device: frame sampling, augmentation and input stream.
 
 All index arithmetic is batched and stays on the store's device.
 """
@@ -23,7 +23,13 @@ from skeletonagent.data.streams import bone_vectors, frame_differences, subtract
 
 @dataclass(frozen=True)
 class ClipSampler:
-    """Turn samples of a store into batches of clips in one stream."""
+    """Sampler of training and test clips in one input stream.
+
+    Args:
+        store: Samples, on the device on which clips are made.
+        settings: Length, stream and test sampling of the clips.
+        augment: Random augmentation of training clips.
+    """
 
     store: ClipStore
     settings: ClipSettings
@@ -38,104 +44,110 @@ class ClipSampler:
         """Return one randomly sampled, augmented clip of each sample.
 
         Args:
-            samples: Which samples.
-            generator: Of all randomness.
-            bodies: Their number as :meth:`count_bodies` tells it; of a greater one, absent bodies
-                are the rest. Without it, it is asked of the device, for which the host has to wait.
+            samples: Positions of the samples in the store, on its device.
+            generator: Source of all random numbers, on the store's device.
+            bodies: Number of bodies as :meth:`count_bodies` returns it; if it is larger, absent
+                bodies fill up the rest. If None, it is computed, for which the host waits for the
+                device.
         """
-        lengths, starts = self._crop(self.store.lengths[samples], generator)
+        lengths, starts = self._random_crop(self.store.lengths[samples], generator)
         frames = starts[:, None] + sample_train_frames(lengths, self.settings.frames, generator)
         clips = augment_clips(
-            self._clips(samples, frames),
+            self._gather_clips(samples, frames),
             self.store.layout,
             self.augment,
             generator,
             self.store.coordinates,
-            self._widths(samples),
+            self._image_widths(samples),
         )
-        there = self._bodies(samples, bodies)
-        return Batch(self._stream_of(clips), self.store.labels[samples], there)
+        present = self._present_bodies(samples, bodies)
+        return Batch(self._to_stream(clips), self.store.labels[samples], present)
 
     def test_batches(
         self, samples: Int[Tensor, " n"], batch_size: int, clips: int | None = None
     ) -> Iterator[Batch]:
-        """Yield test clips, all clips of a sample one after another.
+        """Yield batches of test clips; the clips of a sample follow one another.
 
         Args:
-            samples: Which samples.
-            batch_size: Samples in a batch; it has as many clips times the number of clips.
-            clips: Clips of a sample, if not as many as the settings say.
+            samples: Positions of the samples in the store, on its device.
+            batch_size: Number of samples in a batch, each with all of its clips.
+            clips: Number of clips of each sample; if None, that of the settings.
         """
         count = clips or self.settings.test_clips
-        on_host = samples.cpu().split(batch_size)
-        for chunk, known in zip(samples.split(batch_size), on_host, strict=True):
-            frames = self._test_table(count)[self._length_row[self.store.lengths[chunk]]]
+        host_chunks = samples.cpu().split(batch_size)
+        for chunk, host_chunk in zip(samples.split(batch_size), host_chunks, strict=True):
+            frames = self._test_frames(count)[self._length_row[self.store.lengths[chunk]]]
             repeated = chunk.repeat_interleave(count)
-            drawn = self._clips(repeated, frames.flatten(0, 1))
-            seen = self._stream_of(drawn, joined=count)
-            bodies = self._bodies(repeated, count * self.count_bodies(known))
-            yield Batch(seen, self.store.labels[repeated], bodies)
+            joints = self._gather_clips(repeated, frames.flatten(0, 1))
+            present = self._present_bodies(repeated, count * self.count_bodies(host_chunk))
+            yield Batch(
+                self._to_stream(joints, clips_per_sequence=count),
+                self.store.labels[repeated],
+                present,
+            )
 
     def count_bodies(self, samples: Int[Tensor, " n"]) -> int:
-        """Return how many bodies samples have together; told on the host, nothing is waited for.
+        """Return the number of bodies in all samples together.
 
         Args:
-            samples: Which samples; a copy on the host, lest the device be waited for.
+            samples: Positions of the samples; on the host, so that the device is not waited for.
         """
-        return int(self._persons[samples.cpu()].sum())
+        return int(self._body_counts[samples.cpu()].sum())
 
     @cached_property
-    def _persons(self) -> Int[Tensor, " s"]:
-        """Bodies of each sample that a clip has room for, on the host."""
+    def _body_counts(self) -> Int[Tensor, " s"]:
+        """Number of bodies of each sample that a clip has room for, on the host."""
         return self.store.persons.cpu().clamp(max=self.store.max_persons)
 
-    def _bodies(self, samples: Int[Tensor, " n"], count: int | None) -> Int[Tensor, " b"] | None:
-        """Return the bodies that are there, see :class:`Batch`; None where there is one each."""
+    def _present_bodies(
+        self, samples: Int[Tensor, " n"], count: int | None
+    ) -> Int[Tensor, " b"] | None:
+        """Return the indices of the present bodies, see :class:`Batch`; None if M is 1."""
         persons = self.store.max_persons
         if persons == 1:
             return None
         absent = torch.arange(persons, device=samples.device) >= self.store.persons[samples, None]
         count = self.count_bodies(samples) if count is None else count
-        # Those that are there come first; unlike nonzero, a sort gives a shape known beforehand.
+        # Sorting puts present bodies first; unlike nonzero, its shape does not depend on the data.
         return absent.flatten().to(torch.uint8).argsort(stable=True)[:count]
 
     @property
-    def _differenced(self) -> bool:
-        """Whether differences over time are taken before sampling."""
+    def _motion_before_sampling(self) -> bool:
+        """Whether frame differences are taken before sampling."""
         return self.settings.stream.is_motion and self.settings.motion_rule is MotionRule.BEFORE
 
     @property
-    def _subtracted(self) -> int:
-        """Channels of which differences are taken."""
+    def _subtracted_channels(self) -> int:
+        """Number of leading channels that bones and frame differences subtract."""
         mean = self.settings.confidence_rule is ConfidenceRule.MEAN
         return self.store.coordinates if mean else self.store.channels
 
-    def _clips(
+    def _gather_clips(
         self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
     ) -> Float[Tensor, "n m t v c"]:
-        """Return joints, or their differences to the next frame of the sample (the last: zero)."""
+        """Return joints, or their differences to the sample's next frame (the last one: zero)."""
         joints = self.store.gather(samples, frames)
-        if not self._differenced:
+        if not self._motion_before_sampling:
             return joints
         following = torch.minimum(frames + 1, self.store.lengths[samples, None] - 1)
-        return subtract(self.store.gather(samples, following), joints, self._subtracted)
+        return subtract(self.store.gather(samples, following), joints, self._subtracted_channels)
 
-    def _stream_of(
-        self, clips: Float[Tensor, "n m t v c"], joined: int = 1
+    def _to_stream(
+        self, clips: Float[Tensor, "n m t v c"], clips_per_sequence: int = 1
     ) -> Float[Tensor, "n m t v c"]:
-        """Return what the settings' stream makes of :meth:`_entries`."""
+        """Return clips of :meth:`_gather_clips` in the input stream of the settings."""
         stream = self.settings.stream
-        seen = bone_vectors(clips, self.store.layout, stream, self._subtracted)
-        if stream.is_motion and not self._differenced:
-            return frame_differences(seen, self._subtracted, joined)
-        return seen
+        vectors = bone_vectors(clips, self.store.layout, stream, self._subtracted_channels)
+        if stream.is_motion and not self._motion_before_sampling:
+            return frame_differences(vectors, self._subtracted_channels, clips_per_sequence)
+        return vectors
 
-    def _widths(self, samples: Int[Tensor, " n"]) -> Float[Tensor, " n"] | None:
-        """Return the width in which joints are mirrored; differences have none."""
+    def _image_widths(self, samples: Int[Tensor, " n"]) -> Float[Tensor, " n"] | None:
+        """Return the image widths for a horizontal flip; None for frame differences."""
         sizes = self.store.image_sizes
-        return None if sizes is None or self._differenced else sizes[samples, 0]
+        return None if sizes is None or self._motion_before_sampling else sizes[samples, 0]
 
-    def _crop(
+    def _random_crop(
         self, lengths: Int[Tensor, " n"], generator: torch.Generator
     ) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
         """Return length and start of a random window of each sample."""
@@ -143,33 +155,35 @@ class ClipSampler:
             return lengths, torch.zeros_like(lengths)
         random = torch.rand(2, len(lengths), generator=generator, device=lengths.device)
         share = self.augment.crop + (1 - self.augment.crop) * random[0]
-        kept = (lengths * share).ceil().long().clamp(min=1)
-        return kept, (random[1] * (lengths - kept + 1)).long().clamp(
-            max=(lengths - kept).clamp(min=0)
-        )
+        cropped = (lengths * share).ceil().long().clamp(min=1)
+        starts = (random[1] * (lengths - cropped + 1)).long()
+        return cropped, starts.clamp(max=(lengths - cropped).clamp(min=0))
 
     @cached_property
-    def _known_lengths(self) -> list[int]:
+    def _distinct_lengths(self) -> list[int]:
+        """Lengths of the store's samples, ascending."""
         return [int(length) for length in self.store.lengths.unique().tolist()]
 
     @cached_property
     def _length_row(self) -> Int[Tensor, " l"]:
-        """Row of the test table for each length."""
-        rows = torch.zeros(max(self._known_lengths) + 1, dtype=torch.long)
-        rows[self._known_lengths] = torch.arange(len(self._known_lengths))
+        """Row of :meth:`_test_frames` for each length."""
+        rows = torch.zeros(max(self._distinct_lengths) + 1, dtype=torch.long)
+        rows[self._distinct_lengths] = torch.arange(len(self._distinct_lengths))
         return rows.to(self.store.device)
 
     @cached_property
-    def _test_tables(self) -> dict[int, Int[Tensor, "rows clips t"]]:
+    def _test_frames_cache(self) -> dict[int, Int[Tensor, "rows clips t"]]:
+        """Results of :meth:`_test_frames` by the number of clips."""
         return {}
 
-    def _test_table(self, clips: int) -> Int[Tensor, "rows clips t"]:
-        """Return the test frames of every length that occurs, computed once."""
-        if clips not in self._test_tables:
+    def _test_frames(self, clips: int) -> Int[Tensor, "rows clips t"]:
+        """Return the frames of test clips for each distinct length, computed once."""
+        if clips not in self._test_frames_cache:
             settings = self.settings
             rows = [
                 sample_test_frames(n, settings.frames, clips, settings.test_sampling)
-                for n in self._known_lengths
+                for n in self._distinct_lengths
             ]
-            self._test_tables[clips] = torch.from_numpy(np.stack(rows)).long().to(self.store.device)
-        return self._test_tables[clips]
+            frames = torch.from_numpy(np.stack(rows)).long()
+            self._test_frames_cache[clips] = frames.to(self.store.device)
+        return self._test_frames_cache[clips]

@@ -1,4 +1,4 @@
-"""Which frames of a sample make a clip: by chance for training, always the same for testing."""
+"""Sampling of the frames of a clip: random for training, the same in every run for testing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from skeletonagent.data.settings import SamplingRule
 
 TEST_SEED = 255
-"""Every sample's test clips are drawn with this seed, so that they depend on its length alone."""
+"""Seed of each sample's test clips, which therefore depend on its length alone."""
 
 
 def sample_train_frames(
@@ -18,8 +18,14 @@ def sample_train_frames(
 ) -> Int[Tensor, "n t"]:
     """Return random frame indices of each sample, by the three rules of spec 2.2.
 
-    A sample shorter than T is repeated from a random start; one shorter than 2 T is shortened by
-    leaving out random frames; of a longer one each of T equal segments gives one random frame.
+    A sample shorter than T frames is repeated from a random start. Of a sample shorter than 2 T
+    frames random frames are dropped. A longer sample is divided into T equal segments, of each of
+    which one random frame is taken.
+
+    Args:
+        lengths: Number of frames of each sample.
+        frames: Number of frames of a clip (T).
+        generator: Source of all random numbers, on the device of ``lengths``.
     """
     n, t, device = len(lengths), frames, lengths.device
     length = lengths[:, None]
@@ -39,10 +45,17 @@ def sample_train_frames(
 def sample_test_frames(
     length: int, frames: int, clips: int, rule: SamplingRule = SamplingRule.DECODE
 ) -> Int[np.ndarray, "clips t"]:
-    """Return the frame indices of a sample's test clips; they depend on its length alone.
+    """Return the frame indices of a sample's test clips, which depend on its length alone.
 
-    The same three rules, drawn by NumPy's legacy generator with :data:`TEST_SEED` anew for every
-    sample, which is what the published accuracies were taken with. Source: spec 2.2.
+    The rules are those of :func:`sample_train_frames`. Random numbers are drawn by NumPy's legacy
+    generator, seeded with :data:`TEST_SEED` for each sample, as for the published accuracies.
+    Source: spec 2.2.
+
+    Args:
+        length: Number of frames of the sample.
+        frames: Number of frames of a clip (T).
+        clips: Number of test clips.
+        rule: Start of the clips of a sample shorter than T.
     """
     if rule is SamplingRule.FRAMES and length < frames:
         starts = np.arange(clips)
@@ -53,7 +66,7 @@ def sample_test_frames(
 
 
 def _one_test_clip(n: int, t: int, random: np.random.RandomState) -> Int[np.ndarray, " t"]:
-    random.random_sample()  # the released sampler draws a window's length here, always the whole
+    random.random_sample()  # the released sampler draws a window's length here, always all frames
     steps = np.arange(t)
     if n < t:
         return (random.randint(0, n) + steps) % n

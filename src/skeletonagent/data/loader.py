@@ -1,4 +1,7 @@
-"""Clips of data sets that do not fit on the device: a shard is fetched while another is in use."""
+"""Batches of clips from data of any size; what does not fit on the device is loaded in shards.
+
+While one shard is in use, a thread copies the next one to the device.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,12 @@ MEGABYTE = 2**20
 
 
 class IndexedBatch(NamedTuple):
-    """A batch whose turn it is.
+    """Samples of a batch, by their indices in a sampler that has them on the device.
 
     Args:
-        sampler: Has its samples, perhaps among others; to be let go of when the turn is over.
-        indices: Their positions in the sampler's store, on its device.
+        sampler: Sampler whose store contains the samples, and perhaps others; keep no reference
+            to it after the batch, so that its memory is freed.
+        indices: Positions of the samples in the sampler's store, on its device.
         host_indices: The same positions on the host.
     """
 
@@ -35,14 +39,14 @@ class IndexedBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class DeviceOptions:
-    """Where frames are kept and where clips are made of them.
+    """Device on which clips are made, and placement of the frames.
 
     Args:
-        device: Where clips are made.
-        storage_dtype: Number format of frames there.
-        placement: Where frames are kept.
-        shard_megabytes: Size of a shard, in single precision; about five times as much of the
-            device's memory is taken at most, by the shard in use and by preparing the next.
+        device: Device on which clips are made.
+        storage_dtype: Number format of the frames on the device.
+        placement: Memory in which the frames are kept.
+        shard_megabytes: Size of a shard in megabytes of float32 numbers. The device needs at most
+            about five times as much memory: for the shard in use and for preprocessing the next.
     """
 
     device: torch.device
@@ -53,16 +57,16 @@ class DeviceOptions:
 
 @dataclass(frozen=True)
 class StreamingLoader:
-    """Clips of frames that are brought to the device in shards.
+    """Loader of clips whose frames are copied to the device in shards.
 
-    Never are there more than two shards: the one in use and the next, which a thread fetches.
+    There are never more than two shards: the one in use and the next, which a thread fetches.
 
     Args:
-        host_frames: Where the frames are.
-        store: What is known of all samples.
-        settings: What a clip is.
-        augment: How clips that are learned from are changed.
-        options: Where clips are made, and how large a shard is.
+        host_frames: Frames on the host or on disk.
+        store: All samples on the host, perhaps without frames.
+        settings: Length, stream and test sampling of the clips.
+        augment: Random augmentation of training clips.
+        options: Device on which clips are made, and size of a shard.
     """
 
     host_frames: HostFrames
@@ -72,103 +76,110 @@ class StreamingLoader:
     options: DeviceOptions
 
     def iterate(self, batches: Sequence[Int[Tensor, " _"]]) -> Iterator[IndexedBatch]:
-        """Yield the turn of each batch; batches that follow each other share a shard."""
-        known, sizes = _concatenate(batches)
-        shards = self._planned(known.split(sizes))
+        """Yield the batches in order; consecutive batches share a shard.
+
+        Args:
+            batches: Positions of the samples of each batch in the loader's store.
+        """
+        samples, sizes = _concatenate(batches)
+        shards = self._plan_shards(samples.split(sizes))
         if not shards:
             return
-        lane = _CopyStream.to(self.options.device, max(shard.rows for shard in shards))
+        stream = _CopyStream.for_device(self.options.device, max(shard.rows for shard in shards))
         with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
-            coming = thread.submit(self._fetched, shards[0], lane)
+            pending = thread.submit(self._fetch_shard, shards[0], stream)
             for following in [*shards[1:], None]:
-                shard = coming.result()
-                lane.hand_over(shard)
-                # Once its second turn is asked for, nobody holds the shard before any more.
-                yield shard[0]
+                indexed = pending.result()
+                stream.record_use(indexed)
+                # Once its second batch is asked for, nobody refers to the previous shard any more.
+                yield indexed[0]
                 if following is not None:
-                    coming = thread.submit(self._fetched, following, lane)
-                yield from shard[1:]
-                del shard
+                    pending = thread.submit(self._fetch_shard, following, stream)
+                yield from indexed[1:]
+                del indexed
 
-    def _planned(self, batches: Sequence[Int[Tensor, " _"]]) -> list[_Shard]:
-        """Return which batches share a shard; one that is larger than a shard has its own."""
-        numbers = self.store.layout.num_joints * self.store.channels
-        most = int(self.options.shard_megabytes * MEGABYTE) // (4 * numbers)
+    def _plan_shards(self, batches: Sequence[Int[Tensor, " _"]]) -> list[_Shard]:
+        """Return the batches by shard; a batch larger than a shard has one of its own."""
+        numbers_per_row = self.store.layout.num_joints * self.store.channels
+        max_rows = int(self.options.shard_megabytes * MEGABYTE) // (4 * numbers_per_row)
         shards: list[_Shard] = []
         for batch in batches:
             rows = int((self.store.persons[batch] * self.store.lengths[batch]).sum())
-            if not shards or shards[-1].rows + rows > most:
+            if not shards or shards[-1].rows + rows > max_rows:
                 shards.append(_Shard())
             shards[-1].batches.append(batch)
             shards[-1].rows += rows
         return shards
 
-    def _fetched(self, shard: _Shard, lane: _CopyStream) -> list[IndexedBatch]:
-        """Return the turns of a shard that is on the device by then."""
-        chosen, sizes = _concatenate(shard.batches)
-        members, known = chosen.unique(return_inverse=True)  # ascending, so that reading is fast
-        with torch.cuda.stream(lane.stream):
-            store = self.host_frames.fetch(members, self.options.device, lane.room)
+    def _fetch_shard(self, shard: _Shard, stream: _CopyStream) -> list[IndexedBatch]:
+        """Return the batches of a shard after copying its frames to the device."""
+        samples, sizes = _concatenate(shard.batches)
+        distinct, host_indices = samples.unique(return_inverse=True)  # ascending: fast to read
+        with torch.cuda.stream(stream.stream):
+            store = self.host_frames.fetch(distinct, self.options.device, stream.host_buffer)
             store = store.to(self.options.device, self.options.storage_dtype)
-            samples = known.to(self.options.device)
-        lane.wait()
+            indices = host_indices.to(self.options.device)
+        stream.synchronize()
         sampler = ClipSampler(
             replace(store, person_slots=self.store.max_persons), self.settings, self.augment
         )
         return [
             IndexedBatch(sampler, *positions)
-            for positions in zip(samples.split(sizes), known.split(sizes), strict=True)
+            for positions in zip(indices.split(sizes), host_indices.split(sizes), strict=True)
         ]
 
 
 ClipLoader: TypeAlias = ClipSampler | StreamingLoader
-"""Where clips come from: frames that are all on the device, or are brought there in shards.
+"""Loader of clips: frames are all on the device, or are copied there in shards.
 
-Both have the ``settings`` of their clips and a ``store`` of all samples; that of the latter is on
-the host and may be without frames.
+Both have the ``settings`` of their clips and a ``store`` of all samples; the store of a
+:class:`StreamingLoader` is on the host and may be without frames.
 """
 
 
 def build_clip_loader(
-    data: SkeletonData, settings: ClipSettings, augment: AugmentSettings, place: DeviceOptions
+    data: SkeletonData, settings: ClipSettings, augment: AugmentSettings, options: DeviceOptions
 ) -> ClipLoader:
-    """Return where the clips of a data set come from.
+    """Return a loader of a data set's clips.
 
     Args:
-        data: The data set, whole in memory or a :class:`OnDiskData`.
-        settings: What a clip is.
-        augment: How clips that are learned from are changed.
-        place: Where frames are kept.
+        data: Data set in the memory of the host, or an :class:`OnDiskData`.
+        settings: Length, stream and test sampling of the clips.
+        augment: Random augmentation of training clips.
+        options: Device on which clips are made, and placement of the frames.
     """
     if isinstance(data, OnDiskData):
-        return StreamingLoader(data.host_frames, data.store, settings, augment, place)
-    store = data.store
-    if stays_on_host(store, place.placement, place.device, place.storage_dtype.itemsize):
-        store = store.to(store.device, place.storage_dtype)
-        return StreamingLoader(
-            HostFrames(store, preprocess=_unchanged), store, settings, augment, place
-        )
-    return ClipSampler(store.to(place.device, place.storage_dtype), settings, augment)
+        return StreamingLoader(data.host_frames, data.store, settings, augment, options)
+    store, dtype = data.store, options.storage_dtype
+    if stays_on_host(store, options.placement, options.device, dtype.itemsize):
+        store = store.to(store.device, dtype)
+        frames = HostFrames(store, preprocess=_unchanged)
+        return StreamingLoader(frames, store, settings, augment, options)
+    return ClipSampler(store.to(options.device, dtype), settings, augment)
 
 
 def iterate_batches(
-    source: ClipLoader, batches: Sequence[Int[Tensor, " _"]]
+    loader: ClipLoader, batches: Sequence[Int[Tensor, " _"]]
 ) -> Iterator[IndexedBatch]:
-    """Yield the turn of each batch of positions in the source's store, in order.
+    """Yield batches of samples in order, each with a sampler that has them on the device.
+
+    Args:
+        loader: Loader of the clips.
+        batches: Positions of the samples of each batch in the loader's store.
 
     Raises:
         DataError: If a sample cannot be used, naming it.
     """
-    if isinstance(source, StreamingLoader):
-        yield from source.iterate(batches)
+    if isinstance(loader, StreamingLoader):
+        yield from loader.iterate(batches)
         return
-    known, sizes = _concatenate(batches)
-    for samples in zip(known.to(source.store.device).split(sizes), known.split(sizes), strict=True):
-        yield IndexedBatch(source, *samples)
+    host, sizes = _concatenate(batches)
+    for samples in zip(host.to(loader.store.device).split(sizes), host.split(sizes), strict=True):
+        yield IndexedBatch(loader, *samples)
 
 
 def _concatenate(batches: Sequence[Int[Tensor, " _"]]) -> tuple[Int[Tensor, " n"], list[int]]:
-    """Return batches as one on the host, moved there at once, and their sizes."""
+    """Return all batches as one tensor on the host, copied there at once, and their sizes."""
     joined = torch.cat(list(batches)) if batches else torch.zeros(0, dtype=torch.long)
     return joined.cpu(), [len(batch) for batch in batches]
 
@@ -179,7 +190,12 @@ def _unchanged(store: ClipStore) -> ClipStore:
 
 @dataclass
 class _Shard:
-    """Batches that are brought to the device together, and how many rows they have at most."""
+    """Batches whose samples are copied to the device together.
+
+    Args:
+        batches: Positions of the samples of each batch.
+        rows: Number of rows of frames of all samples, repeated ones counted each time.
+    """
 
     batches: list[Tensor] = field(default_factory=list)
     rows: int = 0
@@ -187,12 +203,13 @@ class _Shard:
 
 @dataclass(frozen=True)
 class _CopyStream:
-    """The way to a device, beside what is computed there.
+    """CUDA stream that copies shards while another one computes, with its pinned buffers.
 
     Args:
-        stream: Where a GPU copies and prepares; None for the CPU.
-        rows: Most rows that are brought at once.
-        buffers: Pinned memory for each tensor whose rows are brought, used again for each shard.
+        stream: Stream that copies and preprocesses; None on the CPU.
+        rows: Largest number of rows of a shard.
+        buffers: Pinned memory by the address of the tensor whose rows are copied; used again for
+            each shard.
     """
 
     stream: torch.cuda.Stream | None
@@ -200,12 +217,15 @@ class _CopyStream:
     buffers: dict[int, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def to(cls, device: torch.device, rows: int) -> _CopyStream:
-        """Return the way to a device."""
+    def for_device(cls, device: torch.device, rows: int) -> _CopyStream:
+        """Return a stream that copies to a device."""
         return cls(torch.cuda.Stream(device) if device.type == "cuda" else None, rows)
 
-    def room(self, like: Tensor, rows: int) -> Tensor:
-        """Return memory on the host for rows of a tensor; on the CPU it becomes the shard's own."""
+    def host_buffer(self, like: Tensor, rows: int) -> Tensor:
+        """Return memory on the host for rows of a tensor.
+
+        For a GPU it is pinned and used again for the next shard; on the CPU it is the shard's.
+        """
         if self.stream is None:
             return like.new_empty(rows, *like.shape[1:])
         key = like.data_ptr()
@@ -214,18 +234,18 @@ class _CopyStream:
             self.buffers[key] = torch.empty(shape, dtype=like.dtype, pin_memory=True)
         return self.buffers[key][:rows]
 
-    def wait(self) -> None:
-        """Wait, in the thread that fetches, until all is there and buffers may be used again."""
+    def synchronize(self) -> None:
+        """Wait until all copies are done, so that the buffers may be used again."""
         if self.stream is not None:
             self.stream.synchronize()
 
-    def hand_over(self, turns: Sequence[IndexedBatch]) -> None:
-        """Tell a GPU's memory that a shard is used by the present stream from now on."""
+    def record_use(self, batches: Sequence[IndexedBatch]) -> None:
+        """Tell the memory allocator that the current stream uses a shard from now on."""
         if self.stream is None:
             return
-        present = torch.cuda.current_stream(self.stream.device)
-        store = turns[0].sampler.store
+        current = torch.cuda.current_stream(self.stream.device)
+        store = batches[0].sampler.store
         of_store = (store.frames, store.starts, store.lengths, store.persons, store.labels)
-        for tensor in (*of_store, store.image_sizes, turns[0].indices):
+        for tensor in (*of_store, store.image_sizes, batches[0].indices):
             if tensor is not None:
-                tensor.record_stream(present)
+                tensor.record_stream(current)

@@ -1,6 +1,6 @@
-"""What happens to joints once, on loading: more joints, a size, a centre.
+"""Preprocessing of a data set when it is loaded: added joints, scaling, centring.
 
-Scores, the detector's confidence, are no coordinates: nothing moves or scales them.
+Keypoint confidence is not a coordinate: it is neither shifted nor scaled.
 """
 
 from __future__ import annotations
@@ -16,23 +16,88 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from skeletonagent.core.clips import ClipStore, SkeletonData
+from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import COCO_17, COCO_20
 from skeletonagent.data.archive import require_finite
 from skeletonagent.data.settings import Origin, Scale
 
 CHUNK = 128
-"""Samples normalised at a time: few enough to stay in a processor's cache."""
+"""Samples preprocessed at a time: few enough to stay in a processor's cache."""
 
 
-def center_store(store: ClipStore, origin: Origin = Origin.PERSON) -> ClipStore:
-    """Return the store with every sample centred, see :func:`center_sequence`."""
+@dataclass(frozen=True)
+class Preprocessor:
+    """Preprocessing of samples before clips are taken from them; samples do not affect each other.
+
+    COCO's 17 joints become 20, because clips are centred on a joint in the middle of the body.
+
+    Args:
+        scale: Size that a sample's coordinates are divided by.
+        origin: Point that becomes zero when a sample is centred.
+    """
+
+    scale: Scale = Scale.NONE
+    origin: Origin = Origin.PERSON
+
+    def __call__(self, store: ClipStore) -> ClipStore:
+        """Return the samples with all joints, scaled and centred, in float32.
+
+        Raises:
+            DataError: If a joint is not finite, naming the sample.
+        """
+        complete = add_coco20_joints(replace(store, frames=store.frames.float()))
+        require_finite(complete)
+        return center_store(scale_to_unit(complete, self.scale), self.origin)
+
+
+def add_coco20_joints(store: ClipStore) -> ClipStore:
+    """Return a COCO-17 store with the three middle joints of COCO-20; any other store unchanged.
+
+    Middle of hips, middle of shoulders, and the thorax between them are means, also of the
+    keypoint confidence. Source: spec 2.2, Kinetics_Transform.
+    """
+    if store.layout.joints != COCO_17.joints:
+        return store
+    frames, joint = store.frames, COCO_17.joints.index
+    hips = (frames[:, joint("left hip")] + frames[:, joint("right hip")]) / 2
+    shoulders = (frames[:, joint("left shoulder")] + frames[:, joint("right shoulder")]) / 2
+    middles = torch.stack([hips, (hips + shoulders) / 2, shoulders], dim=1)
+    return replace(store, frames=torch.cat([frames, middles], dim=1), layout=COCO_20)
+
+
+def scale_to_unit(store: ClipStore, scale: Scale) -> ClipStore:
+    """Return the store with each sample's coordinates divided by its size, before centring."""
+    if scale is Scale.NONE:
+        return store
+    images = store.image_sizes
+    if images is None:
+        sizes = torch.cat([chunk.rms_sizes() for chunk in _chunks(store, CHUNK)])
+    else:
+        sizes = images.amax(dim=1)
+    frames = store.frames.float().clone()
+    row_sizes = sizes.repeat_interleave(store.persons * store.lengths)
+    frames[..., : store.coordinates] /= row_sizes[:, None, None]
+    return replace(
+        store, frames=frames, image_sizes=None if images is None else images / sizes[:, None]
+    )
+
+
+def center_store(
+    store: ClipStore, origin: Origin = Origin.PERSON, chunk_size: int = CHUNK
+) -> ClipStore:
+    """Return the store with each sample centred as by :func:`center_sequence`.
+
+    Args:
+        store: Samples.
+        origin: Point that becomes zero.
+        chunk_size: Number of samples that are centred at a time.
+    """
     if origin is Origin.NONE:
         return store
     frames = torch.empty(store.frames.shape, device=store.device)
     lengths, filled = [], 0
-    for part in _chunks(store):
-        centred = part.centred(store.layout.center, origin)
+    for chunk in _chunks(store, chunk_size):
+        centred = chunk.centred(store.layout.center, origin)
         frames[filled:][: len(centred.frames)] = centred.frames
         filled += len(centred.frames)
         lengths.append(centred.lengths)
@@ -52,17 +117,19 @@ def center_sequence(
     origin: Origin = Origin.PERSON,
     coordinates: int | None = None,
 ) -> Float[np.ndarray, "m s v c"]:
-    """Return joints relative to the centre joint of who is there in the first frame with a person.
+    """Return the joints of a sample relative to its origin, without frames of nobody.
 
-    Of two bodies the one seen in more frames comes first; frames without the first body are
-    dropped; absent joints (zeros) stay zeros. A sample without any body is returned as it is.
-    Source: the NTU recipe of spec 2.2, which serves any layout.
+    The origin is a centre joint in the first frame with a person. Of two bodies the one present
+    in more frames leads; frames without the leading body are dropped, and in the others it is the
+    first body. Absent joints (zeros) stay zeros. A sample in which the leading body is never
+    present is returned unchanged. Source: the NTU recipe of spec 2.2, which suits any layout.
 
     Args:
-        joints: One sample.
-        center: The centre joint.
-        origin: Whose centre joint.
-        coordinates: Channels that are coordinates, all if None; scores stay as they are.
+        joints: Joints of one sample.
+        center: Index of the centre joint.
+        origin: Whether the centre joint is that of the leading body or the mean of all bodies.
+        coordinates: Number of leading channels that are coordinates, all if None; keypoint
+            confidence is not changed.
     """
     if origin is Origin.NONE:
         return joints
@@ -77,28 +144,11 @@ def center_sequence(
     return centred
 
 
-def scale_to_unit(store: ClipStore, scale: Scale) -> ClipStore:
-    """Return the store with every sample brought to a size; to be done before centring."""
-    if scale is Scale.NONE:
-        return store
-    images = store.image_sizes
-    if images is None:
-        sizes = torch.cat([part.extents() for part in _chunks(store)])
-    else:
-        sizes = images.amax(dim=1)
-    frames = store.frames.float().clone()
-    rows = sizes.repeat_interleave(store.persons * store.lengths)
-    frames[..., : store.coordinates] /= rows[:, None, None]
-    return replace(
-        store, frames=frames, image_sizes=None if images is None else images / sizes[:, None]
-    )
-
-
-def _chunks(store: ClipStore) -> Iterator[_StoredBodies]:
-    """Give the samples by the :data:`CHUNK`."""
+def _chunks(store: ClipStore, size: int) -> Iterator[_StoredBodies]:
+    """Yield the samples of a store, ``size`` at a time."""
     ends = store.starts + store.persons * store.lengths
-    for first in range(0, len(store), CHUNK):
-        part = slice(first, min(first + CHUNK, len(store)))
+    for first in range(0, len(store), size):
+        part = slice(first, min(first + size, len(store)))
         yield _StoredBodies.of(
             frames=store.frames[int(store.starts[first]) : int(ends[part.stop - 1])].float(),
             lengths=store.lengths[part],
@@ -109,14 +159,14 @@ def _chunks(store: ClipStore) -> Iterator[_StoredBodies]:
 
 @dataclass(frozen=True)
 class _StoredBodies:
-    """Some samples as they lie in a store, rows counted from the first of them.
+    """Bodies of consecutive samples of a store, with rows counted from the first of them.
 
     Args:
         frames: All frames of all bodies.
-        present: Which joints are there: those with a coordinate that is not zero.
+        present: Whether each joint is present: one of its coordinates is not zero.
         lengths: Number of frames of each sample.
         persons: Number of bodies of each sample.
-        coordinates: Channels that are coordinates.
+        coordinates: Number of leading channels that are coordinates.
     """
 
     frames: Float[Tensor, "f v c"]
@@ -133,7 +183,7 @@ class _StoredBodies:
         persons: Int[Tensor, " s"],
         coordinates: int,
     ) -> _StoredBodies:
-        """Return the samples of frames."""
+        """Return the bodies of frames; present joints are computed."""
         # Several times as fast as Tensor.any over so few channels.
         present = reduce(or_, (frames[..., channel].ne(0) for channel in range(coordinates)))
         return cls(frames, present, lengths, persons, coordinates)
@@ -146,51 +196,51 @@ class _StoredBodies:
 
     @cached_property
     def samples(self) -> Int[Tensor, " f"]:
-        """The sample of each row."""
+        """Sample of each row."""
         numbers = torch.arange(len(self.lengths), device=self.lengths.device)
         return numbers.repeat_interleave(self.persons * self.lengths)
 
     def centred(self, center: int, origin: Origin) -> _StoredBodies:
-        """Return what :func:`center_sequence` says of each sample."""
-        kept = self._led()
-        middle = pad(kept._middle(center, origin), (0, self.frames.shape[-1] - self.coordinates))
-        shift = kept.present[..., None] * middle[kept.samples, None]
-        return replace(kept, frames=kept.frames - shift)
+        """Return the samples centred, see :func:`center_sequence`."""
+        led = self._led_frames()
+        points = pad(led._origins(center, origin), (0, self.frames.shape[-1] - self.coordinates))
+        shift = led.present[..., None] * points[led.samples, None]
+        return replace(led, frames=led.frames - shift)
 
-    def _led(self) -> _StoredBodies:
-        """Return the frames in which the first body is there; all of a sample where it never is."""
+    def _led_frames(self) -> _StoredBodies:
+        """Return the frames with the leading body, as first body; all if it is never present."""
         starts, lengths = self.starts[self.samples], self.lengths[self.samples]
-        place = torch.arange(len(self.samples), device=starts.device) - starts
-        body, frame = place // lengths, place % lengths
-        seen, m = self.present.any(dim=1), max(2, int(self.persons.max()))
-        shown = torch.zeros(len(self.lengths) * m, dtype=torch.long, device=starts.device)
-        shown = shown.index_add(0, self.samples * m + body, seen.long()).view(-1, m)
-        second_leads = self.persons.eq(2) & (shown[:, 0] < shown[:, 1])
-        leading = torch.where(second_leads, shown[:, 1], shown[:, 0])
-        changed = second_leads[self.samples]
-        stays = seen[starts + changed * lengths + frame] | leading.eq(0)[self.samples]
-        rows = starts + torch.where(changed, 1 - body, body) * lengths + frame
+        offset = torch.arange(len(self.samples), device=starts.device) - starts
+        body, frame = offset // lengths, offset % lengths
+        visible, m = self.present.any(dim=1), max(2, int(self.persons.max()))
+        counts = torch.zeros(len(self.lengths) * m, dtype=torch.long, device=starts.device)
+        counts = counts.index_add(0, self.samples * m + body, visible.long()).view(-1, m)
+        second_leads = self.persons.eq(2) & (counts[:, 0] < counts[:, 1])
+        led_lengths = torch.where(second_leads, counts[:, 1], counts[:, 0])
+        exchanged = second_leads[self.samples]
+        kept = visible[starts + exchanged * lengths + frame] | led_lengths.eq(0)[self.samples]
+        rows = starts + torch.where(exchanged, 1 - body, body) * lengths + frame
         return replace(
             self,
-            frames=self.frames.index_select(0, rows[stays]),
-            present=self.present.index_select(0, rows[stays]),
-            lengths=torch.where(leading.eq(0), self.lengths, leading),
+            frames=self.frames.index_select(0, rows[kept]),
+            present=self.present.index_select(0, rows[kept]),
+            lengths=torch.where(led_lengths.eq(0), self.lengths, led_lengths),
         )
 
-    def _middle(self, center: int, origin: Origin) -> Float[Tensor, "s d"]:
-        """Return the mean centre joint of the first frame; zero where its first body is absent."""
+    def _origins(self, center: int, origin: Origin) -> Float[Tensor, "s d"]:
+        """Return each sample's origin in its first frame; zero if its first body is absent."""
         bodies = torch.arange(int(self.persons.max()), device=self.lengths.device)
-        known = bodies < self.persons[:, None]
-        rows = self.starts[:, None] + bodies * self.lengths[:, None] * known
-        there = known & self.present.any(dim=1)[rows]
-        counted = there & there[:, :1] & (bodies.eq(0) | (origin is Origin.GROUP))
+        exists = bodies < self.persons[:, None]
+        rows = self.starts[:, None] + bodies * self.lengths[:, None] * exists
+        visible = exists & self.present.any(dim=1)[rows]
+        counted = visible & visible[:, :1] & (bodies.eq(0) | (origin is Origin.GROUP))
         points = self.frames[rows, center, : self.coordinates]
         total = torch.zeros_like(points[:, 0])
         for body in range(points.shape[1]):  # in this order on any device
             total += torch.where(counted[:, body, None], points[:, body], 0)
         return total / counted.sum(dim=1, keepdim=True).clamp(min=1)
 
-    def extents(self) -> Float[Tensor, " s"]:
+    def rms_sizes(self) -> Float[Tensor, " s"]:
         """Return the root mean square distance of each sample's joints from their mean."""
         joints, count = self.frames[..., : self.coordinates], self.present.sum(dim=1)
         rows = torch.cat(
@@ -202,50 +252,7 @@ class _StoredBodies:
             dim=1,
         )
         sums = rows.new_zeros(len(self.lengths), rows.shape[1]).index_add(0, self.samples, rows)
-        sums = sums / sums[:, :1].clamp(min=1)
-        spread = sums[:, -1] - sums[:, 1:-1].square().sum(dim=1)
-        still = spread <= 1e-12 * sums[:, -1]  # one point has no size: it stays as it is
-        return torch.where(still, 1.0, spread.sqrt()).float()
-
-
-def with_coco_20(data: SkeletonData) -> SkeletonData:
-    """Return data of which :func:`add_coco20_joints` made the store."""
-    store = add_coco20_joints(data.store)
-    return data if store is data.store else replace(data, store=store)
-
-
-def add_coco20_joints(store: ClipStore) -> ClipStore:
-    """Return a store in COCO-17 with the three middle joints of COCO-20, any other as it is.
-
-    Middle of hips, middle of shoulders and the thorax between both are means, of scores too.
-    Source: spec 2.2, Kinetics_Transform.
-    """
-    if store.layout.joints != COCO_17.joints:
-        return store
-    frames, joint = store.frames, COCO_17.joints.index
-    hips = (frames[:, joint("left hip")] + frames[:, joint("right hip")]) / 2
-    shoulders = (frames[:, joint("left shoulder")] + frames[:, joint("right shoulder")]) / 2
-    middles = torch.stack([hips, (hips + shoulders) / 2, shoulders], dim=1)
-    return replace(store, frames=torch.cat([frames, middles], dim=1), layout=COCO_20)
-
-
-@dataclass(frozen=True)
-class Preprocessor:
-    """What is done to samples once before clips are taken of them, each by itself.
-
-    COCO's 17 joints become 20, since the joints in the middle of the body are what clips are
-    centred on.
-    """
-
-    scale: Scale = Scale.NONE
-    origin: Origin = Origin.PERSON
-
-    def __call__(self, store: ClipStore) -> ClipStore:
-        """Return the samples complete, scaled and centred, as single precision numbers.
-
-        Raises:
-            DataError: If a joint is not finite, naming the sample.
-        """
-        whole = add_coco20_joints(replace(store, frames=store.frames.float()))
-        require_finite(whole)
-        return center_store(scale_to_unit(whole, self.scale), self.origin)
+        means = sums / sums[:, :1].clamp(min=1)
+        spread = means[:, -1] - means[:, 1:-1].square().sum(dim=1)
+        single_point = spread <= 1e-12 * means[:, -1]  # a point has no size: it is not scaled
+        return torch.where(single_point, 1.0, spread.sqrt()).float()

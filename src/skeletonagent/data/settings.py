@@ -1,4 +1,7 @@
-"""TODO."""
+"""Settings of data sets, clips and augmentation: the sections data, clips and augment.
+
+The docstrings here are the source of the settings reference.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ from skeletonagent.core.streams import Stream
 
 
 class Origin(StrEnum):
-    """Where a sample is centred, in the first frame with a person.
+    """Point that becomes zero when a sample is centred, taken from its first frame with a person.
 
-    ``person``: on the first person (the NTU recipe, spec 2.2). ``group``: midway between all who
-    are there, so that each body's own track tells on which side of the others it is, which a
-    recognizer that looks at one body at a time could not know. For one person both are the same.
-    ``none``: nowhere, everything stays as it is stored (the released recipe of 2D sets).
+    - ``person``: the centre joint of the first person (the NTU recipe, spec 2.2).
+    - ``group``: the mean of the centre joints of all persons in that frame, so that the
+      coordinates of each body tell on which side of the others it is; a recognizer that sees one
+      body at a time could not learn that otherwise. For one person the same as ``person``.
+    - ``none``: no centring, coordinates stay as stored (the released recipe of 2D data sets).
     """
 
     PERSON = "person"
@@ -26,11 +30,12 @@ class Origin(StrEnum):
 
 
 class Scale(StrEnum):
-    """Which size a sample is brought to, once.
+    """Size that a sample's coordinates are divided by before training.
 
-    ``none``: as stored. ``unit``: divided by the longer side of its image; where that is not
-    known, by the root mean square distance of its joints from their mean. For pixels, which
-    otherwise depend on the camera.
+    - ``none``: no scaling, coordinates stay as stored.
+    - ``unit``: the longer side of the sample's image; if the size of the image is not known, the
+      root mean square distance of the sample's joints from their mean. For coordinates in pixels,
+      which depend on the camera.
     """
 
     NONE = "none"
@@ -38,11 +43,13 @@ class Scale(StrEnum):
 
 
 class Placement(StrEnum):
-    """Where the frames of a data set are kept.
+    """Memory in which the frames of a data set are kept during training and testing.
 
-    ``device``: all on the device. ``host``: in the machine's memory, from where shards are brought
-    to the device. ``disk``: in the archive, a folder, from where shards are read. ``auto``: the
-    first of these three that has room for them.
+    - ``auto``: the first of ``device``, ``host`` and ``disk`` that has enough free memory.
+    - ``device``: all frames in the memory of the device.
+    - ``host``: all frames in the memory of the machine; shards are copied to the device.
+    - ``disk``: frames stay in the archive, which must be a folder; shards are read and copied to
+      the device.
     """
 
     AUTO = "auto"
@@ -52,10 +59,10 @@ class Placement(StrEnum):
 
 
 class SamplingRule(StrEnum):
-    """Where the test clips of a sample shorter than a clip start (spec 2.2); all else is the same.
+    """Start of the test clips of samples shorter than a clip; longer samples do not depend on it.
 
-    ``decode``: anywhere, at random. ``frames``: spread evenly, as the released code does it on its
-    2D sets.
+    - ``decode``: random frames, always the same ones for the same length.
+    - ``frames``: evenly spread frames, as in the released code for 2D data sets (spec 2.2).
     """
 
     DECODE = "decode"
@@ -63,11 +70,12 @@ class SamplingRule(StrEnum):
 
 
 class MotionRule(StrEnum):
-    """When differences over time are taken.
+    """Order of frame sampling and frame differences in the motion streams.
 
-    ``before`` sampling: between neighbouring frames of the sample. ``after`` it: between frames of
-    the clip, with a jump where a short sample starts again and where the next test clip begins, as
-    the released code does it on its 2D sets (spec 2.2).
+    - ``before``: differences are taken before sampling, between neighbouring frames of the sample.
+    - ``after``: differences are taken after sampling, between neighbouring frames of the clip;
+      they jump where a short sample is repeated and from one test clip to the next, as in the
+      released code for 2D data sets (spec 2.2).
     """
 
     BEFORE = "before"
@@ -75,9 +83,11 @@ class MotionRule(StrEnum):
 
 
 class ConfidenceRule(StrEnum):
-    """What the score of a bone or a motion is: the mean of both ends', or their difference.
+    """Confidence of a bone or a motion, computed from the keypoint confidences at both ends.
 
-    The released code takes the difference (spec 2.2), which is zero where all scores are alike.
+    - ``mean``: the mean of both confidences.
+    - ``difference``: the difference of both confidences, as in the released code (spec 2.2); it
+      is zero where all confidences are equal.
     """
 
     MEAN = "mean"
@@ -85,16 +95,47 @@ class ConfidenceRule(StrEnum):
 
 
 @dataclass(frozen=True)
-class ClipSettings:
-    """What a clip is.
+class DataSettings:
+    """Data set and its preprocessing.
 
     Args:
-        frames: T, frames a clip is sampled to.
-        stream: Which quantity of the skeleton is seen.
-        test_clips: Clips of a test sample whose scores are averaged.
-        test_sampling: Where test clips of short samples start.
-        motion_rule: When differences over time are taken.
-        confidence_rule: What the scores of bones and motions are.
+        archive: Path of a skeleton archive, or ``synthetic`` for the generated data set.
+        split: Name of the split that divides the samples into training and test set; none for
+            the default split of the archive.
+        origin: Point that becomes zero when a sample is centred.
+        scale: Size that a sample's coordinates are divided by.
+        confidence: Whether the keypoint confidence is an input channel after the coordinates;
+            the archive must contain it.
+        storage_dtype: Number format of the frames in the memory of the device; clips are always
+            float32.
+        placement: Memory in which the frames are kept.
+        shard_megabytes: Size of a shard in megabytes of float32 numbers, above 0, where frames
+            are copied to the device in shards; the device needs about five times as much memory.
+    """
+
+    archive: str = "synthetic"
+    split: str | None = None
+    origin: Origin = Origin.PERSON
+    scale: Scale = Scale.NONE
+    confidence: bool = False
+    storage_dtype: Literal["float32", "float16"] = "float32"
+    placement: Placement = Placement.AUTO
+    shard_megabytes: Annotated[float, Gt(0)] = 256
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """Clips that are sampled from the data set and given to the recognizer.
+
+    Args:
+        frames: Number of frames of a clip (T), at least 1; longer samples are subsampled and
+            shorter ones repeated.
+        stream: Input stream: joints, bones or k-bones, or the motion of one of them.
+        test_clips: Number of clips of a test sample whose class probabilities are averaged, at
+            least 1.
+        test_sampling: Start of the test clips of samples shorter than a clip.
+        motion_rule: Order of frame sampling and frame differences in the motion streams.
+        confidence_rule: Confidence of bones and motions, where confidence is an input channel.
     """
 
     frames: Annotated[int, Ge(1)] = 100
@@ -107,16 +148,20 @@ class ClipSettings:
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """Random changes of training clips.
+    """Random augmentation of training clips, drawn for each clip.
 
     Args:
-        rotation: Largest angle about each axis, in radians.
-        scale: Largest relative change of size.
-        mirror: Probability of the left-right mirror image; 0 where classes name a side.
-        crop: Smallest share of a clip's frames that is kept; 1 keeps them all.
-        swap: Probability that left and right joints change places and stay where they are, which
-            no body can do; the released code's stand-in for a mirror image (spec 2.2).
-        part_drop: Probability that an arm or a leg is set to zero, before bones are taken.
+        rotation: Largest rotation angle about each axis, in radians, from 0 (no rotation) to 3.15.
+        scale: Largest relative change of size, from 0 (no change) to below 1.
+        mirror: Probability of a horizontal flip, from 0 to 1; use 0 where class names distinguish
+            left and right.
+        crop: Smallest share of a sample's frames that the clip is sampled from, above 0 up to 1
+            (all frames).
+        swap: Probability that left and right joints exchange their names and keep their
+            positions, from 0 to 1; this is what the released code does for a horizontal flip
+            (spec 2.2), although no body can make such a pose.
+        part_drop: Probability that one arm or leg is set to zero before bones are computed, from
+            0 to 1.
     """
 
     rotation: Annotated[float, Interval(ge=0, le=3.15)] = 0.2
@@ -125,30 +170,3 @@ class AugmentSettings:
     crop: Annotated[float, Interval(gt=0, le=1)] = 1.0
     swap: Annotated[float, Interval(ge=0, le=1)] = 0.0
     part_drop: Annotated[float, Interval(ge=0, le=1)] = 0.0
-
-
-@dataclass(frozen=True)
-class DataSettings:
-    """Which data.
-
-    Args:
-        archive: Path of a skeleton archive, or ``synthetic`` for the generated data set.
-        split: Name of the split; none takes the archive's default.
-        origin: Where a sample of several persons is centred.
-        scale: By what a sample's coordinates are divided, for joints in pixels.
-        confidence: Whether the detector's confidence is a channel beside the coordinates.
-        storage_dtype: Number format of the joints in device memory; clips are float32 in any case.
-        placement: Where the joints are kept: on the ``device``, in the memory of the ``host``, on
-            ``disk`` (an archive that is a folder), or, by itself, the first of these with room.
-        shard_megabytes: How many of them are brought to the device at a time, where they are not
-            kept there; about five times as much of its memory is taken.
-    """
-
-    archive: str = "synthetic"
-    split: str | None = None
-    origin: Origin = Origin.PERSON
-    scale: Scale = Scale.NONE
-    confidence: bool = False
-    storage_dtype: Literal["float32", "float16"] = "float32"
-    placement: Placement = Placement.AUTO
-    shard_megabytes: Annotated[float, Gt(0)] = 256

@@ -1,15 +1,18 @@
-"""TODO."""
+"""Computation of the input streams from joints: bones, k-bones and frame differences.
+
+Which streams there are is defined in :mod:`skeletonagent.core.streams`; this module computes
+them from clips of joints.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
+from skeletonagent.data.layout_tensors import joint_indices
 
 
 def subtract(
@@ -17,17 +20,18 @@ def subtract(
     start: Float[Tensor, "n m t v c"],
     coordinates: int | None = None,
 ) -> Float[Tensor, "n m t v c"]:
-    """Return ``end - start`` in the first channels and the mean of both in further ones.
+    """Return ``end - start`` in the leading channels and the mean of both in the others.
 
     Args:
-        end: Where the difference leads to.
-        start: Where it leads from.
-        coordinates: Channels that are subtracted, all if None. The others are scores.
+        end: Joints at the end of each difference.
+        start: Joints at the start of each difference.
+        coordinates: Number of leading channels that are subtracted, all if None. The others are
+            keypoint confidence.
     """
-    moved = end - start
-    if coordinates is not None and coordinates < moved.shape[-1]:
-        moved[..., coordinates:] = (end[..., coordinates:] + start[..., coordinates:]) / 2
-    return moved
+    difference = end - start
+    if coordinates is not None and coordinates < difference.shape[-1]:
+        difference[..., coordinates:] = (end[..., coordinates:] + start[..., coordinates:]) / 2
+    return difference
 
 
 def bone_vectors(
@@ -36,38 +40,42 @@ def bone_vectors(
     stream: Stream,
     coordinates: int | None = None,
 ) -> Float[Tensor, "n m t v c"]:
-    """Return joints minus their parents (bone) or grandparents (k-bone), or as they are (joint).
+    """Return each joint minus its parent (bone) or grandparent (k-bone), or joints unchanged.
 
-    A bone's score is the mean of both ends', see :func:`subtract`.
+    Args:
+        joints: Clips of joints.
+        layout: Skeleton of the joints.
+        stream: Input stream; its motion, if any, is not computed here.
+        coordinates: Number of leading channels that are subtracted, see :func:`subtract`.
     """
     match stream.base:
         case Stream.BONE:
-            partners = layout.parents
+            starts = layout.parents
         case Stream.KBONE:
-            partners = layout.grandparents
+            starts = layout.grandparents
         case _:
             return joints
-    return subtract(joints, joints.index_select(-2, _indices(partners, joints.device)), coordinates)
+    return subtract(
+        joints, joints.index_select(-2, joint_indices(starts, joints.device)), coordinates
+    )
 
 
 def frame_differences(
-    clips: Float[Tensor, "n m t v c"], coordinates: int | None = None, joined: int = 1
+    clips: Float[Tensor, "n m t v c"],
+    coordinates: int | None = None,
+    clips_per_sequence: int = 1,
 ) -> Float[Tensor, "n m t v c"]:
-    """Return the difference of every frame to the next of its clip, zero for the last.
+    """Return the difference from each frame to the next one; zero for the last frame.
 
     Args:
-        clips: Clips as they were sampled.
-        coordinates: See :func:`subtract`.
-        joined: So many clips on end count as one sequence, whose boundaries are differenced too.
+        clips: Clips in any stream.
+        coordinates: Number of leading channels that are subtracted, see :func:`subtract`.
+        clips_per_sequence: Number of consecutive clips that count as one sequence: the last frame
+            of a clip is followed by the first frame of the next clip of its sequence.
     """
-    whole = clips.unflatten(0, (-1, joined)).transpose(1, 2).flatten(2, 3)
-    following = torch.cat([whole[:, :, 1:], whole[:, :, -1:]], dim=2)
-    moved: Tensor = subtract(following, whole, coordinates).unflatten(2, (joined, -1))
-    return moved.transpose(1, 2).flatten(0, 1)
-
-
-@lru_cache(maxsize=64)
-def _indices(joints: tuple[int, ...], device: torch.device) -> Int[Tensor, " v"]:
-    """Return joints as a tensor that is moved to the device once."""
-    with torch.inference_mode(False):
-        return torch.tensor(joints, device=device)
+    sequences = clips.unflatten(0, (-1, clips_per_sequence)).transpose(1, 2).flatten(2, 3)
+    following = torch.cat([sequences[:, :, 1:], sequences[:, :, -1:]], dim=2)
+    differences: Tensor = subtract(following, sequences, coordinates).unflatten(
+        2, (clips_per_sequence, -1)
+    )
+    return differences.transpose(1, 2).flatten(0, 1)

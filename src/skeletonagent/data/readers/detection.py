@@ -1,0 +1,63 @@
+"""Detection of the reader for files of a public data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.benchmarks import Benchmark
+from skeletonagent.data.convert.pipeline import DatasetReader
+from skeletonagent.data.readers.kinetics import kinetics_reader
+from skeletonagent.data.readers.ntu import ntu_reader
+from skeletonagent.data.readers.pyskl import pyskl_reader
+from skeletonagent.data.readers.uav import uav_reader
+
+
+def detect_reader(
+    path: Path,
+    benchmark: Benchmark | None,
+    kpfiles: Path | None,
+    layout: SkeletonLayout | None,
+    class_names: tuple[str, ...] | None,
+) -> DatasetReader:
+    """Return the reader of a public data set, from what lies at a path.
+
+    Args:
+        path: A PYSKL pickle, a folder of ``.skeleton`` or ``.txt`` files, or Kinetics' list of
+            clips.
+        benchmark: Benchmark that it is, None if it has to be detected.
+        kpfiles: Folder of Kinetics' keypoint files.
+        layout: Layout of a pickle's skeletons.
+        class_names: Class names of a pickle, in label order.
+
+    Raises:
+        ConfigError: If options do not fit the files.
+        DataError: If the files are of no data set that can be read.
+    """
+    if path.is_file() and kpfiles is None:
+        return pyskl_reader(path, benchmark=benchmark, layout=layout, class_names=class_names)
+    if layout or class_names:
+        raise ConfigError("--layout and --classes are for pickles with key points in them")
+    if path.is_file() and kpfiles is not None:
+        _expect(benchmark, "kinetics-skeleton")
+        return kinetics_reader(path, kpfiles)
+    if not path.is_dir():
+        raise DataError("no such file or folder", path=path)
+    if _holds(path, "*.skeleton"):
+        return ntu_reader(path, benchmark.name if benchmark else None)
+    if _holds(path, "*.txt"):
+        _expect(benchmark, "uav-human")
+        return uav_reader(path)
+    raise DataError(
+        "holds neither .skeleton files (NTU RGB+D) nor .txt files (UAV-Human)", path=path
+    )
+
+
+def _holds(folder: Path, pattern: str) -> bool:
+    return next(folder.rglob(pattern), None) is not None
+
+
+def _expect(benchmark: Benchmark | None, name: str) -> None:
+    if benchmark is not None and benchmark.name != name:
+        raise ConfigError(f"--benchmark {benchmark.name}: these are files of {name}")
