@@ -19,12 +19,13 @@ from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.synthetic.generate import synthetic_dataset
-from skeletonagent.experiments import workers
+from skeletonagent.experiments import timing
 from skeletonagent.experiments.config import Config, read_config, write_config
 from skeletonagent.experiments.plans import STUDY_PLANS
 from skeletonagent.experiments.presets import preset
 from skeletonagent.experiments.recipes import PresetSize
 from skeletonagent.experiments.study import run_directory
+from skeletonagent.experiments.workers import RunStatus, RunUpdate
 from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -89,8 +90,8 @@ def typed(*arguments: object) -> None:
 @pytest.fixture
 def trained(few: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> Trained:
     trained = Trained()
-    monkeypatch.setattr(ablate, "open_data", lambda *_: few)
-    monkeypatch.setattr(workers, "run_experiment", trained)
+    monkeypatch.setattr(ablate, "prepare_dataset", lambda *_: few)
+    monkeypatch.setattr(timing, "run_experiment", trained)
     return trained
 
 
@@ -169,7 +170,7 @@ def test_a_benchmark_has_a_study_of_its_own(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ablate, "SPLITS_IN_TURN", {"utd-mhad": ("xsub", "cleaned")})
+    monkeypatch.setattr(ablate, "ROTATING_SPLITS", {"utd-mhad": ("xsub", "cleaned")})
     typed("guidance", "--benchmark", "utd-mhad", "--only", "L_con, online")
     assert len(trained.runs) == 2 * 10
     for number, (out, config) in enumerate(trained.runs):
@@ -221,16 +222,18 @@ def test_several_runs_at_once(
     given: list[tuple[dict[Path, Config], list[str]]] = []
     trained = Trained()
 
-    def in_lanes(runs: dict[Path, Config], devices: list[str]) -> Iterator[Path]:
+    def train_on_devices(
+        runs: dict[Path, Config], devices: list[str], train: Any, *, on_update: Any
+    ) -> None:
         given.append((runs, devices))
         for out, config in runs.items():
             trained(replace(config, device="cpu"), few, out, resume=True, watch=None)
-            yield out
+            on_update(RunUpdate(out, "cpu", RunStatus.FINISHED))
             seen = (tmp_path / "results.csv").read_text()
             assert seen.count(",xsub,top1,") == len(trained.runs)
 
-    monkeypatch.setattr(ablate, "open_data", lambda *_: few)
-    monkeypatch.setattr(ablate, "train_in_lanes", in_lanes)
+    monkeypatch.setattr(ablate, "prepare_dataset", lambda *_: few)
+    monkeypatch.setattr(ablate, "train_on_devices", train_on_devices)
     options = ("difficulty", "--out", tmp_path, "--seeds", 2, "--devices", "cpu,cpu")
     typed(*options)
     typed(*options)
@@ -267,7 +270,7 @@ def test_a_study_is_trained_and_an_unfinished_run_goes_on(
     few: SkeletonData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Quiet()
-    monkeypatch.setattr(ablate, "open_data", lambda *_: few)
+    monkeypatch.setattr(ablate, "prepare_dataset", lambda *_: few)
     monkeypatch.setattr(ablate, "watch", watch)
     small = ("training.epochs=2", "clips.frames=8", "clips.test_clips=1", "model.width=8",
              "training.batch_size=2", "training.validation_share=0", "device=cpu")  # fmt: skip

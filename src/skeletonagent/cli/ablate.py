@@ -3,55 +3,52 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import console, print_json, watch
-from skeletonagent.cli.options import RecipeOption
+from skeletonagent.cli.console import console, output, print_json
+from skeletonagent.cli.options import RecipeOption, SetOption
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.core.files import write_text
-from skeletonagent.evaluation.metrics import RowResult, summarize_rows
-from skeletonagent.experiments.build import prepare_dataset
-from skeletonagent.experiments.plans import STUDY_PLANS, StudyPlan
-from skeletonagent.experiments.presets import ROTATING_SPLITS
 from skeletonagent.experiments.recipes import PresetSize, Recipe
-from skeletonagent.experiments.resolve import resolve_config
-from skeletonagent.experiments.study import Study, hold_out_validation, resolve_runs, select_plan
-from skeletonagent.experiments.tables import (
-    as_csv,
-    as_markdown,
-    as_tables,
-    format_estimate,
-    insert_tables,
-)
-from skeletonagent.experiments.workers import train_in_lanes, train_timed
 
-STUDY_SEEDS = 10
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from skeletonagent.evaluation.metrics import RowResult
+    from skeletonagent.experiments.plans import StudyPlan
+    from skeletonagent.experiments.study import Study
+    from skeletonagent.experiments.workers import RunUpdate
+
+STUDY_NAMES = "components, sources, text-encoders, alpha-beta, difficulty, guidance, ideas"
+"""Names of the plans, for the help text: their module is slow to import."""
+
+BENCHMARK_SEEDS = 10
 """Seeds of a benchmark's own study."""
 
 
 def ablate(
-    plan: Annotated[str, typer.Argument(help=f"What to study: {', '.join(STUDY_PLANS)}.")],
+    plan: Annotated[str, typer.Argument(help=f"Study: {STUDY_NAMES}.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of all runs and the results; a benchmark has its own."),
+        typer.Option(
+            help="Folder of all runs and the results; with --benchmark, runs/PLAN/BENCHMARK."
+        ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="A skeleton archive: NAME.npz or its folder.")
     ] = None,
     preset: Annotated[
-        str, typer.Option(help="What all rows share: a preset or a YAML file.")
+        str, typer.Option(help="Preset or YAML file with what all rows share.")
     ] = "default",
     benchmark: Annotated[
         str | None,
         typer.Option(
-            help="A preset with the benchmark's own study: tiny, ten seeds, its splits in turn."
+            help="A preset with the benchmark's own study: tiny, ten seeds, its splits in rotation."
         ),
     ] = None,
     preset_size: Annotated[
@@ -60,14 +57,14 @@ def ablate(
     recipe: RecipeOption = Recipe.PAPER,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Runs of each row, 3 if not told; 1 has no intervals."),
+        typer.Option(min=1, help="Runs of each row, 3 by default; 1 has no intervals."),
     ] = None,
     splits: Annotated[
-        str | None, typer.Option(help="Splits with commas, which the seeds take in turn.")
+        str | None, typer.Option(help="Splits with commas, through which the seeds rotate.")
     ] = None,
     validate: Annotated[
         float | None,
-        typer.Option(help="Compare on this share of the training part, which is then held out."),
+        typer.Option(help="Compare on a validation set: this share of the training set, held out."),
     ] = None,
     devices: Annotated[
         str | None,
@@ -84,18 +81,17 @@ def ablate(
     page: Annotated[
         Path | None,
         typer.Option(
-            help="A page in which the preset's tables are rewritten, made if there is none."
+            help="Markdown page whose tables of the preset are replaced; created if missing."
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Override section.key=value in all rows; may be repeated."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    set_: SetOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the results as JSON instead of tables.")
+    ] = False,
 ) -> None:
     """Train each recipe of a study with several seeds, and compare them with the baseline.
 
-    The same command again goes on where it was stopped; finished runs are not repeated.
+    The same command again continues a study that was stopped; finished runs are not repeated.
 
     Examples:
       skeletonagent ablate components --preset utd-mhad --data utd_mhad --out runs/components
@@ -104,85 +100,98 @@ def ablate(
 
       skeletonagent ablate guidance --benchmark utd-mhad --data utd_mhad --devices cpu,cpu
     """
-    chosen = select_plan(plan, row or [], only or [])
+    from skeletonagent.experiments.datasets import prepare_dataset
+    from skeletonagent.experiments.presets import ROTATING_SPLITS
+    from skeletonagent.experiments.resolve import resolve_config
+    from skeletonagent.experiments.study import (
+        Study,
+        hold_out_validation,
+        resolve_runs,
+        select_plan,
+    )
+    from skeletonagent.experiments.study_results import (
+        require_tables,
+        update_page,
+        write_results,
+    )
+
+    selected = select_plan(plan, row or [], only or [])
     size = preset_size or (PresetSize.TINY if benchmark else PresetSize.SMALL)
     shared = resolve_config(benchmark or preset, size, None, data, set_ or [], recipe)
     shared = shared if validate is None else hold_out_validation(shared, validate)
     opened = functools.cache(prepare_dataset)
-    turns = splits.split(",") if splits else ROTATING_SPLITS.get(benchmark or "", ())
-    number = seeds or (STUDY_SEEDS if benchmark else 3)
-    runs = resolve_runs(chosen, shared, number, opened, turns)
+    rotation = splits.split(",") if splits else ROTATING_SPLITS.get(benchmark or "", ())
+    number = seeds or (BENCHMARK_SEEDS if benchmark else 3)
+    runs = resolve_runs(selected, shared, number, opened, rotation)
     folder = _folder(plan, out, benchmark)
-    study = Study(folder, chosen, runs, opened, validated=validate is not None)
-    named = f"{benchmark or preset}{', held out' if study.validated else ''}"
+    study = Study(folder, selected, runs, opened, validated=validate is not None)
+    name = f"{benchmark or preset}{', held out' if study.validated else ''}"
     if page:
-        insert_tables(_read(page, chosen, named), named, "")  # complains before the first run
-    for _ in _trained(study, devices.split(",") if devices else []):
-        _write(study)
-    found = _write(study)
-    _print(chosen, found)
-    console.print(f"tables: {folder / 'results.md'} and {folder / 'results.csv'}", soft_wrap=True)
+        require_tables(page, selected, name)  # fails before the first run
+    if devices:
+        _train_on_devices(study, devices.split(","))
+    else:
+        _train_here(study)
+    results = write_results(study)
     if page:
-        tables = as_tables(chosen, found)
-        write_text(page, insert_tables(_read(page, chosen, named), named, tables))
+        update_page(page, selected, name, results)
     if as_json:
-        rows = [asdict(each) for each in chosen.rows]
-        print_json({"plan": plan, "rows": rows, "findings": [asdict(each) for each in found]})
+        rows = [asdict(item) for item in selected.rows]
+        print_json({"plan": plan, "rows": rows, "results": [asdict(item) for item in results]})
+    else:
+        _print(selected, results)
+    console.print(f"tables: {folder / 'results.md'} and {folder / 'results.csv'}", soft_wrap=True)
 
 
 def _folder(plan: str, out: Path | None, benchmark: str | None) -> Path:
     if out is None and benchmark is None:
-        raise ConfigError("--out says where the runs go; only a benchmark's study has a place")
+        raise ConfigError("--out names the folder of the runs; only --benchmark has a default")
     return out or Path("runs") / plan / str(benchmark)
 
 
-def _read(page: Path, plan: StudyPlan, named: str) -> str:
-    """Return a page as it is, or the beginning of one that is not there yet.
+def _train_on_devices(study: Study, devices: Sequence[str]) -> None:
+    """Train the runs that are not finished, several at once, and write the tables after each."""
+    from skeletonagent.experiments.study_results import write_results
+    from skeletonagent.experiments.timing import train_quietly
+    from skeletonagent.experiments.workers import RunStatus, train_on_devices
 
-    Raises:
-        ConfigError: If it cannot be read.
-    """
-    if not page.exists():
-        return f"# {plan.title}\n\n<!-- tables of {named} -->\n<!-- end of {named} -->\n"
-    try:
-        return page.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--page {page} cannot be read: {error}") from error
+    runs = {study.directory(key): config for key, config in study.unfinished().items()}
+    finished = 0
+
+    def show(update: RunUpdate) -> None:
+        nonlocal finished
+        if update.status is RunStatus.FINISHED:
+            finished += 1
+            name = escape(str(update.out))
+            console.print(f"{name} is finished, {finished} of {len(runs)}", soft_wrap=True)
+            write_results(study)
+
+    train_on_devices(runs, devices, train_quietly, on_update=show)
 
 
-def _trained(study: Study, devices: Sequence[str]) -> Iterator[None]:
-    """Train what is not finished, and yield after each run."""
+def _train_here(study: Study) -> None:
+    """Train the runs that are not finished, and write the tables after each."""
+    from skeletonagent.cli.training_display import watch
+    from skeletonagent.experiments.study_results import write_results
+    from skeletonagent.experiments.timing import train_timed
+
     unfinished = study.unfinished()
-    if devices:
-        lanes = {study.directory(key): config for key, config in unfinished.items()}
-        for number, directory in enumerate(train_in_lanes(lanes, devices), start=1):
-            told = escape(str(directory))
-            console.print(f"{told} is done, {number} of {len(lanes)}", soft_wrap=True)
-            yield
-        return
     for number, (key, config) in enumerate(unfinished.items(), start=1):
         console.print(
             f"[bold]run {number} of {len(unfinished)}: {escape(key[0])}[/], seed {key[1]}"
         )
         train_timed(config, study.opened(config.data), study.directory(key), watch)
-        yield
+        write_results(study)
 
 
-def _write(study: Study) -> list[RowResult]:
-    measurements = study.measurements()
-    found = summarize_rows(study.plan, measurements)
-    write_text(study.out / "results.csv", as_csv(measurements))
-    write_text(study.out / "results.md", as_markdown(study.plan, found))
-    return found
+def _print(plan: StudyPlan, results: Sequence[RowResult]) -> None:
+    from skeletonagent.experiments.tables import format_estimate
 
-
-def _print(plan: StudyPlan, found: Sequence[RowResult]) -> None:
-    for part in dict.fromkeys(each.part for each in found):
+    for part in dict.fromkeys(result.part for result in results):
         table = Table("row", "top-1", "difference to the first", box=None)
-        for each in found:
-            if each.part == part and each.metric == "top1":
-                difference = format_estimate(each.difference, "+") if each.difference else ""
-                table.add_row(
-                    escape(each.row), escape(format_estimate(each.mean)), escape(difference)
-                )
-        console.print(f"[bold]{escape(plan.title)}: {escape(part)}[/]", table)
+        for result in results:
+            if result.part == part and result.metric == "top1":
+                change = format_estimate(result.difference, "+") if result.difference else ""
+                cells = (result.row, format_estimate(result.mean), change)
+                table.add_row(*map(escape, cells))
+        output.print(f"[bold]{escape(plan.title)}: {escape(part)}[/]", table)

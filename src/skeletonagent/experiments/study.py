@@ -17,7 +17,7 @@ from skeletonagent.data.splits import choose_split, evaluation_parts
 from skeletonagent.evaluation.metrics import Measurement, measure_runs
 from skeletonagent.experiments.config import Config, read_config, with_overrides
 from skeletonagent.experiments.plans import STUDY_PLANS, StudyPlan, StudyRow
-from skeletonagent.experiments.workers import seconds_of
+from skeletonagent.experiments.timing import training_seconds
 from skeletonagent.training.run_directory import RunDirectory
 
 Runs = dict[tuple[str, int], Config]
@@ -65,7 +65,7 @@ class Study:
         unfinished = self.unfinished()
         finished = {key: config for key, config in self.runs.items() if key not in unfinished}
         scores = {key: self._scores(key, config) for key, config in finished.items()}
-        took = {key: seconds_of(self.directory(key)) for key in finished}
+        took = {key: training_seconds(self.directory(key)) for key in finished}
         known = {key: value for key, value in took.items() if value is not None}
         return measure_runs(self.plan.rows[0].label, scores, known)
 

@@ -1,162 +1,334 @@
-"""Many short runs: a few processes, each of which trains one run after another."""
+"""Pool of worker processes that train many runs on several devices.
+
+Each worker has one device and trains one run after another, so that imports and the opened data set
+are paid for once. A worker's standard input is a socket to the pool: runs and results pass through
+it, and the operating system closes it when the pool's process ends for whatever reason.
+"""
 
 from __future__ import annotations
 
-import functools
-import json
+import contextlib
 import multiprocessing
 import os
+import pickle
+import queue
+import subprocess
+import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import replace
-from multiprocessing.queues import SimpleQueue
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
+from signal import SIGTERM, Signals
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
-from skeletonagent.core.clips import SkeletonData
-from skeletonagent.core.errors import DataError, SkeletonAgentError, TrainingError
-from skeletonagent.core.files import write_text
-from skeletonagent.core.guidance import Guidance
-from skeletonagent.experiments.build import prepare_dataset
+from skeletonagent.core.errors import (
+    ConfigError,
+    SkeletonAgentError,
+    TrainingError,
+    TrainingInterrupted,
+)
 from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.run import CallbackFactory, run_experiment
-from skeletonagent.training.callbacks import Callback, EpochRecord
-from skeletonagent.training.checkpoint import LatestCheckpoint
-from skeletonagent.training.run_directory import RunDirectory
+from skeletonagent.training.interrupts import InterruptFlag, interrupt_on_signals
 
-_opened = functools.cache(prepare_dataset)
+TrainFunction = Callable[[Config, Path], object]
+"""Trains the run of a configuration into a directory; pickled by name, as workers import it."""
 
-
-class Unwatched:
-    """Show nothing of a run."""
-
-    def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
-        """Show nothing."""
-
-    def on_epoch(self, record: EpochRecord) -> None:
-        """Show nothing."""
-
-    def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
-        """Show nothing."""
-
-    def on_answers(self, done: int, of: int) -> None:
-        """Show nothing."""
-
-    def on_problem(self, problem: str) -> None:
-        """Show nothing; the run directory tells of it."""
+_POLL_SECONDS = 0.1
+_EXIT_SECONDS = 10.0
+"""Time that a process may take to end after it closed its connection."""
 
 
-@contextmanager
-def unwatched(config: Config, found: LatestCheckpoint) -> Iterator[Callback]:
-    """Give the display of a run that nobody sees."""
-    del config, found
-    yield Unwatched()
+class RunStatus(StrEnum):
+    """State of a run in the pool."""
+
+    STARTED = "started"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
 
 
-def train_in_lanes(
-    runs: Mapping[Path, Config], devices: Sequence[str], threads: int | None = None
-) -> Iterator[Path]:
-    """Train runs and yield the directory of each as it ends.
+@dataclass(frozen=True)
+class RunUpdate:
+    """Change of a run's status.
 
-    Every device has a process of its own for all its runs, so that what a process costs to start
-    is paid once; a device named twice has two. Where one is a CPU, they share its threads, unless
-    ``OMP_NUM_THREADS`` says how many each has. A run that was stopped is gone on with.
+    Args:
+        out: Run directory.
+        device: Device of the worker.
+        status: New status.
+        problem: Reason of a failure or an interruption.
+    """
+
+    out: Path
+    device: str
+    status: RunStatus
+    problem: str = ""
+
+
+def train_on_devices(
+    runs: Mapping[Path, Config],
+    devices: Sequence[str],
+    train: TrainFunction,
+    *,
+    on_update: Callable[[RunUpdate], None] | None = None,
+    logs: bool = False,
+    threads: int | None = None,
+) -> None:
+    """Train runs in a pool of processes, one for each device.
+
+    A run that fails, or whose worker is lost, costs no other run. The first SIGTERM or Ctrl-C is
+    passed on to the workers, whose runs save their state and end; no further run is started. When
+    this process ends for any other reason, its workers do the same.
 
     Args:
         runs: Configurations by run directory.
-        devices: Such as ``cpu`` or ``cuda:0``.
-        threads: Of each process, in place of its share.
+        devices: Devices such as ``cpu`` or ``cuda:0``; one that is named twice has two workers.
+        train: Function that trains one run, called in a worker.
+        on_update: Function that is called here with every change of a run's status.
+        logs: Whether the output of each run goes to ``NAME.log`` beside its directory instead of
+            standard error.
+        threads: CPU threads of each worker, by default an equal share of the cores;
+            ``OMP_NUM_THREADS`` has precedence.
 
     Raises:
+        ConfigError: If no device is named.
         TrainingError: Naming the runs that failed and why, after all others have ended.
+        TrainingInterrupted: If a signal ended it before all runs were finished.
     """
-    context = multiprocessing.get_context("spawn")
-    free: SimpleQueue[str] = context.SimpleQueue()
-    for device in devices:
-        free.put(device)
-    failed = []
-    entering = (free, threads or max(1, (os.cpu_count() or 1) // len(devices)))
-    with ProcessPoolExecutor(len(devices), context, initializer=_enter, initargs=entering) as pool:
-        ended = {pool.submit(_train, out, config): out for out, config in runs.items()}
-        for future in as_completed(ended):
-            if problem := future.result():
-                failed.append(f"{ended[future]}: {problem}")
-            else:
-                yield ended[future]
-    if failed:
-        raise TrainingError(f"{len(failed)} of {len(runs)} runs failed: " + "; ".join(failed))
+    if not devices:
+        raise ConfigError("runs need at least one device, got none")
+    pool = _Pool(
+        waiting=deque(runs.items()),
+        free=deque(devices),
+        train=train,
+        notify=on_update or (lambda _: None),
+        logs=logs,
+        threads=threads or max(1, (os.cpu_count() or 1) // len(devices)),
+    )
+    with interrupt_on_signals() as interrupt:
+        try:
+            pool.run(interrupt)
+        finally:
+            pool.close()
+        if pool.failed:
+            problems = "; ".join(f"{out}: {problem}" for out, problem in pool.failed.items())
+            see = f"; see {', '.join(str(log_path(out)) for out in pool.failed)}" if logs else ""
+            raise TrainingError(f"{len(pool.failed)} of {len(runs)} runs failed: {problems}{see}")
+        if pool.finished < len(runs):
+            interrupt.raise_if_set()
 
 
-def train_timed(config: Config, data: SkeletonData, out: Path, watch: CallbackFactory) -> None:
-    """Train one run, or go on with it, and note how long it took if that was all at once.
+def log_path(out: Path) -> Path:
+    """Return the log file of a run, which lies beside its directory."""
+    return out.with_name(f"{out.name}.log")
 
-    Raises:
-        SkeletonAgentError: What :func:`~skeletonagent.experiments.run.run_experiment` does.
+
+@dataclass(frozen=True)
+class _Task:
+    """Message to a worker: one run to train."""
+
+    config: Config
+    out: Path
+    train: TrainFunction
+    log: Path | None
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Message from a worker: the end of a run.
+
+    Args:
+        status: How it ended.
+        problem: Reason, unless it is finished.
+        reusable: Whether the process can be trusted with another run.
     """
-    fresh = not RunDirectory(out).exists
-    wall, processor = time.perf_counter(), time.process_time()
-    run_experiment(config, data, out, resume=True, watch=watch)
-    if fresh:
-        spent = {
-            "wall_seconds": round(time.perf_counter() - wall, 2),
-            "processor_seconds": round(time.process_time() - processor, 2),
-        }
-        write_text(_cost(out), json.dumps(spent))
+
+    status: RunStatus
+    problem: str = ""
+    reusable: bool = True
 
 
-def _train(out: Path, config: Config) -> str:
-    """Train one run on this process's device, and return what went wrong if anything did."""
-    placed = replace(config, device=_LANE["device"])
-    try:
-        train_timed(placed, _opened(config.data), out, unwatched)
-    except SkeletonAgentError as error:
-        return str(error)
-    return ""
+class _Worker:
+    """Process of the pool, in a process group that a Ctrl-C at the terminal does not reach."""
 
+    def __init__(self, device: str, threads: int) -> None:
+        self.device = device
+        self.connection, theirs = multiprocessing.Pipe()
+        code = (
+            f"import sys; sys.path[:] = {sys.path!r}; "
+            f"from skeletonagent.experiments.workers import serve; serve({threads})"
+        )
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", "-c", code],
+                stdin=theirs.fileno(),
+                stdout=sys.__stderr__.fileno() if sys.__stderr__ else subprocess.DEVNULL,
+                process_group=0,
+            )
 
-def seconds_of(out: Path) -> float | None:
-    """Return how long a run took, None if it was not told or the run was interrupted.
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is running."""
+        return self.process.poll() is None
 
-    On a CPU these are seconds of the processor, which what else runs beside it disturbs less.
-
-    Raises:
-        DataError: If the file is damaged.
-    """
-    path, summary = _cost(out), RunDirectory(out).read_summary()
-    if summary is None or not path.exists():
+    def result(self) -> _Result | None:
+        """Return the result that was sent, None if the process is lost."""
+        with contextlib.suppress(EOFError, OSError):
+            # A process that the worker left behind may hold the connection of a dead worker.
+            if self.connection.poll():
+                result: _Result = self.connection.recv()
+                return result
         return None
-    try:
-        spent = json.loads(path.read_text())
-        key = "processor_seconds" if "CPU" in str(summary["device"]) else "wall_seconds"
-        return float(spent[key])
-    except (ValueError, KeyError) as error:
-        raise DataError(f"is damaged: {error}", path=path) from error
+
+    def exit_reason(self) -> str:
+        """Return how a lost process ended."""
+        try:
+            code = self.process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        return f"was killed by {Signals(-code).name}" if code < 0 else f"ended with status {code}"
 
 
-_LANE: dict[str, str] = {}
-"""The device of this process."""
+@dataclass
+class _Pool:
+    """Runs that wait, devices without a worker, and workers with and without a run."""
+
+    waiting: deque[tuple[Path, Config]]
+    free: deque[str]
+    train: TrainFunction
+    notify: Callable[[RunUpdate], None]
+    logs: bool
+    threads: int
+
+    def __post_init__(self) -> None:
+        self.idle: list[_Worker] = []
+        self.busy: dict[_Worker, Path] = {}
+        self.failed: dict[Path, str] = {}
+        self.finished = 0
+
+    def run(self, interrupt: InterruptFlag) -> None:
+        """Train all runs; after an interrupt, only end those that are being trained."""
+        passed_on = False
+        while self.busy or (self.waiting and not interrupt.is_set):
+            if interrupt.is_set and not passed_on:
+                passed_on = True
+                for worker in self.busy:
+                    worker.process.terminate()
+            while self.waiting and (self.idle or self.free) and not interrupt.is_set:
+                self._start(*self.waiting.popleft())
+            ready = wait_for_any([worker.connection for worker in self.busy], _POLL_SECONDS)
+            for worker in list(self.busy):
+                if worker.connection in ready or not worker.is_alive:
+                    self._end(worker, interrupted=interrupt.is_set)
+
+    def close(self) -> None:
+        """End all workers, which do so as their connections close, and wait for them."""
+        workers = [*self.idle, *self.busy]
+        for worker in workers:
+            worker.connection.close()
+        for worker in workers:
+            worker.process.wait()
+
+    def _start(self, out: Path, config: Config) -> None:
+        worker = self._worker()
+        task = _Task(
+            config=replace(config, device=worker.device),
+            out=out,
+            train=self.train,
+            log=log_path(out) if self.logs else None,
+        )
+        self.busy[worker] = out
+        with contextlib.suppress(OSError):  # a worker that was just lost is noticed by the loop
+            worker.connection.send_bytes(pickle.dumps(task))
+        self.notify(RunUpdate(out, worker.device, RunStatus.STARTED))
+
+    def _worker(self) -> _Worker:
+        """Return a worker without a run, a new one if need be."""
+        while self.idle:
+            worker = self.idle.pop()
+            if worker.is_alive:
+                return worker
+            worker.connection.close()
+            self.free.append(worker.device)
+        return _Worker(self.free.popleft(), self.threads)
+
+    def _end(self, worker: _Worker, *, interrupted: bool) -> None:
+        """Note how a worker's run ended, and keep the worker if it can train another."""
+        result, out = worker.result(), self.busy.pop(worker)
+        if result and result.reusable:
+            self.idle.append(worker)
+        else:
+            worker.connection.close()
+            reason = worker.exit_reason()
+            self.free.append(worker.device)
+            asked = interrupted and worker.process.returncode == -SIGTERM
+            status = RunStatus.INTERRUPTED if asked else RunStatus.FAILED
+            result = result or _Result(status, f"its process {reason}")
+        status = result.status
+        if status is RunStatus.INTERRUPTED and not interrupted:
+            status = RunStatus.FAILED  # somebody else stopped this one worker
+        if status is RunStatus.FAILED:
+            self.failed[out] = result.problem
+            if self.logs:
+                with log_path(out).open("a", encoding="utf-8") as log:
+                    log.write(f"error: {result.problem}\n")
+        self.finished += status is RunStatus.FINISHED
+        self.notify(RunUpdate(out, worker.device, status, result.problem))
 
 
-def _enter(free: SimpleQueue[str], threads: int) -> None:
-    _LANE["device"] = free.get()
-    threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
+def serve(threads: int) -> None:
+    """Train the runs that the pool sends, until it closes the connection or is gone.
+
+    Args:
+        threads: CPU threads, unless ``OMP_NUM_THREADS`` is set.
+    """
+    import torch
+
+    connection = Connection(os.dup(0))
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    tasks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(threads)
+    reusable = True
+    while reusable and (task := tasks.get()) is not None:
+        result = _train(task)
+        reusable = result.reusable
+        with contextlib.suppress(OSError):  # the pool is gone
+            connection.send(result)
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone; its run is gone on with later."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _receive(connection: Connection, tasks: queue.SimpleQueue[bytes | None]) -> None:
+    """Queue the tasks; when the connection closes, interrupt the run and end after it."""
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            tasks.put(connection.recv_bytes())
+    tasks.put(None)
+    os.kill(os.getpid(), SIGTERM)
 
 
-def _cost(out: Path) -> Path:
-    return out / "cost.json"
+def _train(message: bytes) -> _Result:
+    """Train one run, and return how it ended."""
+    try:
+        task: _Task = pickle.loads(message)
+        if task.log:
+            task.log.parent.mkdir(parents=True, exist_ok=True)
+            with task.log.open("ab") as log:
+                os.dup2(log.fileno(), 1)
+                os.dup2(log.fileno(), 2)
+        task.train(task.config, task.out)
+    except TrainingInterrupted as interrupted:
+        return _Result(RunStatus.INTERRUPTED, str(interrupted))
+    except (SkeletonAgentError, OSError) as error:
+        return _Result(RunStatus.FAILED, str(error))
+    except Exception as error:
+        # After an unforeseen error, such as one on the device, later runs could fail as well.
+        traceback.print_exc()
+        problem = f"{type(error).__name__}: {error}"
+        return _Result(RunStatus.FAILED, problem, reusable=False)
+    return _Result(RunStatus.FINISHED)
