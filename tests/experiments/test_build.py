@@ -16,8 +16,9 @@ from skeletonagent.data.archive import write_archive
 from skeletonagent.data.preprocessing import center_store
 from skeletonagent.data.settings import DataSettings
 from skeletonagent.data.synthetic.generate import synthetic_dataset
-from skeletonagent.experiments import build, build_agents
+from skeletonagent.experiments import build, build_agents, datasets
 from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.training.checkpoint import Checkpoint
 
 CLASSES = 4
@@ -61,18 +62,18 @@ def job(data: SkeletonData) -> build.Experiment:
 
 def test_data_are_read_centred(tmp_path: Path) -> None:
     path = write_archive(few(), tmp_path)
-    opened = build.prepare_dataset(DataSettings(archive=str(path)))
+    opened = datasets.prepare_dataset(DataSettings(archive=str(path)))
     assert torch.equal(opened.store.frames, center_store(few().store).frames)
     first = opened.store.starts
     assert not opened.store.frames[first, opened.store.layout.center].any()
-    assert torch.equal(build.open_dataset(str(path)).store.frames, few().store.frames)
+    assert torch.equal(datasets.open_dataset(str(path)).store.frames, few().store.frames)
 
 
 def test_data_without_a_file_are_generated(
     data: SkeletonData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "synthetic", lambda: data)
-    assert build.open_dataset("synthetic") is data
+    monkeypatch.setattr(datasets, "synthetic_dataset", lambda: data)
+    assert datasets.open_dataset("synthetic") is data
 
 
 def test_joints_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
@@ -80,9 +81,9 @@ def test_joints_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     broken.store.frames[int(broken.store.starts[5]) + 2, 1, 0] = float("nan")
     path = write_archive(broken, tmp_path)
     with pytest.raises(DataError) as caught:
-        build.prepare_dataset(DataSettings(archive=str(path)))
+        datasets.prepare_dataset(DataSettings(archive=str(path)))
     assert caught.value.sample == broken.store.sample_ids[5]
-    assert build.open_dataset(str(path)).name == "few"
+    assert datasets.open_dataset(str(path)).name == "few"
 
 
 def subjects(data: SkeletonData, samples: torch.Tensor) -> set[int]:
@@ -107,9 +108,9 @@ def test_the_agents_see_what_is_learned_from_alone(
     data: SkeletonData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    measure = build_agents.measure
+    measure = build_agents.measure_evidence
     monkeypatch.setattr(
-        build_agents, "measure", lambda store, part: (seen.append(part), measure(store, part))[1]
+        build_agents, "measure_evidence", lambda store, part: (seen.append(part), measure(store, part))[1]
     )
     job = build.build_experiment(CONFIG, data)
     (part,) = seen
@@ -193,7 +194,7 @@ def test_what_does_not_fit_is_told(data: SkeletonData, assignment: str, message:
 
 
 def saved(job: build.Experiment) -> Checkpoint:
-    return Checkpoint(1, job.state.tensors(), build.checkpoint_metadata(job))
+    return Checkpoint(1, job.state.tensors(), job.metadata.to_json())
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
@@ -203,7 +204,7 @@ def test_a_saved_recognizer_comes_back(data: SkeletonData, average: float) -> No
     with torch.no_grad():
         for weight in job.state.ema.parameters():
             weight += 1  # so that the average is not the weights themselves
-    again = build.load_recognizer(saved(job), config, data)
+    again = build.load_recognizer(saved(job))
     expected = job.state.eval_model.state_dict()
     assert again.state_dict().keys() == expected.keys()
     assert all(torch.equal(again.state_dict()[name], expected[name]) for name in expected)
@@ -211,9 +212,24 @@ def test_a_saved_recognizer_comes_back(data: SkeletonData, average: float) -> No
 
 def test_other_classes_are_refused(job: build.Experiment) -> None:
     with pytest.raises(CheckpointError, match=r"4 classes and 25 joints.*few.*--data"):
-        build.load_recognizer(saved(job), CONFIG, few(classes=3))
+        job.metadata.require_same_task(few(classes=3))
 
 
-def test_another_recognizer_is_refused(job: build.Experiment, data: SkeletonData) -> None:
-    with pytest.raises(CheckpointError):
-        build.load_recognizer(saved(job), with_overrides(CONFIG, ["model.width=16"]), data)
+def test_other_channels_are_refused(job: build.Experiment, data: SkeletonData) -> None:
+    flat = replace(data, store=replace(data.store, frames=data.store.frames[..., :2]))
+    with pytest.raises(CheckpointError, match=r"3 channels and few has 2"):
+        job.metadata.require_same_task(flat)
+
+
+def test_another_recognizer_is_refused(job: build.Experiment) -> None:
+    wider = replace(job.metadata, config=with_overrides(CONFIG, ["model.width=16"]))
+    with pytest.raises(CheckpointError, match=r"another one than asked for"):
+        build.load_recognizer(saved(job), wider)
+
+
+def test_metadata_come_back(job: build.Experiment) -> None:
+    assert RecognizerMetadata.from_json(job.metadata.to_json()) == job.metadata
+    with pytest.raises(CheckpointError, match="persons"):
+        RecognizerMetadata.from_json(
+            {key: value for key, value in job.metadata.to_json().items() if key != "persons"}
+        )

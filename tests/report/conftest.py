@@ -19,8 +19,9 @@ from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import KINECT_20
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.archive import write_archive
-from skeletonagent.experiments.build import prepare_dataset
 from skeletonagent.experiments.config import Config, with_overrides, write_config
+from skeletonagent.experiments.datasets import prepare_dataset
+from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.recognizer import build_recognizer
 from skeletonagent.training.callbacks import EpochRecord, RunLogger
 from skeletonagent.training.checkpoint import Checkpoint
@@ -158,11 +159,12 @@ def _save(
 ) -> None:
     tensors = {f"recognizer.{name}": value for name, value in recognizer.state_dict().items()}
     tensors["confusions"] = torch.tensor([[5, 1, 0], [2, 4, 0], [0, 0, 6]])
-    facts = {
-        "class_names": list(CLASSES), "layout": KINECT_20.to_json(), "persons": 1, "channels": 3,
-        "text_dim": TEXT_DIM, "guidance": now.to_json(),
-    }  # fmt: skip
-    run.checkpoints.save(Checkpoint(epochs, tensors, facts))
+    metadata = RecognizerMetadata(
+        config, CLASSES, KINECT_20, 3, 1, TEXT_DIM, data().store.input_format
+    )
+    run.checkpoints.save(
+        Checkpoint(epochs, tensors, metadata.to_json() | {"guidance": now.to_json()})
+    )
 
 
 def _finish(run: RunDirectory, config: Config) -> None:

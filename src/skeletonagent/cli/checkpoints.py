@@ -13,11 +13,13 @@ from rich.markup import escape
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.files import write_atomically
+from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark, find_benchmark
 from skeletonagent.data.settings import ClipSettings, DataSettings, Origin
-from skeletonagent.experiments.config import Config, to_dict, write_config
+from skeletonagent.experiments.config import Config, write_config
+from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.experiments.resolve import parse_stream
 from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.models.released_checkpoint import ReleasedCheckpoint, read_released_checkpoint
@@ -141,18 +143,20 @@ def _checkpoint(
 ) -> Checkpoint:
     names = known.class_names if known else [f"class {y + 1}" for y in range(released.num_classes)]
     weights = {f"recognizer.{name}": t for name, t in recognizer.state_dict().items()}
+    metadata = RecognizerMetadata(
+        config=config,
+        class_names=tuple(names),
+        layout=layout,
+        channels=released.channels,
+        persons=released.persons,
+        text_dim=released.text_dim,
+        input_format=InputFormat(known.layout if known else layout, released.channels),
+    )
+    guidance = released.guidance(layout, names, config.clips.stream)
     return Checkpoint(
         epoch=released.epoch,
         tensors=weights | ({} if released.salient is None else {"salient": released.salient}),
-        metadata={
-            "config": to_dict(config),
-            "class_names": list(names),
-            "layout": layout.to_json(),
-            "channels": released.channels,
-            "persons": released.persons,
-            "text_dim": released.text_dim,
-            "guidance": released.guidance(layout, names, config.clips.stream).to_json(),
-        },
+        metadata=metadata.to_json() | {"guidance": guidance.to_json()},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
 
 
@@ -117,6 +118,13 @@ class ClipStore:
     def coordinates(self) -> int:
         """The number of channels that are coordinates; they come first."""
         return self.channels - self.has_confidence
+
+    @property
+    def input_format(self) -> InputFormat:
+        """Format of the samples as they lie in this store."""
+        return InputFormat(
+            self.layout, self.channels, self.has_confidence, self.image_sizes is not None
+        )
 
     @cached_property
     def max_persons(self) -> int:
@@ -249,6 +257,8 @@ class SkeletonData:
         store: All samples.
         splits: Splits by name.
         default_split: Name of the split that is used unless another is asked for.
+        input_format: Format of the samples before preprocessing; None if the store was not
+            preprocessed.
     """
 
     name: str
@@ -256,3 +266,4 @@ class SkeletonData:
     store: ClipStore
     splits: Mapping[str, Split]
     default_split: str
+    input_format: InputFormat | None = field(default=None, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -29,6 +29,7 @@ from skeletonagent.data.loader import ClipLoader, DeviceOptions, build_clip_load
 from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.settings import AugmentSettings, ClipSettings
 from skeletonagent.data.splits import choose_split
+from skeletonagent.experiments.datasets import preprocess_dataset
 from skeletonagent.llm.budget import Budget, Spent, price
 from skeletonagent.llm.chat import Chat
 from skeletonagent.llm.chats.build import build_chat, resolve_model
@@ -124,6 +125,7 @@ def describe_classes(
     settings: AgentSettings | None = None,
     encoder: TextEncoder | None = None,
     *,
+    chat: str | None = None,
     split: str | None = None,
     progress: ProgressCallback = lambda done, total: None,
 ) -> Guidance:
@@ -131,8 +133,9 @@ def describe_classes(
 
     Args:
         data: A data set, of which only the training part of a split is looked at, or clips, which
-            are all looked at.
-        settings: Who answers; the analyst unless another chat is named.
+            are all looked at. A data set that is not preprocessed is by default settings.
+        settings: Settings of the agents.
+        chat: Who answers the questions, in place of the settings' ``analyst``.
         encoder: Text encoder whose limit the sentences must keep; that of the settings if None.
         split: Name of the split; the data set's default if None.
         progress: Called with the number of classes described and the number of classes.
@@ -140,8 +143,18 @@ def describe_classes(
     Raises:
         ConfigError: If there is no such split, or a chat cannot be asked.
         DataError: If a clip cannot be used, or recorded dialogues cannot be read.
+
+    Examples:
+        >>> import skeletonagent as sa
+        >>> guidance = sa.describe_classes(sa.open_dataset("skeletons/mine"), chat="analyst")
+        >>> [described.action for described in guidance.classes]
+        ['wave', 'jump', 'squat']
+        >>> guidance.salient().shape  # classes, joints of the preprocessed skeleton
+        torch.Size([3, 20])
     """
     settings = settings or AgentSettings()
+    if chat is not None:
+        settings = replace(settings, chat=chat)
     if isinstance(data, ClipStore):
         source: ClipLoader | ClipStore = data
         train = torch.arange(len(data))
@@ -152,7 +165,7 @@ def describe_classes(
         source = (
             build_clip_loader(data, ClipSettings(), AugmentSettings(), host)
             if on_disk
-            else data.store
+            else preprocess_dataset(data).store
         )
     encoder = encoder or build_encoder(settings.text_encoder)
     return build_agents(settings, source, train, encoder).start(progress)

@@ -21,7 +21,7 @@ from skeletonagent.core.files import lock_file, remove_temporary_files, write_at
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.evaluation.predict import evaluate_parts
-from skeletonagent.experiments.build import Experiment, build_experiment, checkpoint_metadata
+from skeletonagent.experiments.build import Experiment, build_experiment
 from skeletonagent.experiments.config import Config, read_config, to_dict, write_config
 from skeletonagent.training.callbacks import Callback, CallbackList, RunLogger
 from skeletonagent.training.checkpoint import LatestCheckpoint
@@ -133,7 +133,7 @@ def _train(
             checkpoints=run.checkpoints,
             callback=CallbackList(watching if engine.is_main else []),
             seed=job.config.seed,
-            metadata=checkpoint_metadata(job),
+            metadata=job.metadata.to_json(),
             interrupt=stop,
         )
         return training.fit(checkpoint)

@@ -1,4 +1,4 @@
-"""Test clips as plain values: their joints, how sure the recognizer was, and what it looked at."""
+"""Test clips as plain values: joints, class probabilities over time, importance of joints."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
+from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
-from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.loader import ClipLoader, iterate_batches
-from skeletonagent.evaluation.predict import predict
-from skeletonagent.experiments.build import build_loader, load_recognizer, prepare_dataset
-from skeletonagent.experiments.config import Config
-from skeletonagent.models.recognizer import Recognizer
+from skeletonagent.experiments.datasets import prepare_dataset
 from skeletonagent.report.serialize import pack_shares, quantize, round_floats
 from skeletonagent.report.skeleton_svg import positions
 from skeletonagent.training.checkpoint import Checkpoint
 
-MISTAKES = 0.75
-"""Share of the shown clips that are mistakes, if there are as many."""
+MISTAKES_SHARE = 0.75
+"""Share of mistakes among the shown clips, if there are as many."""
 TIME_STEPS = 12
-"""Times at which the recognizer is asked about what it has seen so far."""
+"""Number of beginnings of a clip, of growing length, that the recognizer is given."""
 MAX_FRAMES = 120
-"""Frames of a clip that are shown; of a longer one, so many spread evenly."""
+"""Largest number of frames that are shown of a clip, spread evenly."""
 TOP_CLASSES = 5
-"""Classes that are listed with their probability."""
-BATCH = 16
+"""Number of classes that are listed with their probability."""
+BATCH_SIZE = 16
+"""Variants of a clip that are predicted at once."""
 
 Axes = tuple[tuple[int, int], ...]
 """A coordinate and its sign for each direction of the picture."""
@@ -40,108 +37,117 @@ Axes = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class ClipContext:
-    """What a run's clips are shown with.
+    """Recognizer of a run and the clips that it is shown with.
 
     Args:
-        recognizer: As the run left it, on the host.
-        source: All samples, as they are tested.
+        model: Recognizer of the run, on the host.
+        loader: All samples, as they are tested.
     """
 
-    recognizer: Recognizer
-    source: ClipLoader
+    model: StreamModel
+    loader: ClipLoader
 
 
-def open_clip_context(config: Config, checkpoint: Checkpoint, archive: str | None) -> ClipContext:
+def open_clip_context(checkpoint: Checkpoint, archive: str | None = None) -> ClipContext:
     """Return recognizer and clips of a run.
 
     Args:
-        config: The run's configuration.
-        checkpoint: Where it stands.
-        archive: Where the data are, if not where the configuration says.
+        checkpoint: Checkpoint of the run.
+        archive: Path of the archive, if not that of the run's configuration.
 
     Raises:
         DataError: If the data cannot be read.
         CheckpointError: If the recognizer does not fit them.
     """
-    settings = config.data if archive is None else replace(config.data, archive=archive)
-    data: SkeletonData = prepare_dataset(settings)
-    recognizer = load_recognizer(checkpoint, config, data).eval()
-    store = replace(data.store, person_slots=int(checkpoint.metadata["persons"]))
-    return ClipContext(
-        recognizer, build_loader(config, replace(data, store=store), torch.device("cpu"))
-    )
+    model = StreamModel.from_checkpoint(checkpoint, device="cpu")
+    settings = model.config.data
+    data = prepare_dataset(settings if archive is None else replace(settings, archive=archive))
+    return ClipContext(model, model.loader(data))
 
 
-def clip_player(stage: ClipContext, scores: ClassProbabilities, most: int) -> dict[str, Any] | None:
-    """Return clips to look at, mistakes first; None if none of the tested clips is in the data.
+def clip_player(
+    context: ClipContext, predictions: ClassProbabilities, count: int
+) -> dict[str, Any] | None:
+    """Return clips to play, mistakes first; None if none of the tested clips is in the data.
+
+    Args:
+        context: Recognizer and clips.
+        predictions: Class probabilities of the test set.
+        count: Number of clips at most.
 
     Raises:
         DataError: If one of them cannot be used.
     """
-    source = stage.source
-    known = scores.subset(source.store.index_of.keys())
-    if not known.sample_ids:
+    loader = context.loader
+    available = predictions.subset(loader.store.index_of.keys())
+    if not available.sample_ids:
         return None
-    chosen = choose(known, most)
-    indices = source.store.indices([known.sample_ids[row] for row in chosen])
-    turns = iterate_batches(source, indices.split(1)) if chosen else ()
-    sequences = [turn.sampler.store.sequence(int(turn.host_indices[0])) for turn in turns]
-    axes = upright(sequences, source.store.layout, source.store.has_confidence) if chosen else ()
+    rows = select_clips(available, count)
+    indices = loader.store.indices([available.sample_ids[row] for row in rows])
+    batches = iterate_batches(loader, indices.split(1)) if rows else ()
+    sequences = [batch.sampler.store.sequence(int(batch.host_indices[0])) for batch in batches]
+    axes = upright_axes(sequences, loader.store.layout, loader.store.coordinates) if rows else ()
     return {
-        "moments": TIME_STEPS,
+        "time_steps": TIME_STEPS,
         "clips": [
-            _clip(stage, known, row, sequence, axes)
-            for row, sequence in zip(chosen, sequences, strict=True)
+            _clip(context.model, available, row, sequence, axes)
+            for row, sequence in zip(rows, sequences, strict=True)
         ],
-        "tested": len(scores.sample_ids),
-        "mistakes": int((scores.probs.argmax(axis=1) != scores.labels).sum()),
+        "tested": len(predictions.sample_ids),
+        "mistakes": int((predictions.probs.argmax(axis=1) != predictions.labels).sum()),
     }
 
 
-def choose(scores: ClassProbabilities, most: int) -> list[int]:
-    """Return rows of clips to look at: mistakes of every kind, then right ones, unsure first.
+def select_clips(predictions: ClassProbabilities, count: int) -> list[int]:
+    """Return rows of clips to show: mistakes of every kind, then right ones, least sure first.
 
-    Of each kind, a class taken for another, the surest comes first, and every kind has its turn
-    before one has a second.
+    Of each kind, a class mistaken for another, the most confident comes first, and every kind is
+    shown once before one is shown twice.
     """
-    predicted = scores.probs.argmax(axis=1)
-    sureness = scores.probs.max(axis=1)
-    wrong = np.flatnonzero(predicted != scores.labels)
-    right = np.flatnonzero(predicted == scores.labels)
-    mistakes = _in_turn(wrong[np.argsort(-sureness[wrong], kind="stable")], scores, predicted)
-    others = _in_turn(right[np.argsort(sureness[right], kind="stable")], scores, predicted)
-    first = mistakes[: max(round(MISTAKES * most), most - len(others))]
-    return first + others[: most - len(first)]
+    predicted = predictions.probs.argmax(axis=1)
+    confidence = predictions.probs.max(axis=1)
+    wrong = np.flatnonzero(predicted != predictions.labels)
+    right = np.flatnonzero(predicted == predictions.labels)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    right = right[np.argsort(confidence[right], kind="stable")]
+    mistakes = _round_robin(wrong, predictions, predicted)
+    others = _round_robin(right, predictions, predicted)
+    first = mistakes[: max(round(MISTAKES_SHARE * count), count - len(others))]
+    return first + others[: count - len(first)]
 
 
-def _in_turn(
-    rows: Int[np.ndarray, " n"], scores: ClassProbabilities, predicted: Int[np.ndarray, " m"]
+def _round_robin(
+    rows: Int[np.ndarray, " n"], predictions: ClassProbabilities, predicted: Int[np.ndarray, " m"]
 ) -> list[int]:
-    """Return rows so that every kind has its turn, the most frequent kind first."""
+    """Return rows so that the kinds of mistakes alternate, the most frequent kind first."""
     kinds: dict[tuple[int, int], list[int]] = {}
     for row in rows.tolist():
-        kinds.setdefault((int(scores.labels[row]), int(predicted[row])), []).append(row)
-    turns = zip_longest(*sorted(kinds.values(), key=len, reverse=True))
-    return [row for turn in turns for row in turn if row is not None]
+        kinds.setdefault((int(predictions.labels[row]), int(predicted[row])), []).append(row)
+    rounds = zip_longest(*sorted(kinds.values(), key=len, reverse=True))
+    return [row for round_ in rounds for row in round_ if row is not None]
 
 
 def _clip(
-    stage: ClipContext, scores: ClassProbabilities, row: int, sequence: SkeletonSequence, axes: Axes
+    model: StreamModel,
+    predictions: ClassProbabilities,
+    row: int,
+    sequence: SkeletonSequence,
+    axes: Axes,
 ) -> dict[str, Any]:
-    label, predicted = int(scores.labels[row]), int(scores.probs[row].argmax())
-    best = np.argsort(-scores.probs[row], kind="stable")[:TOP_CLASSES].tolist()
-    followed = list(dict.fromkeys([predicted, label, *best]))[:3]
-    unfolding, importance = score_variants(stage.recognizer, stage.source, sequence)
+    label, predicted = int(predictions.labels[row]), int(predictions.probs[row].argmax())
+    best = np.argsort(-predictions.probs[row], kind="stable")[:TOP_CLASSES].tolist()
+    shown = list(dict.fromkeys([predicted, label, *best]))[:3]
+    over_time, importance = explain_clip(model, sequence)
     return {
-        "id": scores.sample_ids[row],
+        "id": predictions.sample_ids[row],
         "label": label,
         "predicted": predicted,
-        "best": [[int(y), round_floats(float(scores.probs[row, y]), 3)] for y in best],
+        "top": [[int(y), round_floats(float(predictions.probs[row, y]), 3)] for y in best],
         "joints": quantize(shown_joints(sequence, axes), "int16"),
         "frames": int(sequence.joints.shape[1]),
-        "classes": followed,
-        "unfolding": pack_shares(unfolding[:, followed]),
-        "mattered": {
+        "classes": shown,
+        "probs_over_time": pack_shares(over_time[:, shown]),
+        "joint_importance": {
             str(y): pack_shares(_as_shares(importance[:, y]))
             for y in dict.fromkeys([predicted, label])
         },
@@ -159,29 +165,31 @@ def shown_joints(sequence: SkeletonSequence, axes: Axes) -> Float[np.ndarray, "m
     return shown
 
 
-def upright(sequences: Sequence[SkeletonSequence], layout: SkeletonLayout, scored: bool) -> Axes:
+def upright_axes(
+    sequences: Sequence[SkeletonSequence], layout: SkeletonLayout, coordinates: int
+) -> Axes:
     """Return which coordinate goes right, up and towards the viewer, each with its sign.
 
-    Data sets differ in their axes, so it is read off the clips: up is along which the joints lie
-    as in the drawing of a standing person, right is along which they do so sideways.
+    Data sets differ in their axes, so they are read off the clips: up is the axis along which the
+    joints lie as in the drawing of a standing person, right the one along which they do sideways.
 
     Args:
         sequences: Some clips.
         layout: Their skeleton.
-        scored: Whether their last channel is no coordinate.
+        coordinates: Number of their channels that are coordinates.
     """
     means = []
     for sequence in sequences:
-        joints = sequence.joints[..., : sequence.joints.shape[-1] - scored]
+        joints = sequence.joints[..., :coordinates]
         present = joints[joints.any(axis=(2, 3))]
         means.append(present.mean(axis=0) if len(present) else joints.mean(axis=(0, 1)))
     agreement = _correlations(np.mean(means, axis=0), positions(layout))
     up = int(np.abs(agreement[:, 1]).argmax())
-    rest = [axis for axis in range(len(agreement)) if axis != up]
-    right = max(rest, key=lambda axis: abs(agreement[axis, 0]))
+    others = [axis for axis in range(len(agreement)) if axis != up]
+    right = max(others, key=lambda axis: abs(agreement[axis, 0]))
     signs = [-1 if agreement[axis, side] < 0 else 1 for side, axis in enumerate((right, up))]
     axes = [(right, signs[0]), (up, signs[1])]
-    return (*axes, *((axis, _handedness(axes, axis)) for axis in rest if axis != right))
+    return (*axes, *((axis, _depth_sign(axes, axis)) for axis in others if axis != right))
 
 
 def _correlations(
@@ -189,12 +197,13 @@ def _correlations(
 ) -> Float[np.ndarray, "c 2"]:
     a, b = mean - mean.mean(axis=0), drawing - drawing.mean(axis=0)
     size = np.linalg.norm(a, axis=0)[:, None] * np.linalg.norm(b, axis=0)
-    none = np.zeros_like(size)
-    found: Float[np.ndarray, "c 2"] = np.divide(a.T @ b, size, out=none, where=size > 0)
-    return found
+    correlations: Float[np.ndarray, "c 2"] = np.divide(
+        a.T @ b, size, out=np.zeros_like(size), where=size > 0
+    )
+    return correlations
 
 
-def _handedness(axes: Sequence[tuple[int, int]], last: int) -> int:
+def _depth_sign(axes: Sequence[tuple[int, int]], last: int) -> int:
     """Return the sign of the last axis with which nothing is mirrored."""
     frame = np.zeros((3, 3))
     for row, (axis, sign) in enumerate((*axes, (last, 1))):
@@ -202,29 +211,35 @@ def _handedness(axes: Sequence[tuple[int, int]], last: int) -> int:
     return 1 if np.linalg.det(frame) > 0 else -1
 
 
-def score_variants(
-    recognizer: Recognizer, source: ClipLoader, sequence: SkeletonSequence
+def explain_clip(
+    model: StreamModel, sequence: SkeletonSequence
 ) -> tuple[Float[np.ndarray, "k y"], Float[np.ndarray, "v y"]]:
-    """Return how a clip's scores unfold, and by how much each of its joints matters to them.
+    """Return how a clip's class probabilities develop, and how important each joint is to them.
 
-    One test clip is drawn of each variant of the sequence.
+    One test clip of each variant of the sequence is predicted.
+
+    Args:
+        model: The recognizer.
+        sequence: A preprocessed sample.
 
     Returns:
-        The class probabilities after more and more of the clip, the whole at last; and by how
-        much each class's log-probability falls if a joint is held at its mean over the clip. A
-        joint that does not move cannot matter.
+        The class probabilities after more and more of the clip, all of it at last; and by how
+        much each class's log-probability falls if a joint stays at its mean over the clip. A
+        joint that does not move has no importance.
     """
-    store = source.store
-    variants = [*_beginnings(sequence), *_held_joints(sequence)]
+    metadata = model.metadata
+    variants = [*_beginnings(sequence), *_with_joint_still(sequence)]
     named = [replace(variant, sample_id=str(k)) for k, variant in enumerate(variants)]
-    cut = ClipStore.from_sequences(named, store.layout, store.class_names, store.has_confidence)
-    several = ClipSampler(
-        replace(cut, person_slots=store.max_persons), source.settings, source.augment
+    has_confidence = metadata.input_format.has_confidence
+    store = ClipStore.from_sequences(named, metadata.layout, metadata.class_names, has_confidence)
+    order = torch.arange(len(named))
+    probs = model.predict_loader(model.sampler(store), order, BATCH_SIZE, num_clips=1).probs
+    over_time, with_joint_still = probs[:TIME_STEPS], probs[TIME_STEPS:]
+    log_whole, log_still = (
+        np.log(np.maximum(values, np.finfo(np.float32).tiny))
+        for values in (over_time[-1], with_joint_still)
     )
-    scored = predict(recognizer, several, torch.arange(len(named)), batch_size=BATCH, clips=1).probs
-    unfolding, held = scored[:TIME_STEPS], scored[TIME_STEPS:]
-    logs = [np.log(np.maximum(each, np.finfo(np.float32).tiny)) for each in (unfolding[-1], held)]
-    return unfolding, logs[0] - logs[1]
+    return over_time, log_whole - log_still
 
 
 def _beginnings(sequence: SkeletonSequence) -> list[SkeletonSequence]:
@@ -233,7 +248,7 @@ def _beginnings(sequence: SkeletonSequence) -> list[SkeletonSequence]:
     return [replace(sequence, joints=sequence.joints[:, :end]) for end in ends]
 
 
-def _held_joints(sequence: SkeletonSequence) -> list[SkeletonSequence]:
+def _with_joint_still(sequence: SkeletonSequence) -> list[SkeletonSequence]:
     variants = []
     for joint in range(sequence.joints.shape[2]):
         joints = sequence.joints.copy()

@@ -126,8 +126,8 @@ def _player(
     if not wanted.clips:
         return Section(name, title, None, "No clips were asked for.")
     try:
-        stage = open_clip_context(run.config, checkpoint, wanted.archive)
-        shown = clip_player(stage, run.predictions, wanted.clips)
+        context = open_clip_context(checkpoint, wanted.archive)
+        shown = clip_player(context, run.predictions, wanted.clips)
     except (DataError, CheckpointError, ConfigError, OSError) as error:
         return Section(name, title, None, f"No clips can be shown: {error}. Name them with --data.")
     return Section(name, title, shown, "None of the tested clips is in the data.")

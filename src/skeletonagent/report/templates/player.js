@@ -1,16 +1,16 @@
-// Test clips as moving skeletons, with what the recognizer made of them.
+// Test clips as moving skeletons, with the recognizer's predictions.
 
 let filterPlayer = () => {};
 const FRAMES_PER_SECOND = 30;
 
-function drawPlayer(place, { clips, tested, mistakes, moments }) {
-  const state = { clip: 0, frame: 0, playing: false, turn: 0, tilt: 0.08, speed: 1, looked: "predicted", timer: 0, found: [], joints: null };
+function drawPlayer(place, { clips, tested, mistakes, time_steps: timeSteps }) {
+  const state = { clip: 0, frame: 0, playing: false, turn: 0, tilt: 0.08, speed: 1, importanceFor: "predicted", timer: 0, listed: [], joints: null };
   const canvas = html("canvas", { tabindex: 0, role: "application", "aria-label": "Skeleton player. Space plays, left and right step through the frames, A and D turn the skeleton." });
   const picks = html("div", { class: "picks", role: "listbox", "aria-label": "Clips" });
   const heading = html("div", { class: "side" }), bars = html("ol", { class: "bars" }), over = html("div", {});
   const clip = () => clips[state.clip];
   const frames = () => state.joints.shape[1];
-  const redraw = () => { if (state.joints && canvas.clientWidth) paintStage(canvas, state, clip()); };
+  const redraw = () => { if (state.joints && canvas.clientWidth) paintScene(canvas, state, clip()); };
 
   const time = slider("player-frame", "Frame", 1, 0, (value) => { pause(); show(value); });
   const show = (frame) => {
@@ -40,7 +40,7 @@ function drawPlayer(place, { clips, tested, mistakes, moments }) {
   };
   const speed = select("player-speed", "Speed", [["0.25", "¼"], ["0.5", "½"], ["1", "1"], ["2", "2"]], (value) => { state.speed = Number(value); });
   speed.control.value = "1";
-  const looked = select("player-looked", "Joints that mattered for", [["predicted", "the prediction"], ["label", "the true class"], ["none", "no class"]], (value) => { state.looked = value; redraw(); });
+  const importanceFor = select("player-importance", "Joints important for", [["predicted", "the prediction"], ["label", "the true class"], ["none", "no class"]], (value) => { state.importanceFor = value; redraw(); });
 
   const choose = (index, focus = false) => {
     state.clip = index;
@@ -53,29 +53,29 @@ function drawPlayer(place, { clips, tested, mistakes, moments }) {
       if (chosen && focus) pick.focus();
     });
     describeClip(heading, clip());
-    listScores(bars, clip());
-    const unfolding = unfoldingChart(clip(), moments);
-    over.replaceChildren(unfolding.box);
-    over.cursor = unfolding.cursor;
+    listProbabilities(bars, clip());
+    const chart = probabilityChart(clip(), timeSteps);
+    over.replaceChildren(chart.box);
+    over.cursor = chart.cursor;
     show(0);
   };
   const filters = { label: "", rival: "", wrong: false };
   const list = () => {
-    state.found = clips.map((each, index) => [each, index]).filter(([each]) =>
+    state.listed = clips.map((each, index) => [each, index]).filter(([each]) =>
       (filters.label === "" || each.label === Number(filters.label)) && (filters.rival === "" || each.predicted === Number(filters.rival))
       && !(filters.wrong && each.label === each.predicted));
-    picks.replaceChildren(...state.found.map(([each, index]) => html("button", { type: "button", role: "option", "data-clip": index, tabindex: -1, on: { click: () => choose(index) } },
+    picks.replaceChildren(...state.listed.map(([each, index]) => html("button", { type: "button", role: "option", "data-clip": index, tabindex: -1, on: { click: () => choose(index) } },
       html("span", {}, report.classes[each.label], each.label === each.predicted ? null : html("span", { class: "rejected" }, ` → ${report.classes[each.predicted]}`)),
-      html("small", {}, percent(each.best[0][1], 0)))));
-    if (!state.found.length) picks.append(html("p", { class: "dim small" }, "No shown clip is like that."));
-    else choose(state.found[0][1]);
+      html("small", {}, percent(each.top[0][1], 0)))));
+    if (!state.listed.length) picks.append(html("p", { class: "dim small" }, "None of the shown clips matches."));
+    else choose(state.listed[0][1]);
   };
   picks.addEventListener("keydown", (event) => {
     const move = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (!move || !state.found.length) return;
+    if (!move || !state.listed.length) return;
     event.preventDefault();
-    const at = state.found.findIndex(([, index]) => index === state.clip);
-    choose(state.found[clamp(at + move, 0, state.found.length - 1)][1], true);
+    const at = state.listed.findIndex(([, index]) => index === state.clip);
+    choose(state.listed[clamp(at + move, 0, state.listed.length - 1)][1], true);
   });
   const classes = select("player-class", "True class", classOptions("every class"), (value) => { filters.label = value; list(); });
   const rivals = select("player-rival", "Predicted", classOptions("every class"), (value) => { filters.rival = value; list(); });
@@ -99,11 +99,11 @@ function drawPlayer(place, { clips, tested, mistakes, moments }) {
     say(`frame ${state.frame + 1} of ${frames()}`);
   });
   place.append(
-    html("p", { class: "lead" }, `${clips.length} of ${tested} tested clips, the kinds of mistakes first (${mistakes} mistakes in all). Large joints mattered: held still, they would cost the class its score. Rings are the joints the agents chose. Drag to turn.`),
+    html("p", { class: "lead" }, `${clips.length} of ${tested} test clips, the kinds of mistakes first (${mistakes} mistakes in all). Large joints are important: kept still, they lower the probability of the class. Rings are the joints the agents chose. Drag to rotate.`),
     html("div", { class: "controls" }, classes.field, rivals.field, wrong.field),
     html("div", { class: "theatre" },
       html("div", { class: "card" }, picks),
-      html("div", { class: "card stage" }, canvas, html("div", { class: "controls" }, play, time.field, speed.field), html("div", { class: "controls" }, looked.field)),
+      html("div", { class: "card stage" }, canvas, html("div", { class: "controls" }, play, time.field, speed.field), html("div", { class: "controls" }, importanceFor.field)),
       html("div", { class: "card side" }, heading, bars, over)));
   list();
   responsive(canvas, redraw);
@@ -113,25 +113,25 @@ function drawPlayer(place, { clips, tested, mistakes, moments }) {
 function describeClip(heading, { id, label, predicted, frames }) {
   const right = label === predicted;
   heading.replaceChildren(html("h3", {}, report.classes[label]),
-    html("p", {}, right ? html("span", { class: "accepted" }, "recognised") : ["taken for ", html("span", { class: "rejected" }, report.classes[predicted])]),
+    html("p", {}, right ? html("span", { class: "accepted" }, "recognised") : ["mistaken for ", html("span", { class: "rejected" }, report.classes[predicted])]),
     html("p", { class: "dim small" }, `${id} · ${frames} frames`));
 }
 
-function listScores(bars, { best, label, predicted }) {
-  bars.replaceChildren(...best.map(([y, share]) => html("li", { class: y === label ? "true" : y === predicted ? "wrong" : null },
+function listProbabilities(bars, { top, label, predicted }) {
+  bars.replaceChildren(...top.map(([y, share]) => html("li", { class: y === label ? "true" : y === predicted ? "wrong" : null },
     html("b", {}, report.classes[y]), html("span", { class: "dim" }, percent(share)), html("i", { style: `width:${100 * share}%` }))));
 }
 
-/** Return a chart of how sure the recognizer is after more and more of the clip. */
-function unfoldingChart(clip, moments) {
-  const shares = unpack(clip.unfolding);
-  const seen = Array.from({ length: moments }, (_, index) => Math.round((100 * (index + 1)) / moments));
+/** Return a chart of the class probabilities after more and more of the clip. */
+function probabilityChart(clip, timeSteps) {
+  const shares = unpack(clip.probs_over_time);
+  const seen = Array.from({ length: timeSteps }, (_, index) => Math.round((100 * (index + 1)) / timeSteps));
   const colour = (y) => (y === clip.label ? "var(--good)" : y === clip.predicted ? "var(--salient)" : "var(--other)");
-  const series = clip.classes.map((y, index) => ({ name: report.classes[y], x: seen, y: seen.map((_, moment) => shares.at(moment, index)), colour: colour(y), dashed: y !== clip.label && y !== clip.predicted }));
+  const series = clip.classes.map((y, index) => ({ name: report.classes[y], x: seen, y: seen.map((_, step) => shares.at(step, index)), colour: colour(y), dashed: y !== clip.label && y !== clip.predicted }));
   const plot = lineChart({ series, format: SHARES, range: [0, 1], height: 150, xName: "% of the clip seen:", description: "Probability of the classes after more and more of the clip" });
   const box = figure({
-    name: "unfolding", title: "As the clip unfolds", plot, bare: true,
-    rows: () => [["share of the clip", ...clip.classes.map(className)], ...seen.map((share, moment) => [share / 100, ...clip.classes.map((_, index) => shares.at(moment, index))])],
+    name: "probabilities", title: "Probabilities as the clip unfolds", plot, bare: true,
+    rows: () => [["share of the clip", ...clip.classes.map(className)], ...seen.map((share, step) => [share / 100, ...clip.classes.map((_, index) => shares.at(step, index))])],
   });
   box.append(legend(series.map(({ name, colour: line, dashed }) => ({ name, colour: line, dashed }))));
   const cursor = (share) => {
@@ -161,22 +161,22 @@ function turnable(canvas, state, redraw) {
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { from = null; });
 }
 
-function paintStage(canvas, state, clip) {
+function paintScene(canvas, state, clip) {
   const width = canvas.clientWidth, height = canvas.clientHeight;
   const context = sharp(canvas, width, height);
-  const view = stageView(state, width, height);
-  const shown = { predicted: clip.predicted, label: clip.label }[state.looked];
-  const mattered = shown === undefined ? null : unpack(clip.mattered[shown]);
+  const view = sceneView(state, width, height);
+  const shown = { predicted: clip.predicted, label: clip.label }[state.importanceFor];
+  const importance = shown === undefined ? null : unpack(clip.joint_importance[shown]);
   const salient = report.sections.topologies ? report.salient(clip.label) : new Set();
   const colours = { line: css("--bone"), body: css("--body"), dot: css("--bone"), bright: css("--salient"), ring: css("--accent") };
   for (let person = 0; person < state.joints.shape[0]; person += 1) {
     const points = view(person);
-    if (points) paintPerson(context, points, mattered, salient, colours, person);
+    if (points) paintPerson(context, points, importance, salient, colours, person);
   }
 }
 
 /** Return the places of a person's joints on the canvas, null if nobody is there. */
-function stageView({ joints, frame, turn, tilt }, width, height) {
+function sceneView({ joints, frame, turn, tilt }, width, height) {
   const [persons, frames, v] = joints.shape;
   const bounds = joints.bounds ??= clipBounds(joints, persons, frames, v);
   const scale = Math.min((width - 40) / bounds.breadth, (height - 40) / bounds.height);
@@ -212,7 +212,7 @@ function clipBounds(joints, persons, frames, v) {
   return { present, middle: low.map((value, axis) => (value + high[axis]) / 2), breadth: Math.max(size[0], size[2]), height: size[1] * 1.06 };
 }
 
-function paintPerson(context, points, mattered, salient, colours, person) {
+function paintPerson(context, points, importance, salient, colours, person) {
   const { bones } = report.layout;
   const stroke = (colour, width) => {
     context.strokeStyle = colour;
@@ -227,7 +227,7 @@ function paintPerson(context, points, mattered, salient, colours, person) {
   stroke(colours.line, 2);
   context.setLineDash([]);
   points.forEach(([x, y], joint) => {
-    const share = mattered ? mattered.at(joint) : 0;
+    const share = importance ? importance.at(joint) : 0;
     if (salient.has(joint)) {
       context.strokeStyle = colours.ring;
       context.lineWidth = 1.6;

@@ -1,0 +1,105 @@
+"""Metadata of a recognizer: all that a checkpoint says for it to be built and used without data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from skeletonagent.core.clips import SkeletonData
+from skeletonagent.core.errors import CheckpointError
+from skeletonagent.core.input_format import InputFormat
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.experiments.config import Config, from_dict, to_dict
+
+
+@dataclass(frozen=True)
+class RecognizerMetadata:
+    """Shapes, names and settings of a trained recognizer.
+
+    Args:
+        config: Configuration it was trained with.
+        class_names: Names in the order of the labels.
+        layout: Skeleton of its clips, after preprocessing.
+        channels: C of its clips.
+        persons: M, bodies that its clips have room for.
+        text_dim: D, width of the sentences' vectors in training.
+        input_format: Format of samples before preprocessing.
+    """
+
+    config: Config
+    class_names: tuple[str, ...]
+    layout: SkeletonLayout
+    channels: int
+    persons: int
+    text_dim: int
+    input_format: InputFormat
+
+    @classmethod
+    def of(cls, config: Config, data: SkeletonData, text_dim: int) -> RecognizerMetadata:
+        """Return the metadata of a recognizer that is trained on a preprocessed data set."""
+        store = data.store
+        return cls(
+            config=config,
+            class_names=tuple(store.class_names),
+            layout=store.layout,
+            channels=store.channels,
+            persons=store.max_persons,
+            text_dim=text_dim,
+            input_format=data.input_format or store.input_format,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the metadata as plain values."""
+        return {
+            "config": to_dict(self.config),
+            "class_names": list(self.class_names),
+            "layout": self.layout.to_json(),
+            "channels": self.channels,
+            "persons": self.persons,
+            "text_dim": self.text_dim,
+            "input_format": self.input_format.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> RecognizerMetadata:
+        """Return the metadata of :meth:`to_json`.
+
+        Raises:
+            CheckpointError: If something is missing.
+            ConfigError: If the configuration has unknown keys or wrong values.
+        """
+        try:
+            return cls(
+                config=from_dict(value["config"], source="the checkpoint's configuration"),
+                class_names=tuple(map(str, value["class_names"])),
+                layout=SkeletonLayout.from_json(value["layout"]),
+                channels=int(value["channels"]),
+                persons=int(value["persons"]),
+                text_dim=int(value["text_dim"]),
+                input_format=InputFormat.from_json(value["input_format"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"the checkpoint does not describe its recognizer: {error!r}"
+            ) from error
+
+    def require_same_task(self, data: SkeletonData) -> None:
+        """Refuse data of other classes, joints or channels.
+
+        Raises:
+            CheckpointError: If the recognizer was trained on others.
+        """
+        store = data.store
+        trained = (self.class_names, self.layout.joints)
+        if trained != (tuple(store.class_names), store.layout.joints):
+            raise CheckpointError(
+                f"the run was trained on {len(self.class_names)} classes and "
+                f"{self.layout.num_joints} joints that are not those of {data.name}; name the "
+                "data it was trained on with --data"
+            )
+        if self.channels != store.channels:
+            raise CheckpointError(
+                f"the run was trained on {self.channels} channels and {data.name} has "
+                f"{store.channels}; set data.confidence as it was in training"
+            )

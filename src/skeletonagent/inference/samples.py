@@ -1,0 +1,258 @@
+"""Samples from arrays and files, checked against the format that a recognizer was trained on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from skeletonagent.core.clips import ClipStore, SkeletonSequence
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.input_format import InputFormat
+from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
+from skeletonagent.data.archive import UNREADABLE, read_archive
+from skeletonagent.data.preprocessing import add_coco20_joints
+from skeletonagent.data.readers.pyskl import read_pyskl_sequences
+from skeletonagent.data.validation import UNLABELLED
+
+Joints = np.ndarray | Tensor
+"""Joints of one sample: (T, V, C) of one body or (M, T, V, C) of several."""
+
+ImageSize = tuple[float, float]
+"""Width and height of an image, in pixels."""
+
+
+def read_samples(
+    joints: Joints | str | Path | Sequence[Any],
+    wanted: InputFormat,
+    image_size: ImageSize | None = None,
+) -> list[SkeletonSequence]:
+    """Return the samples in an array, a file, or a list of either; none has a label.
+
+    Args:
+        joints: One array, the path of an array (.npy, .npz), of an archive or of a PYSKL pickle,
+            or a list of these.
+        wanted: Joints and channels the recognizer was trained on.
+        image_size: Width and height of the samples' images, where a file does not say them.
+
+    Raises:
+        DataError: If a sample does not have the wanted joints and channels, holds infinite
+            numbers or no frame, or a file cannot be read; the sample and the file are named.
+    """
+    if isinstance(joints, (str, Path)):
+        samples = _read_file(Path(joints).expanduser(), wanted)
+    elif isinstance(joints, (list, tuple)) and _are_samples(joints):
+        samples = [
+            sample
+            for number, item in enumerate(joints)
+            for sample in (
+                _read_file(Path(item).expanduser(), wanted)
+                if isinstance(item, (str, Path))
+                else [sample_from_array(item, str(number), wanted)]
+            )
+        ]
+    else:
+        samples = [sample_from_array(joints, "0", wanted)]
+    return [_with_image_size(sample, image_size) for sample in samples]
+
+
+def _are_samples(items: Sequence[Any]) -> bool:
+    """Return whether a list is one of samples, and not one sample as nested lists of numbers."""
+    return all(isinstance(item, (np.ndarray, Tensor, str, Path)) for item in items)
+
+
+def sample_from_array(
+    joints: Any, sample_id: str, wanted: InputFormat, path: Path | None = None
+) -> SkeletonSequence:
+    """Return a sample of which joints that were not seen are zeros.
+
+    Args:
+        joints: Numbers of shape (T, V, C) or (M, T, V, C); a joint with NaN was not seen.
+        sample_id: Name of the sample.
+        wanted: Joints and channels the recognizer was trained on.
+        path: File the joints come from.
+
+    Raises:
+        DataError: If shape or numbers are not as wanted.
+    """
+    array = _as_numbers(joints)
+    v, c = wanted.layout.num_joints, wanted.channels
+    expected = (
+        f"wanted is (T, {v}, {c}) for one body or (M, T, {v}, {c}) for several: frames, joints of "
+        f"{wanted.layout.name}, channels {', '.join(wanted.channel_names)}"
+    )
+    if array is None:
+        raise DataError(f"is no array of numbers; {expected}", path=path, sample=sample_id)
+    shape = tuple(array.shape)
+    given_layout = _given_layout(shape, wanted)
+    if given_layout is None:
+        problem = _wrong_shape(shape, wanted)
+        raise DataError(f"has shape {shape}{problem}; {expected}", path=path, sample=sample_id)
+    if not array.size:
+        raise DataError(f"has shape {shape}, so nothing to see; {expected}", path=path,
+                        sample=sample_id)  # fmt: skip
+    with np.errstate(over="ignore"):
+        bodies = array.reshape(-1, *shape[-3:]).astype(np.float32)  # a copy, and four dimensions
+    if np.isinf(bodies).any():
+        raise DataError(
+            "holds infinite numbers, or larger ones than single precision has; joints that were "
+            "not seen are NaN",
+            path=path,
+            sample=sample_id,
+        )
+    bodies[np.isnan(bodies).any(axis=-1)] = 0
+    sample = SkeletonSequence(bodies, UNLABELLED, sample_id)
+    if given_layout == wanted.layout:
+        return sample
+    return add_coco20_joints(ClipStore.from_sequences([sample], given_layout, ())).sequence(0)
+
+
+def _given_layout(shape: tuple[int, ...], wanted: InputFormat) -> SkeletonLayout | None:
+    """Return the layout of joints of a shape: the wanted one, or COCO-17 that can be completed."""
+    if len(shape) not in (3, 4) or shape[-1] != wanted.channels:
+        return None
+    accepted = (wanted.layout, COCO_17) if _is_coco_20(wanted.layout) else (wanted.layout,)
+    return next((layout for layout in accepted if layout.num_joints == shape[-2]), None)
+
+
+def _is_coco_20(layout: SkeletonLayout) -> bool:
+    return layout.joints == COCO_20.joints
+
+
+def _as_numbers(joints: Any) -> Shaped[np.ndarray, "..."] | None:
+    """Return joints as an array, None where they are no numbers or not all of one shape."""
+    if isinstance(joints, Tensor):
+        joints = joints.detach().cpu()
+        joints = (joints.float() if joints.is_floating_point() else joints).numpy()
+    try:
+        array = np.asarray(joints)
+    except ValueError:  # lists of different lengths
+        return None
+    return array if array.dtype.kind in "fiu" else None
+
+
+def _wrong_shape(shape: tuple[int, ...], wanted: InputFormat) -> str:
+    """Return in what a shape differs from the wanted one, in words."""
+    if len(shape) not in (3, 4):
+        return f", {len(shape)} dimension(s)"
+    v, c = shape[-2:]
+    wrong = [f"{v} joints in place of {wanted.layout.num_joints}"] * (
+        v != wanted.layout.num_joints
+    ) + [f"{c} channels in place of {wanted.channels}"] * (c != wanted.channels)
+    return f": {' and '.join(wrong)}"
+
+
+def _with_image_size(sample: SkeletonSequence, size: ImageSize | None) -> SkeletonSequence:
+    if sample.image_size is not None or size is None:
+        return sample
+    width, height = map(float, size)
+    return SkeletonSequence(
+        sample.joints, sample.label, sample.sample_id, sample.subject, (width, height)
+    )
+
+
+def _read_file(path: Path, wanted: InputFormat) -> list[SkeletonSequence]:
+    """Return the samples of a file.
+
+    Raises:
+        DataError: If there is none, it is of no kind that can be read, or a sample is not wanted.
+    """
+    if not path.exists() and not path.with_suffix(".npz").exists():
+        raise DataError("there is no such file", path=path)
+    reader = _READERS.get(path.suffix.lower(), _read_archive)
+    samples = list(reader(path, wanted))
+    if not samples:
+        raise DataError("holds no sample", path=path)
+    return samples
+
+
+def _read_array(path: Path, wanted: InputFormat) -> Iterator[SkeletonSequence]:
+    yield sample_from_array(_load(path), path.stem, wanted, path)
+
+
+def _read_arrays(path: Path, wanted: InputFormat) -> Iterator[SkeletonSequence]:
+    """Yield the samples of an npz file: those of an archive, or else each array as one."""
+    arrays = _load(path)
+    if "keypoint" in arrays or path.with_suffix(".json").exists():
+        yield from _read_archive(path, wanted)
+        return
+    for name, array in arrays.items():
+        sample_id = path.stem if len(arrays) == 1 else f"{path.stem}/{name}"
+        yield sample_from_array(array, sample_id, wanted, path)
+
+
+def _load(path: Path) -> Any:
+    """Return the array of an npy file, or the arrays of an npz file by name."""
+    try:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return content
+        with content:
+            return {name: content[name] for name in content.files}
+    except UNREADABLE as error:
+        raise DataError(f"cannot be read as NumPy arrays: {error}", path=path) from error
+
+
+def _read_archive(path: Path, wanted: InputFormat) -> Iterator[SkeletonSequence]:
+    """Yield the samples of a skeleton archive, which needs no labels and no splits."""
+    store = read_archive(path, wanted.has_confidence, require_labels=False).store
+    completed = _is_coco_20(wanted.layout) and store.layout.joints == COCO_17.joints
+    if store.layout.joints != wanted.layout.joints and not completed:
+        raise DataError(
+            f"has the {store.layout.num_joints} joints of {store.layout.name}; the recognizer "
+            f"was trained on the {wanted.layout.num_joints} of {wanted.layout.name}",
+            path=path,
+        )
+    for index in range(len(store)):
+        yield _checked(store.sequence(index), wanted, path)
+
+
+def _read_pickle(path: Path, wanted: InputFormat) -> Iterator[SkeletonSequence]:
+    """Yield the samples of a PYSKL pickle, which needs no labels and no splits."""
+    for sequence in read_pyskl_sequences(path, wanted.has_confidence, require_labels=False):
+        yield _checked(sequence, wanted, path)
+
+
+def _checked(sequence: SkeletonSequence, wanted: InputFormat, path: Path) -> SkeletonSequence:
+    sample = sample_from_array(sequence.joints, sequence.sample_id, wanted, path)
+    return _with_image_size(sample, sequence.image_size)
+
+
+_READERS: Mapping[str, Callable[[Path, InputFormat], Iterator[SkeletonSequence]]] = {
+    ".npy": _read_array,
+    ".npz": _read_arrays,
+    ".pkl": _read_pickle,
+    ".pickle": _read_pickle,
+}
+"""Readers by the end of a file's name; everything else is taken for an archive."""
+
+
+def most_seen_bodies(sample: SkeletonSequence, wanted: InputFormat, room: int) -> SkeletonSequence:
+    """Return a sample with at most ``room`` bodies: those of most joints seen, in their order.
+
+    What is left out is said in a warning, and so is a sample in which no joint was seen.
+    """
+    seen = sample.joints[..., : wanted.coordinates].any(axis=-1).sum(axis=(1, 2))  # per body
+    if not seen.any():
+        warnings.warn(
+            f"sample {sample.sample_id!r}: no joint was seen, so its prediction says nothing",
+            stacklevel=2,
+        )
+    if len(seen) <= room:
+        return sample
+    if np.count_nonzero(seen) > room:
+        warnings.warn(
+            f"sample {sample.sample_id!r}: the recognizer has room for {room} of its {len(seen)} "
+            "bodies; those seen most are taken",
+            stacklevel=2,
+        )
+    kept = np.sort(np.argsort(-seen, kind="stable")[:room])
+    joints: Float[np.ndarray, "m t v c"] = sample.joints[kept]
+    return SkeletonSequence(
+        joints, sample.label, sample.sample_id, sample.subject, sample.image_size
+    )

@@ -1,0 +1,148 @@
+"""Trained recognizer of one stream, with the settings that its clips are made with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from skeletonagent.core.clips import ClipStore, SkeletonData
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.clip_sampler import ClipSampler
+from skeletonagent.data.loader import ClipLoader, iterate_batches
+from skeletonagent.data.preprocessing import Preprocessor
+from skeletonagent.evaluation.predict import predict
+from skeletonagent.experiments.build import build_loader, load_recognizer
+from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.experiments.metadata import RecognizerMetadata
+from skeletonagent.models.recognizer import Recognizer
+from skeletonagent.training.checkpoint import Checkpoint
+from skeletonagent.training.distributed import pick_device
+
+
+@dataclass(frozen=True)
+class StreamModel:
+    """Recognizer of one stream on a device, and how its clips are made.
+
+    Args:
+        recognizer: The recognizer in evaluation mode.
+        metadata: Shapes, names and settings.
+        guidance: Guidance that the training ended with.
+        epoch: Number of epochs it was trained for.
+    """
+
+    recognizer: Recognizer
+    metadata: RecognizerMetadata
+    guidance: Guidance
+    epoch: int
+
+    @classmethod
+    def from_checkpoint(
+        cls, checkpoint: Checkpoint, *, device: str | None = None, overrides: Sequence[str] = ()
+    ) -> StreamModel:
+        """Return the recognizer of a checkpoint, which needs no data set.
+
+        Args:
+            checkpoint: A checkpoint that training wrote.
+            device: Name of a device, or ``auto``; None takes the configuration's.
+            overrides: ``section.key=value`` settings in place of the checkpoint's.
+
+        Raises:
+            CheckpointError: If the weights do not fit the settings.
+            ConfigError: If a setting or the device cannot be used.
+        """
+        metadata = RecognizerMetadata.from_json(checkpoint.metadata)
+        metadata = replace(metadata, config=with_overrides(metadata.config, overrides))
+        recognizer = load_recognizer(checkpoint, metadata).eval()
+        return cls(
+            recognizer=recognizer.to(pick_device(device or metadata.config.device)),
+            metadata=metadata,
+            guidance=Guidance.from_json(checkpoint.metadata["guidance"], metadata.layout),
+            epoch=checkpoint.epoch,
+        )
+
+    @property
+    def config(self) -> Config:
+        """Configuration of the run."""
+        return self.metadata.config
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return next(self.recognizer.parameters()).device
+
+    @property
+    def preprocessor(self) -> Preprocessor:
+        """Preprocessing of samples before clips are taken of them."""
+        return Preprocessor(self.config.data.scale, self.config.data.origin)
+
+    def with_person_slots(self, store: ClipStore) -> ClipStore:
+        """Return samples whose clips have room for as many bodies as the recognizer takes.
+
+        Its first norm is of as many bodies as there were in training, however many these have.
+        """
+        return replace(store, person_slots=self.metadata.persons)
+
+    def loader(self, data: SkeletonData) -> ClipLoader:
+        """Return the clips of a preprocessed data set, as the recognizer takes them.
+
+        Raises:
+            CheckpointError: If the data set has other classes, joints or channels.
+        """
+        self.metadata.require_same_task(data)
+        room = replace(data, store=self.with_person_slots(data.store))
+        return build_loader(self.config, room, self.device)
+
+    def sampler(self, store: ClipStore) -> ClipSampler:
+        """Return the clips of preprocessed samples in memory, as the recognizer takes them."""
+        dtype = getattr(torch, self.config.data.storage_dtype)
+        room = self.with_person_slots(store).to(self.device, dtype)
+        return ClipSampler(room, self.config.clips, self.config.augment)
+
+    def predict_loader(
+        self,
+        loader: ClipLoader,
+        samples: Int[Tensor, " n"],
+        batch_size: int | None = None,
+        num_clips: int | None = None,
+    ) -> ClassProbabilities:
+        """Return the class probabilities of samples, each a mean over its test clips.
+
+        Args:
+            loader: Clips as :meth:`loader` or :meth:`sampler` returns them.
+            samples: Positions in the loader's store.
+            batch_size: Clips in a batch; by default twice that of training.
+            num_clips: Test clips of a sample; by default ``clips.test_clips``.
+        """
+        size = batch_size or self.default_batch_size
+        return predict(self.recognizer, loader, samples, batch_size=size, clips=num_clips)
+
+    @property
+    def default_batch_size(self) -> int:
+        """Clips in a batch: twice as many as in training, since no gradients are kept."""
+        return 2 * self.config.training.batch_size
+
+    @torch.inference_mode()
+    def features(
+        self, loader: ClipLoader, samples: Int[Tensor, " n"], batch_size: int, num_clips: int | None
+    ) -> Float[Tensor, "n d"]:
+        """Return the features of samples, each a mean over its test clips.
+
+        Args:
+            loader: Clips as :meth:`loader` or :meth:`sampler` returns them.
+            samples: Positions in the loader's store.
+            batch_size: Clips in a batch.
+            num_clips: Test clips of a sample; by default ``clips.test_clips``.
+        """
+        count = num_clips or self.config.clips.test_clips
+        at_once = max(1, batch_size // count)
+        rows = []
+        for indexed in iterate_batches(loader, samples.split(at_once)):
+            for batch in indexed.sampler.test_batches(indexed.indices, at_once, count):
+                features = self.recognizer.features(batch.clips, batch.bodies)
+                rows.append(features.unflatten(0, (-1, count)).mean(dim=1))
+        return torch.cat(rows).cpu()
