@@ -113,7 +113,7 @@ def commands() -> Iterator[tuple[str, Any, Any]]:
     """Yield the full name, the command and its context, of all groups and commands in order."""
     import typer
 
-    from skeletonagent.cli.main import app
+    from skeletonagent.cli.app import app
 
     root: Any = typer.main.get_command(app)
     yield from _commands_below(root, root.context_class(root, info_name="skeletonagent"))

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def on_config(config: Any) -> Any:
-    """Return the configuration with such entries replaced by the pages, in the order of names."""
+    """Return the configuration with such entries replaced by the pages: the index, then in the order of names."""
     config.nav = _filled(config.nav, Path(config.docs_dir))
     return config
 
@@ -16,7 +16,10 @@ def _filled(entries: list[Any], docs: Path) -> list[Any]:
     filled: list[Any] = []
     for entry in entries:
         if isinstance(entry, str) and entry.endswith("/*"):
-            pages = sorted(docs.joinpath(entry).parent.glob("*.md"))
+            pages = sorted(
+                docs.joinpath(entry).parent.glob("*.md"),
+                key=lambda page: (page.name != "index.md", page.name),
+            )
             filled += [page.relative_to(docs).as_posix() for page in pages]
         elif isinstance(entry, dict):
             filled.append(
