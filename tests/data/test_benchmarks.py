@@ -38,14 +38,14 @@ def test_all_benchmarks_have_their_classes() -> None:
     assert [name for name, b in BENCHMARKS.items() if b.has_confidence] == [
         "kinetics-skeleton", "finegym", "uav-human",
     ]  # fmt: skip
-    assert BENCHMARKS["kinetics-skeleton"].top == (1, 5)
+    assert BENCHMARKS["kinetics-skeleton"].topk == (1, 5)
 
 
 @every_benchmark()
 def test_a_row_is_complete(benchmark: Benchmark) -> None:
     assert all(name == name.strip() != "" for name in benchmark.class_names)
     assert benchmark.default_split in benchmark.protocols
-    assert benchmark.persons in (1, 2)
+    assert benchmark.max_persons in (1, 2)
     ruled = any(protocol.is_train for protocol in benchmark.protocols.values())
     assert ruled == (benchmark.name_pattern is not None)
     for protocol in benchmark.protocols.values():
@@ -124,9 +124,13 @@ def test_a_row_fits_the_data_themselves(shared: Path, name: str) -> None:
     data, benchmark = read_archive(shared / "data" / name), find_benchmark(name)
     assert benchmark is not None
     layout, stated = data.store.layout, benchmark.layout
-    assert (stated.joints, stated.parents, stated.center) == (layout.joints, layout.parents, layout.center)
+    assert (stated.joints, stated.parents, stated.center) == (
+        layout.joints,
+        layout.parents,
+        layout.center,
+    )
     assert data.store.class_names == benchmark.class_names
-    assert data.store.max_persons == benchmark.persons
+    assert data.store.max_persons == benchmark.max_persons
     assert benchmark.protocols.keys() <= data.splits.keys()
     for split, by_rule in benchmark.splits(data.store.sample_ids).items():
         assert set(by_rule.train) == set(data.splits[split].train)

@@ -1,4 +1,4 @@
-"""Who is learned from, who is held out, who is tested on: nobody twice."""
+"""Training, validation and test sets: no sample is in two of them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from skeletonagent.data.splits import choose_split, split_validation
 STICK = SkeletonLayout("stick", ("top", "bottom"), ((0, 1),))
 
 
-def make_store(labels: Sequence[int], groups: Sequence[int] | None) -> ClipStore:
+def make_store(labels: Sequence[int], subjects: Sequence[int] | None) -> ClipStore:
     joints = np.ones((1, 1, 2, 3), dtype=np.float32)
     sequences = [
-        SkeletonSequence(joints, label, f"sample {i}", groups[i] if groups is not None else None)
+        SkeletonSequence(
+            joints, label, f"sample {i}", subjects[i] if subjects is not None else None
+        )
         for i, label in enumerate(labels)
     ]
     return ClipStore.from_sequences(sequences, STICK, [str(y) for y in range(max(labels) + 1)])
@@ -44,14 +46,14 @@ def test_a_split_is_taken_by_name_or_by_default() -> None:
         choose_split(data, "third")
 
 
-def with_subjects(groups: Sequence[int] | None, number: int = 6) -> SkeletonData:
-    store = make_store([0] * number, groups)
+def data_with_subjects(subjects: Sequence[int] | None, number: int = 6) -> SkeletonData:
+    store = make_store([0] * number, subjects)
     return SkeletonData("toy", "Toy", store, {"own": Split(store.sample_ids, ())}, "own")
 
 
 def test_folds_of_subjects_by_hand() -> None:
     """Subjects 3, 5 and 9 in order: the first and the third are tested together."""
-    data = with_subjects([5, 9, 3, 5, 9, 3])
+    data = data_with_subjects([5, 9, 3, 5, 9, 3])
     name, split = choose_split(data, "subjects-1-of-2")
     assert name == "subjects-1-of-2"
     assert split.test == ("sample 1", "sample 2", "sample 4", "sample 5")
@@ -61,27 +63,29 @@ def test_folds_of_subjects_by_hand() -> None:
 
 @given(subjects=st.lists(st.integers(-3, 9), min_size=2, max_size=20), data=st.data())
 def test_folds_test_every_clip_once_and_nobody_they_learn_from(
-    groups: list[int], data: st.DataObject
+    subjects: list[int], data: st.DataObject
 ) -> None:
-    people = len(set(groups))
+    people = len(set(subjects))
     assume(people > 1)
-    of = data.draw(st.integers(2, people))
-    whole = with_subjects(groups, len(groups))
-    folds = [choose_split(whole, f"subjects-{n}-of-{of}")[1] for n in range(1, of + 1)]
+    count = data.draw(st.integers(2, people))
+    whole = data_with_subjects(subjects, len(subjects))
+    folds = [choose_split(whole, f"subjects-{n}-of-{count}")[1] for n in range(1, count + 1)]
     tested = [sample for fold in folds for sample in fold.test]
     assert sorted(tested) == sorted(whole.store.sample_ids)
     for fold in folds:
         assert set(fold.train) == set(whole.store.sample_ids) - set(fold.test)
-        met = [{groups[whole.store.index_of[s]] for s in part} for part in (fold.train, fold.test)]
+        met = [
+            {subjects[whole.store.index_of[s]] for s in part} for part in (fold.train, fold.test)
+        ]
         assert not met[0] & met[1]
 
 
 @pytest.mark.parametrize("name", ["subjects-3-of-2", "subjects-1-of-1", "subjects-1-of-4"])
 def test_folds_that_cannot_be(name: str) -> None:
     with pytest.raises(ConfigError, match=r"toy has no fold . of . by subjects; it has 3 s"):
-        choose_split(with_subjects([1, 2, 3] * 2), name)
+        choose_split(data_with_subjects([1, 2, 3] * 2), name)
     with pytest.raises(ConfigError, match="it has no known subjects"):
-        choose_split(with_subjects(None), name)
+        choose_split(data_with_subjects(None), name)
 
 
 def test_odd_and_even_subjects_are_two_folds(shared: Path) -> None:
@@ -116,8 +120,8 @@ def test_nw_ucla_is_tested_without_its_duplicates_too(shared: Path) -> None:
 def parts(
     store: ClipStore, train: Tensor, share: float, seed: int = 0
 ) -> tuple[list[int], list[int]]:
-    learned, held = split_validation(store, train, share, seed)
-    return learned.tolist(), held.tolist()
+    training, validation = split_validation(store, train, share, seed)
+    return training.tolist(), validation.tolist()
 
 
 populations = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size=2, max_size=25)
@@ -128,45 +132,48 @@ populations = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size
     people=populations,
     share=st.floats(0.01, 0.9),
     seed=st.integers(0, 99),
-    known=st.booleans(),
+    with_subjects=st.booleans(),
     data=st.data(),
 )
 def test_both_parts_together_are_the_training_part(
-    people: list[tuple[int, int]], share: float, seed: int, known: bool, data: st.DataObject
+    people: list[tuple[int, int]], share: float, seed: int, with_subjects: bool, data: st.DataObject
 ) -> None:
-    labels, groups = [label for label, _ in people], [group for _, group in people]
-    store = make_store(labels, groups if known else None)
+    labels, subjects = [label for label, _ in people], [subject for _, subject in people]
+    store = make_store(labels, subjects if with_subjects else None)
     train = data.draw(
         st.lists(st.integers(0, len(people) - 1), min_size=1, unique=True).map(torch.tensor)
     )
-    learned, held = parts(store, train, share, seed)
-    assert sorted(learned + held) == sorted(train.tolist())
-    assert learned == [i for i in train.tolist() if i in learned]
-    assert held == [i for i in train.tolist() if i in held]
-    assert learned
-    assert (learned, held) == parts(store, train, share, seed)
+    training, validation = parts(store, train, share, seed)
+    assert sorted(training + validation) == sorted(train.tolist())
+    assert training == [i for i in train.tolist() if i in training]
+    assert validation == [i for i in train.tolist() if i in validation]
+    assert training
+    assert (training, validation) == parts(store, train, share, seed)
 
 
 @given(people=populations, share=st.floats(0.01, 0.9), seed=st.integers(0, 99))
 def test_whole_subjects_are_held_out_at_least_one_of_either(
     people: list[tuple[int, int]], share: float, seed: int
 ) -> None:
-    groups = [group for _, group in people]
+    subjects = [subject for _, subject in people]
     order = torch.randperm(len(people), generator=torch.Generator().manual_seed(seed))
     train = order[: 1 + len(people) // 2]
-    assume(len({groups[i] for i in train.tolist()}) > 1)
-    store = make_store([label for label, _ in people], groups)
-    learned, held = parts(store, train, share, seed)
-    learned_from, met = {groups[i] for i in learned}, {groups[i] for i in held}
-    assert learned_from and met
-    assert not learned_from & met
+    assume(len({subjects[i] for i in train.tolist()}) > 1)
+    store = make_store([label for label, _ in people], subjects)
+    training, validation = parts(store, train, share, seed)
+    trained_subjects, held_out_subjects = (
+        {subjects[i] for i in training},
+        {subjects[i] for i in validation},
+    )
+    assert trained_subjects and held_out_subjects
+    assert not trained_subjects & held_out_subjects
 
 
-@pytest.mark.parametrize(("share", "subjects"), [(0.01, 1), (0.1, 1), (0.32, 3), (0.99, 9)])
-def test_as_many_subjects_as_come_nearest_to_the_share(share: float, subjects: int) -> None:
+@pytest.mark.parametrize(("share", "count"), [(0.01, 1), (0.1, 1), (0.32, 3), (0.99, 9)])
+def test_as_many_subjects_as_come_nearest_to_the_share(share: float, count: int) -> None:
     store = make_store([0] * 50, [i % 10 for i in range(50)])
-    _, held = parts(store, torch.arange(50), share)
-    assert len(held) == 5 * subjects
+    _, validation = parts(store, torch.arange(50), share)
+    assert len(validation) == 5 * count
 
 
 @given(
@@ -180,20 +187,20 @@ def test_without_subjects_each_class_gives_its_share_and_keeps_one(
 ) -> None:
     labels = [label for label, size in enumerate(sizes) for _ in range(size)]
     store = make_store(labels, [3] * len(labels) if one_subject else None)
-    _, held = parts(store, torch.arange(len(labels)), share, seed)
+    _, validation = parts(store, torch.arange(len(labels)), share, seed)
     for label, size in enumerate(sizes):
-        assert sum(labels[i] == label for i in held) == min(round(share * size), size - 1)
+        assert sum(labels[i] == label for i in validation) == min(round(share * size), size - 1)
 
 
-@pytest.mark.parametrize("groups", [None, [0, 0, 1, 1, 2, 2]])
-def test_no_share_holds_out_nothing(groups: list[int] | None) -> None:
+@pytest.mark.parametrize("subjects", [None, [0, 0, 1, 1, 2, 2]])
+def test_no_share_holds_out_nothing(subjects: list[int] | None) -> None:
     train = torch.tensor([5, 0, 3])
-    assert parts(make_store([0, 1] * 3, groups), train, 0.0) == ([5, 0, 3], [])
+    assert parts(make_store([0, 1] * 3, subjects), train, 0.0) == ([5, 0, 3], [])
 
 
-@pytest.mark.parametrize("groups", [None, [i % 10 for i in range(50)]])
-def test_another_seed_holds_out_others(groups: list[int] | None) -> None:
-    store = make_store([i % 5 for i in range(50)], groups)
-    held = {tuple(parts(store, torch.arange(50), 0.2, seed)[1]) for seed in range(20)}
-    assert len(held) > 10
-    assert set().union(*held) == set(range(50))
+@pytest.mark.parametrize("subjects", [None, [i % 10 for i in range(50)]])
+def test_another_seed_holds_out_others(subjects: list[int] | None) -> None:
+    store = make_store([i % 5 for i in range(50)], subjects)
+    validation = {tuple(parts(store, torch.arange(50), 0.2, seed)[1]) for seed in range(20)}
+    assert len(validation) > 10
+    assert set().union(*validation) == set(range(50))

@@ -49,37 +49,39 @@ def test_counts() -> None:
         "d": some_joints(3, m=1, t=6),
         "e": some_joints(4, m=2, t=7),
     }
-    found = summarize_dataset(make_data(joints, "abc", "de", labels={"b": 2, "c": 2}))
-    assert (found.name, found.samples, found.classes) == ("toy", 5, 3)
-    assert (found.joints, found.channels) == (2, 3)
-    assert found.persons == {1: 3, 2: 2}
-    assert found.frames == (4, 6, 9)
-    assert found.samples_per_class == {"wave": 3, "sit": 0, "jump": 2}
-    assert found.label_holes == ("sit",)
-    facts = found.splits["only"]
-    assert (facts.train, facts.test) == (3, 2)
-    assert facts.missing_classes == ("sit",)
+    summary = summarize_dataset(make_data(joints, "abc", "de", labels={"b": 2, "c": 2}))
+    assert (summary.name, summary.samples, summary.classes) == ("toy", 5, 3)
+    assert (summary.joints, summary.channels) == (2, 3)
+    assert summary.persons == {1: 3, 2: 2}
+    assert summary.frames == (4, 6, 9)
+    assert summary.samples_per_class == {"wave": 3, "sit": 0, "jump": 2}
+    assert summary.empty_classes == ("sit",)
+    split = summary.splits["only"]
+    assert (split.train, split.test) == (3, 2)
+    assert split.missing_classes == ("sit",)
 
 
 def test_sound_data_have_no_oddities() -> None:
     joints = {name: some_joints(seed) for seed, name in enumerate("abc")}
     labels, subjects = {"b": 1, "c": 2}, {"a": 1, "b": 2, "c": 3}
-    found = summarize_dataset(make_data(joints, "ab", "c", labels, subjects))
-    assert found.usable
-    assert not (found.not_finite or found.single_frame or found.empty_frames or found.label_holes)
-    facts = found.splits["only"]
-    assert not (facts.shared or facts.duplicates)
-    assert facts.missing_classes == ("jump",)
-    assert facts.shared_subjects == 0
+    summary = summarize_dataset(make_data(joints, "ab", "c", labels, subjects))
+    assert summary.usable
+    assert not (
+        summary.not_finite or summary.single_frame or summary.empty_frames or summary.empty_classes
+    )
+    split = summary.splits["only"]
+    assert not (split.shared_samples or split.duplicates)
+    assert split.missing_classes == ("jump",)
+    assert split.shared_subjects == 0
 
 
 def test_joints_that_are_no_numbers_make_data_unusable() -> None:
     joints = {name: some_joints(seed) for seed, name in enumerate("abcd")}
     joints["b"][0, 3, 1, 2] = np.nan
     joints["d"][0, 0, 0, 0] = -np.inf
-    found = summarize_dataset(make_data(joints, "ab", "cd"))
-    assert found.not_finite == ("b", "d")
-    assert not found.usable
+    summary = summarize_dataset(make_data(joints, "ab", "cd"))
+    assert summary.not_finite == ("b", "d")
+    assert not summary.usable
 
 
 def test_a_single_frame_is_noticed() -> None:
@@ -102,24 +104,24 @@ def test_identical_joints_in_both_parts_are_duplicates_whatever_they_are_called(
     joints["e"] = joints["b"].copy()
     joints["e"][0, 0, 0, 0] += 1e-6
     joints["f"] = joints["c"].copy()
-    found = summarize_dataset(make_data(joints, "ab", "cdef"))
-    assert found.splits["only"].duplicates == (("a", "d"),)
-    assert found.splits["only"].shared == ()
+    summary = summarize_dataset(make_data(joints, "ab", "cdef"))
+    assert summary.splits["only"].duplicates == (("a", "d"),)
+    assert summary.splits["only"].shared_samples == ()
 
 
 def test_a_sample_in_both_parts_is_shared_and_no_duplicate_of_itself() -> None:
     joints = {name: some_joints(seed) for seed, name in enumerate("abc")}
-    facts = summarize_dataset(make_data(joints, "cab", "cb")).splits["only"]
-    assert facts.shared == ("b", "c")
-    assert facts.duplicates == ()
+    split = summarize_dataset(make_data(joints, "cab", "cb")).splits["only"]
+    assert split.shared_samples == ("b", "c")
+    assert split.duplicates == ()
 
 
 def test_subjects_in_both_parts_are_counted_where_they_are_known() -> None:
     joints = {name: some_joints(seed) for seed, name in enumerate("abcd")}
     subjects = {"a": 1, "b": 2, "c": 2, "d": 3}
-    known = make_data(joints, "ab", "cd", subjects=subjects)
-    assert summarize_dataset(known).splits["only"].shared_subjects == 1
-    unknown = replace(known, store=replace(known.store, subjects=None))
+    with_subjects = make_data(joints, "ab", "cd", subjects=subjects)
+    assert summarize_dataset(with_subjects).splits["only"].shared_subjects == 1
+    unknown = replace(with_subjects, store=replace(with_subjects.store, subjects=None))
     assert summarize_dataset(unknown).splits["only"].shared_subjects is None
 
 
@@ -131,33 +133,33 @@ def real(shared: Path, name: str) -> SkeletonData:
 
 
 def test_nw_uclas_known_oddities(shared: Path) -> None:
-    found = summarize_dataset(real(shared, "nw_ucla"))
-    assert (found.samples, found.classes, found.joints, found.channels) == (1484, 10, 20, 3)
-    assert found.frames == (1, 31, 201)
-    assert found.usable
-    duplicates = found.splits["xview_v12_v3"].duplicates
+    summary = summarize_dataset(real(shared, "nw_ucla"))
+    assert (summary.samples, summary.classes, summary.joints, summary.channels) == (1484, 10, 20, 3)
+    assert summary.frames == (1, 31, 201)
+    assert summary.usable
+    duplicates = summary.splits["xview_v12_v3"].duplicates
     assert len(duplicates) == 95
     assert {test[:3] for _, test in duplicates} == {"a02", "a03"}
-    assert found.single_frame in duplicates  # one sample of a single frame, and its copy
-    assert found.splits["xview_v12_v3_nodup"].duplicates == ()
-    assert found.splits["xview_v12_v3_nodup"].test == 369
+    assert summary.single_frame in duplicates  # one sample of a single frame, and its copy
+    assert summary.splits["xview_v12_v3_nodup"].duplicates == ()
+    assert summary.splits["xview_v12_v3_nodup"].test == 369
 
 
 def test_jhmdb_lies_in_a_plane(shared: Path) -> None:
-    found = summarize_dataset(real(shared, "jhmdb"))
-    assert (found.samples, found.classes, found.joints, found.channels) == (804, 21, 15, 2)
-    assert found.frames == (15, 40, 40)
-    assert {"split1", "split2", "split3"} <= found.splits.keys()
-    assert not any(facts.shared or facts.duplicates for facts in found.splits.values())
+    summary = summarize_dataset(real(shared, "jhmdb"))
+    assert (summary.samples, summary.classes, summary.joints, summary.channels) == (804, 21, 15, 2)
+    assert summary.frames == (15, 40, 40)
+    assert {"split1", "split2", "split3"} <= summary.splits.keys()
+    assert not any(split.shared_samples or split.duplicates for split in summary.splits.values())
 
 
 def test_utd_mhad_is_clean(shared: Path) -> None:
-    found = summarize_dataset(real(shared, "utd_mhad"))
-    assert (found.samples, found.classes, found.joints, found.channels) == (861, 27, 20, 3)
-    assert found.frames == (41, 67, 125)
-    assert found.persons == {1: 861}
-    assert found.usable
-    assert not (found.single_frame or found.empty_frames or found.label_holes)
-    facts = found.splits["xsub_odd_even"]
-    assert (facts.train, facts.test, facts.shared_subjects) == (431, 430, 0)
-    assert not (facts.shared or facts.duplicates or facts.missing_classes)
+    summary = summarize_dataset(real(shared, "utd_mhad"))
+    assert (summary.samples, summary.classes, summary.joints, summary.channels) == (861, 27, 20, 3)
+    assert summary.frames == (41, 67, 125)
+    assert summary.persons == {1: 861}
+    assert summary.usable
+    assert not (summary.single_frame or summary.empty_frames or summary.empty_classes)
+    split = summary.splits["xsub_odd_even"]
+    assert (split.train, split.test, split.shared_subjects) == (431, 430, 0)
+    assert not (split.shared_samples or split.duplicates or split.missing_classes)

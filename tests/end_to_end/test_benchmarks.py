@@ -209,7 +209,7 @@ def test_files_become_an_archive_that_is_divided_by_the_protocol(
     assert (checked.status, checked.json["samples"]) == (0, expected.samples)
     for name, split in facts["split"].items():
         assert checked.json["splits"][name]["train"] == len(split["train"])
-        assert not checked.json["splits"][name]["shared"]
+        assert not checked.json["splits"][name]["shared_samples"]
 
 
 @pytest.mark.parametrize("form", ["ntu60 raw", "ntu120 raw", "uav raw"])

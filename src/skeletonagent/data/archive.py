@@ -1,4 +1,4 @@
-"""Skeleton archives: the native on-disk form, read and written.
+"""Skeleton archives: the native file format, read and written.
 
 An archive is ``NAME.npz`` with ``NAME.json`` beside it, or a folder of ``.npy`` files of the same
 names for sets too large for memory. Sample ``i`` is
@@ -43,7 +43,7 @@ UNREADABLE = (
     OSError, ValueError, TypeError, EOFError, NotImplementedError, RuntimeError,
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
 )  # fmt: skip
-"""What NumPy and the modules below it raise where a file is not what its name says."""
+"""Exceptions of NumPy and the modules it uses for a file that is not what its name says."""
 
 
 def read_archive(path: Path, confidence: bool = False, require_labels: bool = True) -> SkeletonData:
@@ -115,7 +115,7 @@ class Archive:
 
     @cached_property
     def layout(self) -> SkeletonLayout:
-        """The skeleton."""
+        """Layout of the skeletons."""
         return read_layout(self.meta, self.meta_path, self.arrays["keypoint"])
 
     @cached_property
@@ -125,7 +125,7 @@ class Archive:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names in the order of the labels."""
+        """Class names in the order of the labels."""
         return tuple(str(name) for name in self.meta.get("class_names", ()))
 
     @property
@@ -139,7 +139,7 @@ class Archive:
         return self.arrays["keypoint_score"]
 
     def data(self, frames: Tensor, has_confidence: bool) -> SkeletonData:
-        """Return the data set with these frames."""
+        """Return the data set of the archive with the given frames."""
         arrays = self.arrays
         subject, image_size = arrays.get("subject"), arrays.get("image_size")
         store = ClipStore(
@@ -149,7 +149,7 @@ class Archive:
             persons=torch.from_numpy(arrays["num_person"].astype(np.int64)),
             labels=torch.from_numpy(arrays["label"].astype(np.int64)),
             sample_ids=self.sample_ids,
-            subjects=None if subject is None else tuple(int(group) for group in subject),
+            subjects=None if subject is None else tuple(int(number) for number in subject),
             layout=self.layout,
             class_names=self.class_names,
             has_confidence=has_confidence,
@@ -167,7 +167,12 @@ class Archive:
 
 
 def write_archive(data: SkeletonData, folder: Path) -> Path:
-    """Write a data set as ``folder/NAME.npz`` and ``folder/NAME.json``; return the npz's path."""
+    """Write a data set as ``folder/NAME.npz`` and ``folder/NAME.json``; return the npz's path.
+
+    Args:
+        data: Data set, on the host.
+        folder: Folder of the archive, which is made if it does not exist.
+    """
     store = data.store
     rows = (store.persons * store.lengths).cumsum(0)
     arrays: dict[str, Any] = {
@@ -203,17 +208,17 @@ def write_archive(data: SkeletonData, folder: Path) -> Path:
 
 
 def require_finite(store: ClipStore) -> None:
-    """Refuse data whose joints are not all finite numbers.
+    """Check that all joints are finite numbers.
 
     Raises:
-        DataError: Naming the first such sample.
+        DataError: If not, naming the first such sample.
     """
-    bad = ~torch.isfinite(store.frames).flatten(1).all(dim=1)
-    if bad.any():
+    not_finite = ~torch.isfinite(store.frames).flatten(1).all(dim=1)
+    if not_finite.any():
         ends = store.starts + store.persons * store.lengths
-        first = int((ends > int(bad.nonzero()[0])).nonzero()[0])
+        first = int((ends > int(not_finite.nonzero()[0])).nonzero()[0])
         raise DataError(
-            f"{int(bad.sum())} frame(s) hold NaN or infinite joints; repair or leave it out "
+            f"{int(not_finite.sum())} frame(s) hold NaN or infinite joints; repair or leave it out "
             "('skeletonagent data check' lists all of them)",
             sample=store.sample_ids[first],
         )
@@ -269,7 +274,7 @@ def _as_float32(array: np.ndarray) -> Float[np.ndarray, "..."]:
 
 
 def find_archives(folder: Path) -> list[Path]:
-    """Return the archives in a folder, down to two levels below it."""
+    """Return the paths of the archives in a folder and two levels below, without a suffix."""
     metas = sorted(
         path for depth in ("*.json", "*/*.json", "*/*/*.json") for path in folder.glob(depth)
     )

@@ -1,4 +1,4 @@
-"""The benchmarks: their classes, skeletons and protocols. One row each in :data:`BENCHMARKS`."""
+"""Benchmarks: classes, skeletons and evaluation protocols, one row each in :data:`BENCHMARKS`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NTU_TRAIN_SUBJECTS = frozenset({
     1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38, 45, 46, 47, 49, 50,
     *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103,
 })  # fmt: skip
-"""Subjects who train in X-Sub, of both NTU benchmarks. Source: Liu et al., NTU RGB+D 120."""
+"""Training subjects of X-Sub in both NTU benchmarks. Source: Liu et al., NTU RGB+D 120."""
 
 NTU_NAME = re.compile(
     r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<repetition>\d{3})A(?P<action>\d{3})"
@@ -26,17 +26,18 @@ UAV_NAME = re.compile(r"P(?P<subject>\d{3}).*?A(?P<action>\d+)")
 SMALL_NAME = re.compile(r"a(?P<action>\d\d)_s(?P<subject>\d\d)(?:_.*v(?P<view>\d\d))?")
 
 NameFields = Mapping[str, int]
-"""What a sample's id tells, such as its subject."""
+"""Numbers in a sample's id by name, such as its subject."""
 
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """How a benchmark is divided.
+    """Division of a benchmark into training and test set.
 
     Args:
-        title: Name for people.
-        is_train: Whether a sample of such an id is trained on; None where lists come with the data.
-        expected_counts: Number of samples to train and to test on, where published.
+        title: Display name.
+        is_train: Rule that decides by the fields of a sample's id whether it is in the training
+            set; None where lists of samples come with the data.
+        expected_counts: Published numbers of training and test samples, if any.
     """
 
     title: str
@@ -46,45 +47,45 @@ class EvaluationProtocol:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is known of a benchmark before any of its data are read.
+    """Public data set with its classes, skeleton and evaluation protocols.
 
     Args:
         name: Short name.
-        title: Name for people.
-        layout: The skeleton as distributed.
-        labels: File of the class names, in the order of the labels.
-        protocols: Protocols by the name of their split, the usual one first.
-        name_pattern: What a sample's id tells, as named groups of digits.
-        persons: Largest number of bodies that are used.
-        has_confidence: Whether joints come with the detector's confidence.
-        top: The k of each top-k accuracy that is reported.
+        title: Display name.
+        layout: Skeleton as distributed.
+        class_file: Resource with the class names, in the order of the labels.
+        protocols: Evaluation protocols by the name of their split, the usual one first.
+        name_pattern: Pattern of sample ids, with each field as a named group of digits.
+        max_persons: Largest number of bodies of a sample that are used.
+        has_confidence: Whether joints have a keypoint confidence.
+        topk: The k of each top-k accuracy that is reported.
     """
 
     name: str
     title: str
     layout: SkeletonLayout
-    labels: str
+    class_file: str
     protocols: Mapping[str, EvaluationProtocol]
     name_pattern: re.Pattern[str] | None = None
-    persons: int = 2
+    max_persons: int = 2
     has_confidence: bool = False
-    top: tuple[int, ...] = (1,)
+    topk: tuple[int, ...] = (1,)
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """Names in the order of the labels."""
-        return _lines(self.labels)
+        """Class names in the order of the labels."""
+        return _lines(self.class_file)
 
     @property
     def default_split(self) -> str:
-        """The protocol that is used unless another is asked for."""
+        """Name of the split that is used by default."""
         return next(iter(self.protocols))
 
     def fields(self, sample_id: str) -> NameFields:
-        """Return what an id tells; nothing if the benchmark's ids tell nothing.
+        """Return the fields of a sample's id; none if ids of this benchmark have no fields.
 
         Raises:
-            DataError: If it is no id of this benchmark.
+            DataError: If it is not an id of this benchmark.
         """
         if self.name_pattern is None:
             return {}
@@ -94,17 +95,17 @@ class Benchmark:
         return {key: int(digits) for key, digits in match.groupdict().items() if digits}
 
     def subject(self, sample_id: str) -> int | None:
-        """Return who performed a sample, if its id tells."""
-        told = self.name_pattern is not None and self.name_pattern.match(sample_id)
-        return int(told["subject"]) if told else None
+        """Return the subject of a sample, if its id has that field."""
+        match = self.name_pattern is not None and self.name_pattern.match(sample_id)
+        return int(match["subject"]) if match else None
 
     def splits(self, sample_ids: Sequence[str]) -> dict[str, Split]:
-        """Return the splits of all protocols that have a rule."""
-        fields = [(sample, self.fields(sample)) for sample in sample_ids]
+        """Return the splits of all protocols that have a rule, by name."""
+        samples = [(sample, self.fields(sample)) for sample in sample_ids]
         return {
             name: Split(
-                train=tuple(sample for sample, told in fields if protocol.is_train(told)),
-                test=tuple(sample for sample, told in fields if not protocol.is_train(told)),
+                train=tuple(sample for sample, fields in samples if protocol.is_train(fields)),
+                test=tuple(sample for sample, fields in samples if not protocol.is_train(fields)),
             )
             for name, protocol in self.protocols.items()
             if protocol.is_train is not None
@@ -112,7 +113,7 @@ class Benchmark:
 
 
 def find_benchmark(name: str) -> Benchmark | None:
-    """Return the benchmark of a name, whether written with hyphens or underscores."""
+    """Return the benchmark of a name, written with hyphens or underscores in either case."""
     return BENCHMARKS.get(name.lower().replace("_", "-"))
 
 
@@ -136,7 +137,7 @@ def _uav_subjects(protocol: str) -> frozenset[int]:
 
 
 def _layout(name: str, center: int, joints: str, parents: Sequence[int]) -> SkeletonLayout:
-    """Return a layout of joints with their parents; the root has -1."""
+    """Return a layout of joints with their parents; the parent of the root is -1."""
     bones = tuple((child, parent) for child, parent in enumerate(parents) if parent >= 0)
     return SkeletonLayout(name, tuple(joints.split()), bones, center)
 
@@ -150,9 +151,13 @@ _BENCHMARKS = (
         "ntu60", "NTU RGB+D 60", KINECT_25, "nturgbd_60.txt",
         {
             "xsub": EvaluationProtocol(
-                "cross-subject", lambda told: told["subject"] in NTU_TRAIN_SUBJECTS, (40091, 16487)
+                "cross-subject",
+                lambda fields: fields["subject"] in NTU_TRAIN_SUBJECTS,
+                (40091, 16487),
             ),
-            "xview": EvaluationProtocol("cross-view", lambda told: told["camera"] != 1, (37646, 18932)),
+            "xview": EvaluationProtocol(
+                "cross-view", lambda fields: fields["camera"] != 1, (37646, 18932)
+            ),
         },
         name_pattern=NTU_NAME,
     ),
@@ -160,9 +165,13 @@ _BENCHMARKS = (
         "ntu120", "NTU RGB+D 120", KINECT_25, "nturgbd_120.txt",
         {
             "xsub": EvaluationProtocol(
-                "cross-subject", lambda told: told["subject"] in NTU_TRAIN_SUBJECTS, (63026, 50919)
+                "cross-subject",
+                lambda fields: fields["subject"] in NTU_TRAIN_SUBJECTS,
+                (63026, 50919),
             ),
-            "xset": EvaluationProtocol("cross-setup", lambda told: told["setup"] % 2 == 0, (54468, 59477)),
+            "xset": EvaluationProtocol(
+                "cross-setup", lambda fields: fields["setup"] % 2 == 0, (54468, 59477)
+            ),
         },
         name_pattern=NTU_NAME,
     ),
@@ -170,7 +179,7 @@ _BENCHMARKS = (
         "kinetics-skeleton", "Kinetics-Skeleton (400)", COCO_17, "k400.txt",
         {"standard": EvaluationProtocol("as distributed")},
         has_confidence=True,
-        top=(1, 5),
+        topk=(1, 5),
     ),
     Benchmark(
         "finegym", "FineGYM (99)", COCO_17, "finegym.txt",
@@ -181,10 +190,10 @@ _BENCHMARKS = (
         "uav-human", "UAV-Human", UAV_17, "uav_human.txt",
         {
             "csv1": EvaluationProtocol(
-                "cross-subject v1", lambda told: told["subject"] in _uav_subjects("CS_train_V1")
+                "cross-subject v1", lambda fields: fields["subject"] in _uav_subjects("CS_train_V1")
             ),
             "csv2": EvaluationProtocol(
-                "cross-subject v2", lambda told: told["subject"] in _uav_subjects("CS_train_V2")
+                "cross-subject v2", lambda fields: fields["subject"] in _uav_subjects("CS_train_V2")
             ),
         },
         name_pattern=UAV_NAME,
@@ -197,9 +206,13 @@ _BENCHMARKS = (
             (1, 2, -1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18),
         ),
         "nw_ucla.txt",
-        {"xview_v12_v3": EvaluationProtocol("cross-view", lambda told: told["view"] != 3, (1020, 464))},
+        {
+            "xview_v12_v3": EvaluationProtocol(
+                "cross-view", lambda fields: fields["view"] != 3, (1020, 464)
+            )
+        },
         name_pattern=SMALL_NAME,
-        persons=1,
+        max_persons=1,
     ),
     Benchmark(
         "utd-mhad", "UTD-MHAD",
@@ -210,11 +223,11 @@ _BENCHMARKS = (
         "utd_mhad.txt",
         {
             "xsub_odd_even": EvaluationProtocol(
-                "cross-subject", lambda told: told["subject"] % 2 == 1, (431, 430)
+                "cross-subject", lambda fields: fields["subject"] % 2 == 1, (431, 430)
             )
         },
         name_pattern=SMALL_NAME,
-        persons=1,
+        max_persons=1,
     ),
     Benchmark(
         "sbu", "SBU Kinect Interaction",
@@ -241,7 +254,7 @@ _BENCHMARKS = (
             "split2": EvaluationProtocol("split 2 of 3", expected_counts=(658, 270)),
             "split3": EvaluationProtocol("split 3 of 3", expected_counts=(663, 265)),
         },
-        persons=1,
+        max_persons=1,
     ),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Which samples are learned from, which are held out, and which are tested on."""
+"""Splits of a data set: training set, validation set and test set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Set
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
@@ -16,53 +16,62 @@ _FOLD = re.compile(r"subjects-([1-9][0-9]*)-of-([1-9][0-9]*)")
 
 
 def choose_split(data: SkeletonData, name: str | None) -> tuple[str, Split]:
-    """Return a split by name, or the data set's default.
+    """Return the name and the samples of a split, by default the data set's default split.
 
-    Beside its own splits a data set whose subjects are known has ``subjects-1-of-K`` to
-    ``subjects-K-of-K``: of the subjects in order the i-th is tested by the fold ``i`` modulo K and
-    learned from in all others, so that K trainings together test every clip once.
+    A data set with subjects also has the splits ``subjects-1-of-K`` to ``subjects-K-of-K`` of a
+    K-fold cross-validation by subject: of the subjects in ascending order the i-th is in the test
+    set of fold ``i`` modulo K and in the training set of all others, so that K trainings together
+    test every sample once.
+
+    Args:
+        data: Data set.
+        name: Name of the split, or None.
 
     Raises:
-        ConfigError: If there is none of that name, or no such fold.
+        ConfigError: If there is no split of that name, or no such fold.
     """
     chosen = name or data.default_split
     if chosen in data.splits:
         return chosen, data.splits[chosen]
     if fold := _FOLD.fullmatch(chosen):
         return chosen, subject_fold(data, int(fold[1]), int(fold[2]))
-    known = ", ".join(data.splits)
     raise ConfigError(
-        f"{data.name} has no split {chosen!r}; it has {known}, and subjects-1-of-2 and its like "
-        "where subjects are known"
+        f"{data.name} has no split {chosen!r}; it has {', '.join(data.splits)}, and "
+        "subjects-1-of-2 and its like where subjects are known"
     )
 
 
-def subject_fold(data: SkeletonData, number: int, of: int) -> Split:
-    """Return the split that tests every ``of``-th subject, beginning with the ``number``-th.
+def subject_fold(data: SkeletonData, fold: int, folds: int) -> Split:
+    """Return a fold of a cross-validation by subject.
+
+    Args:
+        data: Data set.
+        fold: Number of the fold, counted from 1.
+        folds: Number of folds K; every K-th subject is in the test set.
 
     Raises:
         ConfigError: If subjects are not known or fewer than the folds, or there is no such fold.
     """
-    groups = data.store.subjects
-    subjects = sorted(set(groups or ()))
-    if groups is None or not 2 <= of <= len(subjects) or number > of:
+    sample_subjects = data.store.subjects
+    subjects = sorted(set(sample_subjects or ()))
+    if sample_subjects is None or not 2 <= folds <= len(subjects) or fold > folds:
         raise ConfigError(
-            f"{data.name} has no fold {number} of {of} by subjects; it has "
+            f"{data.name} has no fold {fold} of {folds} by subjects; it has "
             f"{len(subjects) or 'no known'} subjects"
         )
-    tested = set(subjects[number - 1 :: of])
-    pairs = list(zip(data.store.sample_ids, groups, strict=True))
+    test_subjects = set(subjects[fold - 1 :: folds])
+    pairs = list(zip(data.store.sample_ids, sample_subjects, strict=True))
     return Split(
-        tuple(sample for sample, group in pairs if group not in tested),
-        tuple(sample for sample, group in pairs if group in tested),
+        tuple(sample for sample, subject in pairs if subject not in test_subjects),
+        tuple(sample for sample, subject in pairs if subject in test_subjects),
     )
 
 
 def reported_splits(data: SkeletonData, name: str) -> list[str]:
-    """Return the split and all others that differ from it in the test part alone.
+    """Return the names of a split and of all others with the same training set.
 
-    One training serves them all: a benchmark whose test part is in doubt has a cleaned one
-    beside it, and both are reported. A fold of subjects stands alone.
+    One training serves them all: a benchmark whose test set has errors may also have a corrected
+    one, and both are reported. A fold by subject is reported alone.
     """
     if name not in data.splits:
         return [name]
@@ -72,14 +81,14 @@ def reported_splits(data: SkeletonData, name: str) -> list[str]:
 
 
 def evaluation_parts(data: SkeletonData, name: str) -> dict[str, frozenset[str]]:
-    """Return the test part of a split and of those it is reported with, as sample ids."""
+    """Return the sample ids of the test sets that a split is reported with, by split."""
     return {
         other: frozenset(choose_split(data, other)[1].test) for other in reported_splits(data, name)
     }
 
 
 def evaluation_samples(store: ClipStore, parts: Mapping[str, Set[str]]) -> Int[Tensor, " n"]:
-    """Return the positions of all samples in some test parts, each once, in the store's order."""
+    """Return the positions of all samples in the test sets, once each, in the store's order."""
     ids = frozenset[str]().union(*parts.values())
     return store.indices([sample for sample in store.sample_ids if sample in ids])
 
@@ -87,52 +96,58 @@ def evaluation_samples(store: ClipStore, parts: Mapping[str, Set[str]]) -> Int[T
 def split_validation(
     store: ClipStore, train: Int[Tensor, " n"], share: float, seed: int
 ) -> tuple[Int[Tensor, " a"], Int[Tensor, " b"]]:
-    """Divide a training part into what is learned from and what is kept for validation.
+    """Divide a training set into the samples to train on and the validation set.
 
-    Where subjects are known, whole subjects are held out, so that validation meets people never
-    seen; otherwise samples are drawn within each class.
+    Where there are several subjects, all samples of a subject are on the same side, so that the
+    validation set has unseen people; otherwise the validation set is drawn within each class.
 
     Args:
-        store: The samples.
-        train: The training part.
-        share: Wanted share of validation; 0 holds out nothing. At least one subject stays.
-        seed: Of the draw.
+        store: All samples.
+        train: Positions of the training set in the store.
+        share: Wanted share of the validation set, from 0 (no validation set) to below 1. At least
+            one subject, or one sample of each class, is trained on.
+        seed: Seed of the random choice.
+
+    Returns:
+        Positions of the samples to train on, and of the validation set.
     """
     generator = torch.Generator().manual_seed(seed)
-    kept = torch.ones(len(train), dtype=torch.bool)
+    training = torch.ones(len(train), dtype=torch.bool)
     if share > 0:
-        groups = _subjects_of(store, train)
-        if len(groups.unique()) > 1:
-            kept = _hold_out_subjects(groups, share, generator)
+        subjects = _subjects_of(store, train)
+        if len(subjects.unique()) > 1:
+            training = _hold_out_subjects(subjects, share, generator)
         else:
-            kept = _hold_out_stratified(store.labels[train].cpu(), share, generator)
-    kept = kept.to(train.device)
-    return train[kept], train[~kept]
+            training = _hold_out_stratified(store.labels[train].cpu(), share, generator)
+    training = training.to(train.device)
+    return train[training], train[~training]
 
 
 def _subjects_of(store: ClipStore, train: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    known = store.subjects or (0,) * len(store)
-    return torch.tensor(known)[train.cpu()]
+    """Return the subject of each training sample; the same for all where none are known."""
+    subjects = store.subjects or (0,) * len(store)
+    return torch.tensor(subjects)[train.cpu()]
 
 
 def _hold_out_subjects(
-    groups: Int[Tensor, " n"], share: float, generator: torch.Generator
-) -> Tensor:
-    """Keep all groups but as many as come nearest to the share, at least one of either."""
-    values, counts = groups.unique(return_counts=True)
+    subjects: Int[Tensor, " n"], share: float, generator: torch.Generator
+) -> Bool[Tensor, " n"]:
+    """Return which samples to train on: all but those of random subjects closest to the share."""
+    values, counts = subjects.unique(return_counts=True)
     order = torch.randperm(len(values), generator=generator)
-    reached = counts[order].cumsum(0) / counts.sum()
-    number = int((reached - share).abs().argmin()) + 1
-    held = values[order[: min(number, len(values) - 1)]]
-    return ~torch.isin(groups, held)
+    shares = counts[order].cumsum(0) / counts.sum()
+    number = int((shares - share).abs().argmin()) + 1
+    held_out = values[order[: min(number, len(values) - 1)]]
+    return ~torch.isin(subjects, held_out)
 
 
 def _hold_out_stratified(
     labels: Int[Tensor, " n"], share: float, generator: torch.Generator
-) -> Tensor:
-    kept = torch.ones(len(labels), dtype=torch.bool)
+) -> Bool[Tensor, " n"]:
+    """Return which samples to train on: all but a random share of each class."""
+    training = torch.ones(len(labels), dtype=torch.bool)
     for label in labels.unique():
         members = (labels == label).nonzero().flatten()
         number = min(round(share * len(members)), len(members) - 1)
-        kept[members[torch.randperm(len(members), generator=generator)[:number]]] = False
-    return kept
+        training[members[torch.randperm(len(members), generator=generator)[:number]]] = False
+    return training

@@ -1,4 +1,4 @@
-"""Look a data set over before anything is trained on it."""
+"""Summary of a data set: counts, splits and problems, before anything is trained on it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from skeletonagent.core.clips import ClipStore, SkeletonData
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """What is to be known of one split.
+    """Counts and problems of one split.
 
     Args:
         train: Number of training samples.
         test: Number of test samples.
-        shared: Ids that stand in both parts.
+        shared_samples: Ids that are in both sets.
         duplicates: ``(training id, test id)`` of samples with identical joints.
-        missing_classes: Classes without a training sample.
-        shared_subjects: Subjects seen in both parts, or None where subjects are not known.
+        missing_classes: Names of classes without a training sample.
+        shared_subjects: Number of subjects in both sets, or None where subjects are not known.
     """
 
     train: int
     test: int
-    shared: tuple[str, ...]
+    shared_samples: tuple[str, ...]
     duplicates: tuple[tuple[str, str], ...]
     missing_classes: tuple[str, ...]
     shared_subjects: int | None
@@ -35,22 +35,23 @@ class SplitSummary:
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """What :func:`summarize_dataset` found.
+    """Counts and problems of a data set.
 
     Args:
-        name: Name of the data set.
+        name: Short name of the data set.
         samples: Number of samples.
         classes: Number of classes.
-        joints: V.
-        channels: Coordinates; 2 means the joints lie in a plane.
-        persons: Number of samples with as many bodies.
-        frames: Fewest, median and most frames of a sample.
+        joints: Number of joints V.
+        channels: Number of coordinates, 2 in an image or 3 in space.
+        persons: Number of samples by their number of bodies.
+        frames: Smallest, median and largest number of frames of a sample.
         samples_per_class: Number of samples of each class, by name.
-        label_holes: Classes without any sample.
-        not_finite: Samples with NaN or infinite joints.
-        single_frame: Samples of one frame, which have no motion.
-        empty_frames: Samples with frames in which nobody is seen, and how many.
-        splits: Facts of each split, by name.
+        empty_classes: Names of classes without any sample.
+        not_finite: Ids of samples with NaN or infinite joints.
+        single_frame: Ids of samples of one frame, which have no motion.
+        empty_frames: Number of frames in which nobody is present, by the id of each sample that
+            has such frames.
+        splits: Counts and problems of each split, by name.
     """
 
     name: str
@@ -61,7 +62,7 @@ class DatasetSummary:
     persons: dict[int, int]
     frames: tuple[int, int, int]
     samples_per_class: dict[str, int]
-    label_holes: tuple[str, ...]
+    empty_classes: tuple[str, ...]
     not_finite: tuple[str, ...]
     single_frame: tuple[str, ...]
     empty_frames: dict[str, int]
@@ -69,24 +70,24 @@ class DatasetSummary:
 
     @property
     def usable(self) -> bool:
-        """Whether the data can be trained on as they are."""
+        """Whether the data set can be trained on as it is."""
         return not self.not_finite
 
 
 def summarize_dataset(data: SkeletonData) -> DatasetSummary:
-    """Return counts and oddities of a data set, before any normalising."""
+    """Return the summary of a data set as stored, before preprocessing."""
     store = data.store
     finite = torch.isfinite(store.frames).flatten(1).all(dim=1)
-    seen = store.frames.ne(0).flatten(1).any(dim=1)
-    not_finite, empty = [], {}
+    visible = store.frames.ne(0).flatten(1).any(dim=1)
+    not_finite, empty_frames = [], {}
     for index, sample in enumerate(store.sample_ids):
         m, t, start = int(store.persons[index]), int(store.lengths[index]), int(store.starts[index])
         rows = slice(start, start + m * t)
         if not finite[rows].all():
             not_finite.append(sample)
-        unseen = int((~seen[rows].view(m, t).any(dim=0)).sum())
-        if unseen:
-            empty[sample] = unseen
+        empty = int((~visible[rows].view(m, t).any(dim=0)).sum())
+        if empty:
+            empty_frames[sample] = empty
     counts = Counter(store.labels.tolist())
     lengths = store.lengths
     return DatasetSummary(
@@ -98,29 +99,29 @@ def summarize_dataset(data: SkeletonData) -> DatasetSummary:
         persons=dict(sorted(Counter(store.persons.tolist()).items())),
         frames=(int(lengths.min()), int(lengths.median()), int(lengths.max())),
         samples_per_class={name: counts[label] for label, name in enumerate(store.class_names)},
-        label_holes=tuple(n for label, n in enumerate(store.class_names) if not counts[label]),
+        empty_classes=tuple(n for label, n in enumerate(store.class_names) if not counts[label]),
         not_finite=tuple(not_finite),
         single_frame=tuple(
             s for s, n in zip(store.sample_ids, lengths.tolist(), strict=True) if n == 1
         ),
-        empty_frames=empty,
-        splits=_summarize_split(data),
+        empty_frames=empty_frames,
+        splits=_summarize_splits(data),
     )
 
 
-def _summarize_split(data: SkeletonData) -> dict[str, SplitSummary]:
+def _summarize_splits(data: SkeletonData) -> dict[str, SplitSummary]:
     store = data.store
     digests = _sample_digests(store)
-    facts = {}
+    summaries = {}
     for name, split in data.splits.items():
         by_content: dict[bytes, list[str]] = defaultdict(list)
         for sample in split.train:
             by_content[digests[sample]].append(sample)
         labels = {int(store.labels[store.index_of[sample]]) for sample in split.train}
-        facts[name] = SplitSummary(
+        summaries[name] = SplitSummary(
             train=len(split.train),
             test=len(split.test),
-            shared=tuple(sorted(set(split.train) & set(split.test))),
+            shared_samples=tuple(sorted(set(split.train) & set(split.test))),
             duplicates=tuple(
                 (by_content[digests[sample]][0], sample)
                 for sample in split.test
@@ -129,7 +130,7 @@ def _summarize_split(data: SkeletonData) -> dict[str, SplitSummary]:
             missing_classes=tuple(n for i, n in enumerate(store.class_names) if i not in labels),
             shared_subjects=_shared_subjects(store, split.train, split.test),
         )
-    return facts
+    return summaries
 
 
 def _sample_digests(store: ClipStore) -> dict[str, bytes]:
@@ -147,6 +148,6 @@ def _sample_digests(store: ClipStore) -> dict[str, bytes]:
 def _shared_subjects(store: ClipStore, train: Iterable[str], test: Iterable[str]) -> int | None:
     if store.subjects is None:
         return None
-    groups = store.subjects
-    parts = [{groups[store.index_of[sample]] for sample in part} for part in (train, test)]
-    return len(parts[0] & parts[1])
+    subjects = store.subjects
+    sets = [{subjects[store.index_of[sample]] for sample in part} for part in (train, test)]
+    return len(sets[0] & sets[1])

@@ -1,4 +1,4 @@
-"""What must hold of an archive before any of it is used; each check names what is wrong."""
+"""Checks of a skeleton archive before it is used; each error says what is wrong."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
 
 ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_dir")
-"""Arrays an archive must have."""
+"""Names of the arrays that an archive must have."""
 
-EXTRAS = ("subject", "keypoint_score", "image_size")
-"""Arrays it may have: who did it, the detector's confidence, width and height of the image."""
+OPTIONAL_ARRAYS = ("subject", "keypoint_score", "image_size")
+"""Names of the arrays that it may have: subjects, keypoint confidence, width and height."""
 
 FRAMEWISE = ("keypoint", "keypoint_score")
-"""Arrays with a row for each frame of each body: the large ones."""
+"""Names of the arrays with a row for each frame of each body, which are the large ones."""
 
 METADATA_KEYS = {"class_names": list, "joint_names": list, "bones": list, "split": dict}
 """Keys that an archive's JSON must have, and their types."""
@@ -33,15 +33,19 @@ UNLABELLED = -1
 
 
 def locate_archive(path: Path) -> tuple[Path, Path]:
-    """Return the paths of an archive's JSON and of its npz file or folder of npy files."""
+    """Return the paths of an archive's JSON and of its npz file or folder of npy files.
+
+    Raises:
+        DataError: If there is no archive, or a folder has more than one.
+    """
     if path.is_dir() and not (path / "keypoint.npy").exists():
-        inside = sorted(path.glob("*.json"))
-        if len(inside) != 1:
-            found = ", ".join(file.name for file in inside) or "none"
+        metas = sorted(path.glob("*.json"))
+        if len(metas) != 1:
+            names = ", ".join(file.name for file in metas) or "none"
             raise DataError(
-                f"a folder with exactly one NAME.json is needed, found {found}", path=path
+                f"a folder with exactly one NAME.json is needed, found {names}", path=path
             )
-        path = inside[0]
+        path = metas[0]
     base = path.with_suffix("") if path.suffix in (".npz", ".json") else path
     meta = base.with_name(f"{base.name}.json")
     if not meta.is_file():
@@ -106,11 +110,15 @@ def check_arrays(arrays: Mapping[str, np.ndarray], path: Path, require_labels: b
 
 
 def read_layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> SkeletonLayout:
-    """Return the skeleton the JSON describes; a well-known layout is the one of its name."""
+    """Return the layout that an archive's JSON describes; a built-in one by its name.
+
+    Raises:
+        DataError: If the JSON does not describe a skeleton, or ``keypoint`` has other joints.
+    """
     names = tuple(str(name) for name in meta["joint_names"])
-    known = LAYOUTS.get(str(meta.get("layout")))
-    if known is not None and known.joints == names:
-        return known
+    builtin = LAYOUTS.get(str(meta.get("layout")))
+    if builtin is not None and builtin.joints == names:
+        return builtin
     if keypoint.ndim == 3 and keypoint.shape[1] != len(names):
         raise DataError(
             f"names {len(names)} joints, but the archive's keypoint has {keypoint.shape[1]}",
@@ -128,7 +136,7 @@ def read_layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> Sk
 
 
 def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Raise a DataError unless the arrays fit each other and every sample has frames."""
+    """Check that arrays fit each other and every sample has frames, or raise a DataError."""
     keypoint, offset = arrays["keypoint"], arrays["offset"]
     if arrays["label"].ndim != 1:
         raise DataError(f"label has shape {arrays['label'].shape}, not (samples,)", path=path)
@@ -140,7 +148,7 @@ def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
             raise DataError(
                 f"{name} has shape {arrays[name].shape}, label has {samples} samples", path=path
             )
-    _check_extras(arrays, path)
+    _check_optional_arrays(arrays, path)
     frames = arrays["num_person"].astype(np.int64) * arrays["total_frames"]
     expected = np.concatenate([[0], np.cumsum(frames)])
     if (
@@ -154,11 +162,11 @@ def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
         raise DataError("is empty or has a sample without frames or persons", path=path)
 
 
-def _check_extras(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Raise a DataError unless those of :data:`EXTRAS` that are there fit the others."""
+def _check_optional_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Check that those of :data:`OPTIONAL_ARRAYS` fit the others, or raise a DataError."""
     samples, bodies = len(arrays["label"]), arrays["keypoint"].shape[:2]
     expected = {"subject": (samples,), "keypoint_score": bodies, "image_size": (samples, 2)}
-    for name in EXTRAS:
+    for name in OPTIONAL_ARRAYS:
         if name in arrays and arrays[name].shape != expected[name]:
             raise DataError(
                 f"{name} has shape {arrays[name].shape}, it must be {expected[name]} to fit "
