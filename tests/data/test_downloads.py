@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.data import downloads as module
-from skeletonagent.data import published
-from skeletonagent.data.downloads import DOWNLOADS, DownloadEntry, download, download_entry
+from skeletonagent.data import downloads
+from skeletonagent.data.downloads import DOWNLOADS, DownloadEntry, download_entry
+
+download = partial(downloads.download, retry_delays=(0.0,) * 3)
 
 CONTENT = np.random.default_rng(0).bytes(300_001)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -88,7 +90,6 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(module, "PAUSES", (0.0,) * 3)
     monkeypatch.setenv("no_proxy", "*")
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -98,22 +99,22 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-def left(folder: Path) -> set[str]:
+def files_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_file_arrives_with_its_checksum_noted(server: Server, tmp_path: Path) -> None:
+def test_a_file_arrives_with_its_checksum_recorded(server: Server, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     target = download(server.url, tmp_path / "new" / "a.bin", progress=lambda *s: seen.append(s))
     assert target.read_bytes() == CONTENT
     assert seen[-1] == (len(CONTENT), len(CONTENT))
-    assert left(target.parent) == {"a.bin", "a.bin.sha256"}
+    assert files_in(target.parent) == {"a.bin", "a.bin.sha256"}
     assert (tmp_path / "new" / "a.bin.sha256").read_text() == f"{SHA256}  a.bin\n"
 
 
-def test_a_known_checksum_is_not_noted(server: Server, tmp_path: Path) -> None:
+def test_a_known_checksum_is_not_recorded(server: Server, tmp_path: Path) -> None:
     download(server.url, tmp_path / "a.bin", sha256=SHA256.upper(), size=len(CONTENT))
-    assert left(tmp_path) == {"a.bin"}
+    assert files_in(tmp_path) == {"a.bin"}
 
 
 def test_a_broken_transfer_goes_on_where_it_broke_off(server: Server, tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_whatever_breaks_the_file_is_the_same(
     assert download(server.url, folder / "a.bin").read_bytes() == CONTENT
 
 
-def test_more_breaks_than_pauses_do_not_matter_while_it_gets_further(
+def test_more_breaks_than_retries_do_not_matter_while_it_gets_further(
     server: Server, tmp_path: Path
 ) -> None:
     server.cuts = [10_000] * 20
@@ -169,7 +170,7 @@ def test_the_next_run_takes_up_what_the_last_one_left(server: Server, tmp_path: 
         download(server.url, tmp_path / "a.bin")
     assert download(server.url, tmp_path / "a.bin").read_bytes() == CONTENT
     assert server.requests[-1] == "bytes=1000-"
-    assert left(tmp_path) == {"a.bin", "a.bin.sha256"}
+    assert files_in(tmp_path) == {"a.bin", "a.bin.sha256"}
 
 
 def test_versions_are_not_mixed(server: Server, tmp_path: Path) -> None:
@@ -207,10 +208,10 @@ def test_another_size_than_expected_is_refused_at_once(server: Server, tmp_path:
     with pytest.raises(DataError, match="the server has 300001 bytes, expected 5"):
         download(server.url, tmp_path / "a.bin", size=5)
     assert len(server.requests) == 1
-    assert left(tmp_path) == set()
+    assert files_in(tmp_path) == set()
 
 
-def test_without_a_length_the_expected_size_tells_a_break(server: Server, tmp_path: Path) -> None:
+def test_without_a_length_the_expected_size_shows_a_break(server: Server, tmp_path: Path) -> None:
     server.lengths, server.cuts = False, [1000]
     target = download(server.url, tmp_path / "a.bin", size=len(CONTENT))
     assert target.read_bytes() == CONTENT
@@ -235,7 +236,7 @@ def test_what_is_not_there_is_not_asked_for_again(server: Server, tmp_path: Path
     with pytest.raises(DataError, match="404"):
         download(server.url, tmp_path / "a.bin")
     assert len(server.requests) == 1
-    assert left(tmp_path) == set()
+    assert files_in(tmp_path) == set()
 
 
 def test_nobody_there(server: Server, tmp_path: Path) -> None:
@@ -248,16 +249,16 @@ def test_a_web_page_is_not_taken_for_the_file(server: Server, tmp_path: Path) ->
     server.content_type = "text/html; charset=utf-8"
     with pytest.raises(DataError, match=r"web page.*by hand"):
         download(server.url, tmp_path / "a.bin")
-    assert left(tmp_path) == set()
+    assert files_in(tmp_path) == set()
 
 
 def test_another_checksum_is_refused_and_nothing_kept(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"has the checksum {SHA256}, expected 00"):
         download(server.url, tmp_path / "a.bin", sha256="00")
-    assert left(tmp_path) == set()
+    assert files_in(tmp_path) == set()
 
 
-def test_later_runs_go_by_the_noted_checksum(server: Server, tmp_path: Path) -> None:
+def test_later_runs_verify_the_recorded_checksum(server: Server, tmp_path: Path) -> None:
     target = download(server.url, tmp_path / "a.bin")
     assert download(server.url, target) == target
     assert len(server.requests) == 1  # it was there
@@ -298,14 +299,13 @@ def test_what_can_be_downloaded_has_all_it_needs(name: str) -> None:
     assert item.file_name or item.note
 
 
-def test_fetching_by_name(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {
+def test_fetching_by_name(server: Server, tmp_path: Path) -> None:
+    entries = {
         "file": DownloadEntry(server.url, "a.bin", "A file", sha256=SHA256),
         "page": DownloadEntry(server.url, "", "A page", "ask there"),
     }
-    monkeypatch.setattr(published, "DOWNLOADS", table)
-    assert download_entry("file", tmp_path).read_bytes() == CONTENT
+    assert download_entry("file", tmp_path, entries=entries).read_bytes() == CONTENT
     with pytest.raises(DataError, match=f"A page can only be fetched by hand: {server.url}"):
-        download_entry("page", tmp_path)
+        download_entry("page", tmp_path, entries=entries)
     with pytest.raises(DataError, match="'nothing' to download; there are file, page"):
-        download_entry("nothing", tmp_path)
+        download_entry("nothing", tmp_path, entries=entries)

@@ -1,7 +1,7 @@
-"""Large files fetched over HTTP: resumed where they broke off, and checked.
+"""Downloads of public data sets and weights over HTTP, resumed after a break and verified.
 
-The standard library does it, since pooch begins anew after every break and these files have up to
-tens of gigabytes.
+Decision record 0011 says why this is not done by pooch: it cannot resume, and these files have up
+to tens of gigabytes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import errno
 import hashlib
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPException, HTTPResponse
@@ -21,15 +21,16 @@ from urllib.parse import urlsplit
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_text
 
-PAUSES = (1.0, 3.0, 10.0, 30.0, 60.0)
-"""Seconds to wait before each new attempt; they begin anew whenever more has arrived than ever."""
+RETRY_DELAYS = (1.0, 3.0, 10.0, 30.0, 60.0)
+"""Seconds to wait before each new attempt; they start over whenever further bytes have arrived."""
 
-_BLOCK = 1 << 20
-_SILENCE = 60.0
+_BLOCK_BYTES = 1 << 20
+_TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as broken."""
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EIO}
-_RETRIED = {408, 425, 429}
-"""Refusals that pass, besides those of a server in trouble."""
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EIO}
+"""Errors of the disk, after which no new attempt helps."""
+_TEMPORARY_STATUS = {408, 425, 429}
+"""HTTP status codes of temporary failures, besides those from 500 on."""
 
 
 def download(
@@ -39,56 +40,65 @@ def download(
     sha256: str | None = None,
     size: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    retry_delays: Sequence[float] = RETRY_DELAYS,
 ) -> Path:
-    """Return ``target``, fetched from ``url`` unless it is there already, and checked.
+    """Download a file unless it exists, verify it, and return its path.
 
-    What has arrived lies in ``NAME.part`` until it is complete, and is taken up there by the next
-    attempt or run. Where no checksum is known, the one it has is noted in ``NAME.sha256``, and
-    later runs go by it.
+    Until it is complete, the file is ``NAME.part``, which the next attempt or run continues. If no
+    checksum is given, the checksum of the first download is written to ``NAME.sha256``, and later
+    runs verify the file by it.
 
     Args:
         url: Address, http or https.
-        target: Where the file goes.
-        sha256: Its checksum, where known.
-        size: Its number of bytes, where known.
-        progress: Told the bytes that are there and those there will be, 0 if that is unknown.
+        target: Path of the downloaded file.
+        sha256: SHA-256 checksum of the file, if known.
+        size: Size of the file in bytes, if known.
+        progress: Function called with the number of bytes received and in all, 0 if unknown.
+        retry_delays: Seconds to wait before each new attempt.
 
     Raises:
-        DataError: If the address is of another kind, the server refuses, has something else or
-            gives up again and again, or what arrived is not what was expected.
+        DataError: If the address is of another kind, the server refuses, sends another file or
+            fails in all attempts, or the file does not have the expected size or checksum.
     """
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise DataError(f"only http and https addresses can be downloaded, got {url!r}")
-    note = target.with_name(f"{target.name}.sha256")
+    checksum_file = target.with_name(f"{target.name}.sha256")
     try:
-        expected = (sha256 or _noted(note) or "").lower() or None
+        expected = (sha256 or _recorded_checksum(checksum_file) or "").lower() or None
         if target.exists():
-            _check(target, expected, size, f"delete it to download it again from {url}")
+            _verify(target, expected, size, f"delete it to download it again from {url}")
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
-            part = _Part(url, target.with_name(f"{target.name}.part"), size, progress)
-            part.complete()
+            part = _PartialFile(url, target.with_name(f"{target.name}.part"), size, progress)
+            part.complete(retry_delays)
             try:
-                _check(part.path, expected, size, f"{url} has another file, or it was damaged")
+                _verify(part.path, expected, size, f"{url} has another file, or it was damaged")
             except DataError:
                 part.discard()
                 raise
             part.path.replace(target)
-            part.tag.unlink(missing_ok=True)
+            part.version_file.unlink(missing_ok=True)
         if expected is None:
-            write_text(note, f"{_sha256(target)}  {target.name}\n")
+            write_text(checksum_file, f"{_sha256(target)}  {target.name}\n")
     except OSError as error:
         raise DataError(f"cannot be downloaded from {url}: {error}", path=target) from error
     return target
 
 
-class _Refused(Exception):
-    """The server's answer is final."""
+class _RefusedError(Exception):
+    """Answer of the server after which no new attempt helps."""
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What has arrived of a file so far."""
+class _PartialFile:
+    """Received part of a file.
+
+    Args:
+        url: Address of the complete file.
+        path: Path of the part.
+        size: Expected size of the complete file in bytes, if known.
+        progress: Function called with the number of bytes received and in all.
+    """
 
     url: str
     path: Path
@@ -96,88 +106,90 @@ class _Part:
     progress: Callable[[int, int], None]
 
     @property
-    def tag(self) -> Path:
-        """Where the server's name of this version of the file is kept, so that none are mixed."""
+    def version_file(self) -> Path:
+        """File with the server's name of this version, so that versions are not mixed."""
         return self.path.with_name(f"{self.path.name}.tag")
 
     @property
-    def there(self) -> int:
-        """Bytes that have arrived."""
+    def received(self) -> int:
+        """Number of bytes received."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def discard(self) -> None:
-        """Forget what has arrived."""
+        """Delete the part."""
         self.path.unlink(missing_ok=True)
-        self.tag.unlink(missing_ok=True)
+        self.version_file.unlink(missing_ok=True)
 
-    def complete(self) -> None:
-        """Fetch what is missing, again and again while the failures may pass."""
-        furthest, failures = self.there, 0
+    def complete(self, retry_delays: Sequence[float]) -> None:
+        """Receive the missing bytes, with new attempts after temporary failures."""
+        furthest, failures = self.received, 0
         while True:
             try:
                 return self._fetch()
-            except _Refused as error:
+            except _RefusedError as error:
                 raise DataError(f"{error} ({self.url})", path=self.path) from error
             except (OSError, HTTPException) as error:
-                if isinstance(error, OSError) and error.errno in _DISK:
+                if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
                     raise
-                failures = 0 if self.there > furthest else failures
-                furthest = max(furthest, self.there)
-                if failures == len(PAUSES):
+                failures = 0 if self.received > furthest else failures
+                furthest = max(furthest, self.received)
+                if failures == len(retry_delays):
                     raise DataError(
-                        f"gave up after {failures + 1} attempts: {error}; {self.there} bytes are "
-                        f"kept, the same command goes on from there ({self.url})",
+                        f"gave up after {failures + 1} attempts: {error}; {self.received} bytes "
+                        f"are kept, the same command continues from there ({self.url})",
                         path=self.path,
                     ) from error
-                time.sleep(PAUSES[failures])
+                time.sleep(retry_delays[failures])
                 failures += 1
 
     def _fetch(self) -> None:
-        """Take up the transfer once, or begin it where the server does not resume."""
-        there = self.there
+        """Continue the download once, or begin it again if the server does not resume."""
+        received = self.received
         headers = {"User-Agent": "skeletonagent"}
-        if there:
-            headers["Range"] = f"bytes={there}-"
-            headers |= {"If-Range": self.tag.read_text()} if self.tag.exists() else {}
+        if received:
+            headers["Range"] = f"bytes={received}-"
+            if self.version_file.exists():
+                headers["If-Range"] = self.version_file.read_text()
         request = urllib.request.Request(self.url, headers=headers)
         try:
-            with _opener().open(request, timeout=_SILENCE) as response:
-                self._receive(response, there)
+            with _opener().open(request, timeout=_TIMEOUT) as response:
+                self._receive(response, received)
         except HTTPError as error:
             error.close()
-            if error.code == 416 and _total(error.headers) == there:
+            if error.code == 416 and _total_bytes(error.headers) == received:
                 return
             if error.code == 416:
                 self.discard()
-            elif error.code < 500 and error.code not in _RETRIED:
-                raise _Refused(f"the server answered {error.code} {error.reason}") from error
+            elif error.code < 500 and error.code not in _TEMPORARY_STATUS:
+                raise _RefusedError(f"the server answered {error.code} {error.reason}") from error
             raise
 
-    def _receive(self, response: HTTPResponse, there: int) -> None:
+    def _receive(self, response: HTTPResponse, received: int) -> None:
+        """Append the bytes of a response, of which ``received`` were there before."""
         if response.headers.get_content_type() == "text/html":
-            raise _Refused("this is a web page, not the file; fetch it by hand with a browser")
-        total = _total(response.headers) or self.size or 0
+            raise _RefusedError("this is a web page, not the file; fetch it by hand with a browser")
+        total = _total_bytes(response.headers) or self.size or 0
         if self.size not in (None, total):
-            raise _Refused(f"the server has {total} bytes, expected {self.size}")
+            raise _RefusedError(f"the server has {total} bytes, expected {self.size}")
         if response.status != 206:
             self.discard()
-            there = 0
+            received = 0
             if version := _version(response.headers):
-                self.tag.write_text(version)
-        elif not response.headers.get("Content-Range", "").startswith(f"bytes {there}-"):
+                self.version_file.write_text(version)
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {received}-"):
             self.discard()
             raise HTTPException("the server sent another part than was asked for")
         with self.path.open("ab") as file:
-            while block := response.read(_BLOCK):
+            while block := response.read(_BLOCK_BYTES):
                 file.write(block)
-                there += len(block)
-                self.progress(there, total)
-        if there < total:
-            raise HTTPException(f"the connection broke off at {there} of {total} bytes")
+                received += len(block)
+                self.progress(received, total)
+        if received < total:
+            raise HTTPException(f"the connection broke off at {received} of {total} bytes")
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Return what opens http and https addresses and, redirected or not, no others."""
+    """Return an opener of http and https addresses that refuses others, also as redirections."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,
@@ -192,20 +204,21 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _total(headers: Message) -> int:
-    """Return the bytes of the whole file, 0 if the server does not say."""
+def _total_bytes(headers: Message) -> int:
+    """Return the size of the complete file in bytes, 0 if the server does not state it."""
     length = headers.get("Content-Range", headers.get("Content-Length", "")).rpartition("/")[2]
     return int(length) if length.isdecimal() else 0
 
 
 def _version(headers: Message) -> str:
-    """Return what tells this version of the file from others; a weak tag, by rule, does not."""
+    """Return an identifier of this version of the file; a weak ETag does not identify one."""
     tag = headers.get("ETag", "")
     return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified", "")
 
 
-def _noted(note: Path) -> str | None:
-    words = note.read_text().split() if note.exists() else []
+def _recorded_checksum(path: Path) -> str | None:
+    """Return the checksum in a ``.sha256`` file, if it exists."""
+    words = path.read_text().split() if path.exists() else []
     return words[0] if words else None
 
 
@@ -214,24 +227,25 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check(path: Path, sha256: str | None, size: int | None, advice: str) -> None:
-    found = path.stat().st_size
-    if size is not None and found != size:
-        raise DataError(f"has {found} bytes, expected {size}; {advice}", path=path)
-    if sha256 is not None and (got := _sha256(path)) != sha256:
-        raise DataError(f"has the checksum {got}, expected {sha256}; {advice}", path=path)
+def _verify(path: Path, sha256: str | None, size: int | None, advice: str) -> None:
+    """Check size and checksum of a file, or raise a DataError."""
+    actual_size = path.stat().st_size
+    if size is not None and actual_size != size:
+        raise DataError(f"has {actual_size} bytes, expected {size}; {advice}", path=path)
+    if sha256 is not None and (actual := _sha256(path)) != sha256:
+        raise DataError(f"has the checksum {actual}, expected {sha256}; {advice}", path=path)
 
 
 @dataclass(frozen=True)
 class DownloadEntry:
-    """A file that data sets or weights come in.
+    """Published file of a data set or of weights.
 
     Args:
-        url: Where it is, or the page that leads to it.
-        file_name: What to call it; empty if there is only a page, to be used by hand.
-        title: Name for people.
-        note: What to know before or do after.
-        sha256: Its checksum, where it was published.
+        url: Address of the file, or of the page that leads to it.
+        file_name: Name of the downloaded file; empty if there is only a page for a browser.
+        title: Display name.
+        note: Note on what to do before or after the download.
+        sha256: SHA-256 checksum of the file, if it was published.
     """
 
     url: str
@@ -247,11 +261,7 @@ def _pyskl(file: str, title: str, note: str = "") -> DownloadEntry:
 
 
 _DRIVE = "https://drive.google.com"
-
-
 _UAV = "1wsejIXMCh9Ip0V_6KdZnajF4LcZos-Y5"
-
-
 _CLIP = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
 
 
@@ -296,21 +306,31 @@ DOWNLOADS: Mapping[str, DownloadEntry] = {
         sha256=_CLIP,
     ),
 }
-"""What can be downloaded, by name. Source: spec section 4, addresses as the authors print them."""
+"""Published files by name. Source: spec section 4, with the addresses the authors give."""
 
 
 def download_entry(
-    name: str, folder: Path, *, progress: Callable[[int, int], None] = lambda done, total: None
+    name: str,
+    folder: Path,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    entries: Mapping[str, DownloadEntry] = DOWNLOADS,
 ) -> Path:
-    """Return the file of :data:`DOWNLOADS` of that name, downloaded into a folder.
+    """Download a published file into a folder and return its path.
+
+    Args:
+        name: Name of the file in ``entries``.
+        folder: Folder of the downloaded file.
+        progress: Function called with the number of bytes received and in all, 0 if unknown.
+        entries: Published files by name.
 
     Raises:
-        DataError: If there is none of that name, it can only be fetched by hand, or as
-            :func:`download` does.
+        DataError: If there is no file of that name, it can only be downloaded with a browser, or
+            as :func:`download`.
     """
-    if name not in DOWNLOADS:
-        raise DataError(f"nothing called {name!r} to download; there are {', '.join(DOWNLOADS)}")
-    wanted = DOWNLOADS[name]
-    if not wanted.file_name:
-        raise DataError(f"{wanted.title} can only be fetched by hand: {wanted.url} ({wanted.note})")
-    return download(wanted.url, folder / wanted.file_name, sha256=wanted.sha256, progress=progress)
+    if name not in entries:
+        raise DataError(f"nothing called {name!r} to download; there are {', '.join(entries)}")
+    entry = entries[name]
+    if not entry.file_name:
+        raise DataError(f"{entry.title} can only be fetched by hand: {entry.url} ({entry.note})")
+    return download(entry.url, folder / entry.file_name, sha256=entry.sha256, progress=progress)
