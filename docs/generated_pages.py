@@ -121,7 +121,7 @@ def commands() -> Iterator[tuple[str, Any, Any]]:
 
 def _commands_below(group: Any, context: Any) -> Iterator[tuple[str, Any, Any]]:
     for name in group.list_commands(context):
-        command = group.get_command(context, name)
+        command = group.commands[name]
         if command.hidden:
             continue
         inner = command.context_class(command, info_name=name, parent=context)

@@ -23,7 +23,7 @@ from tests.documents.small import small
 from tests.documents.workshop import furnish
 
 from skeletonagent.cli import main
-from skeletonagent.cli.main import app
+from skeletonagent.cli.app import app
 from skeletonagent.data.downloads import DOWNLOADS
 from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.experiments import build

@@ -19,7 +19,7 @@ from skeletonagent.experiments.recipes import PresetSize, Recipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from skeletonagent.evaluation.metrics import RowResult
+    from skeletonagent.experiments.measurements import RowResult
     from skeletonagent.experiments.plans import StudyPlan
     from skeletonagent.experiments.study import Study
     from skeletonagent.experiments.workers import RunUpdate
@@ -96,7 +96,7 @@ def ablate(
     Examples:
       skeletonagent ablate components --preset utd-mhad --data utd_mhad --out runs/components
 
-      skeletonagent ablate sources --row "agents.chat=analyst agents.max_rivals=3" --out runs/sources
+      skeletonagent ablate sources --row "agents.chat=analyst agents.max_rivals=3" --out runs/rows
 
       skeletonagent ablate guidance --benchmark utd-mhad --data utd_mhad --devices cpu,cpu
     """

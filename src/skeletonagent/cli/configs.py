@@ -1,4 +1,4 @@
-"""``skeletonagent config``: see what a run would do."""
+"""``skeletonagent config``: the configuration that a training would have."""
 
 from __future__ import annotations
 
@@ -8,28 +8,20 @@ from typing import Annotated
 
 import typer
 
-from skeletonagent.cli.console import console, print_json
-from skeletonagent.cli.options import RecipeOption, SizeOption
-from skeletonagent.experiments.config import as_yaml, to_dict
-from skeletonagent.experiments.presets import PRESETS
+from skeletonagent.cli.console import output, print_json
+from skeletonagent.cli.options import RecipeOption, SetOption, SizeOption
 from skeletonagent.experiments.recipes import PresetSize, Recipe
-from skeletonagent.experiments.resolve import resolve_config
-
-app = typer.Typer(no_args_is_help=True, help="See what a run would do.")
 
 
-@app.command()
-def show(
+def show_config(
     config: Annotated[
         str | None, typer.Argument(help="A preset or a YAML file; none lists the presets.")
     ] = None,
-    stream: Annotated[str | None, typer.Option(help="Which stream.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Stream, such as bone or b.")] = None,
     data: Annotated[Path | None, typer.Option(help="A skeleton archive.")] = None,
     preset_size: SizeOption = PresetSize.SMALL,
     recipe: RecipeOption = Recipe.PAPER,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Override section.key=value.")
-    ] = None,
+    set_: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of YAML.")] = False,
 ) -> None:
     """Print the resolved configuration of a preset or a file.
@@ -39,11 +31,17 @@ def show(
 
       skeletonagent config show utd-mhad --set training.epochs=10 > mine.yaml
     """
+    from skeletonagent.experiments.config import as_yaml, to_dict
+    from skeletonagent.experiments.presets import PRESETS
+    from skeletonagent.experiments.resolve import resolve_config
+
     if config is None:
-        for name, preset in PRESETS.items():
-            console.print(f"[bold]{name:17}[/] {(preset.__doc__ or '').splitlines()[0]}")
         if as_json:
             print_json({"presets": list(PRESETS)})
+            return
+        for name, preset in PRESETS.items():
+            summary = (preset.__doc__ or "").splitlines()[0]
+            output.print(f"[bold]{name:17}[/] {summary}", soft_wrap=True)
         return
     resolved = resolve_config(config, preset_size, stream, data, set_ or [], recipe)
     if as_json:

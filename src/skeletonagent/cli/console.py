@@ -1,176 +1,84 @@
-"""What a person at a terminal sees: progress, agents speaking, tables. All on standard error."""
+"""Consoles of the command line: results on standard output, progress and errors beside it."""
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
-import time
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxtyping import Float
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
+from rich.table import Table
 
-from skeletonagent.core.dialogue import Step
-from skeletonagent.core.guidance import ClassGuidance, Guidance
-from skeletonagent.experiments.config import Config
-from skeletonagent.training.callbacks import Callback, EpochRecord
-from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint
-from skeletonagent.training.distributed import LaunchInfo
-from skeletonagent.training.settings import TrainSettings
+from skeletonagent.training.launch import LaunchInfo
 
-_SPEAKS = LaunchInfo.detect().rank == 0
-"""Of several processes that train together, the first speaks for all."""
+PLAIN_WIDTH = 160
+"""Columns of the output where no terminal has a width, so that nothing of a table is cut off."""
 
-console = Console(stderr=True, highlight=False, quiet=not _SPEAKS)
-"""Everything for people goes here, so that standard output holds nothing but results."""
+
+def _width() -> int | None:
+    """Return the width of the output, None for that of the terminal."""
+    if "COLUMNS" in os.environ or any(map(os.isatty, range(3))):
+        return None
+    return PLAIN_WIDTH
+
+
+_IS_MAIN = LaunchInfo.detect().rank == 0
+"""Of several processes that train together, the first prints for all."""
+
+output = Console(highlight=False, quiet=not _IS_MAIN, width=_width())
+"""Results that a person asked for, on standard output."""
+
+console = Console(stderr=True, highlight=False, quiet=not _IS_MAIN, width=_width())
+"""Progress and remarks, on standard error."""
 
 error_console = Console(stderr=True, highlight=False)
-"""Errors go here, from any process."""
-
-_SPOKEN = 3
-"""Exchanges shown of one round; all of them are in the run directory."""
+"""Errors of any process, on standard error."""
 
 
-def print_json(value: dict[str, Any]) -> None:
-    """Print one JSON object on standard output."""
-    if not _SPEAKS:
-        return
-    sys.stdout.write(json.dumps(value) + "\n")
+def set_verbosity(*, quiet: bool, verbose: bool) -> None:
+    """Leave out progress and remarks, or print the package's log records among them."""
+    console.quiet = quiet or not _IS_MAIN
+    package = logging.getLogger("skeletonagent")
+    for handler in [h for h in package.handlers if isinstance(h, _ConsoleHandler)]:
+        package.removeHandler(handler)
+    if verbose:
+        package.addHandler(_ConsoleHandler())
+    package.setLevel(logging.INFO if verbose else logging.NOTSET)
 
 
-def report_corrupt(found: LatestCheckpoint) -> Checkpoint | None:
-    """Return the newest checkpoint that can be read, and say which newer ones cannot."""
-    for damage in found.corrupt:
-        console.print(f"[red]passed over:[/] {escape(damage)}", soft_wrap=True)
-    return found.checkpoint
+class _ConsoleHandler(logging.Handler):
+    """Handler that prints log records on the console of progress and remarks."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record's message."""
+        line = f"{record.levelname.lower()}: {record.name}: {record.getMessage()}"
+        console.print(line, style="dim", markup=False, soft_wrap=True)
 
 
-class TrainingDisplay:
-    """A progress bar over the whole training, and what the agents say."""
-
-    def __init__(self, settings: TrainSettings, first_epoch: int, title: str) -> None:
-        """Show nothing yet; use as a context manager around the training."""
-        self.settings = settings
-        self.first_epoch = first_epoch
-        self.began = self.shown = time.perf_counter()
-        self.latest: EpochRecord | None = None
-        self.progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("epochs  {task.fields[facts]}"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=not console.is_terminal,
-        )
-        self.task = self.progress.add_task(
-            escape(title), total=settings.epochs, completed=first_epoch, facts=""
-        )
-
-    def __enter__(self) -> TrainingDisplay:
-        """Start drawing."""
-        self.progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Stop drawing."""
-        self.progress.stop()
-
-    def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
-        """Move the bar; the loss is read only where reading makes no device wait."""
-        now = time.perf_counter()
-        if now - self.shown < 0.2:
-            return
-        self.shown = now
-        done = epoch + step / len(losses)
-        readable = losses.device.type == "cpu"
-        loss = f"loss {float(losses[:step, 3].mean()):.3f}  " if readable else ""
-        self.progress.update(self.task, completed=done, facts=loss + self._facts())
-
-    def on_epoch(self, record: EpochRecord) -> None:
-        """Show the epoch's figures; without a terminal, a line now and then."""
-        self.latest = record
-        self.progress.update(
-            self.task, completed=record.epoch + 1, facts=f"loss {record.loss:.3f}  {self._facts()}"
-        )
-        every = max(1, self.settings.epochs // 10)
-        if not console.is_terminal and (record.epoch + 1) % every == 0:
-            console.print(f"epoch {record.epoch + 1}: loss {record.loss:.3f}  {self._facts()}")
-
-    def on_answers(self, done: int, of: int) -> None:
-        """Show how far the agents are before the first epoch."""
-        facts = f"the agents describe the classes: {done}/{of}" if done < of else ""
-        self.progress.update(self.task, facts=facts)
-
-    def on_problem(self, problem: str) -> None:
-        """Say why the agents' round came to nothing."""
-        console.print(f"[red]the agents' round failed, training goes on:[/] {escape(problem)}")
-
-    def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
-        """Show what was newly asked and answered, the most confused classes first."""
-        if before is None:
-            return
-        pairs = zip(before.classes, after.classes, strict=True)
-        changed = [
-            new for old, new in pairs if new.dialogue != old.dialogue or new.notes != old.notes
-        ]
-        console.print(f"[cyan]round {after.round}:[/] asked about {len(changed)} class(es)")
-        for guidance in sorted(changed, key=lambda g: -len(g.rivals))[:_SPOKEN]:
-            console.print(exchange_panel(guidance, after))
-
-    def _facts(self) -> str:
-        if self.latest is None:
-            return ""
-        validation = self.latest.validation_top1
-        parts = [f"train {self.latest.train_top1:.1%}"]
-        parts += [f"validation {validation:.1%}"] if validation is not None else []
-        parts += [f"{self.latest.clips_per_second:.0f} clips/s"]
-        return "  ".join(parts)
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object, on one line, on standard output."""
+    if _IS_MAIN:
+        sys.stdout.write(json.dumps(value) + "\n")
+        sys.stdout.flush()
 
 
-def watch(config: Config, found: LatestCheckpoint) -> AbstractContextManager[Callback]:
-    """Return the terminal's display of a run."""
-    title = f"{config.data.split}, {config.clips.stream.value}, seed {config.seed}"
-    begun = report_corrupt(found)
-    if begun:
-        within = f", step {begun.step} of the next" if begun.step else ""
-        console.print(f"resuming after epoch {begun.epoch}{within}")
-    return TrainingDisplay(config.training, begun.epoch if begun else 0, title)
+def print_warning(line: str, *, on: Console = console) -> None:
+    """Print a line that begins with an exclamation mark and is not broken."""
+    on.print(f"[yellow]![/] {escape(line)}", soft_wrap=True)
 
 
-def exchange_panel(guidance: ClassGuidance, whole: Guidance) -> Panel:
-    """Return what was said about one class: rivals, joints, sentence and notes."""
-    joints = ", ".join(whole.layout.display_name(joint) for joint in guidance.joints) or "all"
-    rivals = ", ".join(guidance.rivals) or "no other class"
-    lines = [
-        f"[yellow]Questioner:[/] {escape(guidance.action)} is taken for {escape(rivals)}",
-        f"[green]Selector:[/]   {escape(joints)}",
-        f"            “{escape(guidance.sentence)}”",
-        *(f"[red]note:[/]       {escape(note)}" for note in guidance.notes),
-    ]
-    return Panel(
-        "\n".join(lines),
-        title=escape(guidance.action),
-        title_align="left",
-        width=min(100, console.width),
-    )
+def accuracy_table(test: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return accuracies of a test set and its parts as a table."""
+    table = Table("test set", "samples", "top-1", "top-5", "mean over classes", box=None)
+    for name, figures in test.items():
+        table.add_row(escape(name), str(figures["samples"]), *accuracy_cells(figures))
+    return table
 
 
-def asked_and_answered(guidance: Guidance, actions: list[str]) -> list[dict[str, Any]]:
-    """Return the latest targeted exchange about each of some classes, as plain values."""
-    told = {item.action: item for item in guidance.classes}
-    return [
-        {
-            "action": action,
-            "rivals": list(told[action].rivals),
-            "joints": [guidance.layout.display_name(joint) for joint in told[action].joints],
-            "sentence": told[action].sentence,
-            "answer": told[action].dialogue.answer(Step.DISTINGUISH),
-        }
-        for action in actions
-    ]
+def accuracy_cells(figures: Mapping[str, Any]) -> Sequence[str]:
+    """Return top-1, top-5 and per-class accuracy in per cent."""
+    return [f"{figures[key]:.2%}" for key in ("top1", "top5", "mean_class")]

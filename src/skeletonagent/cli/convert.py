@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 
-from skeletonagent.cli.console import console, print_json
+from skeletonagent.cli.console import console, output, print_json
+from skeletonagent.cli.options import BENCHMARK_NAMES
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
-from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark, find_benchmark
-from skeletonagent.data.convert.pipeline import Conversion, DatasetReader, require_free_folder
-from skeletonagent.data.convert.pipeline import convert_dataset as convert_source
-from skeletonagent.data.downloads import DOWNLOADS, download_entry
-from skeletonagent.data.readers.kinetics import kinetics_reader
-from skeletonagent.data.readers.ntu import ntu_reader
-from skeletonagent.data.readers.pyskl import pyskl_reader
-from skeletonagent.data.readers.uav import uav_reader
+from skeletonagent.data.downloads import DOWNLOADS
 
-_SHOWN = 5
-"""Samples named of those left out for the same reason; --json names all."""
+if TYPE_CHECKING:
+    from skeletonagent.data.benchmarks import Benchmark
 
 
 def convert(
@@ -46,139 +29,105 @@ def convert(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the new archive.")],
     benchmark: Annotated[
-        str | None, typer.Option(help=f"What it is: {', '.join(BENCHMARKS)}.")
+        str | None, typer.Option(help=f"Benchmark that it is: {BENCHMARK_NAMES}.")
     ] = None,
     kpfiles: Annotated[
         Path | None, typer.Option(help="Folder of Kinetics' kpfiles; PATH lists their clips.")
     ] = None,
     layout: Annotated[
-        str | None, typer.Option(help=f"A pickle's skeleton: {', '.join(LAYOUTS)}.")
+        str | None, typer.Option(help=f"Layout of a pickle's skeletons: {', '.join(LAYOUTS)}.")
     ] = None,
     classes: Annotated[
         Path | None, typer.Option(help="A pickle's class names, one a line, in label order.")
     ] = None,
     processes: Annotated[
-        int, typer.Option(min=1, help="Processes that read files.")
+        int, typer.Option(min=1, help="Number of processes that read files.")
     ] = os.cpu_count() or 1,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an archive that is there.")
+        bool, typer.Option("--overwrite", help="Replace an archive in that folder.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON instead of tables.")
+    ] = False,
 ) -> None:
     """Convert a public data set into a skeleton archive.
 
-    What is in PATH is found out. A conversion that was stopped goes on when started again.
+    The format of PATH is detected. The same command again continues a conversion that was stopped.
 
     Example:
       skeletonagent data convert ntu60_3danno.pkl --out skeletons/ntu60
       skeletonagent data convert nturgbd_skeletons/ --out skeletons/ntu60 --benchmark ntu60
       skeletonagent data convert k400_hrnet.pkl --kpfiles kpfiles --out skeletons/k400
     """
+    from rich.progress import MofNCompleteColumn
+
+    from skeletonagent.cli.conversion_summary import print_conversion
+    from skeletonagent.cli.file_progress import file_progress
+    from skeletonagent.data.benchmarks import expected_counts
+    from skeletonagent.data.convert.pipeline import convert_dataset, require_free_folder
+    from skeletonagent.data.readers.detection import detect_reader
+
     require_free_folder(out, overwrite=overwrite)
     with console.status(f"reading {escape(str(path))}"):
-        source = _source(path, _benchmark(benchmark), kpfiles, _layout(layout), classes)
-    with _progress(source.title, MofNCompleteColumn()) as report, _blaming(path):
-        done = convert_source(
-            source, out, processes=processes, progress=report, overwrite=overwrite
+        names = _class_names(classes) if classes else None
+        reader = detect_reader(path, _benchmark(benchmark), kpfiles, _layout(layout), names)
+    with file_progress(reader.title, MofNCompleteColumn()) as progress, _named(path):
+        conversion = convert_dataset(
+            reader, out, processes=processes, progress=progress, overwrite=overwrite
         )
-    _print(source, done)
-    if as_json:
-        print_json(
-            {
-                "archive": str(done.archive),
-                "name": source.name,
-                "classes": len(source.class_names),
-                "layout": source.layout.name,
-                "samples": done.samples,
-                "frames": done.frames,
-                "splits": done.splits,
-                "expected": expected_counts(source.name),
-                "left_out": [asdict(item) for item in done.skipped],
-            }
-        )
+    if not as_json:
+        print_conversion(reader, conversion)
+        return
+    print_json(
+        {
+            "archive": str(conversion.archive),
+            "name": reader.name,
+            "classes": len(reader.class_names),
+            "layout": reader.layout.name,
+            "samples": conversion.samples,
+            "frames": conversion.frames,
+            "splits": conversion.splits,
+            "expected": expected_counts(reader.name),
+            "left_out": [asdict(item) for item in conversion.skipped],
+        }
+    )
 
 
 def download(
-    name: Annotated[str, typer.Argument(help=f"What to fetch: {', '.join(DOWNLOADS)}.")],
+    name: Annotated[str, typer.Argument(help=f"Data set: {', '.join(DOWNLOADS)}.")],
     to: Annotated[Path, typer.Option("--to", help="Folder to put it in.")] = Path("."),
     as_json: Annotated[bool, typer.Option("--json", help="Print the path as JSON.")] = False,
 ) -> None:
-    """Download a public data set, or say where it can be had.
+    """Download a public data set, or say where it is available.
 
-    A download that was stopped goes on when started again.
+    The same command again continues a download that was stopped.
 
     Example:
       skeletonagent data download ntu60 --to downloads
     """
-    with _progress(name, DownloadColumn()) as report:
-        path = download_entry(name, to, progress=report)
+    from rich.progress import DownloadColumn
+
+    from skeletonagent.cli.file_progress import file_progress
+    from skeletonagent.data.downloads import download_entry
+
+    with file_progress(name, DownloadColumn()) as progress:
+        path = download_entry(name, to, progress=progress)
     note = DOWNLOADS[name].note
-    console.print(f"{path}{f' ({note})' if note else ''}", markup=False, soft_wrap=True)
     if as_json:
         print_json({"path": str(path), "name": name, "note": note})
-
-
-def expected_counts(name: str) -> dict[str, tuple[int, int]]:
-    """Return the published numbers of samples, where the name is a benchmark's."""
-    benchmark = find_benchmark(name)
-    protocols = benchmark.protocols.items() if benchmark else ()
-    return {
-        split: protocol.expected_counts for split, protocol in protocols if protocol.expected_counts
-    }
-
-
-def unexpected_counts(name: str, splits: dict[str, tuple[int, int]]) -> list[str]:
-    """Return a line for each split of a benchmark whose numbers of samples are not as published."""
-    return [
-        f"split {split} has {splits[split][0]} to train and {splits[split][1]} to test; published "
-        f"are {train} and {test}"
-        for split, (train, test) in expected_counts(name).items()
-        if split in splits and splits[split] != (train, test)
-    ]
-
-
-def _source(
-    path: Path,
-    benchmark: Benchmark | None,
-    kpfiles: Path | None,
-    layout: SkeletonLayout | None,
-    classes: Path | None,
-) -> DatasetReader:
-    """Return the samples of whatever the path is."""
-    if path.is_file() and kpfiles is None:
-        names = _names(classes) if classes else None
-        return pyskl_reader(path, benchmark=benchmark, layout=layout, class_names=names)
-    if layout or classes:
-        raise ConfigError("--layout and --classes are for pickles with key points in them")
-    if path.is_file() and kpfiles is not None:
-        _expect(benchmark, "kinetics-skeleton")
-        return kinetics_reader(path, kpfiles)
-    if not path.is_dir():
-        raise DataError("no such file or folder", path=path)
-    if _holds(path, "*.skeleton"):
-        return ntu_reader(path, benchmark.name if benchmark else None)
-    if _holds(path, "*.txt"):
-        _expect(benchmark, "uav-human")
-        return uav_reader(path)
-    raise DataError(
-        "holds neither .skeleton files (NTU RGB+D) nor .txt files (UAV-Human)", path=path
-    )
-
-
-def _holds(folder: Path, pattern: str) -> bool:
-    return next(folder.rglob(pattern), None) is not None
-
-
-def _expect(benchmark: Benchmark | None, name: str) -> None:
-    if benchmark is not None and benchmark.name != name:
-        raise ConfigError(f"--benchmark {benchmark.name}: these are files of {name}")
+    else:
+        output.print(f"{path}{f' ({note})' if note else ''}", markup=False, soft_wrap=True)
 
 
 def _benchmark(name: str | None) -> Benchmark | None:
-    found = None if name is None else find_benchmark(name)
-    if name is not None and found is None:
+    from skeletonagent.data.benchmarks import BENCHMARKS, find_benchmark
+
+    if name is None:
+        return None
+    benchmark = find_benchmark(name)
+    if benchmark is None:
         raise ConfigError(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
-    return found
+    return benchmark
 
 
 def _layout(name: str | None) -> SkeletonLayout | None:
@@ -187,7 +136,7 @@ def _layout(name: str | None) -> SkeletonLayout | None:
     return None if name is None else LAYOUTS[name]
 
 
-def _names(path: Path) -> tuple[str, ...]:
+def _class_names(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
@@ -196,55 +145,9 @@ def _names(path: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def _blaming(path: Path) -> Iterator[None]:
-    """Name the path in an error that names no other."""
+def _named(path: Path) -> Iterator[None]:
+    """Name the path in an error that names none."""
     try:
         yield
     except DataError as error:
         raise error if error.path else DataError(str(error), path=path) from error
-
-
-@contextmanager
-def _progress(title: str, counter: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows how much is done of how much: a bar, or a line for each tenth."""
-    bar = Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
-        counter,
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    task, told = bar.add_task(escape(title), total=None), 0
-
-    def report(done: int, total: int) -> None:
-        nonlocal told
-        bar.update(task, completed=done, total=total or None)
-        tenths = 10 * done // total if total else 0
-        if not console.is_terminal and told < tenths < 10:
-            told = tenths
-            console.print(f"{escape(title)}: {tenths}0%, {done} of {total}")
-
-    with bar:
-        yield report
-
-
-def _print(source: DatasetReader, done: Conversion) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("samples", f"{done.samples}, {done.frames} frames")
-    table.add_row("classes", str(len(source.class_names)))
-    table.add_row("joints", f"{source.layout.num_joints} ({escape(source.layout.name)})")
-    for name, (train, test) in done.splits.items():
-        table.add_row(escape(f"split {name}"), f"{train} to train, {test} to test")
-    console.print(f"[bold]{escape(source.title)}[/] in {escape(str(done.archive))}", soft_wrap=True)
-    console.print(table)
-    by_reason = defaultdict[str, list[str]](list)
-    for item in done.skipped:
-        by_reason[item.reason].append(item.sample)
-    lines = [
-        f"{len(samples)} left out: {reason}: {', '.join(samples[:_SHOWN])}"
-        f"{', ...' if len(samples) > _SHOWN else ''}"
-        for reason, samples in by_reason.items()
-    ]
-    for line in [*lines, *unexpected_counts(source.name, dict(done.splits))]:
-        console.print(f"[yellow]![/] {escape(line)}", soft_wrap=True)

@@ -1,117 +1,128 @@
-"""``skeletonagent dialogues``: bring in what was said elsewhere, and look answers over."""
+"""``skeletonagent dialogues``: import, export and check dialogues."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from skeletonagent.agents.dialogue_stats import (
-    ODDITIES,
-    DialogueStats,
-    Distribution,
-    compute_dialogue_stats,
-)
-from skeletonagent.agents.released_dialogues import RELEASED, read_released_dialogues
-from skeletonagent.cli.console import console, print_json
-from skeletonagent.cli.estimate import estimate
-from skeletonagent.cli.show import show
-from skeletonagent.core.dialogue import Outcome
+from skeletonagent.cli.console import console, output, print_json
 from skeletonagent.core.dialogue_io import DIALOGUES_METADATA, DialogueCollection
 from skeletonagent.core.errors import DataError
-from skeletonagent.experiments.build_agents import bundled_dialogues
-from skeletonagent.llm.class_notes import bundled_names, read_class_notes
 
-app = typer.Typer(no_args_is_help=True, help="Look at what agents and language model said.")
-app.command()(show)
-app.command()(estimate)
+if TYPE_CHECKING:
+    from skeletonagent.agents.dialogue_stats import DialogueStats
 
-_SHOWN = 8
-"""Answers named that did not pass; --json names all."""
+RELEASED_NAMES = "nturgbd_60, nturgbd_120, finegym, k400, uav_human"
+"""Names of the published data sets, for help texts: their module is slow to import."""
 
-_DATASETS = f"Which of the published data sets: {', '.join(RELEASED)}."
+BUNDLED_NAMES = "jhmdb, nturgbd_60, nw_ucla, sbu, utd_mhad"
+"""Names of the class notes in the package, for help texts."""
+
+_DATASET_HELP = f"Published data set: {RELEASED_NAMES}."
 
 
-@app.command("import")
-def import_(
+def import_dialogues(
     path: Annotated[Path, typer.Argument(help="The authors' files: their zip, or a folder.")],
-    dataset: Annotated[str, typer.Option("--dataset", help=_DATASETS)],
+    dataset: Annotated[str, typer.Option("--dataset", help=_DATASET_HELP)],
     out: Annotated[Path, typer.Option("--out", help="Folder to write the dialogues to.")],
     class_names: Annotated[
         Path | None,
         typer.Option("--class-names", help="A class name per line, if none are in PATH."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the counts as JSON instead of a table.")
+    ] = False,
 ) -> None:
-    """Bring in the dialogues published with the paper, each answer checked and repaired.
+    """Import the dialogues published with the paper, answers checked and repaired.
 
     Example:
       skeletonagent dialogues import gpt4o_dialogues.zip --dataset nturgbd_60 --out dialogues/ntu60
     """
-    if (out / DIALOGUES_METADATA).exists():
-        raise DataError("holds dialogues already; choose another folder", path=out)
-    transcripts = read_released_dialogues(path, dataset, _names(class_names))
-    transcripts.save(out)
-    found = compute_dialogue_stats(transcripts)
-    console.print(_outcomes(found))
-    console.print(f"{found.classes} dialogues written to {escape(str(out))}", soft_wrap=True)
+    from skeletonagent.agents.released_dialogues import read_released_dialogues
+    from skeletonagent.cli.dialogue_stats import outcome_table
+
+    _require_free(out)
+    stats = _save(read_released_dialogues(path, dataset, _class_names(class_names)), out)
     if as_json:
-        print_json({"out": str(out), **asdict(found)})
+        print_json({"out": str(out), **asdict(stats)})
+    else:
+        output.print(outcome_table(stats))
 
 
-@app.command()
 def export(
-    name: Annotated[
-        str, typer.Argument(help=f"Label set: {', '.join(bundled_names())}, or a YAML file.")
-    ],
+    name: Annotated[str, typer.Argument(help=f"Class notes: {BUNDLED_NAMES}, or a YAML file.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write the dialogues to.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the counts as JSON instead of tables.")
+    ] = False,
 ) -> None:
-    """Write the guidance that comes with the package as dialogues, each answer checked.
+    """Write the guidance that comes with the package as dialogues, answers checked.
 
     Example:
       skeletonagent dialogues export utd_mhad --out dialogues/utd
     """
-    if (out / DIALOGUES_METADATA).exists():
-        raise DataError("holds dialogues already; choose another folder", path=out)
-    transcripts = bundled_dialogues(Path(name).stem, read_class_notes(name))
-    transcripts.save(out)
-    found = compute_dialogue_stats(transcripts)
-    _print(found)
-    console.print(f"{found.classes} dialogues written to {escape(str(out))}", soft_wrap=True)
+    from skeletonagent.cli.dialogue_stats import print_stats
+    from skeletonagent.experiments.build_agents import bundled_dialogues
+    from skeletonagent.llm.class_notes import read_class_notes
+
+    _require_free(out)
+    stats = _save(bundled_dialogues(Path(name).stem, read_class_notes(name)), out)
     if as_json:
-        print_json({"out": str(out), **asdict(found)})
+        print_json({"out": str(out), **asdict(stats)})
+    else:
+        print_stats(stats)
 
 
-@app.command()
 def check(
     path: Annotated[
         Path, typer.Argument(help="A run, a folder of dialogues, or the authors' files.")
     ],
     dataset: Annotated[
-        str | None, typer.Option("--dataset", help=f"For the authors' files. {_DATASETS}")
+        str | None, typer.Option("--dataset", help=f"For the authors' files. {_DATASET_HELP}")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the counts as JSON instead of tables.")
+    ] = False,
 ) -> None:
-    """Count what is odd about the answers, and what the validator makes of them.
+    """Count what is odd about the answers, and how the validator judges them.
 
     Example:
       skeletonagent dialogues check runs/utd
     """
-    transcripts = (
+    from skeletonagent.agents.dialogue_stats import compute_dialogue_stats
+    from skeletonagent.agents.released_dialogues import read_released_dialogues
+    from skeletonagent.cli.dialogue_stats import print_stats
+
+    collection = (
         read_released_dialogues(path, dataset) if dataset else DialogueCollection.load(path)
     )
-    found = compute_dialogue_stats(transcripts)
-    _print(found)
+    stats = compute_dialogue_stats(collection)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(stats))
+    else:
+        print_stats(stats)
 
 
-def _names(path: Path | None) -> list[str] | None:
+def _require_free(out: Path) -> None:
+    if (out / DIALOGUES_METADATA).exists():
+        raise DataError("holds dialogues already; choose another folder", path=out)
+
+
+def _save(collection: DialogueCollection, out: Path) -> DialogueStats:
+    """Write dialogues to a folder, and return their statistics."""
+    from skeletonagent.agents.dialogue_stats import compute_dialogue_stats
+
+    collection.save(out)
+    stats = compute_dialogue_stats(collection)
+    line = f"{stats.classes} dialogues written to {out}"
+    console.print(line, markup=False, soft_wrap=True)
+    return stats
+
+
+def _class_names(path: Path | None) -> list[str] | None:
     if path is None:
         return None
     try:
@@ -119,37 +130,3 @@ def _names(path: Path | None) -> list[str] | None:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot be read as class names: {error}", path=path) from error
     return [line.strip() for line in lines if line.strip()]
-
-
-def _print(found: DialogueStats) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("classes", str(found.classes))
-    table.add_row("exchanges a class", _spread(found.exchanges))
-    table.add_row("joints found critical", _spread(found.critical))
-    table.add_row("joints described", _spread(found.details))
-    sets = f"{found.distinct_sets}, the most frequent shared by {found.largest_group} classes"
-    table.add_row("different sets of these", sets)
-    table.add_row("classes with")
-    for key, words in ODDITIES.items():
-        table.add_row(f"  {words}", str(found.oddities[key]))
-    console.print(table)
-    console.print(_outcomes(found))
-    for finding in found.findings[:_SHOWN]:
-        where = f"{finding.label + 1} {finding.action}, {finding.step}"
-        console.print(
-            f"[yellow]![/] {escape(where)}: {finding.outcome}, {escape(finding.problem)}",
-            soft_wrap=True,
-        )
-    if len(found.findings) > _SHOWN:
-        console.print(f"and {len(found.findings) - _SHOWN} more answers; --json names them all")
-
-
-def _spread(spread: Distribution) -> str:
-    return f"{spread.least} to {spread.most}, median {spread.median:g}, mean {spread.mean:.1f}"
-
-
-def _outcomes(found: DialogueStats) -> Table:
-    table = Table("answers", *Outcome, box=None)
-    for step, counts in found.outcomes.items():
-        table.add_row(step, *(str(counts[outcome]) for outcome in Outcome))
-    return table

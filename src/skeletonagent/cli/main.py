@@ -1,91 +1,82 @@
-"""The command ``skeletonagent``."""
+"""Entry point of the command ``skeletonagent``.
+
+Imports little at its top, so that help and version are quick and Ctrl-C is handled early.
+"""
 
 from __future__ import annotations
 
 import errno
 import sys
 from signal import SIGINT
-from typing import Annotated
 
-import typer
+from skeletonagent.cli.interrupts import INTERRUPTED, InterruptGuard
 
-from skeletonagent.cli.ablate import ablate
-from skeletonagent.cli.checkpoints import convert_checkpoint
-from skeletonagent.cli.configs import app as config_app
-from skeletonagent.cli.console import console, error_console
-from skeletonagent.cli.data import app as data_app
-from skeletonagent.cli.demo import demo
-from skeletonagent.cli.dialogues import app as dialogues_app
-from skeletonagent.cli.ensemble import ensemble
-from skeletonagent.cli.evaluate import evaluate
-from skeletonagent.cli.report import report
-from skeletonagent.cli.runs import app as runs_app
-from skeletonagent.cli.train import train
-from skeletonagent.core.errors import ConfigError, SkeletonAgentError, TrainingInterrupted
-from skeletonagent.experiments.processes import follow_parent
-
-INTERRUPTED = 130
-"""Status after Ctrl-C, as shells have it."""
 TERMINATED = 143
-"""Status after SIGTERM, as shells have it, and after whatever else a scheduler sends."""
+"""Status after SIGTERM, as shells report it, and after any other signal of a scheduler."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
-app = typer.Typer(
-    name="skeletonagent",
-    help="Recognise human actions from skeletons, guided by agents that ask what tells confused "
-    "classes apart.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-app.command("demo")(demo)
-app.command("train")(train)
-app.command("evaluate")(evaluate)
-app.command("ensemble")(ensemble)
-app.command("ablate")(ablate)
-app.command("report")(report)
-app.command("convert-checkpoint")(convert_checkpoint)
-app.add_typer(data_app, name="data")
-app.add_typer(dialogues_app, name="dialogues")
-app.add_typer(config_app, name="config")
-app.add_typer(runs_app, name="runs")
-
-
-@app.callback()
-def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Recognise human actions from skeletons, guided by agents."""
+_RESUME_HINTS = {
+    "train": "the same command with --resume continues from there",
+    "ablate": "the same command continues from there",
+}
+"""How to continue a command that was stopped, for those that can."""
 
 
 def run() -> None:
-    """Run the command line: status 0 done, 1 failed, 2 wrong usage, 130 or 143 stopped."""
-    follow_parent()
+    """Run the command line of this process and exit: 0 done, 1 failed, 2 usage, 130, 143."""
+    guard = InterruptGuard()
+    guard.install()
+    try:
+        status = execute()
+    except BaseException:
+        if not guard.interrupted:
+            raise
+        status = INTERRUPTED
+    guard.end()
+    sys.exit(status)
+
+
+def execute() -> int:
+    """Run the command that ``sys.argv`` names, and return its exit status.
+
+    Raises:
+        Exception: A mistake of the program, and with ``--debug`` any error.
+    """
+    # Imported here: a Ctrl-C meanwhile is handled by run.
+    from skeletonagent.cli.app import app
+    from skeletonagent.core.errors import ConfigError, SkeletonAgentError, TrainingInterrupted
+
     try:
         app()
     except SystemExit as exit_:
         if exit_.code == INTERRUPTED:
-            console.print(
-                "[red]interrupted[/]; the same command goes on from there ('train' with --resume)"
-            )
-        raise
+            _print_error(_with_hint("interrupted"))
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except KeyboardInterrupt:
+        _print_error(_with_hint("interrupted"))
+        return INTERRUPTED
     except TrainingInterrupted as stopped:
-        _print(str(stopped))
-        sys.exit(INTERRUPTED if stopped.signal == SIGINT else TERMINATED)
+        _print_error(_with_hint(str(stopped)))
+        return INTERRUPTED if stopped.signal == SIGINT else TERMINATED
     except (SkeletonAgentError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        _print(f"error: {error}{_advice(error)}")
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        full = isinstance(error, OSError) and error.errno in _DISK_FULL
+        advice = "; free some space, then repeat the command" if full else ""
+        _print_error(f"error: {_with_hint(f'{error}{advice}') if full else error}")
+        return 2 if isinstance(error, ConfigError) else 1
+    return 0
 
 
-def _print(line: str) -> None:
+def _print_error(line: str) -> None:
+    from skeletonagent.cli.console import error_console
+
     error_console.print(line, style="red", markup=False, soft_wrap=True)
 
 
-def _advice(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return "; make room there, then repeat the command ('train' with --resume)"
-    return ""
+def _with_hint(line: str) -> str:
+    """Return a line with how to continue the command, where it can be continued."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    hint = _RESUME_HINTS.get(command)
+    return f"{line}; {hint}" if hint else line

@@ -8,6 +8,11 @@ import typer
 
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 
+BENCHMARK_NAMES = (
+    "ntu60, ntu120, kinetics-skeleton, finegym, uav-human, nw-ucla, utd-mhad, sbu, jhmdb"
+)
+"""Names of the benchmarks, for help texts: their module is slow to import."""
+
 SizeOption = Annotated[
     PresetSize,
     typer.Option(help="'small' for a CPU, 'paper' for a GPU, 'tiny' for studies of many runs."),
@@ -15,7 +20,11 @@ SizeOption = Annotated[
 RecipeOption = Annotated[
     Recipe,
     typer.Option(
-        help="'paper' does what its text says, 'released' what its code does, 'best' what our "
-        "study of guidance found best."
+        help="'paper' follows the paper's text, 'released' the authors' code, 'best' the best of "
+        "our study of guidance."
     ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override a setting; may be repeated."),
 ]

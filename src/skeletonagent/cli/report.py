@@ -1,19 +1,17 @@
-"""``skeletonagent report``: runs as a page to look at."""
+"""``skeletonagent report``: a page about runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skeletonagent.cli.console import console, print_json
+from skeletonagent.cli.console import console, output, print_json
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.files import write_text
-from skeletonagent.report.live import HOST, LivePage, live_server
-from skeletonagent.report.page import report_page
-from skeletonagent.report.runs import compared_runs, runs_below
-from skeletonagent.report.sections import ReportOptions
+
+if TYPE_CHECKING:
+    from skeletonagent.report.sections import ReportOptions
 
 
 def report(
@@ -32,14 +30,21 @@ def report(
         Path | None, typer.Option(help="Run to compare with; by default the unguided ones.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="The archive, if it is not where the run found it.")
+        Path | None, typer.Option(help="The archive, if it was moved since the training.")
     ] = None,
-    clips: Annotated[int, typer.Option(min=0, help="How many test clips can be played.")] = 60,
+    clips: Annotated[
+        int, typer.Option(min=0, help="Number of test clips that can be played.")
+    ] = 60,
     live: Annotated[
-        bool, typer.Option("--live", help="Show the page to this machine's browser as runs go on.")
+        bool,
+        typer.Option("--live", help="Serve the page to this machine, up to date while runs train."),
     ] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of --live; 0 takes a free one.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the file's name as JSON.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of --live; 0 takes a free one.")
+    ] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the name of the file as JSON.")
+    ] = False,
 ) -> None:
     """Write a page about runs: accuracies, confusions, what the agents said, clips to play.
 
@@ -52,32 +57,43 @@ def report(
 
       skeletonagent report runs/utd --live
     """
-    found = runs_below(runs)
-    wanted = ReportOptions(tuple(found), baseline, str(data) if data else None, clips, live)
+    from skeletonagent.core.files import write_text
+    from skeletonagent.report.page import report_page
+    from skeletonagent.report.runs import runs_below
+    from skeletonagent.report.sections import ReportOptions
+
+    below = runs_below(runs)
+    options = ReportOptions(tuple(below), baseline, str(data) if data else None, clips, live)
     if live:
         if out is not None:
             raise ConfigError("--live shows the page and --out writes it; give one of the two")
-        _show(wanted, port)
+        _serve(options, port)
         return
     path = out or runs[0] / "report.html"
     if path.is_dir():
         raise DataError("is a folder; --out takes the name of a file", path=path)
-    page = report_page(wanted)
+    page = report_page(options)
     write_text(path, page)
-    size = len(page.encode()) / 1e6
-    console.print(f"report: {path} ({size:.1f} MB)", markup=False, soft_wrap=True)
     if as_json:
-        print_json({"report": str(path), "runs": [str(run) for run in found]})
+        print_json({"report": str(path), "runs": [str(run) for run in below]})
+        return
+    size = len(page.encode()) / 1e6
+    output.print(f"report: {path} ({size:.1f} MB)", markup=False, soft_wrap=True)
 
 
-def _show(wanted: ReportOptions, port: int) -> None:
+def _serve(options: ReportOptions, port: int) -> None:
     """Serve the page until Ctrl-C."""
-    paths = [*wanted.runs, *([wanted.baseline] if wanted.baseline else [])]
-    compared_runs(wanted.runs, wanted.baseline)
-    page = LivePage(lambda version: report_page(wanted, version), paths)
+    from skeletonagent.report.live import HOST, LivePage, live_server
+    from skeletonagent.report.page import report_page
+    from skeletonagent.report.runs import compared_runs
+
+    paths = [*options.runs, *([options.baseline] if options.baseline else [])]
+    compared_runs(options.runs, options.baseline)
+    page = LivePage(lambda version: report_page(options, version), paths)
     with live_server(page, port) as server:
         address = f"http://{HOST}:{server.server_address[1]}/"
-        console.print(f"{address}  Ctrl-C ends it", markup=False, soft_wrap=True)
+        output.print(address, markup=False, soft_wrap=True)
+        console.print("Ctrl-C ends it")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -1,93 +1,100 @@
-"""``skeletonagent runs``: what runs there are and what became of them."""
+"""``skeletonagent runs``: training runs in a folder, and one of them in detail."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import console, exchange_panel, print_json, report_corrupt
+from skeletonagent.cli.console import output, print_json
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.guidance import Guidance
-from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.experiments.config import read_config, to_dict
-from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.run_directory import RunDirectory
 
-app = typer.Typer(no_args_is_help=True, help="Look at training runs.")
+if TYPE_CHECKING:
+    from skeletonagent.training.run_directory import RunDirectory
+
+_EPOCHS_SHOWN = 3
+"""Last epochs whose metrics are shown; --json has all."""
 
 
-@app.command("list")
-def list_(
-    folder: Annotated[Path, typer.Argument(help="Where to look for runs.")] = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+def list_runs(
+    folder: Annotated[Path, typer.Argument(help="Folder with runs at any depth.")] = Path("runs"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the list as JSON instead of a table.")
+    ] = False,
 ) -> None:
     """List the runs below a folder.
 
     Example:
       skeletonagent runs list runs
     """
-    table = Table("run", "data", "split", "stream", "seed", "epochs", "top-1", box=None)
-    found = []
-    for config in sorted(folder.rglob("config.yaml")):
-        facts = _facts(RunDirectory(config.parent))
-        found.append(facts)
-        top1 = "-" if facts["top1"] is None else f"{facts['top1']:.2%}"
-        table.add_row(
-            *(escape(str(facts[k])) for k in ("run", "data", "split", "stream", "seed", "epochs")),
-            top1,
-        )
-    console.print(table)
+    from skeletonagent.training.run_directory import RunDirectory
+
+    paths = sorted(config.parent for config in folder.rglob("config.yaml"))
+    runs = [_summary(RunDirectory(path)) for path in paths]
     if as_json:
-        print_json({"runs": found})
+        print_json({"runs": runs})
+        return
+    table = Table("run", "data", "split", "stream", "seed", "epochs", "top-1", box=None)
+    for run in runs:
+        top1 = "-" if run["top1"] is None else f"{run['top1']:.2%}"
+        keys = ("run", "data", "split", "stream", "seed", "epochs")
+        table.add_row(*(escape(str(run[key])) for key in keys), top1)
+    output.print(table)
 
 
-@app.command()
-def show(
+def show_run(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     classes: Annotated[
-        int, typer.Option("--classes", help="How many classes' dialogue to show.")
+        int, typer.Option("--classes", min=0, help="Number of classes whose guidance is shown.")
     ] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON instead of tables.")
+    ] = False,
 ) -> None:
     """Show a run: configuration, last metrics, and the latest guidance.
 
     Example:
       skeletonagent runs show runs/utd
     """
+    from skeletonagent.cli.training_display import exchange_panel, report_corrupt
+    from skeletonagent.core.guidance import Guidance
+    from skeletonagent.core.layout import SkeletonLayout
+    from skeletonagent.experiments.config import read_config, to_dict
+    from skeletonagent.training.run_directory import RunDirectory
+
     directory = RunDirectory(run)
     if not directory.exists:
         raise DataError("holds no run; 'skeletonagent runs list' finds them", path=run)
-    facts = _facts(directory)
-    for key, value in facts.items():
-        console.print(f"[bold]{key:10}[/] {escape(str(value))}")
-    records = directory.read_metrics()
-    if records:
-        shown = Table(*records[-1], box=None)
-        for record in records[-3:]:
-            shown.add_row(
-                *(f"{v:.4g}" if isinstance(v, float) else str(v) for v in record.values())
-            )
-        console.print(shown)
+    summary, records = _summary(directory), directory.read_metrics()
     checkpoint = report_corrupt(directory.checkpoints.latest())
-    if checkpoint is not None:
-        _print_guidance(checkpoint, classes)
     if as_json:
-        print_json({**facts, "config": to_dict(read_config(directory.config)), "metrics": records})
+        config = to_dict(read_config(directory.config))
+        print_json({**summary, "config": config, "metrics": records})
+        return
+    for key, value in summary.items():
+        output.print(f"[bold]{key:10}[/] {escape(str(value))}", soft_wrap=True)
+    if records:
+        output.print(_metrics_table(records[-_EPOCHS_SHOWN:]))
+    if checkpoint is not None:
+        layout = SkeletonLayout.from_json(checkpoint.metadata["layout"])
+        guidance = Guidance.from_json(checkpoint.metadata["guidance"], layout)
+        for item in sorted(guidance.classes, key=lambda item: -len(item.rivals))[:classes]:
+            output.print(exchange_panel(item, layout))
 
 
-def _print_guidance(checkpoint: Checkpoint, classes: int) -> None:
-    facts = checkpoint.metadata
-    layout = SkeletonLayout.from_json(facts["layout"])
-    guidance = Guidance.from_json(facts["guidance"], layout)
-    for told in sorted(guidance.classes, key=lambda item: -len(item.rivals))[:classes]:
-        console.print(exchange_panel(told, guidance))
+def _metrics_table(records: list[dict[str, Any]]) -> Table:
+    table = Table(*records[-1], box=None)
+    for record in records:
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in record.values()))
+    return table
 
 
-def _facts(directory: RunDirectory) -> dict[str, Any]:
+def _summary(directory: RunDirectory) -> dict[str, Any]:
+    from skeletonagent.experiments.config import read_config
+
     config = read_config(directory.config)
     summary = directory.read_summary() or {}
     return {

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import statistics
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from skeletonagent.cli.console import console, print_json, watch
-from skeletonagent.cli.ensemble import fuse_runs, print_fusions
-from skeletonagent.cli.options import RecipeOption, SizeOption
-from skeletonagent.core.clips import SkeletonData
-from skeletonagent.core.errors import ConfigError
-from skeletonagent.core.files import write_text
-from skeletonagent.core.streams import Stream
-from skeletonagent.data.splits import choose_split
-from skeletonagent.experiments.build import prepare_dataset
-from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.processes import train_in_processes
+from skeletonagent.cli.options import SetOption
 from skeletonagent.experiments.recipes import PresetSize, Recipe
-from skeletonagent.experiments.resolve import plan_runs, require_run_layout, resolve_config
-from skeletonagent.experiments.run import CallbackFactory, run_experiment
-from skeletonagent.training.callbacks import Callback, CallbackList
-from skeletonagent.training.checkpoint import LatestCheckpoint
-from skeletonagent.training.tensorboard import TensorBoardCallback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from skeletonagent.experiments.config import Config
 
 
 def train(
     config: Annotated[
-        str, typer.Argument(help="A preset ('config show' lists them) or a YAML file.")
-    ] = "default",
+        str | None,
+        typer.Argument(
+            help="A preset ('config show' lists them) or a YAML file; with --data, 'default'.",
+            show_default=False,
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="A skeleton archive: NAME.npz or its folder.")
     ] = None,
@@ -51,10 +41,21 @@ def train(
         str | None, typer.Option(help="Split, several with commas, or 'all' for one run each.")
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Number of runs that differ in the seed alone.")
-    ] = 1,
-    preset_size: SizeOption = PresetSize.SMALL,
-    recipe: RecipeOption = Recipe.PAPER,
+        int | None, typer.Option(min=1, help="Number of runs that differ in the seed alone.")
+    ] = None,
+    preset_size: Annotated[
+        PresetSize | None,
+        typer.Option(
+            help="'small' for a CPU (default), 'paper' for a GPU, 'tiny' for studies of many runs."
+        ),
+    ] = None,
+    recipe: Annotated[
+        Recipe | None,
+        typer.Option(
+            help="'paper' follows the paper's text (default), 'released' the authors' code, 'best' "
+            "the best of our study of guidance."
+        ),
+    ] = None,
     chat: Annotated[
         str | None,
         typer.Option(help="Who answers the agents; the same as --set agents.chat=..."),
@@ -67,103 +68,109 @@ def train(
         typer.Option(help="Devices with commas: several runs at once, a process on each."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was stopped.")
+        bool,
+        typer.Option("--resume", help="Continue what is in OUT; no other option is needed then."),
     ] = False,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Override section.key=value; may be repeated.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    set_: SetOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON instead of tables.")
+    ] = False,
 ) -> None:
-    """Train a recognizer that its agents guide, and test it once at the end.
+    """Train a recognizer with guidance from its agents, and test it once at the end.
 
     Examples:
       skeletonagent train synthetic --out runs/first
+
+      skeletonagent train --data skeletons/mine --out runs/mine
 
       skeletonagent train utd-mhad --data utd_mhad --out runs/utd --seeds 3
 
       skeletonagent train utd-mhad --data utd_mhad --out runs/utd --stream all
 
       skeletonagent train sbu --data sbu --out runs/sbu --split all --set agents.chat=none
+
+      skeletonagent train --out runs/utd --resume
     """
-    assignments = [*(set_ or []), *([f"agents.chat={chat}"] if chat else [])]
-    names = list(Stream) if stream == "all" else stream.split(",") if stream else [None]
-    configs = [
-        resolve_config(config, preset_size, name, data, assignments, recipe) for name in names
-    ]
-    opened = prepare_dataset(configs[0].data)
-    wanted = list(opened.splits) if split == "all" else split.split(",") if split else [None]
-    splits = [choose_split(opened, name or configs[0].data.split)[0] for name in wanted]
-    runs = plan_runs(configs, splits, seeds, out)
-    require_run_layout(runs, out)
+    from skeletonagent.cli.console import console, print_json
+    from skeletonagent.core.errors import ConfigError
+    from skeletonagent.core.files import write_text
+    from skeletonagent.experiments.training_runs import (
+        TrainingRequest,
+        combine_summaries,
+        plan_training,
+        write_plan,
+    )
+
     if devices and tensorboard:
         raise ConfigError("--tensorboard logs runs of this process; leave out --devices")
+    assignments = (*(set_ or []), *([f"agents.chat={chat}"] if chat else []))
+    request = TrainingRequest(config, data, stream, split, seeds, preset_size, recipe, assignments)
+    runs = plan_training(request, out, resume=resume)
+    write_plan(runs, out)
     if devices:
-        summaries = train_in_processes(runs, devices.split(","), resume=resume)
-        for summary in summaries:
-            _print_summary(summary)
+        summaries = _train_on_devices(runs, devices.split(","), resume=resume)
     else:
-        summaries = _train_here(runs, opened, resume, tensorboard)
-    if len(configs) > 1:
-        result = {"runs": summaries, "ensembles": _fuse(runs)}
-    else:
-        result = summaries[0] if len(summaries) == 1 else _together(summaries)
-    if len(summaries) > 1:
+        summaries = _train_here(runs, resume=resume, tensorboard=tensorboard)
+    result = combine_summaries(runs, summaries)
+    if len(runs) > 1:
         write_text(out / "summary.json", json.dumps(result, indent=1))
-    console.print(f"everything is in {out}", soft_wrap=True)
     if as_json:
         print_json(result)
+    else:
+        _print(summaries, result)
+    console.print(f"everything is in {out}", markup=False, soft_wrap=True)
 
 
 def _train_here(
-    runs: Mapping[Path, Config], data: SkeletonData, resume: bool, tensorboard: bool
+    runs: Mapping[Path, Config], *, resume: bool, tensorboard: bool
 ) -> list[dict[str, Any]]:
     """Train one run after the other and return their summaries."""
-    summaries = []
-    for run, config in runs.items():
-        watching = _logging(run / "tensorboard") if tensorboard else watch
-        summaries.append(run_experiment(config, data, run, resume=resume, watch=watching))
-        _print_summary(summaries[-1])
-    return summaries
+    from skeletonagent.cli.training_display import display_with_tensorboard, watch
+    from skeletonagent.experiments.run import run_experiment
+    from skeletonagent.experiments.timing import shared_dataset
+
+    return [
+        run_experiment(
+            config,
+            shared_dataset(config.data),
+            run,
+            resume=resume,
+            watch=display_with_tensorboard(run / "tensorboard") if tensorboard else watch,
+        )
+        for run, config in runs.items()
+    ]
 
 
-def _logging(folder: Path) -> CallbackFactory:
-    """Return what shows a run in the terminal and writes its figures to a folder."""
+def _train_on_devices(
+    runs: Mapping[Path, Config], devices: Sequence[str], *, resume: bool
+) -> list[dict[str, Any]]:
+    """Train runs at once, each with a log file beside its directory, and return their summaries."""
+    from skeletonagent.cli.training_display import print_update, train_displayed
+    from skeletonagent.experiments.workers import train_on_devices
+    from skeletonagent.training.run_directory import RunDirectory
 
-    @contextmanager
-    def both(config: Config, found: LatestCheckpoint) -> Iterator[Callback]:
-        with watch(config, found) as display:
-            yield CallbackList([display, TensorBoardCallback(folder)])
-
-    return both
+    train_one = functools.partial(train_displayed, resume=resume)
+    train_on_devices(runs, devices, train_one, on_update=print_update, logs=True)
+    summaries = (RunDirectory(run).read_summary() for run in runs)
+    return [summary for summary in summaries if summary is not None]
 
 
-def _fuse(runs: Mapping[Path, Config]) -> list[dict[str, Any]]:
-    """Print and return what the streams of each split and seed come to together."""
-    groups: dict[Path, list[Path]] = {}
-    for run in runs:
-        groups.setdefault(run.parent, []).append(run)
-    reports = [fuse_runs(group) for group in groups.values()]
-    for report in reports:
+def _print(summaries: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> None:
+    """Print the accuracies of all runs, and those of their fusion or their mean."""
+    from skeletonagent.cli.console import accuracy_table, output
+    from skeletonagent.cli.ensemble import print_fusions
+
+    for summary in summaries:
+        if len(summaries) > 1:
+            output.print(f"{summary['split']}, {summary['stream']}, seed {summary['seed']}")
+        output.print(accuracy_table(summary["test"]))
+        output.print(
+            f"{summary['epochs']} epochs in {summary['seconds']:.0f} s on {summary['device']}"
+        )
+    for report in result.get("ensembles", ()):
         print_fusions(report)
-    return reports
-
-
-def _together(summaries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Print means over several runs, and return them with the runs."""
-    values = [summary["top1"] for summary in summaries]
-    mean, deviation = statistics.mean(values), statistics.stdev(values)
-    console.print(
-        f"[bold]mean of {len(summaries)} runs: {mean:.2%}[/] (standard deviation {deviation:.2%})"
-    )
-    return {"top1": mean, "top1_sd": deviation, "runs": summaries}
-
-
-def _print_summary(summary: dict[str, Any]) -> None:
-    table = Table("test part", "samples", "top-1", "top-5", "mean over classes", box=None)
-    for name, part in summary["test"].items():
-        figures = (f"{part[key]:.2%}" for key in ("top1", "top5", "mean_class"))
-        table.add_row(escape(name), str(part["samples"]), *figures)
-    console.print(table)
-    console.print(
-        f"{summary['epochs']} epochs in {summary['seconds']:.0f} s on {summary['device']}"
-    )
+    if "top1_sd" in result:
+        output.print(
+            f"[bold]mean of {len(summaries)} runs: {result['top1']:.2%}[/] "
+            f"(standard deviation {result['top1_sd']:.2%})"
+        )

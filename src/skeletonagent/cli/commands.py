@@ -1,0 +1,120 @@
+"""Table of all commands: where each is defined, and what help says of it in one line."""
+
+from __future__ import annotations
+
+from skeletonagent.cli.lazy_group import CommandTable, LazyCommand, LazySubgroup
+
+_CLI = "skeletonagent.cli"
+
+COMMANDS: CommandTable = {
+    "demo": LazyCommand(
+        f"{_CLI}.demo",
+        "demo",
+        "Train without and with the agents on generated actions that look alike, and compare.",
+    ),
+    "train": LazyCommand(
+        f"{_CLI}.train",
+        "train",
+        "Train a recognizer with guidance from its agents, and test it once at the end.",
+    ),
+    "evaluate": LazyCommand(
+        f"{_CLI}.evaluate", "evaluate", "Evaluate a trained recognizer on a test set."
+    ),
+    "predict": LazyCommand(
+        f"{_CLI}.predict", "predict_files", "Predict the action of samples that have no labels."
+    ),
+    "ensemble": LazyCommand(
+        f"{_CLI}.ensemble",
+        "ensemble",
+        "Fuse runs on different streams of the same data, as the paper's ensembles do.",
+    ),
+    "ablate": LazyCommand(
+        f"{_CLI}.ablate",
+        "ablate",
+        "Train each recipe of a study with several seeds, and compare them with the baseline.",
+    ),
+    "report": LazyCommand(
+        f"{_CLI}.report",
+        "report",
+        "Write a page about runs: accuracies, confusions, what the agents said, clips to play.",
+    ),
+    "convert-checkpoint": LazyCommand(
+        f"{_CLI}.checkpoints",
+        "convert_checkpoint",
+        "Convert a checkpoint of the authors' released code into a run that can be evaluated.",
+    ),
+    "data": LazySubgroup(
+        "Download, convert and inspect skeleton data.",
+        {
+            "list": LazyCommand(
+                f"{_CLI}.data",
+                "list_archives",
+                "List the generated data set and the archives below a folder.",
+            ),
+            "check": LazyCommand(
+                f"{_CLI}.data",
+                "check",
+                "Inspect an archive: counts, splits, and what is odd about it.",
+            ),
+            "convert": LazyCommand(
+                f"{_CLI}.convert", "convert", "Convert a public data set into a skeleton archive."
+            ),
+            "download": LazyCommand(
+                f"{_CLI}.convert",
+                "download",
+                "Download a public data set, or say where it is available.",
+            ),
+        },
+    ),
+    "dialogues": LazySubgroup(
+        "Look at the dialogues of agents and language model.",
+        {
+            "show": LazyCommand(
+                f"{_CLI}.show",
+                "show",
+                "Show the dialogue about a class, and which joints became salient.",
+            ),
+            "check": LazyCommand(
+                f"{_CLI}.dialogues",
+                "check",
+                "Count what is odd about the answers, and how the validator judges them.",
+            ),
+            "estimate": LazyCommand(
+                f"{_CLI}.estimate",
+                "estimate",
+                "Count questions, tokens and dollars of a training before anything is spent.",
+            ),
+            "export": LazyCommand(
+                f"{_CLI}.dialogues",
+                "export",
+                "Write the guidance that comes with the package as dialogues, answers checked.",
+            ),
+            "import": LazyCommand(
+                f"{_CLI}.dialogues",
+                "import_dialogues",
+                "Import the dialogues published with the paper, answers checked and repaired.",
+            ),
+        },
+    ),
+    "config": LazySubgroup(
+        "Look at the configuration of a run before it is trained.",
+        {
+            "show": LazyCommand(
+                f"{_CLI}.configs",
+                "show_config",
+                "Print the resolved configuration of a preset or a file.",
+            ),
+        },
+    ),
+    "runs": LazySubgroup(
+        "Look at training runs.",
+        {
+            "list": LazyCommand(f"{_CLI}.runs", "list_runs", "List the runs below a folder."),
+            "show": LazyCommand(
+                f"{_CLI}.runs",
+                "show_run",
+                "Show a run: configuration, last metrics, and the latest guidance.",
+            ),
+        },
+    ),
+}

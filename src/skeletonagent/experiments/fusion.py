@@ -1,0 +1,133 @@
+"""Fusion of finished runs that were trained on different streams of the same data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.core.streams import Stream
+from skeletonagent.evaluation.ensemble import (
+    Ensemble,
+    EnsembleMember,
+    fitted_ensemble,
+    paper_ensembles,
+    paper_weights,
+    require_one_task,
+)
+from skeletonagent.evaluation.predict import evaluate_parts
+from skeletonagent.training.run_directory import RunDirectory
+
+
+def fuse_runs(runs: Sequence[Path]) -> dict[str, Any]:
+    """Return accuracies of runs and of the paper's fusions of them, as plain values.
+
+    Raises:
+        DataError: If a directory holds no finished run, or the runs are of different tasks.
+    """
+    members = tuple(read_member(path) for path in runs)
+    return fusion_report(members, choose_fusions(members, None, fit=False))
+
+
+def fusion_report(members: Sequence[EnsembleMember], fusions: Sequence[Ensemble]) -> dict[str, Any]:
+    """Return accuracies of runs and of their fusions, as plain values."""
+    parts = members[0].evaluation_parts
+    return {
+        "data": members[0].data,
+        "split": members[0].split,
+        "runs": [
+            {"name": m.name, "stream": m.stream.value, "test": evaluate_parts(m.predictions, parts)}
+            for m in members
+        ],
+        "fusions": [
+            {
+                "name": fusion.name,
+                "runs": [member.name for member in fusion.members],
+                "weights": list(fusion.weights),
+                "test": evaluate_parts(fusion.predictions, parts),
+            }
+            for fusion in fusions
+        ],
+    }
+
+
+def choose_fusions(
+    members: Sequence[EnsembleMember], weights: Sequence[float] | None, *, fit: bool
+) -> list[Ensemble]:
+    """Return the fusions to report; the last is of all runs, and one run has none.
+
+    Raises:
+        DataError: If the runs are of different tasks.
+    """
+    require_one_task(members)
+    fusions = paper_ensembles(members)
+    everyone = tuple(members)
+    if weights is not None:
+        fusions.append(Ensemble("given weights", everyone, tuple(weights)))
+    elif fit:
+        fusions.append(fitted_ensemble(members))
+    elif len(everyone) > 1 and not (fusions and fusions[-1].members == everyone):
+        streams = [member.stream for member in everyone]
+        fusions.append(Ensemble("all runs", everyone, paper_weights(streams)))
+    return fusions
+
+
+def read_member(path: Path) -> EnsembleMember:
+    """Return a run as a member of an ensemble.
+
+    Raises:
+        DataError: If the directory holds no finished run, or lacks what tells its test parts.
+    """
+    run = RunDirectory(path)
+    summary = run.read_summary()
+    if summary is None or not run.predictions.exists():
+        raise DataError(
+            "holds no finished run; name directories with a predictions.npz, which 'train' writes",
+            path=path,
+        )
+    validation = run.validation_predictions
+    scores = ClassProbabilities.load(run.predictions)
+    try:
+        with np.load(run.confusions, allow_pickle=False) as file:
+            class_names = tuple(file["class_names"].tolist())
+        return EnsembleMember(
+            name=str(path),
+            data=summary["data"],
+            split=summary["split"],
+            stream=Stream(summary["stream"]),
+            class_names=class_names,
+            predictions=scores,
+            evaluation_parts=_test_parts(path, summary, scores),
+            validation_predictions=ClassProbabilities.load(validation)
+            if validation.exists()
+            else None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        raise DataError(f"is damaged or no run of 'train': {error!r}", path=path) from error
+
+
+def _test_parts(
+    path: Path, summary: dict[str, Any], scores: ClassProbabilities
+) -> dict[str, frozenset[str]]:
+    """Return the sample ids of each part the run was tested on."""
+    file = RunDirectory(path).evaluation_parts
+    whole = frozenset(scores.sample_ids)
+    if file.exists():
+        parts = {name: frozenset(ids) for name, ids in json.loads(file.read_text()).items()}
+        for name, ids in parts.items():
+            if not ids or ids - whole:
+                raise DataError(f"names samples of {name} that predictions.npz has not", path=file)
+        return parts
+    unknown = [name for name, part in summary["test"].items() if part["samples"] != len(whole)]
+    if unknown:
+        raise DataError(
+            f"has no evaluation_parts.json that says which samples are {', '.join(unknown)}; "
+            "'train --resume' of the same run writes it, without training again",
+            path=path,
+        )
+    return dict.fromkeys(summary["test"], whole)
