@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import typer
 
-from skeletonagent.cli.ensemble import ensemble, read_member
+from skeletonagent.cli.ensemble import ensemble
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import fit_weights, fuse
+from skeletonagent.experiments.fusion import read_member
 
 CLASSES = ("wave", "clap", "sit")
 IDS = tuple(f"s{i}" for i in range(12))
@@ -55,9 +56,10 @@ def typed(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[dict[
     """Return what is printed as JSON, and what is shown."""
     app = typer.Typer()
     app.command()(ensemble)
+    app([*map(str, arguments)], standalone_mode=False)
+    shown = capsys.readouterr().out
     app([*map(str, arguments), "--json"], standalone_mode=False)
-    shown = capsys.readouterr()
-    return json.loads(shown.out), shown.err
+    return json.loads(capsys.readouterr().out), shown
 
 
 def test_all_six_streams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +123,8 @@ def test_fitted_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert printed["fusions"][-1]["name"] == "fitted weights"
     assert printed["fusions"][-1]["weights"] == pytest.approx(weights)
     (runs[1] / "validation_predictions.npz").unlink()
-    with pytest.raises(DataError, match=r"k has no validation scores.*training\.hold_out above 0"):
+    message = r"k has no validation predictions.*training\.validation_share above 0"
+    with pytest.raises(DataError, match=message):
         typed(capsys, *runs, "--fit")
 
 

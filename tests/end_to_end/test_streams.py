@@ -231,4 +231,4 @@ def test_weights_are_not_fitted_on_what_was_learned_from(
     assert command(*training("j,b", tmp_path, *options)).status == 0
     refused = command("ensemble", tmp_path / "joint", tmp_path / "bone", "--fit")
     assert (refused.status, refused.out) == (1, "")
-    assert "no validation scores" in refused.err and "validation_until=1" in refused.err
+    assert "no validation predictions" in refused.err and "validation_until=1" in refused.err

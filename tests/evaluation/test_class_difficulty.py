@@ -17,7 +17,7 @@ from skeletonagent.evaluation.class_difficulty import (
 
 
 def with_accuracies(hits: list[int | None], of: int = 10) -> ClassProbabilities:
-    """Return scores in which so many samples of each class are right; None: it has no samples."""
+    """Return predictions by the number of correct samples of each class; None: no samples."""
     y = len(hits)
     labels = [label for label, right in enumerate(hits) if right is not None for _ in range(of)]
     predicted = [
@@ -44,26 +44,26 @@ def test_several_runs_count_by_their_mean() -> None:
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 10)), min_size=2, max_size=9).filter(any))
 def test_every_tested_class_is_in_one_subset(hits: list[int | None]) -> None:
-    scores = with_accuracies(hits)
-    subsets = class_difficulty(scores)
+    predictions = with_accuracies(hits)
+    subsets = class_difficulty(predictions)
     together = sorted(label for labels in subsets.values() for label in labels)
     assert together == [label for label, right in enumerate(hits) if right is not None]
     for name, (low, high) in {"hard": (0, 6), "medium": (7, 9), "easy": (10, 10)}.items():
-        own = [right for right in hits if right is not None and low <= right <= high]
-        expected = pytest.approx(np.mean(own) / 10) if own else None
-        assert subset_accuracy(scores, subsets)[name] == expected
+        inside = [right for right in hits if right is not None and low <= right <= high]
+        expected = pytest.approx(np.mean(inside) / 10) if inside else None
+        assert subset_accuracy(predictions, subsets)[name] == expected
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 10)), min_size=1, max_size=10))
 def test_no_class_outside_the_hardest_third_is_harder(hits: list[int | None]) -> None:
-    known = {label: right for label, right in enumerate(hits) if right is not None}
-    if not known:
+    tested = {label: right for label, right in enumerate(hits) if right is not None}
+    if not tested:
         return
     chosen = hardest_third(with_accuracies(hits))
-    assert len(chosen) == max(1, len(known) // 3)
+    assert len(chosen) == max(1, len(tested) // 3)
     assert list(chosen) == sorted(chosen)
-    assert max(known[y] for y in chosen) <= min(
-        (right for y, right in known.items() if y not in chosen), default=10
+    assert max(tested[y] for y in chosen) <= min(
+        (right for y, right in tested.items() if y not in chosen), default=10
     )
 
 
@@ -75,7 +75,7 @@ def test_the_hardest_third_of_several_runs() -> None:
     assert hardest_third(ties) == (0, 2)
 
 
-def test_another_run_is_told_on_the_baselines_subsets() -> None:
+def test_another_run_is_measured_on_the_baselines_subsets() -> None:
     subsets = class_difficulty(with_accuracies([2, 4, 8, 10]))
     other = with_accuracies([6, 10, 4, None])
     assert subset_accuracy(other, subsets) == {"hard": 0.8, "medium": 0.4, "easy": None}

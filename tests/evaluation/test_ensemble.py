@@ -1,4 +1,4 @@
-"""Fusing streams: what is fused with what, how much each counts, and fitted weights."""
+"""Fusing streams: which runs are fused, their weights, and fitted weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from skeletonagent.evaluation.ensemble import (
 )
 
 
-def make_scores(n: int, y: int, seed: int, sharpness: float = 2.0) -> ClassProbabilities:
+def make_predictions(n: int, y: int, seed: int, sharpness: float = 2.0) -> ClassProbabilities:
     """Return random probabilities; the samples, but not the labels, are the same for all seeds."""
     labels = np.random.default_rng(n).integers(0, y, size=n)
     logits = sharpness * np.random.default_rng(seed + 1000).normal(size=(n, y))
@@ -35,10 +35,10 @@ def make_scores(n: int, y: int, seed: int, sharpness: float = 2.0) -> ClassProba
     )
 
 
-def shuffled(scores: ClassProbabilities, seed: int) -> ClassProbabilities:
-    order = np.random.default_rng(seed).permutation(len(scores.sample_ids))
-    ids = tuple(scores.sample_ids[i] for i in order)
-    return ClassProbabilities(ids, scores.labels[order], scores.probs[order])
+def shuffled(predictions: ClassProbabilities, seed: int) -> ClassProbabilities:
+    order = np.random.default_rng(seed).permutation(len(predictions.sample_ids))
+    ids = tuple(predictions.sample_ids[i] for i in order)
+    return ClassProbabilities(ids, predictions.labels[order], predictions.probs[order])
 
 
 def likelihood(weights: np.ndarray, several: list[ClassProbabilities]) -> float:
@@ -51,10 +51,12 @@ def likelihood(weights: np.ndarray, several: list[ClassProbabilities]) -> float:
 
 
 @given(n=st.integers(1, 8), y=st.integers(1, 5), s=st.integers(1, 4), seed=st.integers(0, 99))
-def test_fused_scores_equal_a_loop_over_samples(n: int, y: int, s: int, seed: int) -> None:
-    several = [make_scores(n, y, seed + i) for i in range(s)]
+def test_fused_probabilities_equal_a_loop_over_samples(n: int, y: int, s: int, seed: int) -> None:
+    several = [make_predictions(n, y, seed + i) for i in range(s)]
     weights = np.random.default_rng(seed).uniform(0.1, 3, size=s)
-    fused = fuse([several[0], *(shuffled(each, seed) for each in several[1:])], weights.tolist())
+    fused = fuse(
+        [several[0], *(shuffled(member, seed) for member in several[1:])], weights.tolist()
+    )
     for i in range(n):
         for c in range(y):
             total = sum(w * e.probs[i, c] for w, e in zip(weights, several, strict=True))
@@ -65,7 +67,7 @@ def test_fused_scores_equal_a_loop_over_samples(n: int, y: int, s: int, seed: in
 
 @given(scale=st.floats(0.01, 100), seed=st.integers(0, 99))
 def test_rows_stay_probabilities_on_any_scale_of_weights(scale: float, seed: int) -> None:
-    several = [make_scores(6, 4, seed + i) for i in range(3)]
+    several = [make_predictions(6, 4, seed + i) for i in range(3)]
     fused = fuse(several, [2 * scale, 2 * scale, scale])
     np.testing.assert_allclose(fused.probs.sum(axis=1), 1)
     np.testing.assert_allclose(fused.probs, fuse(several, [2, 2, 1]).probs)
@@ -86,25 +88,25 @@ def test_two_that_err_apart_are_right_together() -> None:
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, np.nan], []])
 def test_weights_that_are_none(weights: list[float]) -> None:
     with pytest.raises(ConfigError, match="2 runs need as many weights"):
-        fuse([make_scores(3, 2, 0), make_scores(3, 2, 1)], weights)
+        fuse([make_predictions(3, 2, 0), make_predictions(3, 2, 1)], weights)
 
 
 def test_what_does_not_belong_together() -> None:
-    first = make_scores(4, 3, 0)
+    first = make_predictions(4, 3, 0)
     fewer = ClassProbabilities(first.sample_ids[:3], first.labels[:3], first.probs[:3])
     renamed = replace(first, sample_ids=("s0", "s1", "s2", "other"))
     relabelled = replace(first, labels=(first.labels + np.array([0, 0, 1, 0])) % 3)
     for other, message in (
         (fewer, "1 sample.* 's3'"),
         (renamed, "2 sample.* 'other'"),
-        (make_scores(4, 2, 0), "of 3 and of 2 classes"),
+        (make_predictions(4, 2, 0), "of 3 and of 2 classes"),
         (relabelled, "'s2': has label"),
         (replace(first, sample_ids=("s0", "s1", "s2", "s2")), "'s3'"),
     ):
         with pytest.raises(DataError, match=message):
             align_samples([first, other])
     repeated = replace(first, sample_ids=("s0", "s1", "s2", "s2"))
-    with pytest.raises(DataError, match="'s2': is scored twice"):
+    with pytest.raises(DataError, match="'s2': is predicted twice"):
         align_samples([repeated, repeated])
     doubled = ClassProbabilities(
         (*first.sample_ids, "s0"), np.r_[first.labels, first.labels[:1]],
@@ -135,7 +137,7 @@ def test_a_stream_counts_the_same_however_many_runs_it_has(streams: list[Stream]
 
 @given(n=st.integers(2, 30), s=st.integers(1, 4), seed=st.integers(0, 99))
 def test_no_other_weights_are_likelier_than_the_fitted_ones(n: int, s: int, seed: int) -> None:
-    several = [make_scores(n, 3, seed + i) for i in range(s)]
+    several = [make_predictions(n, 3, seed + i) for i in range(s)]
     weights = fit_weights(several)
     assert weights.sum() == pytest.approx(1)
     assert (weights >= 0).all()
@@ -146,7 +148,7 @@ def test_no_other_weights_are_likelier_than_the_fitted_ones(n: int, s: int, seed
 
 def test_fitted_weights_equal_a_search_over_all() -> None:
     several = [
-        make_scores(40, 4, seed, sharpness=sharpness) for seed, sharpness in ((0, 1), (1, 2))
+        make_predictions(40, 4, seed, sharpness=sharpness) for seed, sharpness in ((0, 1), (1, 2))
     ]
     grid = np.linspace(0, 1, 2001)
     best = max(grid, key=lambda w: likelihood(np.array([w, 1 - w]), several))
@@ -166,15 +168,15 @@ def test_fitted_weights_in_closed_form() -> None:
 
 
 def test_the_likelihood_never_falls_while_fitting() -> None:
-    several = [make_scores(25, 3, seed) for seed in range(3)]
+    several = [make_predictions(25, 3, seed) for seed in range(3)]
     way = [likelihood(fit_weights(several, max_steps=n, tolerance=0), several) for n in range(12)]
     assert way == sorted(way)
     assert way[-1] > way[0]
 
 
 def member(stream: Stream, name: str = "", **changes: object) -> EnsembleMember:
-    scores = make_scores(5, 2, list(Stream).index(stream))
-    plain = EnsembleMember(name or stream.short, "set", "xsub", stream, ("a", "b"), scores, {})
+    predictions = make_predictions(5, 2, list(Stream).index(stream))
+    plain = EnsembleMember(name or stream.short, "set", "xsub", stream, ("a", "b"), predictions, {})
     return replace(plain, **changes)
 
 
@@ -219,18 +221,20 @@ def test_runs_of_different_tasks_are_refused(change: dict[str, object], message:
 
 
 def test_weights_are_fitted_on_the_validation_part_alone() -> None:
-    held = [make_scores(9, 2, seed) for seed in (50, 51)]
+    validation = [make_predictions(9, 2, seed) for seed in (50, 51)]
     ids = tuple(f"v{i}" for i in range(9))
-    held = [replace(scores, sample_ids=ids) for scores in held]
-    members = [member(s, validation=v) for s, v in zip((J, B), held, strict=True)]
+    validation = [replace(part, sample_ids=ids) for part in validation]
+    members = [member(s, validation_predictions=v) for s, v in zip((J, B), validation, strict=True)]
     fusion = fitted_ensemble(members)
-    np.testing.assert_allclose(fusion.weights, fit_weights(held))
+    np.testing.assert_allclose(fusion.weights, fit_weights(validation))
     assert fusion.members == tuple(members)
-    with pytest.raises(DataError, match=r"b has no validation scores.*validation_until=1"):
+    with pytest.raises(DataError, match=r"b has no validation predictions.*validation_until=1"):
         fitted_ensemble([members[0], member(B)])
-    leaked = replace(held[1], sample_ids=("s3", *ids[1:]))
-    with pytest.raises(DataError, match=r"'s3': b is validated on it and tested on it"):
-        fitted_ensemble([members[0], member(B, validation=leaked)])
-    elsewhere = replace(held[1], sample_ids=tuple(f"w{i}" for i in range(9)))
+    leaked = replace(validation[1], sample_ids=("s3", *ids[1:]))
+    with pytest.raises(
+        DataError, match=r"'s3': b has it in its validation set and in its test set"
+    ):
+        fitted_ensemble([members[0], member(B, validation_predictions=leaked)])
+    elsewhere = replace(validation[1], sample_ids=tuple(f"w{i}" for i in range(9)))
     with pytest.raises(DataError, match="18 sample"):
-        fitted_ensemble([members[0], member(B, validation=elsewhere)])
+        fitted_ensemble([members[0], member(B, validation_predictions=elsewhere)])

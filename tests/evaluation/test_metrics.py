@@ -1,109 +1,119 @@
-"""Figures of runs, means and paired differences."""
+"""Metrics of class probabilities: closed forms, a literal reference, and exact bin edges."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.evaluation.metrics import (
-    METRICS,
-    Measurement,
     expected_calibration_error,
-    measure_runs,
+    mean_class_accuracy,
     negative_log_likelihood,
-    summarize_rows,
 )
-from skeletonagent.evaluation.significance import mean_interval, paired_difference
-from skeletonagent.experiments.plans import StudyPlan, StudyRow
-
-PLAN = StudyPlan("Study", (StudyRow("base"), StudyRow("one"), StudyRow("two")))
 
 
-def measured(
-    row: str, values: list[float], first: int = 0, metric: str = "top1"
-) -> list[Measurement]:
-    return [Measurement(row, first + n, "xsub", metric, value) for n, value in enumerate(values)]
+def two_classes(samples: list[tuple[float, bool]]) -> ClassProbabilities:
+    """Return predictions of samples by the probability of class 0 and whether it is true."""
+    first = np.array([p for p, _ in samples])
+    labels = np.array([0 if own else 1 for _, own in samples], dtype=np.int64)
+    ids = tuple(f"s{i}" for i in range(len(samples)))
+    return ClassProbabilities(ids, labels, np.stack([first, 1 - first], axis=1))
 
 
-def test_a_finding_is_a_mean_and_a_paired_difference() -> None:
-    base, one = [0.5, 0.6, 0.8], [0.6, 0.65, 0.9]
-    found = summarize_rows(PLAN, measured("one", one) + measured("base", base))
-    assert [each.row for each in found] == ["base", "one"]
-    assert found[0].mean == mean_interval(base)
-    assert found[0].difference is None
-    assert found[1].mean == mean_interval(one)
-    assert found[1].difference == paired_difference(one, base)
+def literal_error(predictions: ClassProbabilities, bins: int) -> float:
+    """Return the error bin by bin, ``(low, high]``, as it is defined."""
+    total, n = 0.0, len(predictions.sample_ids)
+    for b in range(bins):
+        inside = [
+            (max(row), row.index(max(row)) == label)
+            for row, label in zip(
+                predictions.probs.tolist(), predictions.labels.tolist(), strict=True
+            )
+            if math.ceil(max(row) * bins) - 1 == b
+        ]
+        if inside:
+            sure = sum(confidence for confidence, _ in inside) / len(inside)
+            right = sum(hit for _, hit in inside) / len(inside)
+            total += len(inside) / n * abs(right - sure)
+    return total
 
 
-def test_pairs_are_of_the_same_seed() -> None:
-    """While runs are going on, a row may have seeds that the baseline has not yet, and others."""
-    base, one = measured("base", [0.5, 0.7], first=3), measured("one", [0.9, 0.8, 0.2], first=4)
-    found = summarize_rows(PLAN, base + one)
-    assert found[1].difference == paired_difference([0.9], [0.7])  # seed 4 alone
-    assert found[1].mean.n == 3
-    assert summarize_rows(PLAN, one)[0].difference is None
-    assert summarize_rows(PLAN, []) == []
+samples = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=20)
 
 
-def test_a_row_may_stand_against_another_one_too() -> None:
-    plan = StudyPlan(
-        "Study", (StudyRow("base"), StudyRow("one", against="two"), StudyRow("two", against="gone"))
-    )
-    one, two = measured("one", [0.9, 0.8, 0.2], first=1), measured("two", [0.5, 0.4])
-    found = {each.row: each for each in summarize_rows(plan, one + two)}
-    assert found["one"].other_difference == paired_difference([0.9], [0.4])  # seed 1 alone
-    assert found["one"].difference is None and found["two"].other_difference is None
-
-
-def predicting(right: list[float], of: int = 20) -> ClassProbabilities:
-    """Return scores with the given accuracy of each class."""
-    y = len(right)
-    labels = np.repeat(np.arange(y), of)
-    hit = np.concatenate([np.arange(of) < round(share * of) for share in right])
-    return ClassProbabilities(
-        tuple(f"s{i}" for i in range(y * of)),
-        labels,
-        np.eye(y)[np.where(hit, labels, (labels + 1) % y)],
+@given(samples=samples, bins=st.integers(1, 20))
+def test_the_error_is_what_its_definition_says(
+    samples: list[tuple[float, bool]], bins: int
+) -> None:
+    predictions = two_classes(samples)
+    assert expected_calibration_error(predictions, bins) == pytest.approx(
+        literal_error(predictions, bins), abs=1e-9
     )
 
 
-def test_what_is_hard_for_a_seed_is_told_by_the_other_seeds() -> None:
-    scores = {
-        ("base", 0): {"p": predicting([0.1, 0.8, 1.0])},
-        ("base", 1): {"p": predicting([1.0, 0.8, 0.5])},
-        ("one", 0): {"p": predicting([0.9, 0.7, 0.4])},
-    }
-    value = {(m.row, m.seed, m.metric): m.value for m in measure_runs("base", scores)}
-    assert value["base", 0, "hard"] == 1.0  # the other seed's hard class is the last
-    assert value["base", 1, "hard"] == 1.0
-    assert (value["one", 0, "hard"], value["one", 0, "easy"]) == (0.4, 0.9)
-    assert value["one", 0, "medium"] == 0.7
-    assert value["one", 0, "top1"] == value["one", 0, "mean_class"] == pytest.approx(2 / 3)
-    alone = {key: parts for key, parts in scores.items() if key[1] == 0}
-    value = {(m.row, m.seed, m.metric): m.value for m in measure_runs("base", alone)}
-    assert (value["base", 0, "hard"], value["one", 0, "hard"]) == (0.1, 0.9)
+@pytest.mark.parametrize("edge", [0.625, 0.75, 0.875])
+def test_a_bin_contains_its_upper_edge_and_not_its_lower_one(edge: float) -> None:
+    """A correct and a wrong prediction: in one bin their errors cancel out, in two they add up."""
+    step = 1 / 64
+    below = two_classes([(edge, True), (edge - step, False)])
+    above = two_classes([(edge, True), (edge + step, False)])
+    in_one_bin = abs((1 - edge) - (edge - step)) / 2
+    in_two_bins = ((1 - edge) + (edge + step)) / 2
+    assert expected_calibration_error(below, bins=8) == pytest.approx(in_one_bin)
+    assert expected_calibration_error(above, bins=8) == pytest.approx(in_two_bins)
 
 
-def test_what_cannot_be_measured_is_left_out() -> None:
-    only = {("one", 0): {"p": predicting([0.5, 1.0])}}
-    always = {"top1", "mean_class", "ece", "nll"}
-    assert {m.metric for m in measure_runs("base", only)} == always
-    easy = {("base", 0): {"p": predicting([1.0, 1.0])}, **only}
-    told = {m.metric for m in measure_runs("base", easy)}
-    assert told == {*always, "easy", "hardest_third"} <= set(METRICS)
+def test_the_first_bin_contains_its_lower_edge() -> None:
+    nothing = ClassProbabilities(("a",), np.array([1]), np.zeros((1, 2)))
+    assert expected_calibration_error(nothing, bins=8) == 0
 
 
-def test_calibration_is_that_of_the_run() -> None:
-    own = predicting([0.5, 1.0])
-    value = {m.metric: m.value for m in measure_runs("base", {("one", 0): {"p": own}})}
-    assert value["ece"] == expected_calibration_error(own) == 0.25
-    assert value["nll"] == negative_log_likelihood(own)
+def test_the_mean_over_classes_leaves_out_those_without_samples() -> None:
+    labels = np.array([0, 0, 2])
+    predictions = ClassProbabilities(("a", "b", "c"), labels, np.eye(3)[[0, 1, 2]])
+    assert mean_class_accuracy(predictions) == 0.75
 
 
-def test_time_is_told_as_a_share_of_the_baselines_of_the_same_seed() -> None:
-    scores = {(row, seed): {"p": predicting([1.0])} for row in ("base", "one") for seed in (0, 1)}
-    seconds = {("base", 0): 10.0, ("one", 0): 15.0, ("one", 1): 99.0}
-    found = measure_runs("base", scores, seconds)
-    times = {(m.row, m.seed): m.value for m in found if m.metric == "time"}
-    assert times == {("base", 0): 1.0, ("one", 0): 1.5}
+def test_the_error_by_hand() -> None:
+    """Sure by 0.8 and right in three of four; sure by 0.6 and never right."""
+    right = two_classes([(0.8, True)] * 3 + [(0.8, False)])
+    assert expected_calibration_error(right) == pytest.approx(0.05)
+    both = two_classes([(0.8, True)] * 3 + [(0.8, False)] + [(0.6, False)] * 4)
+    assert expected_calibration_error(both) == pytest.approx((0.05 + 0.6) / 2)
+    assert expected_calibration_error(two_classes([(1.0, True), (0.0, False)])) == 0
+    assert expected_calibration_error(two_classes([(1.0, False)])) == 1
+
+
+@given(samples=samples)
+def test_one_bin_compares_accuracy_with_mean_confidence(samples: list[tuple[float, bool]]) -> None:
+    predictions = two_classes(samples)
+    right = float((predictions.probs.argmax(axis=1) == predictions.labels).mean())
+    expected = abs(right - float(predictions.probs.max(axis=1).mean()))
+    assert expected_calibration_error(predictions, 1) == pytest.approx(expected, abs=1e-9)
+
+
+@given(samples=samples)
+def test_the_likelihood_is_a_mean_of_logarithms(samples: list[tuple[float, bool]]) -> None:
+    own = [p if first else 1 - p for p, first in samples]
+    expected = sum(-math.log(max(p, 1e-12)) for p in own) / len(own)
+    predictions = two_classes(samples)
+    assert negative_log_likelihood(predictions) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    again = two_classes(samples * 2)
+    assert negative_log_likelihood(again) == pytest.approx(negative_log_likelihood(predictions))
+
+
+def test_chance_is_the_logarithm_of_the_classes() -> None:
+    predictions = ClassProbabilities(("a", "b"), np.array([0, 2]), np.full((2, 4), 0.25))
+    assert negative_log_likelihood(predictions) == pytest.approx(math.log(4))
+
+
+def test_without_samples() -> None:
+    none = ClassProbabilities((), np.zeros(0, dtype=np.int64), np.zeros((0, 3)))
+    assert expected_calibration_error(none) == 0
+    with pytest.raises(ValueError, match="got none"):
+        negative_log_likelihood(none)

@@ -21,7 +21,7 @@ from skeletonagent.evaluation.significance import (
 
 
 def outcomes(right: list[bool], reverse: bool = False) -> ClassProbabilities:
-    """Return scores of two classes that are right as told."""
+    """Return predictions of two classes that are correct where it is said."""
     rows = np.array([[0.9, 0.1] if hit else [0.2, 0.8] for hit in right]).reshape(-1, 2)
     ids = tuple(f"s{i}" for i in range(len(right)))
     step = -1 if reverse else 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from skeletonagent.evaluation.metrics import METRICS
 from skeletonagent.experiments.config import Config, to_dict, with_overrides
+from skeletonagent.experiments.measurements import METRICS
 from skeletonagent.experiments.plans import STUDY_PLANS
 
 

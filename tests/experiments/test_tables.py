@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.evaluation.metrics import METRICS, Measurement, summarize_rows
 from skeletonagent.evaluation.significance import Estimate
+from skeletonagent.experiments.measurements import METRICS, Measurement, summarize_rows
 from skeletonagent.experiments.plans import StudyPlan, StudyRow
 from skeletonagent.experiments.tables import (
     as_csv,

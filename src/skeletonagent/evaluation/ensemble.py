@@ -1,4 +1,4 @@
-"""Fuse the scores of several streams (paper sections 4.2 and 4.3)."""
+"""Ensembles: weighted means of several streams' class probabilities (paper 4.2 and 4.3)."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ PAPER_ENSEMBLES: Mapping[str, frozenset[Stream]] = {
     ),
     "6 streams": frozenset(Stream),
 }
-"""The ensembles of the paper's table 1."""
+"""Streams of each ensemble in the paper's table 1, by its name."""
 
 
 @dataclass(frozen=True)
 class EnsembleMember:
-    """One tested run, as an ensemble needs it.
+    """Tested run that can be part of an ensemble.
 
     Args:
-        name: What it is called in tables and messages.
+        name: Name of the run in tables and messages.
         data: Name of the data set.
         split: Name of the split.
-        stream: What its recognizer sees.
-        class_names: Names in label order.
-        predictions: Of the test part.
-        evaluation_parts: Splits the test part is reported for, with their sample ids.
-        validation_predictions: Scores of samples held out of training to its end, if there are any.
+        stream: Input stream of its recognizer.
+        class_names: Class names in label order.
+        predictions: Class probabilities of the test set.
+        evaluation_parts: Sample ids of each part of the test set, by its name.
+        validation_predictions: Class probabilities of the validation set, if it has one that was
+            held out of training to the end.
     """
 
     name: str
@@ -51,7 +52,7 @@ class EnsembleMember:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Some runs, and how much each counts."""
+    """Several runs with their weights."""
 
     name: str
     members: tuple[EnsembleMember, ...]
@@ -59,46 +60,46 @@ class Ensemble:
 
     @cached_property
     def predictions(self) -> ClassProbabilities:
-        """The fused scores of the test part."""
+        """Fused class probabilities of the test set."""
         return fuse([member.predictions for member in self.members], self.weights)
 
 
-def fuse(scores: Sequence[ClassProbabilities], weights: Sequence[float]) -> ClassProbabilities:
-    """Return the weighted mean of several recognizers' probabilities of the same samples.
+def fuse(predictions: Sequence[ClassProbabilities], weights: Sequence[float]) -> ClassProbabilities:
+    """Return the weighted mean of several recognizers' class probabilities.
 
-    It ranks the classes as the weighted sum does, and rows stay probabilities.
+    It ranks the classes as the weighted sum does, and each row still sums to one.
 
     Args:
-        scores: Of each recognizer; the samples may come in any order.
-        weights: One for each, on any scale.
+        predictions: Predictions of each recognizer for the same samples, in any order.
+        weights: Weight of each recognizer, on any scale.
 
     Raises:
-        ConfigError: If the weights are not as many, not all finite and positive or zero, or all
-            zero.
-        DataError: If the scores are not of the same samples and classes.
+        ConfigError: If there is not one weight for each, or one is negative or not finite, or all
+            are zero.
+        DataError: If the predictions are not of the same samples and classes.
     """
     shares = np.asarray(weights, dtype=np.float64)
-    usable = len(shares) == len(scores) and np.isfinite(shares).all() and (shares >= 0).all()
+    usable = len(shares) == len(predictions) and np.isfinite(shares).all() and (shares >= 0).all()
     if not usable or not shares.any():
         raise ConfigError(
-            f"{len(scores)} runs need as many weights, none negative and not all zero; "
+            f"{len(predictions)} runs need as many weights, none negative and not all zero; "
             f"got {', '.join(f'{weight:g}' for weight in weights) or 'none'}"
         )
-    same = align_samples(scores)
-    stacked = np.stack([each.probs.astype(np.float64) for each in same])
-    return replace(same[0], probs=np.tensordot(shares / shares.sum(), stacked, axes=1))
+    aligned = align_samples(predictions)
+    stacked = np.stack([member.probs.astype(np.float64) for member in aligned])
+    return replace(aligned[0], probs=np.tensordot(shares / shares.sum(), stacked, axes=1))
 
 
-def align_samples(scores: Sequence[ClassProbabilities]) -> list[ClassProbabilities]:
-    """Return scores of the same samples, all in the order of the first.
+def align_samples(predictions: Sequence[ClassProbabilities]) -> list[ClassProbabilities]:
+    """Return predictions for the same samples, all in the order of the first.
 
     Raises:
         DataError: If samples, their labels or the number of classes differ, or a sample repeats.
     """
-    first, *others = scores
+    first, *others = predictions
     if len(set(first.sample_ids)) < len(first.sample_ids):
-        twice = Counter(first.sample_ids).most_common(1)[0][0]
-        raise DataError("is scored twice; each sample must have one row", sample=twice)
+        repeated = Counter(first.sample_ids).most_common(1)[0][0]
+        raise DataError("is predicted twice; each sample must have one row", sample=repeated)
     return [first, *(_in_order_of(first, other) for other in others)]
 
 
@@ -108,13 +109,15 @@ def _in_order_of(first: ClassProbabilities, other: ClassProbabilities) -> ClassP
     if differing or len(other.sample_ids) != len(first.sample_ids):
         example = f", such as {min(differing)!r}" if differing else ""
         raise DataError(
-            f"scores of {len(first.sample_ids)} and of {len(other.sample_ids)} samples do not "
-            f"belong together: {len(differing)} sample(s) are in one alone{example}; take runs "
-            "scored on the same samples"
+            f"predictions of {len(first.sample_ids)} and of {len(other.sample_ids)} samples do not "
+            f"match: {len(differing)} sample(s) are in only one of them{example}; take runs tested "
+            "on the same samples"
         )
     classes = first.probs.shape[1], other.probs.shape[1]
     if classes[0] != classes[1]:
-        raise DataError(f"scores are of {classes[0]} and of {classes[1]} classes; they must agree")
+        raise DataError(
+            f"predictions are of {classes[0]} and of {classes[1]} classes; they must agree"
+        )
     order = np.array([row[sample] for sample in first.sample_ids], dtype=np.int64)
     for sample, one, another in zip(
         first.sample_ids, first.labels, other.labels[order], strict=True
@@ -125,7 +128,7 @@ def _in_order_of(first: ClassProbabilities, other: ClassProbabilities) -> ClassP
 
 
 def paper_weights(streams: Sequence[Stream]) -> tuple[float, ...]:
-    """Return how much each run counts: 2 for a static stream, 1 for one of motion.
+    """Return the weight of each run: 2 for a static stream, 1 for a motion stream.
 
     Runs of the same stream share its weight, so that another seed does not add to it.
     Source: weights of the released six-stream ensemble, spec 2.2; section 4.2 cites the strategy.
@@ -137,24 +140,24 @@ def paper_weights(streams: Sequence[Stream]) -> tuple[float, ...]:
 def fit_weights(
     validation: Sequence[ClassProbabilities], *, tolerance: float = 1e-6, max_steps: int = 10_000
 ) -> Float[np.ndarray, " s"]:
-    """Return the weights, summing to one, under which the true classes are likeliest.
+    """Return the weights, summing to one, that maximise the likelihood of the true classes.
 
     Expectation-maximisation of mixture weights: the likelihood never falls, and as it is concave,
-    its lead over the best can be told from the gradient at any time, which is when to stop.
+    the gradient bounds its distance to the maximum, which is the criterion to stop.
 
     Args:
-        validation: Scores of each recognizer on samples none of them has learned from, and which
-            are not those the fused recognizer will be tested on.
-        tolerance: Mean log-likelihood, in nats a sample, that may be missing from the best.
-        max_steps: After so many steps the weights are good enough in any case.
+        validation: Predictions of each recognizer for samples that none was trained on, and that
+            are not in the test set of the ensemble.
+        tolerance: Largest distance to the maximum mean log-likelihood, in nats per sample.
+        max_steps: Largest number of steps.
 
     Raises:
-        DataError: If the scores are not of the same samples and classes.
+        DataError: If the predictions are not of the same samples and classes.
     """
-    same = align_samples(validation)
-    own = np.stack([each.probs[np.arange(len(each.labels)), each.labels] for each in same])
-    likelihood = np.maximum(own.astype(np.float64), np.finfo(np.float32).tiny)  # S N
-    weights = np.full(len(same), 1 / len(same))
+    aligned = align_samples(validation)
+    of_labels = np.stack([p.probs[np.arange(len(p.labels)), p.labels] for p in aligned])
+    likelihood = np.maximum(of_labels.astype(np.float64), np.finfo(np.float32).tiny)  # S N
+    weights = np.full(len(aligned), 1 / len(aligned))
     for _ in range(max_steps):
         gradient = (likelihood / (weights @ likelihood)).mean(axis=1)
         if gradient.max() - 1 <= tolerance:
@@ -165,53 +168,54 @@ def fit_weights(
 
 
 def require_one_task(members: Sequence[EnsembleMember]) -> None:
-    """Refuse runs that did not learn the same classes from the same split of the same data.
+    """Check that runs were trained on the same classes and split of the same data set.
 
     Raises:
-        DataError: Naming the first run that differs from the first of all, and in what.
+        DataError: Naming the first run that differs from the first of all, and the difference.
     """
     first = members[0]
     for member in members[1:]:
         for noun in ("data", "split", "class_names"):
-            mine, other = getattr(first, noun), getattr(member, noun)
-            if mine != other:
-                told = "" if noun == "class_names" else f": {mine!r} and {other!r}"
+            expected, got = getattr(first, noun), getattr(member, noun)
+            if got != expected:
+                values = "" if noun == "class_names" else f": {expected!r} and {got!r}"
                 raise DataError(
                     f"{first.name} and {member.name} differ in their {noun.replace('_', ' ')}"
-                    f"{told}; only runs of one data set and split can be fused"
+                    f"{values}; only runs of one data set and split can be fused"
                 )
 
 
 def paper_ensembles(members: Sequence[EnsembleMember]) -> list[Ensemble]:
-    """Return the ensembles of the paper that the runs' streams allow, the smallest first."""
+    """Return the ensembles of the paper whose streams all have a run, the smallest first."""
     present = {member.stream for member in members}
-    fusions = []
+    ensembles = []
     for name, streams in PAPER_ENSEMBLES.items():
         if streams <= present:
             chosen = tuple(member for member in members if member.stream in streams)
             weights = paper_weights([member.stream for member in chosen])
-            fusions.append(Ensemble(name, chosen, weights))
-    return fusions
+            ensembles.append(Ensemble(name, chosen, weights))
+    return ensembles
 
 
 def fitted_ensemble(members: Sequence[EnsembleMember]) -> Ensemble:
-    """Return all runs fused with weights fitted on their validation samples.
+    """Return the ensemble of all runs with weights fitted on their validation set.
 
     Raises:
-        DataError: If a run has no validation scores, the runs were validated on different
-            samples, or a validation sample is tested on.
+        DataError: If a run has no validation predictions, the runs have different validation sets,
+            or a validation sample is in the test set.
     """
     for member in members:
         if member.validation_predictions is None:
             raise DataError(
-                f"{member.name} has no validation scores, so no weights can be fitted; train with "
-                "training.validation_share above 0 and training.validation_until=1, or name the weights"
+                f"{member.name} has no validation predictions, so no weights can be fitted; train "
+                "with training.validation_share above 0 and training.validation_until=1, or name "
+                "the weights"
             )
         leaked = set(member.validation_predictions.sample_ids) & set(member.predictions.sample_ids)
         if leaked:
             raise DataError(
-                f"{member.name} is validated on it and tested on it; weights fitted on the test "
-                "part would flatter the result",
+                f"{member.name} has it in its validation set and in its test set; weights fitted "
+                "on test samples would give too high an accuracy",
                 sample=min(leaked),
             )
     weights = fit_weights(

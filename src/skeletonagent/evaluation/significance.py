@@ -1,4 +1,4 @@
-"""How far a difference may be trusted: intervals over seeds and over samples, paired tests."""
+"""Statistical significance: intervals over seeds and over samples, and paired tests."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from skeletonagent.evaluation.ensemble import align_samples
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval.
+    """Mean with its interval.
 
     Args:
-        mean: The value.
-        low: Lower end of the interval; None where nothing can be said of it.
-        high: Upper end.
-        n: What it was computed from: runs, pairs of runs or samples.
+        mean: Mean.
+        low: Lower end of the interval; None if it cannot be estimated.
+        high: Upper end of the interval; None if it cannot be estimated.
+        n: Number of runs, pairs of runs or samples that it was computed from.
     """
 
     mean: float
@@ -32,12 +32,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class McNemar:
-    """Two recognizers on the same samples.
+    """Result of McNemar's test of two recognizers on the same samples.
 
     Args:
-        only_first: Samples only the first has right.
-        only_second: Samples only the second has right.
-        p: Probability of a split at least this uneven if both were equally good.
+        only_first: Number of samples that only the first predicts correctly.
+        only_second: Number of samples that only the second predicts correctly.
+        p: p-value, the probability of numbers at least this uneven for equal recognizers.
     """
 
     only_first: int
@@ -48,12 +48,12 @@ class McNemar:
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     """Return the mean over runs with its t-interval; one run has a mean but no interval.
 
-    Right for what a repetition with new seeds would give, on the same test part. It says nothing
-    about other test samples: see :func:`accuracy_interval`.
+    It covers repetitions with new seeds on the same test set, not other test samples: see
+    :func:`accuracy_interval`.
 
     Args:
-        values: A figure of each run.
-        confidence: Share of such intervals that hold the true mean.
+        values: Metric of each run.
+        confidence: Share of such intervals that contain the true mean.
 
     Raises:
         ValueError: If there are no values, or one is not finite.
@@ -70,59 +70,66 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Estimate
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """Return by how much ``a`` exceeds ``b`` in the mean over pairs, with its t-interval.
+    """Return the mean of the paired differences ``a - b`` with its t-interval.
 
-    Right for comparing two recipes that were each run with the same seeds (or on the same folds):
-    what a seed does to both cancels out, so the interval is narrower than those of the two means.
-    An interval without zero in it speaks for a difference; one pair has no interval.
+    It compares two recipes that were run with the same seeds (or on the same folds): effects of a
+    seed on both cancel out, so the interval is narrower than those of the two means. An interval
+    that excludes zero is evidence of a difference; one pair has no interval.
 
     Args:
-        a: A figure of each run of the one recipe.
-        b: The same of the other recipe, in the same order of seeds.
-        confidence: Share of such intervals that hold the true difference.
+        a: Metric of each run of one recipe.
+        b: Metric of each run of the other recipe, in the same order of seeds.
+        confidence: Share of such intervals that contain the true difference.
 
     Raises:
-        ValueError: If there are none, not as many of both, or one is not finite.
+        ValueError: If there are no pairs, the lengths differ, or a value is not finite.
     """
     if len(a) != len(b):
-        raise ValueError(f"pairs need as many of both, got {len(a)} and {len(b)}")
-    return mean_interval([one - other for one, other in zip(a, b, strict=True)], confidence)
+        raise ValueError(f"pairs need as many values of both, got {len(a)} and {len(b)}")
+    return mean_interval([x - y for x, y in zip(a, b, strict=True)], confidence)
 
 
 def mcnemar(first: ClassProbabilities, second: ClassProbabilities) -> McNemar:
     """Return the exact McNemar test of two recognizers' top-1 predictions.
 
-    Right for two given recognizers and the question whether the samples were enough to tell them
-    apart; matched by sample id. It knows nothing of seeds: two runs of one recipe may well differ
-    significantly. Samples are taken as independent.
+    It answers whether the samples, matched by id, are enough to distinguish two given recognizers.
+    It does not cover the variance over seeds: two runs of one recipe may differ significantly.
+    Samples are taken as independent.
 
     Raises:
-        DataError: If the scores are not of the same samples and classes.
+        DataError: If the predictions are not of the same samples and classes.
     """
-    right = [each.probs.argmax(axis=1) == each.labels for each in align_samples([first, second])]
-    only_first = int((right[0] & ~right[1]).sum())
-    only_second = int((~right[0] & right[1]).sum())
+    correct_first, correct_second = (
+        predictions.probs.argmax(axis=1) == predictions.labels
+        for predictions in align_samples([first, second])
+    )
+    only_first = int((correct_first & ~correct_second).sum())
+    only_second = int((~correct_first & correct_second).sum())
     differing = only_first + only_second
     tail = float(bdtr(min(only_first, only_second), differing, 0.5)) if differing else 1.0
     return McNemar(only_first, only_second, min(1.0, 2 * tail))
 
 
-def accuracy_interval(scores: ClassProbabilities, confidence: float = 0.95) -> Estimate:
+def accuracy_interval(predictions: ClassProbabilities, confidence: float = 0.95) -> Estimate:
     """Return the top-1 accuracy with its bootstrap percentile interval over samples.
 
-    Right for one given recognizer and the question how it would do on other samples like these.
-    Drawing hits and misses with replacement makes the number of hits binomial, so the interval is
-    read off that distribution: it is the one that endless resampling would come to. Samples are
-    taken as independent, which makes it too narrow where few people each perform many of them;
-    without a single miss (or hit) it has no width, whatever the number of samples.
+    It covers other samples of the same distribution for one given recognizer. Resampling with
+    replacement makes the number of correct predictions binomial, so the interval is that of this
+    distribution, the limit of infinitely many resamples. Samples are taken as independent, which
+    makes it too narrow for few subjects with many samples each; if all predictions are correct, or
+    none, it has no width, whatever the number of samples.
+
+    Args:
+        predictions: Class probabilities.
+        confidence: Share of the resamples whose accuracy is in the interval.
 
     Raises:
         ValueError: If there are no samples.
     """
-    n = len(scores.sample_ids)
+    n = len(predictions.sample_ids)
     if not n:
         raise ValueError("an accuracy needs samples, got none")
-    hits = int((scores.probs.argmax(axis=1) == scores.labels).sum())
-    cumulative = bdtr(np.arange(n + 1), n, hits / n)
+    correct = int((predictions.probs.argmax(axis=1) == predictions.labels).sum())
+    cumulative = bdtr(np.arange(n + 1), n, correct / n)
     low, high = np.searchsorted(cumulative, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Estimate(hits / n, float(low) / n, float(high) / n, n)
+    return Estimate(correct / n, float(low) / n, float(high) / n, n)

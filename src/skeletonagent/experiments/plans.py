@@ -1,4 +1,4 @@
-"""The studies as plans: which recipes are compared, and with what."""
+"""Plans of studies: the recipes that they compare."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from skeletonagent.text.encoder import TEXT_ENCODERS
 
 @dataclass(frozen=True)
 class StudyRow:
-    """One recipe of a study.
+    """Recipe of a study, a row of its tables.
 
     Args:
-        label: Its name in the tables.
-        assignments: What it changes in the configuration all rows share.
+        label: Name in the tables.
+        assignments: Changes to the configuration that all rows share, as ``section.key=value``.
         against: Label of a row that it is compared with beside the baseline, such as a control.
     """
 
@@ -25,12 +25,12 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """A study: recipes to compare.
+    """Study of several recipes.
 
     Args:
-        title: What is studied.
-        rows: The recipes; the first is the baseline the others are compared with.
-        metrics: What its tables show, by names in ``METRICS``; all that was measured if none.
+        title: Subject of the study.
+        rows: Recipes; the first is the baseline that the others are compared with.
+        metrics: Names in ``METRICS`` of the metrics in its tables; all that were measured if none.
     """
 
     title: str
@@ -38,14 +38,11 @@ class StudyPlan:
     metrics: tuple[str, ...] = ()
 
 
-_ONCE = "training.guidance_period=0"  # the agents are asked before the first epoch alone
+_ONCE = "training.guidance_period=0"  # guidance is made once, before the first epoch
 _UNGUIDED = StudyRow("class loss only", ("agents.chat=none",))
 _GUIDED = StudyRow("both losses, online")
 _ANALYST = "agents.chat=analyst"
 _BUNDLED = "agents.chat=bundled"
-_STATIC = (_ANALYST, _ONCE)
-_FADING = "loss.schedule=fading"
-_CENTRED = "loss.centred=true"
 _GUIDANCE_METRICS = ("top1", "hardest_third", "ece", "nll", "time")
 
 STUDY_PLANS: Mapping[str, StudyPlan] = {
@@ -62,7 +59,7 @@ STUDY_PLANS: Mapping[str, StudyPlan] = {
         ),
     ),
     "sources": StudyPlan(
-        "Who gives the guidance (paper table 5, left and middle)",
+        "Source of the guidance (paper table 5, left and middle)",
         (
             StudyRow("none", ("agents.chat=none",)),
             StudyRow("analyst, static", ("agents.chat=analyst", _ONCE)),
@@ -70,7 +67,7 @@ STUDY_PLANS: Mapping[str, StudyPlan] = {
         ),
     ),
     "text-encoders": StudyPlan(
-        "Who turns sentences into vectors (paper table 5, right)",
+        "Text encoder of the sentences (paper table 5, right)",
         (
             _UNGUIDED,
             *(StudyRow(name, (f"agents.text_encoder={name}",)) for name in TEXT_ENCODERS),
@@ -95,15 +92,15 @@ STUDY_PLANS: Mapping[str, StudyPlan] = {
         (_UNGUIDED, _GUIDED),
     ),
     "guidance": StudyPlan(
-        "Does guidance help, and at what price",
+        "Effect of guidance, and its cost in time",
         (
             _UNGUIDED,
             StudyRow("L_align, static text", (_ANALYST, "loss.alpha=0", _ONCE)),
             StudyRow("L_con, online", (_ANALYST, "loss.beta=0")),
             StudyRow("L_align, online", (_ANALYST, "loss.alpha=0")),
-            StudyRow("both losses, static", (_ANALYST, _ONCE), against="both losses, swapped"),
+            StudyRow("both losses, static", (_ANALYST, _ONCE), against="both losses, shuffled"),
             StudyRow("both losses, online", (_ANALYST,), against="both losses, static"),
-            StudyRow("both losses, swapped", (_ANALYST, _ONCE, "loss.shuffle_guidance=true")),
+            StudyRow("both losses, shuffled", (_ANALYST, _ONCE, "loss.shuffle_guidance=true")),
             StudyRow("both losses, bundled answers", (_BUNDLED, "agents.verify=off")),
             StudyRow(
                 "both losses, bundled, filtered",
@@ -113,28 +110,9 @@ STUDY_PLANS: Mapping[str, StudyPlan] = {
         ),
         metrics=_GUIDANCE_METRICS,
     ),
-    "ideas": StudyPlan(
-        "Other ways with the guidance, to be compared on a part held out (--validate)",
-        (
-            _UNGUIDED,
-            StudyRow("both losses, static", _STATIC),
-            StudyRow("static, fading", (*_STATIC, _FADING)),
-            StudyRow("static, bundled", (_BUNDLED, _ONCE)),
-            StudyRow("static, bundled, fading", (_BUNDLED, _ONCE, _FADING)),
-            StudyRow("static, centred", (*_STATIC, _CENTRED)),
-            StudyRow("static, centred, mild", (*_STATIC, _CENTRED, "loss.temperature=0.3")),
-            StudyRow("static, heavier", (*_STATIC, "loss.alpha=0.5", "loss.beta=1")),
-            StudyRow("static, rare joints", (*_STATIC, "loss.joints=rare")),
-            StudyRow("static, mean of joints", (*_STATIC, "loss.joints=mean")),
-            StudyRow("online", (_ANALYST,)),
-            StudyRow("online, rivals alone in L_con", (_ANALYST, "loss.contrast=rivals")),
-            StudyRow("online, rivals heavier in L_align", (_ANALYST, "loss.rival_weight=4")),
-        ),
-        metrics=_GUIDANCE_METRICS,
-    ),
 }
-"""The studies by name. More rows, such as other sources, come from the command line.
+"""Plans by name. The command line can add rows, such as other sources of guidance.
 
-Table 4 names two stages of the Questioner: static is the first alone, online both. The values of
-figure 4 are in its picture only, so those here are ours, around the paper's choice.
+Table 4 names two stages of the Questioner: static is the first alone, online both. Figure 4 states
+its values in the picture only, so those here are ours, around the paper's choice.
 """

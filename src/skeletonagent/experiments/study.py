@@ -1,4 +1,4 @@
-"""A study on disk: which runs it consists of, which are finished, and what they come to."""
+"""Study in a folder: its runs, which of them are finished, and their metrics."""
 
 from __future__ import annotations
 
@@ -14,45 +14,48 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.settings import DataSettings
 from skeletonagent.data.splits import choose_split, evaluation_parts
-from skeletonagent.evaluation.metrics import Measurement, measure_runs
 from skeletonagent.experiments.config import Config, read_config, with_overrides
+from skeletonagent.experiments.measurements import Measurement, measure_runs
 from skeletonagent.experiments.plans import STUDY_PLANS, StudyPlan, StudyRow
 from skeletonagent.experiments.timing import training_seconds
 from skeletonagent.training.run_directory import RunDirectory
 
-Runs = dict[tuple[str, int], Config]
-"""The configuration of each row and seed, in the order in which they are run."""
+RunKey = tuple[str, int]
+"""Label of the row and seed of a run."""
 
-OpenDataset = Callable[[DataSettings], SkeletonData]
+StudyRuns = dict[RunKey, Config]
+"""Configurations of a study's runs in the order of training."""
+
+DatasetOpener = Callable[[DataSettings], SkeletonData]
 
 
 @dataclass(frozen=True)
 class Study:
-    """A plan and its runs.
+    """Plan with its runs.
 
     Args:
-        out: Folder of all runs and the results.
-        plan: The recipes.
-        runs: The configuration of each row and seed.
-        opened: Gives the data.
-        validated: Whether recipes are compared on the part held out instead of the test part.
+        out: Folder of the runs and the results.
+        plan: Recipes to compare.
+        runs: Configuration of each row and seed.
+        opened: Function that returns the data set.
+        validated: Whether recipes are compared on the validation set instead of the test set.
     """
 
     out: Path
     plan: StudyPlan
-    runs: Runs
-    opened: OpenDataset
+    runs: StudyRuns
+    opened: DatasetOpener
     validated: bool = False
 
-    def directory(self, key: tuple[str, int]) -> Path:
-        """Return where the run of a row and seed lies."""
+    def directory(self, key: RunKey) -> Path:
+        """Return the directory of a run."""
         return run_directory(self.out, key)
 
-    def unfinished(self) -> Runs:
+    def unfinished(self) -> StudyRuns:
         """Return the runs that are not finished.
 
         Raises:
-            ConfigError: If one was run with another configuration.
+            ConfigError: If one was trained with another configuration.
         """
         return {
             key: config
@@ -64,13 +67,13 @@ class Study:
         """Return the metrics of all finished runs."""
         unfinished = self.unfinished()
         finished = {key: config for key, config in self.runs.items() if key not in unfinished}
-        scores = {key: self._scores(key, config) for key, config in finished.items()}
-        took = {key: training_seconds(self.directory(key)) for key in finished}
-        known = {key: value for key, value in took.items() if value is not None}
-        return measure_runs(self.plan.rows[0].label, scores, known)
+        predictions = {key: self._predictions(key, config) for key, config in finished.items()}
+        times = {key: training_seconds(self.directory(key)) for key in finished}
+        seconds = {key: value for key, value in times.items() if value is not None}
+        return measure_runs(self.plan.rows[0].label, predictions, seconds)
 
-    def _scores(self, key: tuple[str, int], config: Config) -> Mapping[str, ClassProbabilities]:
-        """Return a run's scores by test part; splits taken in turn are one part together."""
+    def _predictions(self, key: RunKey, config: Config) -> Mapping[str, ClassProbabilities]:
+        """Return a run's predictions by part of the test set; rotating splits count as one part."""
         run, split = RunDirectory(self.directory(key)), str(config.data.split)
         if self.validated:
             return {
@@ -78,19 +81,23 @@ class Study:
                     run.validation_predictions
                 )
             }
-        whole = ClassProbabilities.load(run.predictions)
-        turns = sorted({str(each.data.split) for each in self.runs.values()})
-        if len(turns) > 1:
-            return {f"{', '.join(turns)} in turn": whole}
-        tested = evaluation_parts(self.opened(config.data), split)
-        return {name: whole.subset(ids) for name, ids in tested.items()}
+        predictions = ClassProbabilities.load(run.predictions)
+        splits = sorted({str(other.data.split) for other in self.runs.values()})
+        if len(splits) > 1:
+            return {f"{', '.join(splits)} in turn": predictions}
+        parts = evaluation_parts(self.opened(config.data), split)
+        return {name: predictions.subset(ids) for name, ids in parts.items()}
 
 
 def hold_out_validation(config: Config, share: float) -> Config:
-    """Return the configuration with a part held out to the end.
+    """Return the configuration with a validation set that is held out of training to the end.
+
+    Args:
+        config: Configuration.
+        share: Share of the training split.
 
     Raises:
-        ConfigError: If the share is none.
+        ConfigError: If the share is not between 0 and 1.
     """
     if share <= 0:
         raise ConfigError(f"--validate takes a share between 0 and 1, got {share}")
@@ -100,10 +107,15 @@ def hold_out_validation(config: Config, share: float) -> Config:
 
 
 def select_plan(name: str, more: Sequence[str], only: Sequence[str]) -> StudyPlan:
-    """Return a plan with rows added, or with the baseline and some rows only.
+    """Return a plan with further rows, or with the baseline and some of the rows only.
+
+    Args:
+        name: Name in ``STUDY_PLANS``.
+        more: Further rows, each as assignments of settings.
+        only: Labels of rows; all rows if none is named.
 
     Raises:
-        ConfigError: If there is no such plan or row, or two rows could not be told apart.
+        ConfigError: If there is no such plan or row, or two rows would share a folder.
     """
     if name not in STUDY_PLANS:
         raise ConfigError(f"no plan {name!r}; there are {', '.join(STUDY_PLANS)}")
@@ -121,35 +133,39 @@ def select_plan(name: str, more: Sequence[str], only: Sequence[str]) -> StudyPla
 
 
 def resolve_runs(
-    plan: StudyPlan, shared: Config, seeds: int, opened: OpenDataset, turns: Sequence[str] = ()
-) -> Runs:
+    plan: StudyPlan,
+    shared: Config,
+    seeds: int,
+    opened: DatasetOpener,
+    rotation: Sequence[str] = (),
+) -> StudyRuns:
     """Return all configurations, seed by seed, so that rows can be compared from the first on.
 
     Args:
-        plan: The recipes.
-        shared: What they have in common; its seed is the first.
-        seeds: Runs of each recipe.
-        opened: Gives the data.
-        turns: Splits that the seeds take in turn, if not all are to have the same.
+        plan: Recipes to compare.
+        shared: Configuration that the recipes change; its seed is the first.
+        seeds: Number of runs of each recipe.
+        opened: Function that returns the data set.
+        rotation: Splits that the seeds take in turn, unless all seeds have the same split.
 
     Raises:
-        ConfigError: If one is wrong, before anything is trained.
+        ConfigError: If a configuration is wrong.
     """
-    runs: Runs = {}
+    runs: StudyRuns = {}
     for seed in range(shared.seed, shared.seed + seeds):
         for row in plan.rows:
             config = replace(with_overrides(shared, row.assignments), seed=seed)
-            wanted = turns[seed % len(turns)] if turns else config.data.split
-            split, _ = choose_split(opened(config.data), wanted)
+            name = rotation[seed % len(rotation)] if rotation else config.data.split
+            split, _ = choose_split(opened(config.data), name)
             runs[row.label, seed] = replace(config, data=replace(config.data, split=split))
     return runs
 
 
-def is_finished(out: Path, key: tuple[str, int], config: Config) -> bool:
-    """Return whether a row was run with a seed to the end.
+def is_finished(out: Path, key: RunKey, config: Config) -> bool:
+    """Return whether a run is finished.
 
     Raises:
-        ConfigError: If it was run with another configuration.
+        ConfigError: If it was trained with another configuration.
     """
     run = RunDirectory(run_directory(out, key))
     if not run.exists or run.read_summary() is None:
@@ -163,8 +179,8 @@ def is_finished(out: Path, key: tuple[str, int], config: Config) -> bool:
     return True
 
 
-def run_directory(out: Path, key: tuple[str, int]) -> Path:
-    """Return where the run of a row and seed lies."""
+def run_directory(out: Path, key: RunKey) -> Path:
+    """Return the directory of a run in a study's folder."""
     label, seed = key
     return out / _folder(label) / f"seed{seed}"
 

@@ -1,4 +1,4 @@
-"""What the runs of a study come to, as tables and as a page that holds them."""
+"""Results of a study as tables: in Markdown, as CSV and within a page."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.evaluation.metrics import METRICS, Measurement, RowResult
 from skeletonagent.evaluation.significance import Estimate
+from skeletonagent.experiments.measurements import METRICS, Measurement, RowResult
 from skeletonagent.experiments.plans import StudyPlan, StudyRow
 
 LEGEND = (
-    "Means over seeds, in percent but for the likelihood, with 95 % t-intervals in brackets and "
-    "the number of seeds in parentheses; differences are paired by seed. A seed's hard, medium and "
-    "easy classes are those of the baseline's other seeds, and so is the hardest third; a single "
-    "seed has its own, and what is gained on hard classes is then in part chance. Time is the "
-    "run's share of the baseline's."
+    "Means over seeds, in percent except the likelihood, with 95 % t-intervals in brackets and the "
+    "number of seeds in parentheses; differences are paired by seed. The hard, medium and easy "
+    "classes of a seed, and the hardest third, are chosen by the baseline's runs with other seeds; "
+    "with a single seed they are chosen by its own run, and gains on hard classes are then in part "
+    "due to chance. Time is relative to the baseline's."
 )
 
 
 def as_csv(measurements: Sequence[Measurement]) -> str:
-    """Return a line per run, test part and metric."""
+    """Return the measurements as CSV, a line for each run, part of the test set and metric."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["row", "seed", "part", "metric", "value"])
@@ -31,48 +31,48 @@ def as_csv(measurements: Sequence[Measurement]) -> str:
     return text.getvalue()
 
 
-def as_markdown(plan: StudyPlan, found: Sequence[RowResult]) -> str:
-    """Return a page of all tables."""
-    return "\n\n".join([f"# {plan.title}", LEGEND, as_tables(plan, found)])
+def as_markdown(plan: StudyPlan, results: Sequence[RowResult]) -> str:
+    """Return a Markdown page of all tables."""
+    return "\n\n".join([f"# {plan.title}", LEGEND, as_tables(plan, results)])
 
 
-def as_tables(plan: StudyPlan, found: Sequence[RowResult]) -> str:
-    """Return tables for each test part: of means, of differences to the baseline and to others."""
+def as_tables(plan: StudyPlan, results: Sequence[RowResult]) -> str:
+    """Return Markdown tables of means and of differences for each part of the test set."""
     baseline = plan.rows[0].label
     blocks = []
-    for part in dict.fromkeys(f.part for f in found):
-        own = [f for f in found if f.part == part and f.metric in (plan.metrics or METRICS)]
-        means = {(f.row, f.metric): f.mean for f in own}
-        differences = {(f.row, f.metric): f.difference for f in own if f.difference is not None}
-        rows = [row for row in plan.rows if any(f.row == row.label for f in own)]
+    for part in dict.fromkeys(result.part for result in results):
+        shown = [r for r in results if r.part == part and r.metric in (plan.metrics or METRICS)]
+        means = {(r.row, r.metric): r.mean for r in shown}
+        differences = {(r.row, r.metric): r.difference for r in shown if r.difference is not None}
+        rows = [row for row in plan.rows if any(r.row == row.label for r in shown)]
         blocks += [f"## {part}", _table(rows, means, sign="")]
         if differences:
             blocks += [f"### Difference to “{baseline}”", _table(rows[1:], differences, sign="+")]
-        further = {
-            (f.row, f.metric): f.other_difference for f in own if f.other_difference is not None
+        others = {
+            (r.row, r.metric): r.other_difference for r in shown if r.other_difference is not None
         }
-        if further:
-            pairs = [row for row in rows if any(label == row.label for label, _ in further)]
+        if others:
+            pairs = [row for row in rows if any(label == row.label for label, _ in others)]
             names = {row.label: f"{row.label} against {row.against}" for row in pairs}
-            named = {(names[label], metric): each for (label, metric), each in further.items()}
+            cells = {(names[label], metric): value for (label, metric), value in others.items()}
             renamed = [replace(row, label=names[row.label]) for row in pairs]
-            blocks += ["### Differences between others", _table(renamed, named, sign="+")]
+            blocks += ["### Differences between others", _table(renamed, cells, sign="+")]
     return "\n\n".join(blocks) + "\n"
 
 
 def insert_tables(page: str, name: str, tables: str) -> str:
-    """Return a page with what stands between the marks of ``name`` replaced.
+    """Return a page with the tables of ``name`` replaced.
 
-    The marks are the lines ``<!-- tables of NAME -->`` and ``<!-- end of NAME -->``. Headings
-    become one level lower, as below a heading of the page.
+    They stand between the lines ``<!-- tables of NAME -->`` and ``<!-- end of NAME -->``. Their
+    headings become one level lower, as below a heading of the page.
 
     Raises:
-        DataError: If the page has not each of them once, in this order.
+        DataError: If the page does not have each of the two lines once, in this order.
     """
     begin, end = f"<!-- tables of {name} -->", f"<!-- end of {name} -->"
-    head, found, rest = page.partition(begin)
-    _, closed, tail = rest.partition(end)
-    if not found or not closed or page.count(begin) + page.count(end) != 2:
+    head, opening, rest = page.partition(begin)
+    _, closing, tail = rest.partition(end)
+    if not opening or not closing or page.count(begin) + page.count(end) != 2:
         raise DataError(f"a page for the tables of {name} needs the lines {begin} and {end} once")
     lowered = re.sub(r"^#", "##", tables.strip(), flags=re.MULTILINE)
     return f"{head}{begin}\n\n{lowered}\n\n{end}{tail}"
@@ -84,9 +84,9 @@ def _table(rows: Sequence[StudyRow], cells: Mapping[tuple[str, str], Estimate], 
     lines = [["", *headings], ["---", *("---:" for _ in metrics)]]
     for row in rows:
         label = row.label.replace("|", "\\|")
-        shown = ((metric, cells.get((row.label, metric))) for metric in metrics)
-        told = (format_estimate(each, sign, metric) if each else "–" for metric, each in shown)
-        lines.append([label, *told])
+        estimates = ((metric, cells.get((row.label, metric))) for metric in metrics)
+        values = (format_estimate(e, sign, metric) if e else "–" for metric, e in estimates)
+        lines.append([label, *values])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -94,9 +94,9 @@ def format_estimate(estimate: Estimate, sign: str = "", metric: str = "top1") ->
     """Return an estimate in the metric's unit, such as ``91.2 [90.8, 91.6] (3)``."""
     scale, digits = METRICS[metric].scale, METRICS[metric].digits
 
-    def told(value: float) -> str:
+    def text(value: float) -> str:
         return f"{scale * value:{sign}.{digits}f}"
 
     if estimate.low is None or estimate.high is None:
-        return f"{told(estimate.mean)} ({estimate.n})"
-    return f"{told(estimate.mean)} [{told(estimate.low)}, {told(estimate.high)}] ({estimate.n})"
+        return f"{text(estimate.mean)} ({estimate.n})"
+    return f"{text(estimate.mean)} [{text(estimate.low)}, {text(estimate.high)}] ({estimate.n})"

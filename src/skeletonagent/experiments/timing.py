@@ -13,8 +13,8 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.data.settings import DataSettings
-from skeletonagent.experiments.datasets import (prepare_dataset)
 from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.datasets import prepare_dataset
 from skeletonagent.experiments.run import CallbackFactory, run_experiment
 from skeletonagent.training.callbacks import Callback, CallbackList
 from skeletonagent.training.checkpoint import LatestCheckpoint
