@@ -94,14 +94,8 @@ def source(numbers: Sequence[Any] = range(12), read: Any = sample, **changes: An
 
 
 def quietly(origin: DatasetReader, out: Path, processes: int = 1, **options: Any) -> Conversion:
-    return convert_dataset(
-        origin, out, processes=processes, progress=lambda done, total: None, **options
-    )
-
-
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "SHARD", 5)
+    options = {"progress": lambda done, total: None, "shard_size": 5, **options}
+    return convert_dataset(origin, out, processes=processes, **options)
 
 
 def failing(error: BaseException) -> Any:
@@ -156,14 +150,14 @@ def test_joints_are_stored_as_exactly_as_they_came(tmp_path: Path, read: Any, dt
     np.testing.assert_array_equal(stored, flat)
 
 
-def test_scores_are_no_coordinates(tmp_path: Path) -> None:
+def test_confidence_is_no_coordinate(tmp_path: Path) -> None:
     quietly(source(read=half, has_confidence=True), tmp_path / "toy")
     folder = tmp_path / "toy"
     flat = np.concatenate([half(n).joints.reshape(-1, 3, 3) for n in range(12)])
     np.testing.assert_array_equal(np.load(folder / "keypoint.npy"), flat[..., :2])
-    score = np.load(folder / "keypoint_score.npy")
-    assert score.dtype == np.float16 and score.shape == flat.shape[:2]
-    np.testing.assert_array_equal(score, flat[..., 2])
+    confidence = np.load(folder / "keypoint_score.npy")
+    assert confidence.dtype == np.float16 and confidence.shape == flat.shape[:2]
+    np.testing.assert_array_equal(confidence, flat[..., 2])
     assert read_archive(folder).store.channels == 2
     assert read_archive(folder, confidence=True).store.channels == 3
 
@@ -188,8 +182,8 @@ def test_odd_samples_are_left_out_and_named(tmp_path: Path) -> None:
     }
     data = read_archive(tmp_path / "toy")
     assert data.store.sample_ids == ("sample 0", "sample 1", "sample 10", "sample 11")
-    facts = json.loads((tmp_path / "toy.json").read_text())
-    assert facts["left_out"]["two.txt"] == "breaks off" and len(facts["left_out"]) == 8
+    metadata = json.loads((tmp_path / "toy.json").read_text())
+    assert metadata["left_out"]["two.txt"] == "breaks off" and len(metadata["left_out"]) == 8
 
 
 def test_several_processes_do_what_one_does(tmp_path: Path) -> None:
@@ -200,6 +194,7 @@ def test_several_processes_do_what_one_does(tmp_path: Path) -> None:
         tmp_path / "two",
         processes=2,
         progress=lambda done, total: steps.append((done, total)),
+        shard_size=5,
     )
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert steps[0] == (0, 12) and steps[-1] == (12, 12) and steps == sorted(steps)
@@ -214,7 +209,7 @@ def test_what_was_read_before_a_kill_is_not_read_again(
         with pytest.raises(KeyboardInterrupt):
             quietly(source(read=counted), tmp_path / "toy")
     assert not (tmp_path / "toy").exists() and not (tmp_path / "toy.json").exists()
-    assert sorted(READ) == [0, 0, 1, 2, 3, 4, 5, 6]  # the first one tells C
+    assert sorted(READ) == [0, 0, 1, 2, 3, 4, 5, 6]  # the first one has the number of channels
     READ.clear()
     quietly(source(read=counted), tmp_path / "toy")
     assert READ == [0, 5, 6, 7, 8, 9, 10, 11]
@@ -243,7 +238,7 @@ def counted(number: int) -> SkeletonSequence:
         source(read=counted, has_confidence=True),
         source(read=counted, layout=replace(CHAIN, center=0)),
     ],
-    ids=["an item", "all items", "classes", "name", "scores", "layout"],
+    ids=["an item", "all items", "classes", "name", "confidence", "layout"],
 )
 def test_shards_of_another_source_are_not_taken(
     tmp_path: Path, other: DatasetReader, monkeypatch: pytest.MonkeyPatch
@@ -309,7 +304,7 @@ def test_a_process_that_ends_is_one_clear_message(
         quietly(source(), tmp_path / "toy", processes=2)
 
 
-def test_an_archive_is_replaced_only_when_told(tmp_path: Path) -> None:
+def test_an_archive_is_replaced_only_when_asked(tmp_path: Path) -> None:
     out = tmp_path / "toy"
     quietly(source(), out)
     before = contents(tmp_path)

@@ -18,7 +18,7 @@ from skeletonagent.data.convert.pipeline import convert_dataset
 from skeletonagent.data.readers.ntu import (
     Track,
     denoise_tracks,
-    drop_broad_tracks,
+    drop_wide_tracks,
     ntu_reader,
     read_bodies,
     read_sample,
@@ -165,13 +165,13 @@ def test_short_tracks_are_noise(frames: int, kept: int) -> None:
 def test_mostly_broad_tracks_are_noise(broad: int, kept: bool) -> None:
     one = track(0, 100)
     one.joints[:broad, 1, 0] += 7.5  # breadth over height 7.5 / 9
-    assert bool(drop_broad_tracks([one])) is kept
+    assert bool(drop_wide_tracks([one])) is kept
 
 
 def test_broad_frames_do_not_count_as_motion() -> None:
     one = track(0, 10, motion=50.0)
     one.joints[:5, 1, 0] += 8.5
-    still = drop_broad_tracks([one])[0]
+    still = drop_wide_tracks([one])[0]
     assert still.motion == pytest.approx(float(one.joints[5:].reshape(-1, 3).var(axis=0).sum()))
 
 

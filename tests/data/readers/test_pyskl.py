@@ -138,10 +138,10 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         pyskl_reader(path, benchmark=BENCHMARKS["ntu60"])
     with pytest.raises(DataError, match="has 17 joints; coco-20 has 20"):
         pyskl_reader(path, layout=COCO_20)
-    with pytest.raises(DataError, match="has labels up to 2, but 2 class names do for labels 0"):
+    with pytest.raises(DataError, match="has labels up to 2, but 2 class names are for labels 0"):
         pyskl_reader(path, class_names=["a", "b"])
     path = write_pickle(tmp_path / "odd.pkl", plain_pickle(18, 2))
-    with pytest.raises(DataError, match="has 18 joints; no layout of so many is known"):
+    with pytest.raises(DataError, match="has 18 joints; no layout has that number"):
         pyskl_reader(path)
 
 

@@ -147,7 +147,7 @@ def test_nothing_is_run(
     assert not trace.exists()
 
 
-def test_a_forbidden_name_is_told(tmp_path: Path) -> None:
+def test_a_forbidden_name_is_reported(tmp_path: Path) -> None:
     path = write_pickle(tmp_path / "bad.pkl", [Calls(os.system, "true")])
     with pytest.raises(DataError, match=rf"bad\.pkl: holds {os.system.__module__}\.system, which"):
         load_restricted(path)

@@ -1,4 +1,4 @@
-"""Shards: the files in which samples lie between being read and being an archive."""
+"""Shards of a conversion: files of samples that were read, before they become an archive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ from skeletonagent.core.layout import SkeletonLayout
 
 @dataclass(frozen=True)
 class SkippedSample:
-    """A sample that is not in the archive, and why."""
+    """Sample that is not in the archive.
+
+    Args:
+        sample: Id of the sample, or name of its file.
+        reason: Problem of the sample.
+    """
 
     sample: str
     reason: str
@@ -30,15 +35,15 @@ class SkippedSample:
 
 @dataclass(frozen=True)
 class ShardTask:
-    """A shard to be read, as it is sent to a process.
+    """Task of a process: the items of a shard and how to read them.
 
     Args:
-        first: Position of its first item among all.
-        items: What ``read`` makes a sample of each.
-        read: Top-level and picklable.
-        layout: The skeleton every sample must have.
-        classes: Y, the number of classes.
-        channels: C every sample must have, scores among them.
+        first: Position of the shard's first item among all.
+        items: Arguments of ``read``, one for each sample.
+        read: Top-level, picklable function that reads a sample.
+        layout: Skeleton that every sample must have.
+        classes: Number of classes Y.
+        channels: Number of channels C that every sample must have, with keypoint confidence.
     """
 
     first: int
@@ -50,17 +55,17 @@ class ShardTask:
 
 
 def write_shard(pickled: bytes, path: Path) -> None:
-    """Read the samples of a pickled :class:`ShardTask` and write them and what was left out."""
+    """Read the samples of a pickled :class:`ShardTask` and write them and the skipped ones."""
     task: ShardTask = pickle.loads(pickled)
     kept: list[SkeletonSequence] = []
-    left_out: list[tuple[str, str]] = []
+    skipped: list[tuple[str, str]] = []
     for number, item in enumerate(task.items, task.first):
         try:
             sequence = task.read(item)
             _check(sequence, task)
             kept.append(sequence)
         except DataError as error:
-            left_out.append((_blamed(error, f"item {number}"), _reason(error)))
+            skipped.append((_sample_name(error, f"item {number}"), _reason(error)))
     flat = [_stored(s.joints).reshape(-1, *s.joints.shape[2:]) for s in kept]
     with write_atomically(path) as file:
         np.savez(
@@ -69,20 +74,23 @@ def write_shard(pickled: bytes, path: Path) -> None:
             shape=np.array([s.joints.shape for s in kept], dtype=np.int64).reshape(-1, 4),
             half=np.array([s.joints.dtype == np.float16 for s in kept], dtype=bool),
             label=np.array([s.label for s in kept], dtype=np.int64),
-            group=np.array([-1 if s.subject is None else s.subject for s in kept], dtype=np.int64),
+            subject=np.array(
+                [-1 if s.subject is None else s.subject for s in kept], dtype=np.int64
+            ),
             image=np.array([s.image_size or (0, 0) for s in kept], np.float32).reshape(-1, 2),
             frame_dir=np.array([s.sample_id for s in kept], dtype=str),
-            left_out=np.array(left_out, dtype=str).reshape(-1, 2),
+            skipped=np.array(skipped, dtype=str).reshape(-1, 2),
         )
 
 
 def _stored(joints: Float[np.ndarray, "m t v c"]) -> Float[np.ndarray, "m t v c"]:
-    with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
+    """Return joints as float16 or float32, the formats of an archive."""
+    with np.errstate(over="ignore"):  # numbers that overflow become infinite and are refused
         return joints if joints.dtype == np.float16 else joints.astype(np.float32, copy=False)
 
 
 def _check(sequence: SkeletonSequence, task: ShardTask) -> None:
-    """Raise a DataError unless the sample fits into the archive."""
+    """Check that a sample fits into the archive, or raise a DataError."""
     shape, v = sequence.joints.shape, task.layout.num_joints
     problem = None
     if len(shape) != 4 or 0 in shape:
@@ -99,12 +107,13 @@ def _check(sequence: SkeletonSequence, task: ShardTask) -> None:
         raise DataError(problem, sample=sequence.sample_id)
 
 
-def _blamed(error: DataError, otherwise: str) -> str:
+def _sample_name(error: DataError, otherwise: str) -> str:
+    """Return the sample or the file that an error names."""
     return error.sample or (error.path.name if error.path else otherwise)
 
 
 def _reason(error: DataError) -> str:
-    """Return the problem without the file and the sample, so that equal ones can be counted."""
+    """Return the problem without file and sample, so that equal problems can be counted."""
     text = str(error)
     for where in (error.path, error.sample and f"sample {error.sample!r}"):
         text = text.removeprefix(f"{where}: ")
@@ -113,10 +122,10 @@ def _reason(error: DataError) -> str:
 
 @dataclass(frozen=True)
 class Shards:
-    """Shards that were written, as one data set in order.
+    """Written shards of a data set.
 
     Args:
-        paths: Their files.
+        paths: Files of the shards, in the order of the samples.
     """
 
     paths: tuple[Path, ...]
@@ -124,20 +133,20 @@ class Shards:
     @cached_property
     def skipped(self) -> tuple[SkippedSample, ...]:
         """Samples that could not be read."""
-        return tuple(SkippedSample(*pair) for pair in self._whole("left_out").tolist())
+        return tuple(SkippedSample(*pair) for pair in self._concatenated("skipped").tolist())
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
-        """Names of the samples."""
-        return tuple(self._whole("frame_dir").tolist())
+        """Ids of the samples."""
+        return tuple(self._concatenated("frame_dir").tolist())
 
     @cached_property
     def shapes(self) -> Int[np.ndarray, "s 4"]:
-        """M, T, V and C of each sample."""
-        return self._whole("shape")
+        """Shape (M, T, V, C) of each sample."""
+        return self._concatenated("shape")
 
     def check(self) -> None:
-        """Raise a DataError unless the samples can be one archive."""
+        """Check that the samples can be one archive, or raise a DataError."""
         if not self.ids:
             first = self.skipped[0]
             raise DataError(
@@ -145,22 +154,23 @@ class Shards:
                 sample=first.sample,
             )
         if len(set(self.ids)) < len(self.ids):
-            ((again, _),) = Counter(self.ids).most_common(1)
-            raise DataError("is there more than once; remove the copies", sample=again)
+            ((repeated, _),) = Counter(self.ids).most_common(1)
+            raise DataError("is there more than once; remove the copies", sample=repeated)
 
     def write_arrays(self, folder: Path, *, has_confidence: bool) -> None:
-        """Write the arrays of an archive, the joints shard by shard."""
-        shapes, groups, images = self.shapes, self._whole("group"), self._whole("image")
+        """Write the arrays of an archive into a folder, the joints shard by shard."""
+        shapes, images = self.shapes, self._concatenated("image")
+        subjects = self._concatenated("subject")
         rows = shapes[:, 0] * shapes[:, 1]
         arrays = {
             "offset": np.concatenate([[0], np.cumsum(rows)]),
             "num_person": shapes[:, 0].astype(np.int16),
             "total_frames": shapes[:, 1].astype(np.int32),
-            "label": self._whole("label").astype(np.int16),
+            "label": self._concatenated("label").astype(np.int16),
             "frame_dir": np.array(self.ids),
         }
-        if (groups >= 0).all():
-            arrays["subject"] = groups.astype(np.int32)
+        if (subjects >= 0).all():
+            arrays["subject"] = subjects.astype(np.int32)
         if (images > 0).all():
             arrays["image_size"] = images
         for name, array in arrays.items():
@@ -168,22 +178,23 @@ class Shards:
         self._write_joints(folder, has_confidence, (int(rows.sum()), *shapes[0, 2:].tolist()))
 
     def _write_joints(self, folder: Path, has_confidence: bool, shape: tuple[int, ...]) -> None:
-        half = self._whole("half").all()
+        half = self._concatenated("half").all()
         dtype = np.dtype(np.float16 if half else np.float32)
         coordinates = shape[-1] - has_confidence
         with ExitStack() as stack:
             keypoint = stack.enter_context((folder / "keypoint.npy").open("wb"))
             _write_header(keypoint, (*shape[:2], coordinates), dtype)
             if has_confidence:
-                score = stack.enter_context((folder / "keypoint_score.npy").open("wb"))
-                _write_header(score, shape[:2], dtype)
+                confidence = stack.enter_context((folder / "keypoint_score.npy").open("wb"))
+                _write_header(confidence, shape[:2], dtype)
             for path in self.paths:
                 joints = _array(path, "joints").astype(dtype, copy=False)
                 keypoint.write(joints[..., :coordinates].tobytes())
                 if has_confidence:
-                    score.write(joints[..., coordinates:].tobytes())
+                    confidence.write(joints[..., coordinates:].tobytes())
 
-    def _whole(self, name: str) -> np.ndarray:
+    def _concatenated(self, name: str) -> np.ndarray:
+        """Return an array of all shards."""
         return np.concatenate([_array(path, name) for path in self.paths])
 
 
@@ -194,7 +205,7 @@ def _array(shard: Path, name: str) -> np.ndarray:
 
 
 def _write_header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Write the head of an npy file; a memory map instead would fill memory with its pages."""
+    """Write the header of an npy file; a memory map would fill the memory with its pages."""
     descr = np.lib.format.dtype_to_descr(dtype)
-    facts = {"descr": descr, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_2_0(file, facts)
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_2_0(file, header)

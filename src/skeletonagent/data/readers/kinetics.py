@@ -1,7 +1,6 @@
-"""Kinetics-Skeleton: a pickle with the table of contents, and kpfiles with the skeletons.
+"""Reader of Kinetics-Skeleton: a pickle with the table of contents, and kpfiles with skeletons.
 
-The table lists the clips and the frame of each skeleton; a kpfile holds the skeletons of some
-clips, ``{frame_dir: {"keypoint": (n, 17, 3)}}``, with x, y and confidence as last axis.
+The table lists the clips and the frame of each skeleton; a kpfile has the skeletons of some clips, ``{frame_dir: {"keypoint": (n, 17, 3)}}``, with x, y and confidence as last axis.
 Source: spec section 4.
 """
 
@@ -24,21 +23,21 @@ from skeletonagent.data.readers.pyskl import Annotation, read_annotation
 from skeletonagent.data.readers.pyskl_pickle import PysklPickle, pickle_splits, read_pyskl_pickle
 from skeletonagent.data.readers.safe_pickle import load_restricted
 
-_PERSONS = 2
-"""Bodies kept of each frame, as the benchmark's recognizers take them."""
+_MAX_PERSONS = 2
+"""Number of bodies kept of each frame, as the benchmark's recognizers use."""
 
 
 @dataclass(frozen=True)
 class KineticsEntry:
-    """What the table of contents says of a clip.
+    """Entry of a clip in the table of contents.
 
     Args:
-        kpfile: The file its skeletons are in.
-        sample_id: Its name, there and here.
+        kpfile: File with the skeletons of the clip.
+        sample_id: Name of the clip.
         label: Class index.
-        frames: Frame of each skeleton, int32, as bytes: a quarter of a million of these are kept,
+        frames: Frame of each skeleton, int32 as bytes: a quarter of a million entries are kept,
             compared and sent to other processes.
-        img_shape: Height and width of the image.
+        img_shape: Height and width of the image in pixels.
     """
 
     kpfile: Path
@@ -49,11 +48,11 @@ class KineticsEntry:
 
 
 def kinetics_reader(pickle: Path, kpfiles: Path) -> DatasetReader:
-    """Return the clips of Kinetics-Skeleton, kpfile after kpfile.
+    """Return a reader of the clips of Kinetics-Skeleton, kpfile after kpfile.
 
     Args:
-        pickle: The table of contents, ``k400_hrnet.pkl``.
-        kpfiles: The folder of kpfiles.
+        pickle: Table of contents, ``k400_hrnet.pkl``.
+        kpfiles: Folder of kpfiles.
 
     Raises:
         DataError: If the folder is missing or the table is damaged.
@@ -76,27 +75,28 @@ def kinetics_reader(pickle: Path, kpfiles: Path) -> DatasetReader:
 
 
 def _entries(table: PysklPickle, kpfiles: Path) -> Iterator[KineticsEntry]:
-    """Yield the clips of a table; it names kpfiles where they were when it was written."""
-    for told in table.annotations:
-        name, raw_file, frames = told["frame_dir"], told.get("raw_file"), told.get("frame_inds")
+    """Yield the clips of a table, whose paths of kpfiles are replaced by those in a folder."""
+    for fields in table.annotations:
+        name, frames = fields["frame_dir"], fields.get("frame_inds")
+        raw_file = fields.get("raw_file")
         file = PurePath(raw_file).name if isinstance(raw_file, str) else ""
         if not (file and isinstance(frames, np.ndarray) and frames.dtype.kind in "iu"):
             raise DataError("has no raw_file or frame_inds", path=table.path, sample=name)
         numbers = frames.astype(np.int32).tobytes()
         yield KineticsEntry(
-            kpfiles / file, name, int(told["label"]), numbers, told.get("img_shape")
+            kpfiles / file, name, int(fields["label"]), numbers, fields.get("img_shape")
         )
 
 
 def read_clip(clip: KineticsEntry) -> SkeletonSequence:
-    """Return the skeletons of a clip in pixels, with their confidence, as float16.
+    """Return the skeletons of a clip in pixels, with keypoint confidence, as float16.
 
     Raises:
         DataError: If its kpfile is missing or damaged or does not fit the table of contents.
     """
     try:
         content = _kpfile(clip.kpfile).get(clip.sample_id)
-    except DataError as error:  # of every clip in it, each of which is to be named
+    except DataError as error:  # the error of a kpfile concerns each clip in it
         problem = str(error).removeprefix(f"{clip.kpfile}: ")
         raise DataError(f"{clip.kpfile.name}: {problem}", sample=clip.sample_id) from error
     keypoint = content.get("keypoint") if isinstance(content, Mapping) else None
@@ -109,23 +109,26 @@ def read_clip(clip: KineticsEntry) -> SkeletonSequence:
             path=clip.kpfile,
             sample=clip.sample_id,
         )
-    joints = scatter_persons(keypoint, frames, _PERSONS).astype(np.float16)
-    found = Annotation(clip.sample_id, clip.label, joints[..., :2], joints[..., 2], clip.img_shape)
-    return read_annotation(found, has_confidence=True)
+    joints = scatter_persons(keypoint, frames, _MAX_PERSONS).astype(np.float16)
+    annotation = Annotation(
+        clip.sample_id, clip.label, joints[..., :2], joints[..., 2], clip.img_shape
+    )
+    return read_annotation(annotation, has_confidence=True)
 
 
 def scatter_persons(
     keypoint: Float[np.ndarray, "n v 3"], frames: Int[np.ndarray, " n"], persons: int
 ) -> Float[np.ndarray, "m t v 3"]:
-    """Return skeletons as persons and frames; frames of nobody are left out.
+    """Return skeletons as an array of persons and frames, without frames of nobody.
 
-    A skeleton's person is its place in its frame. If a frame somewhere has more than ``persons``,
-    those of every frame are ordered by summed confidence first, and only so many are kept.
+    The person of a skeleton is its number within its frame. If any frame has more skeletons than
+    ``persons``, those of all frames are first sorted by summed confidence, and only the first
+    ``persons`` of a frame are kept.
 
     Args:
-        keypoint: The skeletons, the last channel their confidence.
-        frames: The frame of each.
-        persons: Most persons to be kept.
+        keypoint: Skeletons, with the keypoint confidence as last channel.
+        frames: Frame of each skeleton.
+        persons: Largest number of persons.
     """
     frame = np.unique(frames, return_inverse=True)[1]
     crowded = np.bincount(frame).max() > persons
@@ -141,7 +144,7 @@ def scatter_persons(
 
 @lru_cache(maxsize=1)
 def _kpfile(path: Path) -> Mapping[str, Any]:
-    """Return the clips of a kpfile; the last one is kept, as its clips are read one by one."""
+    """Return the clips of a kpfile; the last file is cached, as its clips are read one by one."""
     if not path.is_file():
         raise DataError("no such kpfile", path=path)
     clips = load_restricted(path)

@@ -1,7 +1,7 @@
-"""NTU RGB+D's own ``.skeleton`` files: read, denoised and cast into at most two bodies.
+"""Reader of NTU RGB+D's ``.skeleton`` files, denoised and reduced to at most two bodies.
 
-The rules of denoising are those by which the pickles everybody trains on were made, so that raw
-files and pickles give the same joints. Source: spec section 4, "NTU raw".
+The rules of denoising are those by which PYSKL's pickles were made, so that raw files and pickles
+give the same joints. Source: spec section 4, "NTU raw".
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.data.benchmarks import NTU_NAME, find_benchmark, missing_ntu
 from skeletonagent.data.convert.pipeline import DatasetReader
 
-_SHORT = 11
-"""Frames of the longest track that is taken for noise beside other tracks."""
-_BROAD = 0.8
-"""Breadth over height above which a posture is taken for noise; people are upright."""
-_MOSTLY_BROAD = 0.69754
-"""Share of broad frames from which on a track is dropped."""
-_NOTHING = 1e-3
-"""Sum of absolute coordinates, in metres, below which nobody is there."""
-_FARTHEST = float(np.finfo(np.float16).max)
-"""No sensor sees a joint beyond this, be it metres or pixels."""
+_MAX_NOISE_FRAMES = 11
+"""Length up to which a track counts as noise, if there are other tracks."""
+_MAX_ASPECT = 0.8
+"""Ratio of width to height above which a pose counts as noise; people are upright."""
+_MAX_WIDE_SHARE = 0.69754
+"""Share of frames with a wide pose from which on a track is dropped."""
+_ABSENT = 1e-3
+"""Sum of absolute coordinates, in metres, below which a frame contains nobody."""
+_MAX_COORDINATE = float(np.finfo(np.float16).max)
+"""Largest coordinate, in metres or pixels; no sensor sees farther."""
 
 
 @dataclass(frozen=True)
 class RawBodies:
-    """Every body in every frame of a file, in the file's order.
+    """All bodies in all frames of a file, in the file's order.
 
     Args:
         frame: Frame of each body, counted from 0.
-        identity: The tracker's number of each body.
-        joints: Leading columns of its joints.
+        identity: Number that the tracker gave to each body.
+        joints: Leading columns of the joints of each body.
     """
 
     frame: Int[np.ndarray, " b"]
@@ -49,12 +49,12 @@ class RawBodies:
 
 @dataclass(frozen=True)
 class Track:
-    """One body from its first frame on, gaps closed.
+    """Track of one body from its first frame on, with gaps closed.
 
     Args:
-        start: Its first frame.
-        joints: Its joints, frame after frame.
-        motion: How much they move: the summed variance of the coordinates.
+        start: First frame of the track.
+        joints: Joints in each frame.
+        motion: Amount of motion: the summed variance of the coordinates.
     """
 
     start: int
@@ -63,17 +63,17 @@ class Track:
 
     @property
     def end(self) -> int:
-        """One past its last frame."""
+        """Frame after the last one of the track."""
         return self.start + len(self.joints)
 
 
 def ntu_reader(folder: Path, benchmark: str | None = None) -> DatasetReader:
-    """Return the ``.skeleton`` files in a folder and below it, by name.
+    """Return a reader of the ``.skeleton`` files in a folder and below it, by name.
 
     Args:
-        folder: Where the files are.
-        benchmark: ``ntu60``, for which later actions are passed over, or ``ntu120``; by default
-            whichever the actions there are belong to.
+        folder: Folder of the files.
+        benchmark: ``ntu60``, which skips the actions of NTU RGB+D 120, or ``ntu120``; by default
+            the smaller one that has all actions of the files.
 
     Raises:
         DataError: If there is no such file or the benchmark is another one.
@@ -100,7 +100,7 @@ def ntu_reader(folder: Path, benchmark: str | None = None) -> DatasetReader:
 
 
 def raw_files(folder: Path, suffix: str) -> list[Path]:
-    """Return the files of a kind in a folder and below it, by name; hidden ones are none.
+    """Return the files with a suffix in a folder and below it, by name, except hidden ones.
 
     Raises:
         DataError: If there is none.
@@ -112,10 +112,10 @@ def raw_files(folder: Path, suffix: str) -> list[Path]:
 
 
 def read_sample(path: Path) -> SkeletonSequence:
-    """Return what :func:`read_skeleton_file` does, unless the authors list the file as missing.
+    """Return the sample of a file, unless the authors list it as missing or incomplete.
 
     Raises:
-        DataError: If it is listed or cannot be read.
+        DataError: If it is listed, or as :func:`read_skeleton_file`.
     """
     if path.stem in missing_ntu():
         raise DataError("is on the data set's list of missing or incomplete skeletons", path=path)
@@ -126,7 +126,7 @@ def read_skeleton_file(path: Path) -> SkeletonSequence:
     """Return the one or two bodies of a ``.skeleton`` file, in metres, as float16.
 
     Raises:
-        DataError: If the file is damaged, its name says no action or no body is left.
+        DataError: If the file is damaged, has no action in its name or contains nobody.
     """
     name = _name(path)
     if name is None:
@@ -163,22 +163,22 @@ def read_bodies(path: Path, joints: int, channels: int) -> RawBodies:
 
     Args:
         path: The file.
-        joints: Number of joints a body must have.
-        channels: Leading columns that are kept of each joint.
+        joints: Number of joints that a body must have.
+        channels: Number of leading columns that are kept of each joint.
 
     Raises:
-        DataError: If the file cannot be read, ends early, goes on after its last frame, has
-            bodies of another number of joints or holds what is no finite number.
+        DataError: If the file cannot be read, ends early, continues after its last frame, has
+            bodies with another number of joints, or coordinates that are not finite numbers.
     """
     try:
         lines = path.read_bytes().rstrip().split(b"\n")
-        frame, identity, rows = _walk(lines, joints)
+        frame, identity, rows = _scan(lines, joints)
         columns = chain.from_iterable(line.split(None, channels)[:channels] for line in rows)
         values = np.array(list(map(float, columns)))
         if len(values) != len(rows) * channels:
             raise ValueError(f"a joint of fewer than {channels} numbers")
-        if not (np.abs(values) < _FARTHEST).all():
-            raise ValueError(f"a joint that is not finite, or {_FARTHEST:.0f} or more away")
+        if not (np.abs(values) < _MAX_COORDINATE).all():
+            raise ValueError(f"a joint that is not finite, or {_MAX_COORDINATE:.0f} or more away")
         return RawBodies(
             frame=np.array(frame, dtype=np.int64),
             identity=np.array(identity, dtype=np.int64),
@@ -190,8 +190,8 @@ def read_bodies(path: Path, joints: int, channels: int) -> RawBodies:
         raise DataError(f"cannot be read as a skeleton file: {error}", path=path) from error
 
 
-def _walk(lines: list[bytes], joints: int) -> tuple[list[int], list[int], list[bytes]]:
-    """Return the frame and the identity of each body, and all lines that hold joints."""
+def _scan(lines: list[bytes], joints: int) -> tuple[list[int], list[int], list[bytes]]:
+    """Return the frame and the identity of each body, and all lines with joints."""
     if not lines[0]:
         raise IndexError("nothing in it")
     frames, identities, rows = [], [], list[bytes]()
@@ -201,9 +201,9 @@ def _walk(lines: list[bytes], joints: int) -> tuple[list[int], list[int], list[b
         cursor += 1
         for _ in range(bodies):
             identities.append(int(lines[cursor].split(None, 1)[0]))
-            found = _count(lines[cursor + 1], "joints")
-            if found != joints:
-                raise ValueError(f"a body of {found} joints in frame {frame}, expected {joints}")
+            count = _count(lines[cursor + 1], "joints")
+            if count != joints:
+                raise ValueError(f"a body of {count} joints in frame {frame}, expected {joints}")
             cursor += 2 + joints
             rows += lines[cursor - joints : cursor]
             frames.append(frame)
@@ -214,15 +214,15 @@ def _walk(lines: list[bytes], joints: int) -> tuple[list[int], list[int], list[b
     return frames, identities, rows
 
 
-def _count(line: bytes, what: str) -> int:
+def _count(line: bytes, noun: str) -> int:
     number = int(line)
     if number < 0:
-        raise ValueError(f"got {number} {what}")
+        raise ValueError(f"got {number} {noun}")
     return number
 
 
 def split_tracks(bodies: RawBodies) -> list[Track]:
-    """Return one track for each body, in order of appearance; frames without anybody are closed."""
+    """Return one track for each body, in order of appearance, without frames of nobody."""
     frame = np.unique(bodies.frame, return_inverse=True)[1]
     first = np.unique(bodies.identity, return_index=True)[1]
     return [
@@ -233,50 +233,50 @@ def split_tracks(bodies: RawBodies) -> list[Track]:
 
 
 def denoise_tracks(tracks: Sequence[Track]) -> list[Track]:
-    """Return the tracks that look like people, the most moving first."""
-    kept = [track for track in rank_by_motion(tracks) if len(track.joints) > _SHORT]
-    return kept if len(kept) == 1 else rank_by_motion(drop_broad_tracks(kept))
+    """Return the tracks that look like people, those with most motion first."""
+    kept = [track for track in rank_by_motion(tracks) if len(track.joints) > _MAX_NOISE_FRAMES]
+    return kept if len(kept) == 1 else rank_by_motion(drop_wide_tracks(kept))
 
 
 def rank_by_motion(tracks: Sequence[Track]) -> list[Track]:
-    """Return the tracks, the most moving first."""
+    """Return the tracks, those with most motion first."""
     return sorted(tracks, key=lambda track: -track.motion)
 
 
-def drop_broad_tracks(tracks: Sequence[Track]) -> list[Track]:
-    """Return the tracks that are not mostly broader than a person.
+def drop_wide_tracks(tracks: Sequence[Track]) -> list[Track]:
+    """Return the tracks whose pose is not too wide for a person in most frames.
 
-    Where some frames are broad, motion counts in the others only, if that is less.
+    The motion of a track with some wide frames becomes that of the other frames, if it is less.
     """
     kept = []
     for track in tracks:
-        breadth, height = np.ptp(track.joints[..., :2], axis=1).T.astype(np.float64)
-        good = breadth <= _BROAD * height
-        if good.all():
+        width, height = np.ptp(track.joints[..., :2], axis=1).T.astype(np.float64)
+        upright = width <= _MAX_ASPECT * height
+        if upright.all():
             kept.append(track)
-        elif 1 - good.mean() < _MOSTLY_BROAD:
-            kept.append(replace(track, motion=min(track.motion, _motion(track.joints[good]))))
+        elif 1 - upright.mean() < _MAX_WIDE_SHARE:
+            kept.append(replace(track, motion=min(track.motion, _motion(track.joints[upright]))))
     return kept
 
 
 def select_two_bodies(tracks: Sequence[Track]) -> Float[np.ndarray, "2 t v 3"]:
-    """Return tracks laid into two bodies, earlier tracks first; what overlaps both is left out.
+    """Return tracks as two bodies, in the order given; a track that overlaps both is dropped.
 
-    Frames of nobody at either end are cut off, and whoever is there from the first frame on
-    comes first.
+    Frames of nobody at either end are cut off, and a body that is present in the first frame is
+    the first one.
     """
     joints = np.zeros((2, max(track.end for track in tracks), *tracks[0].joints.shape[1:]), "f4")
-    taken = [(tracks[0].start, tracks[0].start), (0, 0)]
+    spans = [(tracks[0].start, tracks[0].start), (0, 0)]
     for track in tracks:
-        for body, (start, end) in enumerate(taken):
+        for body, (start, end) in enumerate(spans):
             if max(start, track.start) >= min(end, track.end):
                 joints[body, track.start : track.end] = track.joints
-                taken[body] = min(start, track.start), max(end, track.end)
+                spans[body] = min(start, track.start), max(end, track.end)
                 break
-    seen = np.flatnonzero(np.abs(joints).sum(axis=(0, 2, 3)) >= _NOTHING)
-    joints = joints[:, seen.min(initial=len(joints[0])) : seen.max(initial=-1) + 1]
-    there = np.abs(joints[:, :1, 1]).sum(axis=(1, 2)) > _NOTHING
-    return joints[::-1] if there[1] and not there[0] else joints
+    occupied = np.flatnonzero(np.abs(joints).sum(axis=(0, 2, 3)) >= _ABSENT)
+    joints = joints[:, occupied.min(initial=len(joints[0])) : occupied.max(initial=-1) + 1]
+    present = np.abs(joints[:, :1, 1]).sum(axis=(1, 2)) > _ABSENT
+    return joints[::-1] if present[1] and not present[0] else joints
 
 
 def _motion(joints: Float[np.ndarray, "t v 3"]) -> float:

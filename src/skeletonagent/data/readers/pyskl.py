@@ -1,6 +1,6 @@
-"""PYSKL's pickles of key points in space, or in an image with the detector's confidence.
+"""Reader of PYSKL's pickles of key points, in space or in an image with their confidence.
 
-An annotation of theirs has ``frame_dir``, ``label``, ``keypoint`` (M, T, V, C) and, in an image,
+An annotation has ``frame_dir``, ``label``, ``keypoint`` (M, T, V, C) and, in an image,
 ``keypoint_score`` (M, T, V) and ``img_shape`` (height, width). Source: spec section 4.
 """
 
@@ -30,7 +30,15 @@ from skeletonagent.data.readers.pyskl_pickle import (
 
 @dataclass(frozen=True)
 class Annotation:
-    """A sample of a pickle; one that only a split names has no key points."""
+    """Sample of a pickle.
+
+    Args:
+        sample_id: Name of the sample (``frame_dir``).
+        label: Class index.
+        keypoint: Key points (M, T, V, C); None for a sample that only a split names.
+        confidence: Keypoint confidence (M, T, V), if any (``keypoint_score``).
+        img_shape: Height and width of the image in pixels, if any.
+    """
 
     sample_id: str
     label: int = 0
@@ -46,16 +54,17 @@ def pyskl_reader(
     layout: SkeletonLayout | None = None,
     class_names: Sequence[str] | None = None,
 ) -> DatasetReader:
-    """Return the samples of a pickle of 2D or 3D key points.
+    """Return a reader of a pickle of 2D or 3D key points.
 
     Args:
         path: The pickle.
-        benchmark: What it is; by default it is recognised if it is one of :data:`BENCHMARKS`.
-        layout: The skeleton; by default the benchmark's, or the usual one of V joints.
-        class_names: Names in the order of the labels; by default the benchmark's, or numbers.
+        benchmark: Benchmark of the samples; by default it is detected by its classes and splits.
+        layout: Layout of the skeletons; by default the benchmark's, or the usual one of V joints.
+        class_names: Class names in the order of the labels; by default the benchmark's, or
+            numbers.
 
     Raises:
-        DataError: If it cannot be read or does not fit what is said of it.
+        DataError: If the pickle cannot be read, or does not fit the other arguments.
     """
     table = read_pyskl_pickle(path)
     first = table.annotations[0]
@@ -109,23 +118,28 @@ def read_pyskl_sequences(
 def read_annotation(
     annotation: Annotation, *, has_confidence: bool = False, benchmark: str | None = None
 ) -> SkeletonSequence:
-    """Return the joints of an annotation, followed by their scores if the others have some.
+    """Return the sample of an annotation.
+
+    Args:
+        annotation: The annotation.
+        has_confidence: Whether to add the keypoint confidence as last channel.
+        benchmark: Name of the benchmark that the sample's subject is known from, if any.
 
     Raises:
         DataError: If it has no key points, or arrays that do not fit each other.
     """
-    keypoint, score = annotation.keypoint, annotation.confidence
+    keypoint, confidence = annotation.keypoint, annotation.confidence
     if keypoint is None:
         raise DataError("has no annotation, only a split names it", sample=annotation.sample_id)
     if not _is_numbers(keypoint) or keypoint.ndim != 4:
         raise DataError("keypoint is no array (M, T, V, C)", sample=annotation.sample_id)
     if has_confidence:
-        if not _is_numbers(score) or score.shape != keypoint.shape[:3]:
+        if not _is_numbers(confidence) or confidence.shape != keypoint.shape[:3]:
             raise DataError(
                 f"keypoint_score is no array of keypoint's {keypoint.shape[:3]}",
                 sample=annotation.sample_id,
             )
-        keypoint = np.concatenate([keypoint, score[..., None]], axis=-1)
+        keypoint = np.concatenate([keypoint, confidence[..., None]], axis=-1)
     joints = np.asarray(keypoint)
     return SkeletonSequence(
         joints=joints if joints.dtype.kind == "f" else joints.astype(np.float32),
@@ -137,22 +151,27 @@ def read_annotation(
 
 
 def detect_benchmark(v: int, classes: int, splits: Mapping[str, Any]) -> Benchmark | None:
-    """Return the benchmark that has V joints, these splits and so many classes.
+    """Return the benchmark with the given joints, classes and splits, if there is one.
 
-    Splits of the usual names tell nothing, so that the number of classes must be right then;
-    a part of a benchmark that is known by its splits may lack some classes.
+    The number of classes may be smaller than the benchmark's, as in a subset of it, unless the
+    split has the usual name :data:`STANDARD`, which identifies no benchmark.
+
+    Args:
+        v: Number of joints V.
+        classes: Number of classes.
+        splits: Splits by name.
     """
     for benchmark in BENCHMARKS.values():
         y = len(benchmark.class_names)
-        enough = classes == y or (classes < y and STANDARD not in splits)
-        named = set(splits) == set(benchmark.protocols)
-        if enough and named and v == benchmark.layout.num_joints:
+        same_classes = classes == y or (classes < y and STANDARD not in splits)
+        same_splits = set(splits) == set(benchmark.protocols)
+        if same_classes and same_splits and v == benchmark.layout.num_joints:
             return benchmark
     return None
 
 
 def _annotations(table: PysklPickle) -> Iterator[Annotation]:
-    """Yield the samples in order, then those that only a split names."""
+    """Yield the samples in order, then those without annotation that only a split names."""
     annotated = set()
     for fields in table.annotations:
         annotated.add(fields["frame_dir"])
@@ -173,7 +192,7 @@ def _is_numbers(array: Any) -> bool:
 
 
 def _image_size(img_shape: Any) -> tuple[float, float] | None:
-    """Return width and height of what a pickle has as height and width, if it has them."""
+    """Return width and height of a pickle's ``img_shape``, which is height and width."""
     try:
         height, width = map(float, img_shape)
     except (TypeError, ValueError):
@@ -184,22 +203,22 @@ def _image_size(img_shape: Any) -> tuple[float, float] | None:
 def _fitting_layout(
     layout: SkeletonLayout | None, v: int, has_confidence: bool, path: Path
 ) -> SkeletonLayout:
-    """Return the layout if it has V joints; without one, the usual one of V joints."""
+    """Return a layout if it has V joints; if None, the usual layout of V joints."""
     usual = (KINECT_25, COCO_17, COCO_20 if has_confidence else KINECT_20)
     for candidate in (layout,) if layout else usual:
         if candidate.num_joints == v:
             return candidate
-    known = f"{layout.name} has {layout.num_joints}" if layout else "no layout of so many is known"
-    raise DataError(f"has {v} joints; {known}", path=path)
+    expected = f"{layout.name} has {layout.num_joints}" if layout else "no layout has that number"
+    raise DataError(f"has {v} joints; {expected}", path=path)
 
 
 def _fitting_names(names: Sequence[str] | None, classes: int, path: Path) -> tuple[str, ...]:
-    """Return the names if they do for all labels; without any, numbers."""
+    """Return class names if there is one for each label; if None, numbers."""
     if names is None:
         return tuple(f"class {label}" for label in range(classes))
     if len(names) < classes:
         raise DataError(
-            f"has labels up to {classes - 1}, but {len(names)} class names do for labels 0 to "
+            f"has labels up to {classes - 1}, but {len(names)} class names are for labels 0 to "
             f"{len(names) - 1}",
             path=path,
         )

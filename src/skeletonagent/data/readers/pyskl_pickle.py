@@ -1,6 +1,6 @@
-"""The tables PYSKL's pickles hold: annotations, and the sample ids of each part of a split.
+"""Content of PYSKL's pickles: annotations, and the sample ids of each part of a split.
 
-Such a file is ``{"split": {part: [frame_dir, ...]}, "annotations": [{"frame_dir", "label", ...},
+A file is ``{"split": {part: [frame_dir, ...]}, "annotations": [{"frame_dir", "label", ...},
 ...]}``. Source: spec section 4.
 """
 
@@ -20,22 +20,22 @@ from skeletonagent.data.readers.safe_pickle import load_restricted
 from skeletonagent.data.validation import UNLABELLED
 
 STANDARD = "standard"
-"""Name of a split whose parts are called ``train`` and ``val`` and nothing else."""
+"""Name of a split whose parts have the plain names ``train`` and ``val``."""
 
-_LABELS = 1 << 15
-"""Labels an archive can hold."""
+_MAX_LABELS = 1 << 15
+"""Number of labels that an archive can store."""
 
 _PART = re.compile(r"(?:(?P<prefix>.*?)_?)(?P<part>train|val|test)(?P<number>\d*)")
 
 
 @dataclass(frozen=True)
 class PysklPickle:
-    """The contents of a pickle, whose structure has been checked.
+    """Content of a pickle, after checking its structure.
 
     Args:
         path: The file.
-        annotations: One of each sample; ``frame_dir`` is text and unique, ``label`` a number.
-        split_parts: Sample ids of the training and the test part of each split.
+        annotations: Annotation of each sample; ``frame_dir`` is unique text, ``label`` a number.
+        split_parts: Sample ids of the training and the test set of each split.
     """
 
     path: Path
@@ -109,7 +109,7 @@ def _with_label(annotation: Any) -> Any:
 def pickle_splits(
     parts: Mapping[str, tuple[frozenset[str], frozenset[str]]], sample_ids: Sequence[str]
 ) -> dict[str, Split]:
-    """Return the splits of samples that are there, in the order of the samples."""
+    """Return the splits of the samples that were read, in the order of the samples."""
     return {
         name: Split(
             train=tuple(sample for sample in sample_ids if sample in train),
@@ -132,8 +132,8 @@ def _problem(annotation: Any, names: set[str], lowest: int) -> str | None:
     sample, label = annotation.get("frame_dir"), annotation.get("label")
     if not isinstance(sample, str) or not sample:
         return f"has no name: frame_dir is {sample!r}"
-    if not isinstance(label, int | np.integer) or not lowest <= label < _LABELS:
-        return f"({sample}) has the label {label!r}; labels are numbers from 0 to {_LABELS - 1}"
+    if not isinstance(label, int | np.integer) or not lowest <= label < _MAX_LABELS:
+        return f"({sample}) has the label {label!r}; labels are numbers from 0 to {_MAX_LABELS - 1}"
     return f"has the name of another, {sample}" if sample in names else None
 
 
@@ -146,17 +146,17 @@ def _is_part(item: tuple[Any, Any]) -> bool:
 def _paired(
     split: Mapping[str, Collection[str]], path: Path
 ) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """Return splits made of parts such as ``X_train`` and ``X_val``; ``test`` is taken over val."""
-    found: dict[str, dict[str, frozenset[str]]] = {}
+    """Return splits of parts such as ``X_train`` and ``X_val``; ``X_test`` is preferred to val."""
+    parts_by_split: dict[str, dict[str, frozenset[str]]] = {}
     for name, samples in split.items():
         match = _PART.fullmatch(name)
         if match:
             number = match["number"] and f"split{match['number']}"
             key = "_".join(filter(None, (match["prefix"], number))) or STANDARD
-            found.setdefault(key, {})[match["part"]] = frozenset(samples)
+            parts_by_split.setdefault(key, {})[match["part"]] = frozenset(samples)
     pairs = {
         name: (parts["train"], parts.get("test", parts.get("val", frozenset())))
-        for name, parts in found.items()
+        for name, parts in parts_by_split.items()
         if "train" in parts and len(parts) > 1
     }
     if not pairs:

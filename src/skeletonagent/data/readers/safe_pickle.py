@@ -1,4 +1,4 @@
-"""Pickles of plain values and NumPy arrays, read without running anything else they may hold."""
+"""Safe reading of pickles: plain values and NumPy arrays only, nothing is executed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ DAMAGED = (
     pickle.UnpicklingError, OSError, EOFError, AttributeError, ImportError, IndexError, KeyError,
     MemoryError, OverflowError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
-"""What the unpickler raises where a file is damaged or no pickle."""
+"""Exceptions of the unpickler for a file that is damaged or not a pickle."""
 
 
 def load_restricted(path: Path) -> Any:
-    """Return what a pickle of NumPy arrays, scalars and built-in containers holds.
+    """Return the content of a pickle of NumPy arrays, scalars and built-in containers.
 
     Arrays are of numbers, booleans or text, never of objects.
 
     Raises:
-        DataError: If the file is missing or damaged, or names anything else, which is not run.
+        DataError: If the file is missing or damaged, or names anything else, which is not
+            executed.
     """
     try:
         with path.open("rb") as file:
@@ -36,10 +37,10 @@ def load_restricted(path: Path) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-    """An unpickler that knows what NumPy's arrays need, and nothing else.
+    """Unpickler that resolves the globals of NumPy's arrays, and no others.
 
-    What it knows are stand-ins: instances that can be called only as NumPy's pickles call them.
-    A class or function of NumPy itself could be called with anything.
+    They are resolved to stand-ins: instances that can be called only as NumPy's pickles call them.
+    A class or function of NumPy itself could be called with any arguments.
     """
 
     def __init__(self, file: Any, path: Path) -> None:
@@ -48,18 +49,18 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in of a global."""
-        known = _KNOWN.get((module.replace("numpy._core", "numpy.core"), name))
-        if known is None:
+        stand_in = _STAND_INS.get((module.replace("numpy._core", "numpy.core"), name))
+        if stand_in is None:
             raise DataError(
                 f"holds {module}.{name}, which is no part of arrays and plain containers; it was "
                 "not run. Read the file only if you trust it, and save it anew without",
                 path=self.path,
             )
-        return known
+        return stand_in
 
 
 class _StandIn:
-    """Something a pickle may name; it takes no state, which could change what it does."""
+    """Stand-in of a global; it accepts no state, which could change its behaviour."""
 
     __slots__ = ()
 
@@ -68,18 +69,18 @@ class _StandIn:
 
 
 class _ArrayClass(_StandIn):
-    """Stands for ``numpy.ndarray``: an argument, never called."""
+    """Stand-in of ``numpy.ndarray``, which is an argument and never called."""
 
 
 class _DtypeClass(_StandIn):
-    """Stands for ``numpy.dtype``."""
+    """Stand-in of ``numpy.dtype``."""
 
     def __call__(self, code: str, align: bool = False, copy: bool = True) -> _Dtype:
         return _Dtype(code)
 
 
 class _Dtype:
-    """A dtype under construction: the pickle tells its byte order after its code."""
+    """Dtype under construction: the pickle has its byte order after its code."""
 
     __slots__ = ("dtype",)
 
@@ -96,7 +97,7 @@ class _Dtype:
 
 
 class _Array(np.ndarray):
-    """An array under construction; it is pickled as any other."""
+    """Array under construction; it is pickled as any other."""
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, data = state
@@ -109,7 +110,7 @@ class _Array(np.ndarray):
 
 
 class _Reconstruct(_StandIn):
-    """Stands for what makes an empty array, to be filled by its state."""
+    """Stand-in of the function that makes an empty array, which is filled by its state."""
 
     def __call__(self, kind: object, shape: tuple[int, ...], code: object) -> _Array:
         if not isinstance(kind, _ArrayClass) or shape != (0,):
@@ -118,7 +119,7 @@ class _Reconstruct(_StandIn):
 
 
 class _FromBuffer(_StandIn):
-    """Stands for what makes an array of bytes, from protocol 5 on."""
+    """Stand-in of the function that makes an array of bytes, from protocol 5 on."""
 
     def __call__(
         self,
@@ -134,7 +135,7 @@ class _FromBuffer(_StandIn):
 
 
 class _Scalar(_StandIn):
-    """Stands for what makes a NumPy scalar."""
+    """Stand-in of the function that makes a NumPy scalar."""
 
     def __call__(self, dtype: _Dtype, data: bytes) -> Any:
         _require_size((1,), dtype, data)
@@ -142,7 +143,7 @@ class _Scalar(_StandIn):
 
 
 class _Encode(_StandIn):
-    """Stands for ``_codecs.encode``, by which protocol 2 turns text into bytes."""
+    """Stand-in of ``_codecs.encode``, which turns text into bytes in protocol 2."""
 
     def __call__(self, text: str, encoding: str) -> bytes:
         if encoding not in ("latin1", "latin-1"):
@@ -151,28 +152,28 @@ class _Encode(_StandIn):
 
 
 class _Set(_StandIn):
-    """Stands for ``set``, as protocols below 4 make it."""
+    """Stand-in of ``set``, as protocols below 4 make it."""
 
     def __call__(self, members: list[Any]) -> set[Any]:
         return set(members)
 
 
 class _FrozenSet(_StandIn):
-    """Stands for ``frozenset``, as protocols below 4 make it."""
+    """Stand-in of ``frozenset``, as protocols below 4 make it."""
 
     def __call__(self, members: list[Any]) -> frozenset[Any]:
         return frozenset(members)
 
 
 class _Bytes(_StandIn):
-    """Stands for ``bytes``, as protocol 2 makes empty ones."""
+    """Stand-in of ``bytes``, as protocol 2 makes empty ones."""
 
     def __call__(self) -> bytes:
         return b""
 
 
 def _require_size(shape: Any, dtype: _Dtype, data: Any) -> None:
-    """Refuse an array that declares another size than it has, before memory is taken for it."""
+    """Refuse an array whose declared size is not its real one, before memory is allocated."""
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
         raise pickle.UnpicklingError("an array of something else than bytes")
     if not all(isinstance(length, int) and length >= 0 for length in shape):
@@ -184,7 +185,7 @@ def _require_size(shape: Any, dtype: _Dtype, data: Any) -> None:
         )
 
 
-_KNOWN: Mapping[tuple[str, str], object] = {
+_STAND_INS: Mapping[tuple[str, str], object] = {
     ("numpy", "ndarray"): _ArrayClass(),
     ("numpy", "dtype"): _DtypeClass(),
     ("numpy.core.multiarray", "_reconstruct"): _Reconstruct(),
@@ -198,4 +199,4 @@ _KNOWN: Mapping[tuple[str, str], object] = {
     ("builtins", "bytes"): _Bytes(),
     ("__builtin__", "bytes"): _Bytes(),
 }
-"""Globals a pickle may name, in the modules of any NumPy."""
+"""Stand-ins of the globals that a pickle may name, in the modules of any NumPy."""

@@ -1,9 +1,9 @@
-"""UAV-Human's own skeleton files: text in Kinect's format, with 17 joints in the image.
+"""Reader of UAV-Human's skeleton files: text in Kinect's format, with 17 joints in the image.
 
-Assumed of the files, which come without a description: they are laid out as NTU RGB+D's
-(:func:`skeletonagent.data.readers.ntu.read_bodies`), the first two columns of a joint are its x and y
-in pixels, the tracker's numbers of bodies mean nothing, and names like
-``P000S00G10B10H10UC022000LC021000A000R0_08241716.txt`` begin with the subject and say the action
+The files have no description. Assumptions: their format is that of NTU RGB+D
+(:func:`skeletonagent.data.readers.ntu.read_bodies`), the first two columns of a joint are its x
+and y in pixels, the tracker's numbers of bodies have no meaning, and names like
+``P000S00G10B10H10UC022000LC021000A000R0_08241716.txt`` begin with the subject and have the action
 after ``A``, both counted from 0. Source: spec section 4, "UAV".
 """
 
@@ -19,12 +19,12 @@ from skeletonagent.data.benchmarks import BENCHMARKS, UAV_NAME
 from skeletonagent.data.convert.pipeline import DatasetReader
 from skeletonagent.data.readers.ntu import raw_files, read_bodies
 
-_PERSONS = 2
-"""Bodies kept of each frame, the first ones, as the benchmark's recognizers take them."""
+_MAX_PERSONS = 2
+"""Number of bodies kept of each frame, the first ones, as the benchmark's recognizers use."""
 
 
 def uav_reader(folder: Path) -> DatasetReader:
-    """Return the ``.txt`` files of UAV-Human in a folder and below it, by name.
+    """Return a reader of the ``.txt`` files of UAV-Human in a folder and below it, by name.
 
     Raises:
         DataError: If there is none.
@@ -44,12 +44,12 @@ def uav_reader(folder: Path) -> DatasetReader:
 
 
 def read_uav_file(path: Path) -> SkeletonSequence:
-    """Return the one or two bodies of a UAV-Human file: x and y in pixels, and a score of 1.
+    """Return the one or two bodies of a file: x and y in pixels, and a confidence of 1.
 
-    Frames of nobody are left out; a body that is not in a frame is all zeros there.
+    Frames of nobody are dropped; a body that is not in a frame is all zeros in it.
 
     Raises:
-        DataError: If the file is damaged, its name says no action or nobody is in it.
+        DataError: If the file is damaged, has no action in its name or contains nobody.
     """
     name = UAV_NAME.match(path.stem)
     if name is None:
@@ -60,8 +60,8 @@ def read_uav_file(path: Path) -> SkeletonSequence:
     if not len(bodies.frame):
         raise DataError("holds no body in any frame; leave it out", path=path)
     frame = np.unique(bodies.frame, return_inverse=True)[1]
-    body = np.arange(len(frame)) - np.searchsorted(frame, frame)  # its place in its frame
-    kept = body < _PERSONS
+    body = np.arange(len(frame)) - np.searchsorted(frame, frame)  # its number within its frame
+    kept = body < _MAX_PERSONS
     joints = np.zeros((body[kept].max() + 1, frame.max() + 1, 17, 3), dtype=np.float32)
     joints[body[kept], frame[kept], :, :2] = bodies.joints[kept]
     joints[body[kept], frame[kept], :, 2] = 1
