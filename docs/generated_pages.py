@@ -16,6 +16,23 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 PAGES = {"reference/settings.md": "settings_page", "reference/commands.md": "commands_page"}
 """Pages of the site, each with the function that returns its text."""
 
+_SETTINGS_INTRODUCTION = """\
+# Settings
+
+Every key of a configuration, with the values it takes. This page is made from the types in the
+source. Set a key in a YAML file (`skeletonagent config show` prints a complete one) or on the
+command line with `--set section.key=value`; unknown keys and wrong values are refused before a run
+starts. Presets change some of the defaults: `skeletonagent config show utd-mhad` prints what a
+preset sets."""
+
+_COMMANDS_INTRODUCTION = """\
+# Commands
+
+This page is made from the commands' own help: `skeletonagent COMMAND --help` prints the same.
+Results go to standard output, progress and remarks to standard error. The options of
+`skeletonagent` itself stand before the command: `--version`, `--quiet` (`-q`), `--verbose` (`-v`)
+and `--debug`, which shows the traceback of an error."""
+
 _ARGS = re.compile(r"^Args:\n(?P<body>(?:[ \t]+.*\n?|\n)+)", re.M)
 _ARG = re.compile(r"^    (?P<name>\w+): (?P<text>.*(?:\n {5,}.*)*)", re.M)
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]+\.)?(\w+)`")
@@ -61,38 +78,28 @@ def settings_page() -> str:
     """Return the page of settings, one table for each section of a configuration."""
     rows = list(settings())
     sections = dict.fromkeys(row.key.rpartition(".")[0] for row in rows)
-    parts = [
-        "# Settings\n\nEvery key of a configuration, with the values it takes. This page is made from "
-        "the types in the source. Set a key in a YAML file (`skeletonagent config show` prints a "
-        "complete one) or on the command line with `--set section.key=value`; unknown keys and wrong "
-        "values are refused before a run starts. Presets change some of the defaults: "
-        "`skeletonagent config show utd-mhad` prints what a preset sets."
-    ]
+    parts = [_SETTINGS_INTRODUCTION]
     for section in sorted(sections, key=lambda name: not name):
         chosen = [row for row in rows if row.key.rpartition(".")[0] == section]
-        table = [
+        table = ["| key | values | default | meaning |", "|---|---|---|---|"]
+        table += [
             f"| `{row.key}` | {_cell(row.kind)} | {_cell(row.default)} | {_cell(row.meaning)} |"
             for row in chosen
         ]
         heading = f"## {section}" if section else "## Keys without a section"
-        parts.append(
-            "\n".join([heading, "", "| key | values | default | meaning |", "|---|---|---|---|", *table])
-        )
+        parts.append("\n".join([heading, "", *table]))
         parts += [f"### Values of {row.key}\n\n{row.values}" for row in chosen if row.values]
     return "\n\n".join(parts) + "\n"
 
 
 def commands_page() -> str:
     """Return the page of commands, from the help of each."""
-    parts = [
-        "# Commands\n\nThis page is made from the commands' own help: `skeletonagent COMMAND --help` "
-        "prints the same. Results go to standard output, progress and remarks to standard error."
-    ]
+    parts = [_COMMANDS_INTRODUCTION]
     for name, command, context in commands():
         description, examples = _split_help(command.help or "")
         heading = "##" if name.count(" ") == 1 else "###"
         parts.append(f"{heading} {name}\n\n{description}")
-        if hasattr(command, "list_commands"):
+        if hasattr(command, "commands"):
             continue
         usage = " ".join([name, *command.collect_usage_pieces(context)])
         parts.append(f"```text\n{usage}\n```")
@@ -126,13 +133,15 @@ def _commands_below(group: Any, context: Any) -> Iterator[tuple[str, Any, Any]]:
             continue
         inner = command.context_class(command, info_name=name, parent=context)
         yield inner.command_path, command, inner
-        if hasattr(command, "list_commands"):
+        if hasattr(command, "commands"):
             yield from _commands_below(command, inner)
 
 
 def _split_help(text: str) -> tuple[str, list[str]]:
     """Return a command's description, and the lines of its examples."""
-    before, _, examples = re.sub(r"Examples?:", "\0", text.replace("\b", ""), count=1).partition("\0")
+    before, _, examples = re.sub(r"Examples?:", "\0", text.replace("\b", ""), count=1).partition(
+        "\0"
+    )
     lines = [line.strip() for line in examples.splitlines() if line.strip()]
     return inspect.cleandoc(before), lines
 

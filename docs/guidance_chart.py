@@ -55,9 +55,12 @@ def draw_chart(differences: dict[str, dict[str, Difference]]) -> str:
     """Return the chart as SVG: an interval for each data set and row."""
     group = len(ROWS) * _LINE + _GROUP
     bottom = _TOP + len(differences) * group
-    parts = [
+    opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 {bottom + 44}" '
-        'font-family="Helvetica, Arial, sans-serif" font-size="13">',
+        'font-family="Helvetica, Arial, sans-serif" font-size="13">'
+    )
+    parts = [
+        opening,
         "<title>Top-1 accuracy with guidance minus without, four data sets</title>",
         f'<rect width="780" height="{bottom + 44}" fill="#ffffff"/>',
     ]
@@ -91,9 +94,12 @@ def draw_chart(differences: dict[str, dict[str, Difference]]) -> str:
 
 
 def _interval(difference: Difference, y: int, colour: str) -> list[str]:
-    return [
+    line = (
         f'<line x1="{_x(difference.low)}" y1="{y}" x2="{_x(difference.high)}" y2="{y}" '
-        f'stroke="{colour}" stroke-width="3" stroke-linecap="round"/>',
+        f'stroke="{colour}" stroke-width="3" stroke-linecap="round"/>'
+    )
+    return [
+        line,
         f'<circle cx="{_x(difference.mean)}" cy="{y}" r="6" fill="{colour}"/>',
     ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def on_config(config: Any) -> Any:
-    """Return the configuration with such entries replaced by the pages: the index, then in the order of names."""
+    """Return the configuration with such entries replaced by the pages, an index first."""
     config.nav = _filled(config.nav, Path(config.docs_dir))
     return config
 

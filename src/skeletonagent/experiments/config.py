@@ -1,4 +1,4 @@
-"""The configuration of a run: typed, checked all at once, saved with the run."""
+"""Configuration of a run: typed, checked as a whole, and saved with the run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from skeletonagent.agents.settings import AgentSettings
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
-from skeletonagent.data.settings import (
-    AugmentSettings,
-    ClipSettings,
-    DataSettings,
-)
+from skeletonagent.data.settings import AugmentSettings, ClipSettings, DataSettings
 from skeletonagent.models.settings import ModelSettings
 from skeletonagent.training.settings import (
     DistributedSettings,
@@ -32,7 +28,23 @@ from skeletonagent.training.settings import (
 
 @dataclass(frozen=True)
 class Config:
-    """All of a run's choices; each section is documented with the code that reads it."""
+    """Configuration of a run, a section for the settings of each stage.
+
+    Args:
+        data: Data set and its storage.
+        clips: Input clips: frames, stream, test clips.
+        augment: Random changes of training clips.
+        model: Recognizer.
+        loss: Weights and forms of the losses.
+        training: Length, optimizer, validation, speed.
+        agents: Source of the guidance, and limits of its cost.
+        distributed: Ranks that train one recognizer.
+        seed: Seed of all random numbers: initial weights, order of batches, augmentation.
+        device: ``auto`` for the first GPU, or the CPU where there is none; or ``cpu``, ``cuda`` or
+            ``cuda:N``.
+        precision: Number format of the computation: ``32`` for single precision throughout,
+            ``bf16`` for bfloat16 where autocast considers it safe.
+    """
 
     data: DataSettings = field(default_factory=DataSettings)
     clips: ClipSettings = field(default_factory=ClipSettings)
@@ -50,14 +62,18 @@ class Config:
 _ADAPTER = TypeAdapter(Config)
 
 
-def to_dict(config: Config) -> dict[str, Any]:
-    """Return a configuration as plain values."""
+def config_to_dict(config: Config) -> dict[str, Any]:
+    """Return a configuration as plain values, a dictionary for each section."""
     plain: dict[str, Any] = _ADAPTER.dump_python(config, mode="json")
     return plain
 
 
-def from_dict(values: Mapping[str, Any], source: str = "config") -> Config:
-    """Return the configuration of plain values; what is not named keeps its default.
+def config_from_dict(values: Mapping[str, Any], source: str = "config") -> Config:
+    """Return the configuration of plain values; settings that are missing have their defaults.
+
+    Args:
+        values: Values by section and key.
+        source: Origin of the values, for messages.
 
     Raises:
         ConfigError: Listing every unknown key, with the nearest valid one, and every wrong value.
@@ -73,7 +89,7 @@ def from_dict(values: Mapping[str, Any], source: str = "config") -> Config:
 
 
 def _error_line(mistake: Mapping[str, Any]) -> str:
-    """Return what is wrong with one value; of a whole section, its message alone says it."""
+    """Return the message about one value, or about a section, which names its values itself."""
     place = ".".join(str(part) for part in mistake["loc"])
     message = mistake["msg"].removeprefix("Value error, ")
     if isinstance(mistake["input"], dict):
@@ -85,7 +101,7 @@ def read_config(path: Path) -> Config:
     """Return the configuration in a YAML file.
 
     Raises:
-        ConfigError: If it cannot be read or holds mistakes; all are listed.
+        ConfigError: If it cannot be read or has mistakes; all of them are listed.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -95,26 +111,26 @@ def read_config(path: Path) -> Config:
         raise ConfigError(
             f"{path} must hold sections such as 'training:', got {type(values).__name__}"
         )
-    return from_dict(values or {}, source=str(path))
+    return config_from_dict(values or {}, source=str(path))
 
 
 def write_config(config: Config, path: Path) -> None:
     """Write a configuration as YAML."""
-    write_text(path, as_yaml(config))
+    write_text(path, config_to_yaml(config))
 
 
-def as_yaml(config: Config) -> str:
+def config_to_yaml(config: Config) -> str:
     """Return a configuration as YAML text."""
-    return str(yaml.safe_dump(to_dict(config), sort_keys=False))
+    return str(yaml.safe_dump(config_to_dict(config), sort_keys=False))
 
 
 def with_overrides(config: Config, assignments: Sequence[str]) -> Config:
     """Return the configuration with ``section.key=value`` assignments applied.
 
     Raises:
-        ConfigError: If an assignment is not of that form, or names or sets something wrong.
+        ConfigError: If an assignment has another form, an unknown key or a wrong value.
     """
-    values = to_dict(config)
+    values = config_to_dict(config)
     malformed = [text for text in assignments if "=" not in text]
     if malformed:
         raise ConfigError(f"--set takes section.key=value, got {', '.join(map(repr, malformed))}")
@@ -129,7 +145,7 @@ def with_overrides(config: Config, assignments: Sequence[str]) -> Config:
             place[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {text!r}: {value!r} is not a value: {error}") from error
-    return from_dict(values, source="--set" if assignments else "config")
+    return config_from_dict(values, source="--set" if assignments else "config")
 
 
 def _unknown_keys(values: Mapping[str, Any], section: type, prefix: str = "") -> list[str]:
@@ -147,7 +163,7 @@ def _unknown_keys(values: Mapping[str, Any], section: type, prefix: str = "") ->
 
 
 def _plain_type(hint: Any) -> type:
-    """Return the class in a type hint, without ``| None`` around it."""
+    """Return the class in a type hint, without ``| None``."""
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(part for part in get_args(hint) if part is not type(None))
     return hint if isinstance(hint, type) else object
