@@ -16,6 +16,7 @@ from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.experiments.datasets import prepare_dataset
+from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.report.serialize import pack_shares, quantize, round_floats
 from skeletonagent.report.skeleton_svg import positions
 from skeletonagent.training.checkpoint import Checkpoint
