@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from skeletonagent.data.synthetic.actions import ACTIONS, Action
-from skeletonagent.data.synthetic.stick_figure import REST, BodySize, SteeredPart, stick_figure
+from skeletonagent.data.synthetic.stick_figure import REST, BodySize, ControlledPart, stick_figure
 
 
-def test_actions_have_names_of_their_own_and_one_stroke_for_a_part() -> None:
+def test_actions_have_distinct_names_and_one_motion_per_part() -> None:
     assert len({action.name for action in ACTIONS}) == len(ACTIONS) >= 14
     for action in ACTIONS:
-        parts = [stroke.part for stroke in action.strokes]
+        parts = [motion.part for motion in action.motions]
         assert len(set(parts)) == len(parts) > 0
         assert action.hertz[0] < action.hertz[1]
         assert 0 < action.hold[0] < action.hold[1] < 1
@@ -20,10 +20,10 @@ def test_actions_have_names_of_their_own_and_one_stroke_for_a_part() -> None:
 def at_goal(action: Action) -> np.ndarray:
     """Return the controls at the middle of an action's swing."""
     controls = REST[None].copy()
-    controls[0, SteeredPart.PELVIS] += action.stance
-    for stroke in action.strokes:
-        if stroke.goal is not None:
-            controls[0, stroke.part] = stroke.goal
+    controls[0, ControlledPart.PELVIS] += action.stance
+    for motion in action.motions:
+        if motion.goal is not None:
+            controls[0, motion.part] = motion.goal
     return controls
 
 
@@ -31,14 +31,14 @@ def test_goals_are_within_reach() -> None:
     for action in ACTIONS:
         controls = at_goal(action)
         joints = stick_figure(BodySize(height=1.0), controls)[0]
-        for stroke in action.strokes:
-            if stroke.part in (SteeredPart.FOOT, SteeredPart.OTHER_FOOT):
-                np.testing.assert_allclose(joints[14], controls[0, SteeredPart.FOOT], atol=1e-3)
-            if stroke.part is SteeredPart.HAND:
+        for motion in action.motions:
+            if motion.part in (ControlledPart.FOOT, ControlledPart.OTHER_FOOT):
+                np.testing.assert_allclose(joints[14], controls[0, ControlledPart.FOOT], atol=1e-3)
+            if motion.part is ControlledPart.HAND:
                 distance = np.linalg.norm(joints[6] - joints[20])
                 np.testing.assert_allclose(
                     distance,
-                    np.linalg.norm(controls[0, SteeredPart.HAND]),
+                    np.linalg.norm(controls[0, ControlledPart.HAND]),
                     atol=5e-3,
                     err_msg=action.name,
                 )

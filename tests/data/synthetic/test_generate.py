@@ -92,10 +92,13 @@ def test_splits_share_no_subject_and_both_know_every_class(subjects: int) -> Non
     split, store = data.splits["xsub"], data.store
     assert store.subjects is not None
     assert sorted(split.train + split.test) == sorted(store.sample_ids)
-    groups = [
+    subjects_of = [
         {store.subjects[i] for i in store.indices(part)} for part in (split.train, split.test)
     ]
-    assert groups[0].isdisjoint(groups[1]) and len(groups[0] | groups[1]) == subjects
+    assert (
+        subjects_of[0].isdisjoint(subjects_of[1])
+        and len(subjects_of[0] | subjects_of[1]) == subjects
+    )
     for part in (split.train, split.test):
         assert set(store.labels[store.indices(part)].tolist()) == set(range(store.num_classes))
 
@@ -144,8 +147,8 @@ def features(clip: SkeletonSequence) -> np.ndarray:
     centred = clip.joints[0] - clip.joints[0, :, 1:2]
     height, away = centred[..., 1], np.linalg.norm(centred[..., [0, 2]], axis=-1)
     speed = np.linalg.norm(np.diff(centred, axis=0), axis=-1).mean(axis=0)
-    found = np.stack([height.mean(0), away.mean(0), height.std(0), away.std(0), speed])
-    return found + found[:, KINECT_25.mirror]
+    measures = np.stack([height.mean(0), away.mean(0), height.std(0), away.std(0), speed])
+    return measures + measures[:, KINECT_25.mirror]
 
 
 @pytest.fixture(scope="module")

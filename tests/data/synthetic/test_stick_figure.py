@@ -14,7 +14,7 @@ from skeletonagent.core.layout import KINECT_25
 from skeletonagent.data.synthetic.stick_figure import (
     REST,
     BodySize,
-    SteeredPart,
+    ControlledPart,
     rotation,
     stick_figure,
 )
@@ -70,25 +70,25 @@ def test_bones_keep_their_length_whatever_is_asked(controls: np.ndarray) -> None
 @given(controls)
 def test_a_mirrored_pose_gives_the_mirrored_figure(controls: np.ndarray) -> None:
     swapped = [
-        SteeredPart.PELVIS,
-        SteeredPart.TRUNK,
-        SteeredPart.HEAD,
-        SteeredPart.OTHER_HAND,
-        SteeredPart.HAND,
-        SteeredPart.OTHER_FOOT,
-        SteeredPart.FOOT,
+        ControlledPart.PELVIS,
+        ControlledPart.TRUNK,
+        ControlledPart.HEAD,
+        ControlledPart.OTHER_HAND,
+        ControlledPart.HAND,
+        ControlledPart.OTHER_FOOT,
+        ControlledPart.FOOT,
     ]
     mirrored = controls[:, swapped].copy()
-    mirrored[:, SteeredPart.PELVIS, 0] *= -1
-    mirrored[:, [SteeredPart.TRUNK, SteeredPart.HEAD], 1:] *= -1
+    mirrored[:, ControlledPart.PELVIS, 0] *= -1
+    mirrored[:, [ControlledPart.TRUNK, ControlledPart.HEAD], 1:] *= -1
     expected = stick_figure(BodySize(), controls)[:, KINECT_25.mirror] * (-1, 1, 1)
     np.testing.assert_allclose(stick_figure(BodySize(), mirrored), expected, atol=1e-9)
 
 
 def test_hands_and_feet_get_where_they_are_sent_when_in_reach() -> None:
     pose = REST[None].copy()
-    pose[0, SteeredPart.HAND] = (0.05, 0.05, 0.13)
-    pose[0, SteeredPart.FOOT] = (0.06, 0.15, 0.10)
+    pose[0, ControlledPart.HAND] = (0.05, 0.05, 0.13)
+    pose[0, ControlledPart.FOOT] = (0.06, 0.15, 0.10)
     joints = stick_figure(BodySize(height=1.0), pose)[0]
     top = joints[JOINT["spine"]]
     np.testing.assert_allclose(joints[JOINT["left wrist"]] - top, (0.05, 0.05, 0.13), atol=1e-9)
@@ -97,8 +97,8 @@ def test_hands_and_feet_get_where_they_are_sent_when_in_reach() -> None:
 
 def test_elbows_hang_and_knees_bend_forward() -> None:
     pose = REST[None].copy()
-    pose[0, SteeredPart.HAND] = (0.05, 0.05, 0.13)
-    pose[0, SteeredPart.PELVIS] = (0, -0.2, 0)
+    pose[0, ControlledPart.HAND] = (0.05, 0.05, 0.13)
+    pose[0, ControlledPart.PELVIS] = (0, -0.2, 0)
     joints = stick_figure(BodySize(), pose)[0]
     assert joints[JOINT["left elbow"], 1] < joints[JOINT["left shoulder"], 1]
     for side in ("left", "right"):

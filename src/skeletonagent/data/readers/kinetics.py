@@ -1,6 +1,7 @@
 """Reader of Kinetics-Skeleton: a pickle with the table of contents, and kpfiles with skeletons.
 
-The table lists the clips and the frame of each skeleton; a kpfile has the skeletons of some clips, ``{frame_dir: {"keypoint": (n, 17, 3)}}``, with x, y and confidence as last axis.
+The table lists the clips and the frame of each skeleton; a kpfile has the skeletons of some
+clips, ``{frame_dir: {"keypoint": (n, 17, 3)}}``, with x, y and confidence as last axis.
 Source: spec section 4.
 """
 

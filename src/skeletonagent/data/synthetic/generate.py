@@ -1,7 +1,6 @@
-"""A generated data set of confusable actions whose distinguishing joints are known.
+"""Generated data set of confusable actions whose distinguishing joints are known.
 
-It is what the program trains on when a user has no data, and a yardstick: what the Selector
-chooses can be has_confidence against :data:`SYNTHETIC_PAIRS`.
+The joints that the Selector chooses can be compared with :data:`SYNTHETIC_PAIRS`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from skeletonagent.data.synthetic.actions import ACTIONS, IDLE_HANDS, Action
 from skeletonagent.data.synthetic.stick_figure import (
     REST,
     BodySize,
-    SteeredPart,
+    ControlledPart,
     rotation,
     stick_figure,
 )
@@ -32,11 +31,11 @@ _FEET = (14, 15, 18, 19)
 
 @dataclass(frozen=True)
 class ConfusablePair:
-    """Two actions that look alike, and the joints that truly tell them apart.
+    """Two actions that look alike, and the joints in which they differ.
 
     Args:
         actions: Class names.
-        joints: Indices in KINECT_25; both sides' where either side may do it.
+        joints: Joint indices in KINECT_25, of both sides where either side may act.
     """
 
     actions: tuple[str, str]
@@ -54,13 +53,16 @@ SYNTHETIC_PAIRS: tuple[ConfusablePair, ...] = (
     ConfusablePair(("throw", "push"), _ARMS),
     ConfusablePair(("bow", "pick up"), _ARMS),
 )
-"""The pairs :func:`synthetic_dataset` is made of; every class is in one."""
+"""Pairs of actions of :func:`synthetic_dataset`; every class is in one pair."""
 
 
 def true_joints(action: str, rivals: Iterable[str]) -> frozenset[int]:
-    """Return the joints that tell ``action`` from ``rivals``.
+    """Return the joints that distinguish an action from similar ones.
 
-    Rivals that are not paired with the action have no stated truth and add nothing.
+    Args:
+        action: Class name.
+        rivals: Class names of similar actions; those not paired with the action are ignored,
+            because the joints that distinguish them are not known.
     """
     rivals = set(rivals)
     return frozenset(
@@ -74,16 +76,16 @@ def true_joints(action: str, rivals: Iterable[str]) -> frozenset[int]:
 def synthetic_dataset(
     *, clips_per_class: int = 48, subjects: int = 8, seed: int = 0, difficulty: float = 1.0
 ) -> SkeletonData:
-    """Return generated Kinect-25 motion in metres, y up, seen at 30 frames a second.
+    """Return generated Kinect-25 motion in metres, y up, at 30 frames per second.
 
-    Split ``xsub`` tests on every third subject. A clip depends on the seed, its action, subject
-    and repetition alone: asking for more clips keeps those there are.
+    Every third subject is in the test set of split ``xsub``. A clip depends on the seed, its
+    action, subject and repetition alone: with more clips, the first ones stay the same.
 
     Args:
-        clips_per_class: Clips of each action, dealt to the subjects in turn.
-        subjects: Number of people.
-        seed: Which people and clips; not negative.
-        difficulty: Scales sensor noise, fidgeting and variation of style; 0 has none of them.
+        clips_per_class: Number of clips of each action, assigned to the subjects in turn.
+        subjects: Number of subjects, at least 2.
+        seed: Seed of subjects and clips, not negative.
+        difficulty: Factor of sensor noise, idle motion and variation of style; 0 for none.
 
     Raises:
         ValueError: If there are fewer than two subjects, fewer clips of a class than subjects, or
@@ -102,10 +104,10 @@ def synthetic_dataset(
         for label in range(len(ACTIONS))
         for clip in range(clips_per_class)
     ]
-    tested = {person.number for person in people if person.number % 3 == 1}
+    test_subjects = {person.number for person in people if person.number % 3 == 1}
     split = Split(
-        train=tuple(s.sample_id for s in sequences if s.subject not in tested),
-        test=tuple(s.sample_id for s in sequences if s.subject in tested),
+        train=tuple(s.sample_id for s in sequences if s.subject not in test_subjects),
+        test=tuple(s.sample_id for s in sequences if s.subject in test_subjects),
     )
     names = [action.name for action in ACTIONS]
     return SkeletonData(
@@ -117,7 +119,7 @@ def synthetic_dataset(
     )
 
 
-# Standard deviations by part: of a subject's bearing, of idle motion, of a clip's goals.
+# Standard deviations by part: of a subject's posture, of idle motion, of the goals in a clip.
 _POSTURE = np.array([0.0, 0.04, 0.06, 0.012, 0.012, 0.008, 0.008])[:, None] * (1.0, 0.5, 1.0)
 _FIDGET = np.array([0.008, 0.05, 0.10, 0.016, 0.016, 0.002, 0.002])[:, None]
 _STYLE = np.array([0.01, 0.08, 0.05, 0.025, 0.025, 0.025, 0.0])[:, None]
@@ -127,7 +129,16 @@ _JITTER[[7, 11, 15, 19, 21, 22, 23, 24]] = 1.8  # hands and feet are tracked wor
 
 @dataclass(frozen=True)
 class _Subject:
-    """Someone's build and manner."""
+    """Body size and style of a subject.
+
+    Args:
+        number: Number of the subject, from 0.
+        body: Size of the body.
+        left_handed: Whether the subject acts with the left side.
+        tempo: Factor of frequencies.
+        vigour: Factor of amplitudes.
+        posture: Displacement of each part from its rest position.
+    """
 
     number: int
     body: BodySize
@@ -160,7 +171,7 @@ def _clip(
     rng = _stream(seed, 1, label, subject.number, repetition)
     action = ACTIONS[label]
     joints = stick_figure(subject.body, _controls(action, subject, rng, difficulty))
-    if subject.left_handed == (rng.random() < 0.1 * difficulty):  # now and then the other hand
+    if subject.left_handed == (rng.random() < 0.1 * difficulty):  # sometimes the other hand
         joints = joints[:, KINECT_25.mirror] * (-1.0, 1.0, 1.0)
     facing = rotation(np.array([0.0, np.pi + rng.uniform(-np.pi / 3, np.pi / 3), 0.0]))
     place = (rng.uniform(-1, 1), 0.0, rng.uniform(2, 4))
@@ -176,28 +187,30 @@ def _clip(
 def _controls(
     action: Action, subject: _Subject, rng: np.random.Generator, difficulty: float
 ) -> Float[np.ndarray, "t 7 3"]:
-    """Return what steers the figure through a clip: idling, with the action laid over it."""
+    """Return the controls of the figure in a clip: idle motion plus the action."""
     frames = int(rng.integers(40, 91))
     rest = REST + subject.posture
-    rest[SteeredPart.PELVIS] += action.stance
-    for hand in (SteeredPart.HAND, SteeredPart.OTHER_HAND):
+    rest[ControlledPart.PELVIS] += action.stance
+    for hand in (ControlledPart.HAND, ControlledPart.OTHER_HAND):
         idle = IDLE_HANDS[rng.integers(len(IDLE_HANDS))]
         if rng.random() < 0.4 * difficulty:
             rest[hand] = idle
     style = rng.normal(0, 1, (7, 3)) * _STYLE * difficulty
-    style[SteeredPart.OTHER_HAND] = style[SteeredPart.HAND]  # alike, so that clapping hands meet
+    style[ControlledPart.OTHER_HAND] = style[
+        ControlledPart.HAND
+    ]  # alike, so that clapping hands meet
     shift, swing, circle = np.zeros((3, 7, 3))
-    for stroke in action.strokes:
-        if stroke.goal is not None:
-            shift[stroke.part] = stroke.goal - rest[stroke.part] + style[stroke.part]
-        swing[stroke.part], circle[stroke.part] = stroke.swing, stroke.circle
+    for motion in action.motions:
+        if motion.goal is not None:
+            shift[motion.part] = motion.goal - rest[motion.part] + style[motion.part]
+        swing[motion.part], circle[motion.part] = motion.swing, motion.circle
     vigour = subject.vigour * np.exp(rng.normal(0, 0.3 * difficulty))
     wave = vigour * _oscillation(action, subject.tempo, frames, rng, difficulty)
     effort = _envelope(action, frames, rng)
     moved = shift + swing * wave[0, :, None, None] + circle * wave[1, :, None, None]
     controls: Float[np.ndarray, "t 7 3"] = rest + effort[:, None, None] * moved
     controls += _wander(frames, (7, 3), rng) * _FIDGET * difficulty
-    for foot in (SteeredPart.FOOT, SteeredPart.OTHER_FOOT):
+    for foot in (ControlledPart.FOOT, ControlledPart.OTHER_FOOT):
         controls[:, foot, 1] = controls[:, foot, 1].clip(min=REST[foot, 1])  # not into the floor
     return controls
 
@@ -214,7 +227,7 @@ def _oscillation(
 
 
 def _envelope(action: Action, frames: int, rng: np.random.Generator) -> Float[np.ndarray, " t"]:
-    """Return how far into the action each frame is: preparation, action, return."""
+    """Return the share of the action in each frame, from 0 to 1: preparation, action, return."""
     hold, rise, middle = rng.uniform(*action.hold), rng.uniform(0.12, 0.22), rng.uniform(0.38, 0.62)
     distance = np.abs(np.linspace(0, 1, frames) - middle)
     ramp = ((hold / 2 + rise - distance) / rise).clip(0, 1)
@@ -234,7 +247,7 @@ def _wander(
 
 
 def _sensor_error(frames: int, rng: np.random.Generator) -> Float[np.ndarray, "t 25 3"]:
-    """Return tracking errors in metres: noise that lasts some frames, and short glitches."""
+    """Return tracking errors in metres: noise correlated over some frames, and short glitches."""
     white = rng.normal(0, 0.006, (frames + 3, 25, 3)) * _JITTER
     error = (white[:-3] + white[1:-2] + white[2:-1] + white[3:]) / 2
     for _ in range(rng.poisson(1.0)):

@@ -1,6 +1,6 @@
-"""A stick figure with Kinect-25 joints, steered by where its hands, feet, head and trunk go.
+"""Stick figure with Kinect-25 joints, controlled by positions of hands and feet and by angles.
 
-Its own frame: it looks along +z, with x to its left and y up, in units of its height.
+Frame of reference: the figure faces +z, with x to its left and y up, in units of its height.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 
-class SteeredPart(IntEnum):
-    """What an action steers; hands are wrists seen from the spine's top, feet ankles."""
+class ControlledPart(IntEnum):
+    """Part of the figure that is controlled; hands are wrists relative to the top of the spine."""
 
     PELVIS = 0
     TRUNK = 1
@@ -35,13 +35,24 @@ REST = np.array(
         (0.06, 0.04, 0),
     ]
 )
-"""Standing at ease, one row per :class:`SteeredPart`: places as (outward, up, forward), and for trunk and
-head the angles (forward, turn, tilt) in radians."""
+"""Controls of a relaxed standing figure, one row per :class:`ControlledPart`.
+
+Pelvis, hands and feet have positions (outward, up, forward); trunk and head have angles
+(forward, turn, tilt) in radians.
+"""
 
 
 @dataclass(frozen=True)
 class BodySize:
-    """Someone's height in metres, and limbs relative to the average person of that height."""
+    """Size of a body.
+
+    Args:
+        height: Height in metres.
+        trunk: Length of the trunk relative to the average person of that height.
+        arm: Length of the arms, likewise.
+        leg: Length of the legs, likewise.
+        breadth: Width of shoulders and hips, likewise.
+    """
 
     height: float = 1.7
     trunk: float = 1.0
@@ -53,18 +64,19 @@ class BodySize:
 def stick_figure(
     body: BodySize, controls: Float[np.ndarray, "t 7 3"]
 ) -> Float[np.ndarray, "t 25 3"]:
-    """Return the Kinect-25 joints in metres of a figure steered by ``controls``.
+    """Return the Kinect-25 joints of a figure in metres.
 
-    Bones keep their length whatever is asked: a hand or foot out of reach comes as near as it can.
+    Bones always keep their length: a hand or foot whose position is out of reach gets as close as
+    possible.
 
     Args:
-        body: Whose figure.
-        controls: Place or angles of every :class:`SteeredPart`, as in :data:`REST`.
+        body: Size of the body.
+        controls: Position or angles of every :class:`ControlledPart`, as in :data:`REST`.
     """
     joints = np.empty((len(controls), 25, 3))
-    trunk, head = controls[:, SteeredPart.TRUNK], controls[:, SteeredPart.HEAD]
+    trunk, head = controls[:, ControlledPart.TRUNK], controls[:, ControlledPart.HEAD]
     upright = rotation(trunk)
-    joints[:, 0] = controls[:, SteeredPart.PELVIS] + (0.0, 0.464 * body.leg + 0.06, 0.0)
+    joints[:, 0] = controls[:, ControlledPart.PELVIS] + (0.0, 0.464 * body.leg + 0.06, 0.0)
     joints[:, 1] = joints[:, 0] + rotation(trunk / 2) @ np.array([0, 0.14 * body.trunk, 0])
     joints[:, 20] = joints[:, 1] + upright @ np.array([0, 0.15 * body.trunk, 0])
     joints[:, 2] = joints[:, 20] + upright @ rotation(head / 2) @ np.array([0, 0.04, 0.0])
@@ -75,11 +87,13 @@ def stick_figure(
             joints,
             body,
             upright,
-            controls[:, SteeredPart.HAND + side] * outward,
+            controls[:, ControlledPart.HAND + side] * outward,
             outward,
             4 + 4 * side,
         )
-        _leg(joints, body, controls[:, SteeredPart.FOOT + side] * outward, outward, 12 + 4 * side)
+        _leg(
+            joints, body, controls[:, ControlledPart.FOOT + side] * outward, outward, 12 + 4 * side
+        )
     joints *= body.height
     return joints
 
@@ -92,7 +106,7 @@ def _arm(
     outward: Float[np.ndarray, " 3"],
     first: int,
 ) -> None:
-    """Fill in the arm whose shoulder is joint ``first``, elbow down and a little out."""
+    """Set the joints of the arm from shoulder ``first`` on, the elbow down and slightly out."""
     tip = 21 if first == 4 else 23
     reach = (upright @ wrist[:, :, None])[:, :, 0]
     shoulder = joints[:, 20] + upright @ (outward * (0.105 * body.breadth, -0.01, 0))
@@ -117,7 +131,7 @@ def _leg(
     outward: Float[np.ndarray, " 3"],
     first: int,
 ) -> None:
-    """Fill in the leg whose hip is joint ``first``, knee forward."""
+    """Set the joints of the leg from hip ``first`` on, the knee forward."""
     forward = np.broadcast_to([0.0, 0.0, 1.0], ankle.shape)
     hip = joints[:, 0] + outward * (0.055 * body.breadth, -0.02, 0)
     knee, end = _two_bones(hip, ankle, (0.235 * body.leg, 0.235 * body.leg), forward)
@@ -134,18 +148,21 @@ def _two_bones(
     lengths: tuple[float, float],
     side: Float[np.ndarray, "t 3"],
 ) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, "t 3"]]:
-    """Return the middle and the end of two bones that reach for ``target``, bent to ``side``."""
+    """Return middle and end of two bones that reach for ``target``, bent towards ``side``."""
     upper, lower = lengths
     along = _unit(target - root)
-    wanted = np.linalg.norm(target - root, axis=-1, keepdims=True)
-    reach = np.clip(wanted, abs(upper - lower) + 0.05, 0.999 * (upper + lower))
+    distance = np.linalg.norm(target - root, axis=-1, keepdims=True)
+    reach = np.clip(distance, abs(upper - lower) + 0.05, 0.999 * (upper + lower))
     share = (reach**2 + upper**2 - lower**2) / (2 * reach)
     bend = np.sqrt(upper**2 - share**2)
     return root + along * share + _perpendicular(side, along) * bend, root + along * reach
 
 
 def rotation(angles: Float[np.ndarray, "*t 3"]) -> Float[np.ndarray, "*t 3 3"]:
-    """Return rotations by angles (forward, turn, tilt) about x, y and z: tilt first, turn last."""
+    """Return rotation matrices of angles (forward, turn, tilt) in radians about x, y and z.
+
+    The tilt is applied first and the turn last.
+    """
     (cx, cy, cz), (sx, sy, sz) = (np.moveaxis(f(angles), -1, 0) for f in (np.cos, np.sin))
     rows = (
         (cy * cz + sy * sx * sz, sy * sx * cz - cy * sz, sy * cx),
