@@ -60,8 +60,8 @@ def furnish(folder: Path) -> None:
         write_archive(small_set(name, splits, classes), archives)
     _dialogues(folder / "gpt4o_dialogues.zip")
     shutil.copytree(ROOT / "docs" / "results", folder / "docs" / "results")
-    facts = files("skeletonagent.llm") / "metadata"
-    shutil.copy(str(facts / "nturgbd_60.yaml"), folder / "labels.yaml")
+    notes = files("skeletonagent.llm") / "resources"
+    shutil.copy(str(notes / "nturgbd_60.yaml"), folder / "labels.yaml")
     counts = np.tile(50 * np.eye(40, dtype=np.int16), (3, 1, 1))
     counts[:, 0, 1] = 5
     np.savez_compressed(folder / "confusions.npz", counts=counts)

@@ -1,32 +1,31 @@
-"""The training objective: L = L_cls + alpha L_con + beta L_align (paper eq. 9).
+"""Loss of SkeletonAgent: L = L_cls + alpha L_con + beta L_align (paper eq. 9).
 
-The released code's adds the class loss of a mixed copy of the batch (spec 2.3).
+The released code adds the class loss of a body-part mixup of the batch (spec 2.3).
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skeletonagent.models.recognizer import Prediction
-from skeletonagent.training.emphasis import Contrast, among_rivals
+from skeletonagent.training.guidance_tensors import GuidanceTensors
 from skeletonagent.training.settings import AlignTargets, LogitScale, LossSettings
 
-LEARNED_SCALE = 2.659
-"""What a learned scale starts from. Source: spec 0.4, ln(1 / 0.07), and no exponential of it."""
+INITIAL_LOGIT_SCALE = 2.659
+"""Initial value of a learned logit scale. Source: spec 0.4, ln(1 / 0.07), not exponentiated."""
 
-SHARPNESS = 10.0
-"""How far apart the released targets put a pair of the same class and any other (spec 2.3)."""
+TARGET_SHARPNESS = 10.0
+"""Factor of the same-class mask in the softmax targets of the released code (spec 2.3)."""
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of a batch, each a mean over its clips."""
+    """Losses of a batch, each a mean over its clips."""
 
     cls: Float[Tensor, ""]
     con: Float[Tensor, ""]
@@ -44,7 +43,7 @@ def alignment_targets(
     """
     same = (labels[:, None] == labels).float()
     if targets is AlignTargets.SOFTMAX:
-        return (SHARPNESS * same).softmax(dim=1)
+        return (TARGET_SHARPNESS * same).softmax(dim=1)
     return same / same.sum(dim=1, keepdim=True)
 
 
@@ -58,91 +57,113 @@ def alignment_loss(
 
     Args:
         similarity: Cosine of clip ``i`` (row) and the sentence of clip ``j`` (column), scaled.
-        targets: q, rows summing to one; what holds for clip ``i`` and the sentences holds for the
-            sentence of clip ``i`` and the clips, so one serves both directions.
+        targets: Target distributions q, rows summing to one; they are symmetric in clips and
+            sentences, so one matrix serves both directions.
     """
     to_text = F.kl_div(similarity.log_softmax(dim=1), targets, reduction="batchmean")
     to_skeleton = F.kl_div(similarity.T.log_softmax(dim=1), targets, reduction="batchmean")
     return (to_text + to_skeleton) / 2
 
 
-class CosineScaling(nn.Module):
-    """Divide cosines by the temperature, or multiply them by a factor that is learned."""
+class SkeletonAgentLoss(nn.Module):
+    """Class loss with the joint constraint and the text alignment (paper eq. 9).
 
-    def __init__(self, settings: LossSettings) -> None:
-        super().__init__()
-        self.temperature = settings.temperature
-        learned = settings.logit_scale is LogitScale.LEARNED
-        self.factor = nn.Parameter(torch.tensor(LEARNED_SCALE)) if learned else None
-
-    def forward(self, cosine: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
-        """Return the cosines scaled."""
-        return cosine / self.temperature if self.factor is None else cosine * self.factor
-
-
-@dataclass(frozen=True)
-class SkeletonAgentLoss:
-    """Judge predictions by the class, the salient joints and the distinguishing sentences.
+    A learned logit scale is a parameter of this module: give ``loss.parameters()`` to the
+    optimizer along with the recognizer's.
 
     Args:
-        settings: Weights of the losses.
-        scaling: Of the cosines; what of it is learned has to be in the optimizer.
+        alpha: Weight of the joint constraint.
+        beta: Weight of the alignment with the sentences.
+        temperature: Temperature tau of the alignment, if its logit scale is fixed.
+        label_smoothing: Share of the class target spread over all classes.
+        align_targets: Target distributions of the alignment.
+        logit_scale: Factor of the alignment's cosines: fixed at 1 / temperature, or learned.
+        mixup: Weight of the class loss of a mixed copy of the batch, see :meth:`add_mixup`.
+
+    Examples:
+        Four clips of three classes, five joints, sentences embedded in eight dimensions:
+
+        >>> import torch
+        >>> from skeletonagent.models.recognizer import Prediction
+        >>> from skeletonagent.training.guidance_tensors import GuidanceTensors
+        >>> from skeletonagent.training.losses import SkeletonAgentLoss
+        >>> guidance = GuidanceTensors(salient=torch.ones(3, 5), text_table=torch.eye(3, 8))
+        >>> prediction = Prediction(
+        ...     logits=torch.zeros(4, 3), joint_logits=torch.zeros(4, 3), embedding=torch.ones(4, 8)
+        ... )
+        >>> loss = SkeletonAgentLoss(alpha=0.2, beta=0.5)
+        >>> losses = loss(prediction, torch.tensor([0, 1, 2, 2]), guidance)
+        >>> [round(float(value), 3) for value in (losses.cls, losses.con, losses.align)]
+        [1.099, 1.099, 1.04]
+        >>> round(float(losses.total), 3)
+        1.838
     """
 
-    settings: LossSettings
-    scaling: CosineScaling = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Start the scaling."""
-        object.__setattr__(self, "scaling", CosineScaling(self.settings))
-
-    def __call__(
+    def __init__(
         self,
-        prediction: Prediction,
-        labels: Int[Tensor, " n"],
-        text_table: Float[Tensor, "y d"],
-        rivals: Bool[Tensor, "y y"] | None = None,
-        weight: Float[Tensor, ""] | float = 1.0,
+        alpha: float = 0.2,
+        beta: float = 0.5,
+        temperature: float = 0.1,
+        label_smoothing: float = 0.0,
+        align_targets: AlignTargets | str = AlignTargets.SHARED,
+        logit_scale: LogitScale | str = LogitScale.FIXED,
+        mixup: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.beta = beta
+        self.temperature = temperature
+        self.label_smoothing = label_smoothing
+        self.align_targets = AlignTargets(align_targets)
+        self.mixup = mixup
+        learned = LogitScale(logit_scale) is LogitScale.LEARNED
+        self.logit_scale = nn.Parameter(torch.tensor(INITIAL_LOGIT_SCALE)) if learned else None
+
+    @classmethod
+    def from_settings(cls, settings: LossSettings) -> SkeletonAgentLoss:
+        """Return the loss of a configuration's ``loss`` section."""
+        return cls(
+            alpha=settings.alpha,
+            beta=settings.beta,
+            temperature=settings.temperature,
+            label_smoothing=settings.label_smoothing,
+            align_targets=settings.align_targets,
+            logit_scale=settings.logit_scale,
+            mixup=settings.mixup,
+        )
+
+    def forward(
+        self, prediction: Prediction, labels: Int[Tensor, " n"], guidance: GuidanceTensors
     ) -> Losses:
         """Return the losses of a batch.
 
         Args:
-            prediction: What the recognizer says.
+            prediction: Outputs of the recognizer's heads.
             labels: True classes.
-            text_table: Embedding of each class's sentence, rows of length one.
-            rivals: Whether the class of a row is confused with that of a column; None where
-                nothing is known of it.
-            weight: By what both losses of the guidance are multiplied.
+            guidance: Guidance whose sentences the embeddings are aligned with; its salient joints
+                are in the prediction's joint logits already.
         """
-        settings = self.settings
-        cls = F.cross_entropy(prediction.logits, labels, label_smoothing=settings.label_smoothing)
-        joint_logits = prediction.joint_logits
-        # one similarity to the Y sentences, then a gather, instead of embedding N of them
-        cosine = F.normalize(prediction.embedding.float(), dim=1) @ text_table.T
-        similarity = self.scaling(cosine[:, labels])
-        if rivals is not None and settings.contrast is Contrast.RIVALS:
-            joint_logits = among_rivals(joint_logits, labels, rivals)
-        if rivals is not None and settings.rival_weight != 1:
-            similarity = similarity + math.log(settings.rival_weight) * rivals[labels][:, labels]
-        con = F.cross_entropy(joint_logits, labels)
-        align = alignment_loss(similarity, alignment_targets(labels, settings.align_targets))
-        guided = settings.alpha * con + settings.beta * align
-        return Losses(cls, con, align, cls + weight * guided)
+        cls = F.cross_entropy(prediction.logits, labels, label_smoothing=self.label_smoothing)
+        # One similarity to the Y sentences, then a gather, instead of embedding N of them.
+        cosine = F.normalize(prediction.embedding.float(), dim=1) @ guidance.text_table.T
+        similarity = self._scale(cosine[:, labels])
+        con = F.cross_entropy(prediction.joint_logits, labels)
+        align = alignment_loss(similarity, alignment_targets(labels, self.align_targets))
+        return Losses(cls, con, align, cls + (self.alpha * con + self.beta * align))
 
-    def with_copy(
+    def add_mixup(
         self, losses: Losses, logits: Float[Tensor, "n y"], targets: Float[Tensor, "n y"]
     ) -> Losses:
-        """Return the losses of a batch with that of its mixed copy in their total.
+        """Return the losses with the class loss of a mixed copy of the batch added to the total.
 
         Args:
-            losses: Of the batch.
-            logits: Class scores of the mixed clips.
-            targets: Each class's share in them.
+            losses: Losses of the batch itself.
+            logits: Class logits of the mixed clips.
+            targets: Share of each class in the mixed clips.
         """
-        mixed = F.cross_entropy(logits, targets)
-        return replace(losses, total=losses.total + self.settings.mixup * mixed)
+        return replace(losses, total=losses.total + self.mixup * F.cross_entropy(logits, targets))
 
-
-def step_losses(losses: Losses) -> Float[Tensor, "4"]:
-    """Return the losses as one detached vector (cls, con, align, total), to be summed up."""
-    return torch.stack([losses.cls, losses.con, losses.align, losses.total]).detach().float()
+    def _scale(self, cosine: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
+        if self.logit_scale is None:
+            return cosine / self.temperature
+        return cosine * self.logit_scale
