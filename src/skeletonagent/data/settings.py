@@ -19,7 +19,7 @@ class Origin(StrEnum):
 
     - ``person``: the centre joint of the first person (the NTU recipe, spec 2.2).
     - ``group``: the mean of the centre joints of all persons in that frame, so that the
-      coordinates of each body tell on which side of the others it is; a recognizer that sees one
+      coordinates of each body show on which side of the others it is; a recognizer that sees one
       body at a time could not learn that otherwise. For one person the same as ``person``.
     - ``none``: no centring, coordinates stay as stored (the released recipe of 2D data sets).
     """

@@ -21,7 +21,7 @@ def detect_reader(
     layout: SkeletonLayout | None,
     class_names: tuple[str, ...] | None,
 ) -> DatasetReader:
-    """Return the reader of a public data set, from what lies at a path.
+    """Return the reader of a public data set, from the files at a path.
 
     Args:
         path: A PYSKL pickle, a folder of ``.skeleton`` or ``.txt`` files, or Kinetics' list of

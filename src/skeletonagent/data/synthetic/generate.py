@@ -149,7 +149,7 @@ class _Subject:
 
     @classmethod
     def draw(cls, seed: int, number: int) -> _Subject:
-        rng = _stream(seed, 0, number)
+        rng = _random_generator(seed, 0, number)
         trunk, arm, leg, breadth = rng.normal(1.0, 0.035, 4).clip(0.92, 1.08)
         return cls(
             number=number,
@@ -161,21 +161,21 @@ class _Subject:
         )
 
 
-def _stream(seed: int, *key: int) -> np.random.Generator:
+def _random_generator(seed: int, *key: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def _clip(
     label: int, subject: _Subject, repetition: int, seed: int, difficulty: float
 ) -> SkeletonSequence:
-    rng = _stream(seed, 1, label, subject.number, repetition)
+    rng = _random_generator(seed, 1, label, subject.number, repetition)
     action = ACTIONS[label]
     joints = stick_figure(subject.body, _controls(action, subject, rng, difficulty))
     if subject.left_handed == (rng.random() < 0.1 * difficulty):  # sometimes the other hand
         joints = joints[:, KINECT_25.mirror] * (-1.0, 1.0, 1.0)
     facing = rotation(np.array([0.0, np.pi + rng.uniform(-np.pi / 3, np.pi / 3), 0.0]))
-    place = (rng.uniform(-1, 1), 0.0, rng.uniform(2, 4))
-    joints = joints @ facing.T + place + _sensor_error(len(joints), rng) * difficulty
+    position = (rng.uniform(-1, 1), 0.0, rng.uniform(2, 4))
+    joints = joints @ facing.T + position + _sensor_error(len(joints), rng) * difficulty
     return SkeletonSequence(
         joints=joints[None].astype(np.float32),
         label=label,
@@ -220,8 +220,8 @@ def _oscillation(
 ) -> Float[np.ndarray, "2 t"]:
     """Return sine and cosine of a phase that runs a little unevenly."""
     hertz = rng.uniform(*action.hertz) * tempo
-    turns = hertz * np.arange(frames) / FRAMES_PER_SECOND
-    phase = 2 * np.pi * (rng.random() + turns)
+    cycles = hertz * np.arange(frames) / FRAMES_PER_SECOND
+    phase = 2 * np.pi * (rng.random() + cycles)
     phase += 0.5 * difficulty * _wander(frames, (1,), rng)[:, 0]
     return np.stack([np.sin(phase), np.cos(phase)])
 
