@@ -6,7 +6,10 @@ import itertools
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.models.backbones import BACKBONES, Backbone
@@ -30,7 +33,7 @@ BEFORE_NORM = (
 
 LAYOUTS = (KINECT_25, COCO_20, UAV_17, TREE_5)
 
-DEEP = [name for name in BACKBONES if name != "plain"]
+DEEP = [name for name in BACKBONES if name != "tiny-gcn"]
 """Backbones of nine or ten blocks."""
 
 
@@ -225,3 +228,56 @@ def test_widths_that_graphs_cannot_share_are_refused(name: str, width: int) -> N
 def test_others_take_odd_widths(name: str, width: int) -> None:
     backbone = BACKBONES[name].build(COCO_17, 2, 1, width)
     assert backbone(torch.randn(2, 1, 4, 17, 2)).shape == (2, 4 * width, 1, 17)
+
+
+@given(t=st.integers(1, 9), width=st.integers(1, 4))
+def test_tiny_gcn_doubles_channels_and_halves_frames(t: int, width: int) -> None:
+    x = torch.randn(2, 3, t, 5)
+    blocks = BACKBONES["tiny-gcn"].build(TREE_5, 3, 1, width).blocks
+    for block, channels in zip(blocks, (width, 2 * width, 4 * width), strict=True):
+        frames = x.shape[2] if channels == width else -(-x.shape[2] // 2)
+        x = block(x)
+        assert x.shape == (2, channels, frames, 5)
+        assert bool((x >= 0).all())
+
+
+def test_tiny_gcn_is_small() -> None:
+    backbone = BACKBONES["tiny-gcn"].build(TREE_5, 3, 1, 16)
+    assert backbone.out_channels == 64
+    assert count(backbone) < 50_000
+
+
+def layers(module: nn.Module) -> dict[str, nn.Module]:
+    """Return every convolution and every norm by name."""
+    kinds = nn.Conv2d | nn.BatchNorm1d | nn.BatchNorm2d
+    return {name: child for name, child in module.named_modules() if isinstance(child, kinds)}
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_forward_hooks_see_every_convolution_and_norm(name: str, training: bool) -> None:
+    backbone = BACKBONES[name].build(COCO_17, 3, 2, 8).train(training)
+    called: set[str] = set()
+    for key, layer in layers(backbone).items():
+        layer.register_forward_hook(lambda _, __, ___, key=key: called.add(key))
+    backbone(torch.randn(2, 2, 8, 17, 3))
+    assert len(called) > 3
+    assert called == layers(backbone).keys()
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_flop_counter_sees_every_convolution(name: str) -> None:
+    """Two operations for each weight of a convolution and each output position."""
+    backbone = BACKBONES[name].build(COCO_17, 3, 1, 12 if "++" in name else 8).eval()
+    convolutions = {k: c for k, c in layers(backbone).items() if isinstance(c, nn.Conv2d)}
+    counter = FlopCounterMode(display=False, depth=None)
+    with counter:
+        backbone(torch.randn(2, 1, 8, 17, 3))
+    counts = {k.removeprefix("Backbone."): v for k, v in counter.get_flop_counts().items()}
+    for key in convolutions:
+        assert sum(counts[key].values()) > 0, key
+    stage = "blocks.0.graph"
+    position = 2 * 8 * 17  # bodies, frames and joints
+    if name in ("skeletonagent", "dg-stgcn"):
+        enter = convolutions[f"{stage}.enter.0"]
+        assert sum(counts[f"{stage}.enter.0"].values()) == 2 * enter.weight.numel() * position

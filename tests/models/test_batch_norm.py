@@ -61,7 +61,7 @@ def test_statistics_of_two_batches_are_those_of_both_together(constant: Tensor |
     ours, theirs = pair()
     here, there = torch.randn(3, 4, 5, 2) + 1, 2 * torch.randn(2, 4, 5, 2)
     elsewhere = iter(sums_of(there, torch.cat([here, there])))
-    ours.reduce = lambda summed: summed + next(elsewhere)
+    ours.all_reduce = lambda summed: summed + next(elsewhere)
     probe = torch.randn_like(here)
     mine, both = here.clone().requires_grad_(), here.clone().requires_grad_()
     whole = torch.cat([both, there])
@@ -138,12 +138,12 @@ def test_a_synchronised_recognizer_learns_as_from_one_batch(name: str) -> None:
         assert_same_buffers(replica, whole)
 
 
-def test_without_reduce_the_norm_is_torchs() -> None:
+def test_norm_without_all_reduce_is_torchs_bit_for_bit() -> None:
     ours, theirs = pair()
     x = torch.randn(3, 4, 5, 2)
     torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=0)
     enable_sync_batch_norm(ours, lambda summed: 2 * summed)
-    assert ours.reduce is not None
+    assert ours.all_reduce is not None
     enable_sync_batch_norm(ours, None)
     torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=0)
     assert_same_buffers(ours, theirs)

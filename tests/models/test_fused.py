@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from skeletonagent.core.layout import COCO_17
-from skeletonagent.models import fused
 from skeletonagent.models.backbones import BACKBONES
 from skeletonagent.models.fused import fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
@@ -68,15 +67,31 @@ def test_scores_are_the_recognizers(name: str, rule: PersonPooling) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("name", BACKBONES)
 def test_scores_do_not_depend_on_how_many_bodies_are_run_at_once(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
 ) -> None:
-    model, clips, seen = fuse_for_inference(trained(name)), some_clips(), list[int]()
-    model.stem.register_forward_hook(lambda _, given, made: seen.append(made.shape[0]))
-    together = model(clips, BODIES)
-    assert seen == [len(BODIES)]
-    monkeypatch.setattr(fused, "CACHED", 1)
-    torch.testing.assert_close(model(clips, BODIES), together, rtol=1e-5, atol=1e-5)
-    assert seen[1:] == [torch.get_num_threads()] * len(BODIES)
+    recognizer, clips, sizes = trained(name), some_clips(), list[int]()
+    logits = []
+    for options in ({}, {"cpu_chunk_size": 1}):
+        model = fuse_for_inference(recognizer, **options)
+        model.stem.register_forward_hook(lambda _, __, output: sizes.append(output.shape[0]))
+        logits.append(model(clips, BODIES))
+    torch.testing.assert_close(logits[1], logits[0], rtol=1e-5, atol=1e-5)
+    threads = torch.get_num_threads()
+    chunks = [part.shape[0] for part in BODIES.split(threads)]
+    assert sizes == [len(BODIES), *chunks]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rule", PersonPooling)
+@pytest.mark.parametrize("name", BACKBONES)
+def test_features_are_the_recognizers_and_give_the_logits(name: str, rule: PersonPooling) -> None:
+    recognizer, clips = trained(name, rule), some_clips()
+    model = fuse_for_inference(recognizer)
+    for bodies in (None, BODIES):
+        features = model.features(clips, bodies)
+        expected = recognizer.features(clips, bodies)
+        torch.testing.assert_close(features, expected, rtol=1e-4, atol=1e-4)
+        assert torch.equal(model.cls_head(features), model(clips, bodies))
 
 
 @torch.no_grad()

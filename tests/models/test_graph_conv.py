@@ -1,4 +1,4 @@
-"""Graph units against their formulas, written out."""
+"""Graph convolutions against their formulas, written out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,10 +16,13 @@ from skeletonagent.models.graph_conv import (
     AdaptiveGraphConv,
     CTRGraphConv,
     DGGraphConv,
+    NeighbourGraphConv,
     spatial_adjacency,
 )
 
 Shake = Callable[..., nn.Module]
+
+ARM = SkeletonLayout("arm", ("chest", "shoulder", "elbow", "hand"), ((1, 0), (2, 1), (3, 2)))
 
 
 def dynamic_graph_literally(unit: DGGraphConv, x: Tensor) -> Tensor:
@@ -49,7 +54,7 @@ def test_dynamic_graph_starts_as_its_fixed_graphs() -> None:
     graphs = torch.randn(8, 4, 4)
     unit = DGGraphConv(8, 16, graphs)
     expected = graphs.repeat_interleave(2, dim=0).expand(3, -1, -1, -1)
-    torch.testing.assert_close(unit.adapted(torch.randn(3, 8, 4)), expected)
+    torch.testing.assert_close(unit.adapted_graphs(torch.randn(3, 8, 4)), expected)
 
 
 def test_dynamic_graph_keeps_its_own_copy_of_the_graphs() -> None:
@@ -121,10 +126,32 @@ def test_refined_graph_starts_as_the_bones_and_as_its_shortcut() -> None:
     unit = CTRGraphConv(8, 8, COCO_17)
     x = torch.randn(2, 8, 4, 17)
     expected = spatial_adjacency(COCO_17)[None, :, None].expand(2, -1, 8, -1, -1)
-    torch.testing.assert_close(unit.refined(x), expected)
+    torch.testing.assert_close(unit.refined_graphs(x), expected)
     torch.testing.assert_close(unit(x), x.relu(), rtol=0, atol=1e-4)
 
 
 def test_joints_are_compared_in_an_eighth_of_the_channels_but_in_eight_at_least() -> None:
     compared = [CTRGraphConv(c, 4, COCO_17).refine.in_channels // 3 for c in (3, 64, 128, 256)]
     assert compared == [8, 8, 16, 32]
+
+
+def test_neighbour_graph_conv_gathers_from_the_ends_of_a_joints_bones() -> None:
+    """The chest takes its child alone, the elbow the mean of shoulder and hand."""
+    x = torch.tensor([1.0, 10.0, 100.0, 1000.0]).view(1, 1, 1, 4)
+    own, gathered = NeighbourGraphConv(ARM)(x).flatten(2)[0]
+    assert own.tolist() == [1, 10, 100, 1000]
+    assert gathered.tolist() == [5, 50.5, 505, 50]
+
+
+@given(b=st.integers(1, 3), c=st.integers(1, 3), t=st.integers(1, 4), seed=st.integers(0, 99))
+def test_neighbour_graph_conv_sums_over_the_graph(b: int, c: int, t: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    unit = NeighbourGraphConv(ARM)
+    with torch.no_grad():
+        unit.graph.copy_(torch.randn(4, 4, generator=generator))
+    x = torch.randn(b, c, t, 4, generator=generator)
+    y = unit(x).detach()
+    for w in range(4):
+        expected = sum(x[..., v] * unit.graph[v, w].detach() for v in range(4))
+        torch.testing.assert_close(y[:, c:, :, w], expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(y[:, :c], x)

@@ -17,14 +17,14 @@ def test_masked_scores_equal_the_papers_dense_k(n: int, y: int, v: int, seed: in
     salient = (torch.rand(y, v, generator=generator) < 0.4).float()
     k = salient[:, :, None].expand(y, v, v)
     x_joint = torch.einsum("ndv,yvu->nydu", x_pre, k)  # eq. 4, literally
-    dense = head.score(x_joint.mT).squeeze(-1).mean(dim=-1)
+    dense = head.fc(x_joint.mT).squeeze(-1).mean(dim=-1)
     torch.testing.assert_close(head(x_pre, salient), dense, rtol=1e-4, atol=1e-4)
 
 
 def test_constraint_counts_the_bias_once() -> None:
     head = JointConstraintHead(2)
-    torch.nn.init.ones_(head.score.weight)
-    torch.nn.init.constant_(head.score.bias, 100)
+    torch.nn.init.ones_(head.fc.weight)
+    torch.nn.init.constant_(head.fc.bias, 100)
     x_pre = torch.tensor([[[1.0, 2, 3], [10, 20, 30]]])
     salient = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 0, 1], [1, 1, 1]])
     torch.testing.assert_close(head(x_pre, salient), torch.tensor([[100.0, 111, 144, 166]]))
@@ -44,20 +44,20 @@ def test_constraint_is_blind_to_joints_that_are_not_salient(seed: int) -> None:
 
 def test_class_head_starts_undecided() -> None:
     head = ClassHead(2000, 50)
-    assert not head.score.bias.any()
-    assert 0.0095 < head.score.weight.std().item() < 0.0105
+    assert not head.fc.bias.any()
+    assert 0.0095 < head.fc.weight.std().item() < 0.0105
 
 
 def test_class_head_drops_features_only_in_training() -> None:
     head = ClassHead(64, 5, dropout=0.5)
     pooled = torch.randn(3, 64)
-    assert not torch.equal(head(pooled), head.score(pooled))
-    torch.testing.assert_close(head.eval()(pooled), head.score(pooled))
+    assert not torch.equal(head(pooled), head.fc(pooled))
+    torch.testing.assert_close(head.eval()(pooled), head.fc(pooled))
 
 
 def test_alignment_head_starts_with_fan_out_variance() -> None:
     head = AlignmentHead(400, 512)
-    assert not head.project.bias.any()
+    assert not head.fc.bias.any()
     std = (2 / 512) ** 0.5
-    assert 0.98 * std < head.project.weight.std().item() < 1.02 * std
+    assert 0.98 * std < head.fc.weight.std().item() < 1.02 * std
     assert head(torch.randn(3, 400)).shape == (3, 512)

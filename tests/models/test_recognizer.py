@@ -69,7 +69,7 @@ def test_heads_see_the_mean_over_those_who_are_there(name: str) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("name", BACKBONES)
 def test_absent_bodies_count_only_under_the_released_rule(name: str) -> None:
-    clips = clips_of((True, False))
+    clips = 100 * clips_of((True, False))  # so that zeros give other features than a body
     paper = small(name)
     alone = paper.cls_head(paper.backbone(clips)[:1].mean((2, 3)))
     torch.testing.assert_close(paper.classify(clips), alone)
@@ -123,6 +123,22 @@ def test_classify_gives_the_same_scores_without_the_other_heads(
     monkeypatch.setattr(recognizer.joint_head, "forward", refuse)
     monkeypatch.setattr(recognizer.text_head, "forward", refuse)
     torch.testing.assert_close(recognizer.classify(clips), logits)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rule", PersonPooling)
+@pytest.mark.parametrize("name", BACKBONES)
+def test_features_are_what_the_classification_head_takes(name: str, rule: PersonPooling) -> None:
+    recognizer = small(name, rule)
+    clips = clips_of((True, True), (True, False))
+    inputs: list[torch.Tensor] = []
+    recognizer.cls_head.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
+    for bodies in (None, torch.tensor([0, 1, 2])):
+        logits = recognizer.classify(clips, bodies)
+        features = recognizer.features(clips, bodies)
+        assert features.shape == (2, recognizer.backbone.out_channels)
+        assert torch.equal(features, inputs[-1])
+        assert torch.equal(recognizer.cls_head(features), logits)
 
 
 PRESENT = ((True, True), (True, False), (False, True), (True, False))

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from skeletonagent.models.stems import EmbeddingStem, PlainStem
+from skeletonagent.models.stems import BatchNormStem, EmbeddingStem
 
-Stem = EmbeddingStem | PlainStem
+Stem = EmbeddingStem | BatchNormStem
 
 
 def embedded_literally(stem: EmbeddingStem, clips: Tensor, norm: nn.BatchNorm1d) -> Tensor:
@@ -22,7 +22,7 @@ def embedded_literally(stem: EmbeddingStem, clips: Tensor, norm: nn.BatchNorm1d)
     return normed.view(n * m, v, -1, t).permute(0, 2, 3, 1)
 
 
-def plainly_literally(stem: PlainStem, clips: Tensor, norm: nn.BatchNorm1d) -> Tensor:
+def normalised_literally(stem: BatchNormStem, clips: Tensor, norm: nn.BatchNorm1d) -> Tensor:
     n, m, t, v, c = clips.shape
     normed = norm(clips.permute(0, 1, 3, 4, 2).reshape(-1, norm.num_features, t))
     return normed.view(n * m, v, c, t).permute(0, 2, 3, 1)
@@ -48,10 +48,10 @@ stems = pytest.mark.parametrize(
     ("build", "literally"),
     [
         (lambda: EmbeddingStem(5, 3, 2, 4), embedded_literally),
-        (lambda: PlainStem(5, 3, persons=2), plainly_literally),
-        (lambda: PlainStem(5, 3), plainly_literally),
+        (lambda: BatchNormStem(5, 3, persons=2), normalised_literally),
+        (lambda: BatchNormStem(5, 3), normalised_literally),
     ],
-    ids=["embedding", "plain of two", "plain"],
+    ids=["embedding", "batch norm of two", "batch norm"],
 )
 Literally = Callable[[Stem, Tensor, nn.BatchNorm1d], Tensor]
 
@@ -176,7 +176,7 @@ def test_embedding_stem_orders_its_statistics_by_person_joint_channel() -> None:
 
 
 def test_plain_stem_normalises_joints_over_all_bodies() -> None:
-    normed = PlainStem(5, 3)(torch.randn(3, 2, 6, 5, 3) * 7 + 2)
+    normed = BatchNormStem(5, 3)(torch.randn(3, 2, 6, 5, 3) * 7 + 2)
     assert normed.shape == (6, 3, 6, 5)
     torch.testing.assert_close(normed.mean((0, 2)), torch.zeros(3, 5), rtol=0, atol=1e-5)
 
@@ -184,7 +184,7 @@ def test_plain_stem_normalises_joints_over_all_bodies() -> None:
 def test_plain_stem_of_two_normalises_each_persons_joints() -> None:
     clips = torch.randn(3, 2, 6, 5, 3) * 7 + 2
     clips[:, 1] *= 10
-    together, apart = PlainStem(5, 3), PlainStem(5, 3, persons=2)
+    together, apart = BatchNormStem(5, 3), BatchNormStem(5, 3, persons=2)
     assert together(clips).unflatten(0, (3, 2))[:, 0].std() < 0.3
     bodies = apart(clips).unflatten(0, (3, 2))
     torch.testing.assert_close(bodies.mean((0, 3)), torch.zeros(2, 3, 5), rtol=0, atol=1e-5)
@@ -194,7 +194,7 @@ def test_plain_stem_of_two_normalises_each_persons_joints() -> None:
 
 
 def test_plain_stem_orders_its_statistics_by_person_joint_channel() -> None:
-    stem = PlainStem(5, 3, persons=2).eval()
+    stem = BatchNormStem(5, 3, persons=2).eval()
     with torch.no_grad():
         stem.norm.bias.copy_(torch.arange(30.0))
     shift = stem(torch.zeros(1, 2, 1, 5, 3)).reshape(2, 3, 5)

@@ -59,12 +59,12 @@ def small_dataset_preset(
 
 
 def _tiny(stream: Stream, *, archive: str, augment: AugmentSettings, origin: Origin) -> Config:
-    """Return a recipe of some seconds: few frames, plain blocks, nothing held out."""
+    """Return a recipe of some seconds: few frames, a small backbone, nothing held out."""
     return Config(
         data=DataSettings(archive=archive, origin=origin),
         clips=ClipSettings(frames=16, stream=stream, test_clips=3),
         augment=augment,
-        model=ModelSettings(backbone="plain", width=16),
+        model=ModelSettings(backbone="tiny-gcn", width=16),
         training=TrainSettings(
             epochs=TINY_EPOCHS.get(archive, 20),
             batch_size=16,

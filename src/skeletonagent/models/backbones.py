@@ -1,7 +1,7 @@
 """Backbones: clips to features of every body, frame and joint.
 
-A backbone is a stem, which normalises the clips and takes the bodies apart, and a stack of
-blocks. :data:`BACKBONES` is the table of those that are known; one more is one row more.
+A backbone is a stem, which normalises the clips and separates the bodies, and a stack of
+blocks. :data:`BACKBONES` is the table of all backbones; to add one, add a row.
 """
 
 from __future__ import annotations
@@ -15,22 +15,27 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.models.batch_norm import SyncableBatchNorm2d
 from skeletonagent.models.blocks import STBlock, shortcut
-from skeletonagent.models.blocks_tiny_tmp import tiny_blocks
-from skeletonagent.models.graph_conv import AdaptiveGraphConv, CTRGraphConv, DGGraphConv
-from skeletonagent.models.stems import EmbeddingStem, PlainStem
+from skeletonagent.models.graph_conv import (
+    AdaptiveGraphConv,
+    CTRGraphConv,
+    DGGraphConv,
+    NeighbourGraphConv,
+)
+from skeletonagent.models.stems import BatchNormStem, EmbeddingStem
 from skeletonagent.models.temporal_conv import CTRTemporalConv, DGTemporalConv, MultiScaleTCN
 
-GRAPHS = 8
+DG_GRAPHS = 8
 """Learnt graphs of each block of DG-STGCN and the paper's recognizer."""
 
 
 class Backbone(nn.Module):
-    """A stem and blocks.
+    """Backbone: a stem and blocks.
 
     Args:
-        stem: Takes clips apart into bodies, ``n m t v c`` to ``b c t v``.
-        blocks: Run one after another on the bodies.
+        stem: Stem, clips ``n m t v c`` to bodies ``b c t v``.
+        blocks: Blocks, run one after another on the bodies.
         out_channels: Channels of the last block.
     """
 
@@ -43,18 +48,18 @@ class Backbone(nn.Module):
     def forward(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "b d s v"]:
-        """Return features of bodies; ``s`` frames are left of ``t``.
+        """Return features of bodies; ``s`` is the number of frames after all strides.
 
         Args:
             clips: Clips with room for M bodies.
-            bodies: Which are run, body ``m`` of clip ``n`` as ``n M + m``; None for all ``N M``.
+            bodies: Bodies to run, body ``m`` of clip ``n`` as ``n M + m``; None for all ``N M``.
         """
         features: Tensor = self.blocks(self.stem(clips, bodies))
         return features
 
 
 class StageSpec(NamedTuple):
-    """Sizes of one block; ``residual`` tells whether there is a way residual it."""
+    """Sizes of one block; ``residual`` says whether it has a residual connection."""
 
     in_channels: int
     out_channels: int
@@ -62,8 +67,8 @@ class StageSpec(NamedTuple):
     residual: bool
 
 
-def _stages(channels: int, width: int) -> list[StageSpec]:
-    """Return ten stages; where they widen, they halve the frames."""
+def _ten_stages(channels: int, width: int) -> list[StageSpec]:
+    """Return the sizes of ten blocks; where channels double, frames are halved."""
     outputs = [width] * 4 + [2 * width] * 3 + [4 * width] * 3
     inputs = [channels, *outputs[:-1]]
     return [
@@ -87,14 +92,14 @@ def _blocks(
     ]
 
 
-def _dynamic_blocks(joints: int, width: int, stages: Sequence[StageSpec]) -> list[STBlock]:
-    """Return blocks of learnt graphs that all start from the same random ones."""
-    if width < GRAPHS or width % GRAPHS:
+def _dg_blocks(joints: int, width: int, stages: Sequence[StageSpec]) -> list[STBlock]:
+    """Return DG-STGCN blocks, whose learnt graphs all start from the same random ones."""
+    if width < DG_GRAPHS or width % DG_GRAPHS:
         raise ValueError(
-            f"width {width} cannot be divided among {GRAPHS} graphs; "
-            f"give a positive multiple of {GRAPHS}"
+            f"width {width} cannot be divided among {DG_GRAPHS} graphs; "
+            f"give a positive multiple of {DG_GRAPHS}"
         )
-    graphs = 0.04 + 0.02 * torch.randn(GRAPHS, joints, joints)
+    graphs = 0.04 + 0.02 * torch.randn(DG_GRAPHS, joints, joints)
     return _blocks(
         stages,
         lambda c_in, c_out: DGGraphConv(c_in, c_out, graphs),
@@ -103,7 +108,7 @@ def _dynamic_blocks(joints: int, width: int, stages: Sequence[StageSpec]) -> lis
 
 
 def skeletonagent(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
-    """Return the paper's recognizer: nine blocks of learnt graphs that start from chance.
+    """Return the paper's backbone: nine blocks of learnt graphs with random initial values.
 
     The skeleton's bones are not used. Source: spec 1.1 to 1.3.
 
@@ -117,14 +122,14 @@ def skeletonagent(layout: SkeletonLayout, channels: int, persons: int, width: in
         ValueError: If the channels cannot be divided among the graphs.
     """
     v = layout.num_joints
-    blocks = _dynamic_blocks(v, width, _stages(width, width)[1:])
+    blocks = _dg_blocks(v, width, _ten_stages(width, width)[1:])
     return Backbone(EmbeddingStem(v, channels, persons, width), blocks, 4 * width)
 
 
 def dg_stgcn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
-    """Return DG-STGCN: ten blocks of learnt graphs that start from chance.
+    """Return DG-STGCN: ten blocks of learnt graphs with random initial values.
 
-    The paper's recognizer is this without the first block, behind an embedding of the joints;
+    The paper's backbone is this without the first block, after an embedding of the joints;
     for Kinetics-400 the released one is this itself, 96 channels wide.
     Source: Duan et al., 2022 (arXiv 2210.05895); spec 0.7, 1.1.
 
@@ -139,12 +144,12 @@ def dg_stgcn(layout: SkeletonLayout, channels: int, persons: int, width: int) ->
     """
     del persons
     v = layout.num_joints
-    blocks = _dynamic_blocks(v, width, _stages(channels, width))
-    return Backbone(PlainStem(v, channels), blocks, 4 * width)
+    blocks = _dg_blocks(v, width, _ten_stages(channels, width))
+    return Backbone(BatchNormStem(v, channels), blocks, 4 * width)
 
 
 def stgcn_plus_plus(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
-    """Return ST-GCN++: ten blocks over the skeleton's bones.
+    """Return ST-GCN++: ten blocks of graphs that start from the skeleton's bones.
 
     Source: PYSKL (Duan et al., 2022), ST-GCN++.
 
@@ -156,15 +161,15 @@ def stgcn_plus_plus(layout: SkeletonLayout, channels: int, persons: int, width: 
     """
     del persons
     blocks = _blocks(
-        _stages(channels, width),
+        _ten_stages(channels, width),
         lambda c_in, c_out: AdaptiveGraphConv(c_in, c_out, layout),
         MultiScaleTCN,
     )
-    return Backbone(PlainStem(layout.num_joints, channels), blocks, 4 * width)
+    return Backbone(BatchNormStem(layout.num_joints, channels), blocks, 4 * width)
 
 
 def ctr_gcn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
-    """Return CTR-GCN: ten blocks over the bones, refined for each sample and channel.
+    """Return CTR-GCN: ten blocks of bone graphs refined for each sample and channel.
 
     Source: Chen et al., 2021 (arXiv 2107.12213).
 
@@ -175,15 +180,17 @@ def ctr_gcn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> 
         width: Channels of the first blocks, at least 4.
     """
     blocks = _blocks(
-        _stages(channels, width),
+        _ten_stages(channels, width),
         lambda c_in, c_out: CTRGraphConv(c_in, c_out, layout),
         CTRTemporalConv,
     )
-    return Backbone(PlainStem(layout.num_joints, channels, persons), blocks, 4 * width)
+    return Backbone(BatchNormStem(layout.num_joints, channels, persons), blocks, 4 * width)
 
 
 def tiny_gcn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
-    """Return three plain blocks: a small recognizer, for studies of many runs on a processor.
+    """Return a small backbone of three blocks, for studies of many runs on a CPU.
+
+    Each block has twice the channels and half the frames of the one before.
 
     Args:
         layout: The skeleton, whose bones are the initial graphs.
@@ -192,17 +199,38 @@ def tiny_gcn(layout: SkeletonLayout, channels: int, persons: int, width: int) ->
         width: Channels of the first block.
     """
     del persons
-    blocks = tiny_blocks(layout, channels, width)
-    return Backbone(PlainStem(layout.num_joints, channels), blocks, 4 * width)
+    blocks = [
+        _tiny_block(layout, channels, width, kernel=3, stride=1),
+        _tiny_block(layout, width, 2 * width, kernel=5, stride=2),
+        _tiny_block(layout, 2 * width, 4 * width, kernel=5, stride=2),
+    ]
+    return Backbone(BatchNormStem(layout.num_joints, channels), blocks, 4 * width)
+
+
+def _tiny_block(
+    layout: SkeletonLayout, in_channels: int, out_channels: int, kernel: int, stride: int
+) -> STBlock:
+    """Return a block with one convolution over neighbours, channels and ``kernel`` frames."""
+    convolution = nn.Conv2d(
+        2 * in_channels,
+        out_channels,
+        (kernel, 1),
+        (stride, 1),
+        padding=(kernel // 2, 0),
+        bias=False,
+    )
+    temporal = nn.Sequential(convolution, SyncableBatchNorm2d(out_channels))
+    residual = shortcut(in_channels, out_channels, stride) if stride > 1 else None
+    return STBlock(NeighbourGraphConv(layout), temporal, residual)
 
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """A row of the table of backbones.
+    """Row of the table of backbones.
 
     Args:
-        build: Takes layout, channels, persons and width.
-        width: Channels of the first blocks unless another number is asked for.
+        build: Function of layout, channels, persons and width.
+        width: Default number of channels of the first blocks.
     """
 
     build: Callable[[SkeletonLayout, int, int, int], Backbone]
@@ -214,6 +242,6 @@ BACKBONES: Mapping[str, BackboneSpec] = {
     "dg-stgcn": BackboneSpec(dg_stgcn, 64),
     "stgcn++": BackboneSpec(stgcn_plus_plus, 64),
     "ctr-gcn": BackboneSpec(ctr_gcn, 64),
-    "plain": BackboneSpec(tiny_gcn, 16),
+    "tiny-gcn": BackboneSpec(tiny_gcn, 16),
 }
-"""The backbones known by name."""
+"""All backbones by name."""

@@ -1,7 +1,7 @@
-"""Batch normalisation whose statistics may be those of several processes.
+"""Batch normalisation that can share its training statistics among several ranks.
 
-torch's own ``SyncBatchNorm`` runs on GPUs alone, and where statistics differ from slot to slot
-(see :class:`PersonBatchNorm`) it cannot be used at all.
+torch's own ``SyncBatchNorm`` runs on GPUs alone, and it cannot be used at all where statistics
+differ from slot to slot (see :class:`PersonBatchNorm`).
 """
 
 from __future__ import annotations
@@ -14,68 +14,71 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-Reduce = Callable[[Tensor], Tensor]
-"""A sum over processes, through which gradients pass."""
+AllReduce = Callable[[Tensor], Tensor]
+"""Sum over ranks, through which gradients pass."""
 
 
 class SyncableBatchNorm2d(nn.BatchNorm2d):
-    """torch's ``SyncableBatchNorm2d``, or with ``reduce`` the same over the batches of all processes.
+    """torch's ``BatchNorm2d``; with ``all_reduce``, over the batches of all ranks.
 
-    Processes may have different numbers of bodies: their elements are counted along.
+    Called with the maps alone it gives what torch's gives, bit for bit. Ranks may have different
+    numbers of bodies: the elements of each are counted.
     """
 
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
     momentum: float
-    reduce: Reduce | None = None
+    all_reduce: AllReduce | None = None
 
     def forward(
-        self, x: Float[Tensor, "b c t v"], constant: Float[Tensor, " c"] | None = None
+        self, x: Float[Tensor, "b c t v"], skipped_bias: Float[Tensor, " c"] | None = None
     ) -> Float[Tensor, "b c t v"]:
         """Return the maps, normalised.
 
         Args:
             x: Maps.
-            constant: What was left out of each channel's map. In training it changes nothing but
-                the running mean, which is that of the whole, and its gradient is zero.
+            skipped_bias: Bias that the convolution before did not add to the maps; the result is
+                that of ``x + skipped_bias``. In training it changes nothing but the running mean,
+                and its gradient is zero.
         """
-        if constant is None:
-            return self._normed(x, self.running_mean, self.bias)
+        if skipped_bias is None:
+            return self._normalise(x, self.running_mean, self.bias)
         if not self.training:
             scale = self.weight * (self.running_var + self.eps).rsqrt()
-            return self._normed(x, self.running_mean, self.bias + scale * constant)
-        mean = (self.running_mean - constant).detach()
-        # A gradient of zero rather than none: what trains in parallel waits for all of them.
-        normed = self._normed(x, mean, self.bias + 0 * constant)
-        self.running_mean.copy_((mean + constant).detach())
+            return self._normalise(x, self.running_mean, self.bias + scale * skipped_bias)
+        mean = (self.running_mean - skipped_bias).detach()
+        # A gradient of zero rather than none: DistributedDataParallel waits for all of them.
+        normed = self._normalise(x, mean, self.bias + 0 * skipped_bias)
+        self.running_mean.copy_((mean + skipped_bias).detach())
         return normed
 
-    def _normed(
+    def _normalise(
         self, x: Float[Tensor, "b c t v"], mean: Float[Tensor, " c"], bias: Float[Tensor, " c"]
     ) -> Float[Tensor, "b c t v"]:
         """Return the maps, normalised; in training the running statistics are moved in place."""
         if self.training:
             self.num_batches_tracked.add_(1)
-            if self.reduce is not None:
-                return self._joined(x, mean, bias, self.reduce)
+            if self.all_reduce is not None:
+                return self._normalise_jointly(x, mean, bias, self.all_reduce)
         return functional.batch_norm(
             x, mean, self.running_var, self.weight, bias, self.training, self.momentum, self.eps
         )
 
-    def _joined(
+    def _normalise_jointly(
         self,
         x: Float[Tensor, "b c t v"],
         running_mean: Float[Tensor, " c"],
         bias: Float[Tensor, " c"],
-        reduce: Reduce,
+        all_reduce: AllReduce,
     ) -> Float[Tensor, "b c t v"]:
-        dims, wide = (0, 2, 3), x.float()
-        size = wide.new_full((1,), x.numel() / x.shape[1])
-        total, count = reduce(torch.cat([wide.sum(dims), size])).split([x.shape[1], 1])
+        """Return the maps, normalised with the statistics of all ranks."""
+        dims, x_float = (0, 2, 3), x.float()
+        size = x_float.new_full((1,), x.numel() / x.shape[1])
+        total, count = all_reduce(torch.cat([x_float.sum(dims), size])).split([x.shape[1], 1])
         mean = total / count
-        centred = wide - mean[:, None, None]
-        variance = reduce(centred.square().sum(dims)) / count
+        centred = x_float - mean[:, None, None]
+        variance = all_reduce(centred.square().sum(dims)) / count
         unbiased = variance * (count / (count - 1).clamp(min=1))
         running_mean.lerp_(mean.detach(), self.momentum)
         self.running_var.lerp_(unbiased.detach(), self.momentum)
@@ -83,89 +86,117 @@ class SyncableBatchNorm2d(nn.BatchNorm2d):
         return torch.addcmul(bias[:, None, None], centred, scale[:, None, None]).to(x.dtype)
 
 
-class PersonBatchNorm(nn.BatchNorm1d):
-    """Parameters and running statistics of each slot's joints; a stem does the normalising.
+class SlotStatistics(NamedTuple):
+    """Statistics of a batch over the bodies and frames of each slot."""
 
-    A slot is a body's number in its clip. Its statistics are over the bodies that are run, and
-    where a batch has none in a slot, what was known of it stays.
+    frames: Float[Tensor, " m"]
+    """Number of frames in each slot, 0 where the batch has no body there."""
+    mean: Float[Tensor, "m v f"]
+    """Mean of each feature of each joint."""
+    variance: Float[Tensor, "m v f"]
+    """Biased variance of each feature of each joint."""
+
+
+class PersonBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of each slot's joints, given statistics of the batch.
+
+    A slot is a body's index in its clip. Statistics are over the bodies that are run; of a slot
+    without any in a batch the running statistics stay. The stems have shorter ways to the
+    statistics than by the features themselves, so they compute them and apply the result.
     """
 
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
     momentum: float
-    reduce: Reduce | None = None
+    all_reduce: AllReduce | None = None
+
+    def forward(  # type: ignore[override]  # of statistics, not of features
+        self, statistics: SlotStatistics | None, shape: tuple[int, int, int]
+    ) -> tuple[Float[Tensor, "m v f"], Float[Tensor, "m v f"], Float[Tensor, "m v f"]]:
+        """Return what each slot's features are normalised by: mean, scale and bias.
+
+        Args:
+            statistics: Statistics of the batch, by which the running ones are moved; None takes
+                the running ones instead, as in evaluation.
+            shape: Numbers of slots, joints and features of a joint.
+        """
+        if statistics is None:
+            mean, variance = self.running_mean.view(shape), self.running_var.view(shape)
+        else:
+            mean, variance = statistics.mean, statistics.variance
+            self.track(statistics)
+        scale = self.weight.view(shape) * (variance + self.eps).rsqrt()
+        return mean, scale, self.bias.view(shape)
 
     @torch.no_grad()
-    def track(
-        self,
-        mean: Float[Tensor, "m *v"],
-        variance: Float[Tensor, "m *v"],
-        frames: Float[Tensor, " m"],
-    ) -> None:
+    def track(self, statistics: SlotStatistics) -> None:
         """Move the running statistics towards those of a batch, as torch does.
 
         Args:
-            mean: Of the batch.
-            variance: Of the batch, biased.
-            frames: Number of frames in each slot; where there is none, nothing moves.
+            statistics: Statistics of the batch; nothing moves in slots without frames.
         """
+        frames, mean, variance = statistics
         count = frames.repeat_interleave(mean[0].numel())
-        share = self.momentum * (count > 0)
+        momentum = self.momentum * (count > 0)
         unbiased = variance.flatten() * (count / (count - 1).clamp(min=1))
         self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean.flatten(), share)
-        self.running_var.lerp_(unbiased, share)
+        self.running_mean.lerp_(mean.flatten(), momentum)
+        self.running_var.lerp_(unbiased, momentum)
 
 
 class BatchMoments(NamedTuple):
-    """Statistics of coordinates over the bodies and frames of each slot."""
+    """Mean and covariance of coordinates over the bodies and frames of each slot."""
 
     frames: Float[Tensor, " m"]
-    """Their number."""
+    """Number of frames in each slot."""
     mean: Float[Tensor, "m v c"]
+    """Mean of each coordinate."""
     covariance: Float[Tensor, "m v c c"]
-    """About the mean, divided by their number."""
+    """Biased covariance of a joint's coordinates."""
 
 
 def batch_moments(
-    joints: Float[Tensor, "b t v c"], slots: Int[Tensor, " b"], count: int, reduce: Reduce | None
+    joints: Float[Tensor, "b t v c"],
+    slots: Int[Tensor, " b"],
+    persons: int,
+    all_reduce: AllReduce | None,
 ) -> BatchMoments:
     """Return mean and covariance of each slot's joints, zeros where a slot has no body.
 
-    Without a matrix product, which a GPU may be told to round.
+    Computed without a matrix product, which a GPU may be set to round.
 
     Args:
         joints: Coordinates of bodies, in float32.
         slots: The slot of each body.
-        count: Number of slots.
-        reduce: Sum over processes, if there are several.
+        persons: M, the number of slots.
+        all_reduce: Sum over ranks; None for one rank.
     """
-    total = reduce or _single_process
-    member = (slots[:, None] == torch.arange(count, device=slots.device)).float()
+    total = all_reduce or _single_rank
+    member = (slots[:, None] == torch.arange(persons, device=slots.device)).float()
     sums = (member[:, :, None, None] * joints.sum(dim=1)[:, None]).sum(dim=0)
     frames = member.sum(dim=0) * joints.shape[1]
-    joined = total(torch.cat([sums.flatten(1), frames[:, None]], dim=1))
-    frames, divisor = joined[:, -1], joined[:, -1].clamp(min=1)
-    mean = joined[:, :-1].view_as(sums) / divisor[:, None, None]
+    reduced = total(torch.cat([sums.flatten(1), frames[:, None]], dim=1))
+    frames, divisor = reduced[:, -1], reduced[:, -1].clamp(min=1)
+    mean = reduced[:, :-1].view_as(sums) / divisor[:, None, None]
     centred = joints - mean[slots][:, None]
     squares = (centred[..., :, None] * centred[..., None, :]).sum(dim=1)
     covariance = total((member[:, :, None, None, None] * squares[:, None]).sum(dim=0))
     return BatchMoments(frames, mean, covariance / divisor[:, None, None, None])
 
 
-def enable_sync_batch_norm(module: nn.Module, reduce: Reduce | None) -> None:
-    """Let all norms of a module take their training statistics over all processes.
+def enable_sync_batch_norm(module: nn.Module, all_reduce: AllReduce | None) -> None:
+    """Let all norms of a module take their training statistics over all ranks.
 
     Args:
         module: A recognizer or a part of one.
-        reduce: Differentiable sum over processes, such as
-            ``torch.distributed.nn.functional.all_reduce``; None for each process by itself.
+        all_reduce: Differentiable sum over ranks, such as
+            ``torch.distributed.nn.functional.all_reduce``; None for each rank by itself.
     """
     for norm in module.modules():
         if isinstance(norm, SyncableBatchNorm2d | PersonBatchNorm):
-            norm.reduce = reduce
+            norm.all_reduce = all_reduce
 
 
-def _single_process(summed: Tensor) -> Tensor:
+def _single_rank(summed: Tensor) -> Tensor:
     return summed

@@ -1,4 +1,4 @@
-"""What all backbones share: the spatial-temporal block and its residual connection.
+"""1x1 convolutions with their norms, and the spatial-temporal block that all backbones share.
 
 Inside a backbone every body is a sample of its own: ``b`` is N times M.
 """
@@ -15,23 +15,53 @@ from torch.nn import functional
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
 
 
+class Conv1x1(nn.Conv2d):
+    """1x1 convolution, computed as one matrix product per body.
+
+    Parameters, their names and their initial values are those of ``nn.Conv2d``.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Step in time.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__(in_channels, out_channels, 1, stride=(stride, 1))
+
+    def forward(
+        self, x: Float[Tensor, "b c t v"], outputs: slice | None = None, *, add_bias: bool = True
+    ) -> Float[Tensor, "b d s v"]:
+        """Return the convolved maps.
+
+        Args:
+            x: Maps.
+            outputs: Output channels to compute; None computes all.
+            add_bias: Whether to add the bias; a norm that follows can take it instead, see
+                :meth:`SyncableBatchNorm2d.forward`.
+        """
+        weight, bias = self.weight, self.bias if add_bias else None
+        if outputs is not None:
+            weight, bias = weight[outputs], None if bias is None else bias[outputs]
+        return conv1x1(weight, x[:, :, :: self.stride[0]], bias)
+
+
 class ConvBNSequence(nn.Sequential):
     """Norms, rectifiers and 1x1 convolutions one after another.
 
-    A norm takes away the bias of the convolution before it, so that bias is never added to the
-    maps: it only moves the norm's running mean.
+    A norm subtracts the bias of the convolution before it, so that bias is never added to the
+    maps: the norm takes it as an argument, and it only moves the running mean. A hook on such a
+    convolution therefore sees the maps without the bias.
     """
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d s v"]:
-        """Return what the last layer makes of the maps."""
-        before: Tensor | None = None
-        for layer, following in pairwise([*self, nn.Identity()]):
-            if isinstance(layer, nn.Conv2d):
-                left_out = isinstance(following, SyncableBatchNorm2d)
-                before, bias = (layer.bias, None) if left_out else (None, layer.bias)
-                x = conv1x1(layer.weight, x[:, :, :: layer.stride[0]], bias)
-            elif isinstance(layer, SyncableBatchNorm2d):
-                x, before = layer(x, before), None
+        """Return the output of the last layer."""
+        bias: Tensor | None = None
+        for layer, following in pairwise([*self, None]):
+            if isinstance(layer, Conv1x1) and isinstance(following, SyncableBatchNorm2d):
+                x, bias = layer(x, add_bias=False), layer.bias
+            elif bias is not None:
+                x, bias = layer(x, bias), None
             else:
                 x = layer(x)
         return x
@@ -42,7 +72,7 @@ def conv1x1(
     x: Float[Tensor, "b c t v"],
     bias: Float[Tensor, " d"] | None = None,
 ) -> Float[Tensor, "b d t v"]:
-    """Return a 1x1 convolution as a matrix product that leaves all in its place.
+    """Return a 1x1 convolution as a batched matrix product that keeps the memory layout.
 
     ``torch.matmul`` would copy the maps in order to have one large product instead.
     """
@@ -58,13 +88,18 @@ def shortcut(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
     if in_channels == out_channels and stride == 1:
         return nn.Identity()
     return ConvBNSequence(
-        nn.Conv2d(in_channels, out_channels, 1, stride=(stride, 1)),
-        SyncableBatchNorm2d(out_channels),
+        Conv1x1(in_channels, out_channels, stride), SyncableBatchNorm2d(out_channels)
     )
 
 
 class STBlock(nn.Module):
-    """A graph unit and a temporal unit, with a way residual both unless ``residual`` is None."""
+    """Spatial-temporal block: a graph convolution and a temporal convolution.
+
+    Args:
+        graph: Graph convolution.
+        temporal: Temporal convolution.
+        residual: Residual connection around both, or None for a block without one.
+    """
 
     def __init__(self, graph: nn.Module, temporal: nn.Module, residual: nn.Module | None) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""A trained recognizer as inference runs it: less arithmetic and fewer passes, the same scores.
+"""Recognizer as inference runs it: less arithmetic and fewer passes, the same logits.
 
-The training heads are gone, and so is every norm that follows a convolution: it is part of the
+The training heads are left out, and every norm that follows a convolution is folded into the
 convolution's weights. Blocks of learnt graphs keep channels last, where a 1x1 convolution is one
 matrix product over all frames and joints.
 """
@@ -22,46 +22,56 @@ from skeletonagent.models.graph_conv import DGGraphConv
 from skeletonagent.models.recognizer import Recognizer, bodies_to_run, mean_over_persons
 from skeletonagent.models.temporal_conv import DGTemporalConv, TemporalBranches, temporal_max_pool
 
-CACHED = 1_600_000
-"""Frames x joints x channels of the bodies that a thread runs at once, one body at least.
+CPU_CHUNK_SIZE = 1_600_000
+"""Frames x joints x channels of the bodies that a CPU thread runs at once, one body at least.
 
-So many stay in a processor's cache: one body of the paper's recognizer, dozens of a narrow one. A
-GPU runs all at once.
+So many stay in a CPU's cache: one body of the paper's recognizer, dozens of a narrow one. A GPU
+runs all at once.
 """
 
 
 class FusedRecognizer(nn.Module):
-    """The class scores of a recognizer; made by :func:`fuse_for_inference`."""
+    """Recognizer for inference alone; made by :func:`fuse_for_inference`."""
 
-    def __init__(self, recognizer: Recognizer, dtype: torch.dtype) -> None:
+    def __init__(self, recognizer: Recognizer, dtype: torch.dtype, cpu_chunk_size: int) -> None:
         super().__init__()
         self.dtype = dtype
+        self.cpu_chunk_size = cpu_chunk_size
         self.person_pooling = recognizer.person_pooling
         self.out_channels = recognizer.backbone.out_channels
         backbone = recognizer.backbone
         self.stem = copy.deepcopy(backbone.stem)
-        self.blocks, self.channels_last = _blocks(backbone, dtype)
+        self.blocks, self.channels_last = _fuse_blocks(backbone, dtype)
         self.cls_head = copy.deepcopy(recognizer.cls_head)
 
     def forward(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "n y"]:
-        """Return class scores; ``bodies`` as :class:`Recognizer` takes them."""
-        counted = bodies_to_run(self.person_pooling, bodies)
-        run = counted
-        if run is None:
-            run = torch.arange(clips.shape[0] * clips.shape[1], device=clips.device)
-        size = run.shape[0]
-        if clips.device.type == "cpu":
-            numbers = clips.shape[2] * clips.shape[3] * self.out_channels
-            size = torch.get_num_threads() * max(1, CACHED // numbers)
-        features = torch.cat([self._features(clips, part) for part in run.split(size)])
-        logits: Tensor = self.cls_head(
-            mean_over_persons(features, clips, self.person_pooling, counted)
-        )
+        """Return the logits; ``bodies`` as :class:`Recognizer` takes them."""
+        logits: Tensor = self.cls_head(self.features(clips, bodies))
         return logits
 
-    def _features(
+    def features(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Return the features that the classification head takes, as :meth:`Recognizer.features`.
+
+        Args:
+            clips: Clips with room for M bodies.
+            bodies: Bodies that are present; None runs all.
+        """
+        bodies = bodies_to_run(self.person_pooling, bodies)
+        run = bodies
+        if run is None:
+            run = torch.arange(clips.shape[0] * clips.shape[1], device=clips.device)
+        chunk = run.shape[0]
+        if clips.device.type == "cpu":
+            body_size = clips.shape[2] * clips.shape[3] * self.out_channels
+            chunk = torch.get_num_threads() * max(1, self.cpu_chunk_size // body_size)
+        pooled = torch.cat([self._body_features(clips, part) for part in run.split(chunk)])
+        return mean_over_persons(pooled, clips, self.person_pooling, bodies)
+
+    def _body_features(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"]
     ) -> Float[Tensor, "b d"]:
         """Return each body's mean over frames and joints."""
@@ -79,9 +89,9 @@ class FusedGraphConv(nn.Module):
 
     def __init__(self, graph: DGGraphConv) -> None:
         super().__init__()
-        self.enter = _linear(graph.enter)
-        self.leave = _linear(graph.leave)
-        self.shortcut = _linear(graph.shortcut)
+        self.enter = _fuse_conv1x1(graph.enter)
+        self.leave = _fuse_conv1x1(graph.leave)
+        self.shortcut = _fuse_conv1x1(graph.shortcut)
         self.graph = graph
         graph.enter, graph.leave = ConvBNSequence(), ConvBNSequence()
         graph.shortcut = nn.Identity()
@@ -89,10 +99,10 @@ class FusedGraphConv(nn.Module):
     def forward(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b t v d"]:
         """Return features gathered along the graphs, rectified."""
         pooled = x.mean(dim=1, dtype=torch.float32).mT
-        adapted = self.graph.adapted(pooled).to(x.dtype)
+        graphs = self.graph.adapted_graphs(pooled).to(x.dtype)
         entered = self.enter(x).relu_().movedim(-1, 1).contiguous()
-        gathered = (entered @ adapted).flatten(2).mT
-        # Of a single body this is no copy: the product takes it as it lies.
+        gathered = (entered @ graphs).flatten(2).mT
+        # No copy for a single body: the product takes it in the memory layout it has.
         left: Tensor = self.leave(gathered.reshape(-1, gathered.shape[-1]))
         return left.view(*x.shape[:3], -1).add_(self.shortcut(x)).relu_()
 
@@ -100,38 +110,39 @@ class FusedGraphConv(nn.Module):
 class FusedTemporalConv(nn.Module):
     """A :class:`DGTemporalConv` in evaluation, channels last.
 
-    The norm before the blend is part of whatever fills its channels; only the pooled ones, where
-    a negative factor would make the highest the lowest, are multiplied afterwards.
+    The norm before the last convolution is folded into the convolutions that write its channels;
+    only the max-pooled ones, where a negative factor would make a maximum a minimum, are scaled
+    afterwards.
     """
 
     def __init__(self, unit: DGTemporalConv) -> None:
         super().__init__()
         branches = unit.branches
-        scale, shift = _affine(cast(SyncableBatchNorm2d, unit.mix[0]))
+        scale, shift = _norm_affine(cast(SyncableBatchNorm2d, unit.mix[0]))
         self.widths, self.stride = branches.widths, branches.stride
-        plain = sum(self.widths)
-        *scales, self.scale = (nn.Parameter(part) for part in scale[:plain].split(self.widths))
-        *shifts, self.shift = (nn.Parameter(part) for part in shift[:plain].split(self.widths))
-        self.enter = _entering(branches, scale[plain:], shift[plain:])
+        normed = sum(self.widths)
+        *scales, self.scale = (nn.Parameter(part) for part in scale[:normed].split(self.widths))
+        *shifts, self.shift = (nn.Parameter(part) for part in shift[:normed].split(self.widths))
+        self.enter = _fuse_branch_entry(branches, scale[normed:], shift[normed:])
         self.convs = nn.ModuleList(
-            _scaled(cast(nn.Conv2d, conv), *affine)
+            _scale_conv(cast(nn.Conv2d, conv), *affine)
             for conv, *affine in zip(branches.convs, scales, shifts, strict=True)
         )
         self.share = nn.Parameter(unit.share[:, None])
         self.shifts = nn.Parameter(shift)
-        self.blend = _linear(unit.mix[2:])
+        self.mix = _fuse_conv1x1(unit.mix[2:])
 
     def forward(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b s v c"]:
-        """Return the blended branches, not rectified."""
-        both = self._branches(torch.cat([x, x.mean(dim=2, keepdim=True)], dim=2))
-        joints, body = both[:, :, :-1], both[:, :, -1:] - self.shifts
-        blended: Tensor = self.blend(torch.addcmul(joints, body, self.share).relu_())
-        return blended
+        """Return the fused branches, not rectified."""
+        branches = self._branches(torch.cat([x, x.mean(dim=2, keepdim=True)], dim=2))
+        joints, body = branches[:, :, :-1], branches[:, :, -1:] - self.shifts
+        fused: Tensor = self.mix(torch.addcmul(joints, body, self.share).relu_())
+        return fused
 
     def _branches(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b s v c"]:
         entered = self.enter(x)
         normed = sum(self.widths)
-        plain = entered[:, :: self.stride, :, normed:]
+        pointwise = entered[:, :: self.stride, :, normed:]
         rectified = entered[..., :normed].relu_().movedim(-1, 1)
         *dilated, pooled = rectified.split(self.widths, dim=1)
         convolved = [
@@ -141,7 +152,7 @@ class FusedTemporalConv(nn.Module):
         pooled = torch.addcmul(
             self.shift, temporal_max_pool(pooled, self.stride).movedim(1, -1), self.scale
         )
-        return torch.cat([*(part.movedim(1, -1) for part in convolved), pooled, plain], dim=-1)
+        return torch.cat([*(part.movedim(1, -1) for part in convolved), pooled, pointwise], dim=-1)
 
 
 class FusedBlock(nn.Module):
@@ -152,7 +163,7 @@ class FusedBlock(nn.Module):
         self.graph = FusedGraphConv(cast(DGGraphConv, block.graph))
         self.temporal = FusedTemporalConv(cast(DGTemporalConv, block.temporal))
         self.stride = self.temporal.stride
-        self.shortcut = None if block.shortcut is None else _linear(block.shortcut)
+        self.shortcut = None if block.shortcut is None else _fuse_conv1x1(block.shortcut)
 
     def forward(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b s v d"]:
         """Return the block's features, rectified."""
@@ -164,37 +175,41 @@ class FusedBlock(nn.Module):
 
 @torch.no_grad()
 def fuse_for_inference(
-    recognizer: Recognizer, dtype: torch.dtype = torch.float32
+    recognizer: Recognizer,
+    dtype: torch.dtype = torch.float32,
+    *,
+    cpu_chunk_size: int = CPU_CHUNK_SIZE,
 ) -> FusedRecognizer:
-    """Return a copy that gives a recognizer's class scores in evaluation, and nothing else.
+    """Return a copy of a recognizer for inference alone, with the same logits in evaluation.
 
     Args:
-        recognizer: The recognizer; it is left as it is.
-        dtype: Precision of the blocks; stem and class scores stay in float32.
+        recognizer: The recognizer; it is not changed.
+        dtype: Precision of the blocks; stem and classification head stay in float32.
+        cpu_chunk_size: Frames x joints x channels that a CPU thread runs at once.
     """
-    return FusedRecognizer(recognizer, dtype).eval().requires_grad_(False)
+    return FusedRecognizer(recognizer, dtype, cpu_chunk_size).eval().requires_grad_(False)
 
 
-def _blocks(backbone: Backbone, dtype: torch.dtype) -> tuple[nn.Sequential, bool]:
+def _fuse_blocks(backbone: Backbone, dtype: torch.dtype) -> tuple[nn.Sequential, bool]:
     """Return a backbone's blocks for inference, and whether they keep channels last."""
     blocks = copy.deepcopy(backbone.blocks).eval()
     if all(
         isinstance(block.graph, DGGraphConv) and isinstance(block.temporal, DGTemporalConv)
         for block in blocks
     ):
-        last = nn.Sequential(*(FusedBlock(cast(STBlock, block)) for block in blocks)).to(dtype)
-        for module in last.modules():
+        fused = nn.Sequential(*(FusedBlock(cast(STBlock, block)) for block in blocks)).to(dtype)
+        for module in fused.modules():
             if isinstance(module, DGGraphConv):
                 module.float()
-        return last, True
-    _fold(blocks)
+        return fused, True
+    _fold_norms(blocks)
     return blocks, False
 
 
-def _fold(module: nn.Module) -> None:
-    """Make every norm that follows a convolution part of it."""
+def _fold_norms(module: nn.Module) -> None:
+    """Fold every norm that follows a convolution into it, in place."""
     for child in module.children():
-        _fold(child)
+        _fold_norms(child)
     if isinstance(module, nn.Sequential):
         for index in range(len(module) - 1):
             conv, norm = module[index], module[index + 1]
@@ -202,40 +217,43 @@ def _fold(module: nn.Module) -> None:
                 module[index], module[index + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
 
 
-def _linear(layers: nn.Module) -> nn.Module:
-    """Return a 1x1 convolution, and the norm after it if there is one, for channels last."""
+def _fuse_conv1x1(layers: nn.Module) -> nn.Module:
+    """Return a 1x1 convolution, and the norm after it if it has one, for channels last."""
     if isinstance(layers, nn.Identity):
         return layers
     conv, norm = cast(tuple[nn.Conv2d, nn.BatchNorm2d], tuple(cast(ConvBNSequence, layers))[:2])
-    folded = fuse_conv_bn_eval(conv, norm)
-    assert folded.bias is not None
-    return _product(folded.weight.flatten(1), folded.bias)
+    fused = fuse_conv_bn_eval(conv, norm)
+    assert fused.bias is not None
+    return _linear(fused.weight.flatten(1), fused.bias)
 
 
-def _product(weight: Float[Tensor, "d c"], bias: Float[Tensor, " d"]) -> nn.Linear:
+def _linear(weight: Float[Tensor, "d c"], bias: Float[Tensor, " d"]) -> nn.Linear:
     linear = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
     linear.weight, linear.bias = nn.Parameter(weight), nn.Parameter(bias)
     return linear
 
 
-def _entering(
+def _fuse_branch_entry(
     branches: TemporalBranches, scale: Float[Tensor, " p"], shift: Float[Tensor, " p"]
 ) -> nn.Linear:
-    """Return the convolution that opens the branches with its norm; the plain one is scaled."""
-    factor, constant = _affine(branches.norm)
-    factor, constant = torch.cat([factor, scale]), torch.cat([constant, shift])
+    """Return the convolution that opens the branches with its norm; the 1x1 branch is scaled."""
+    norm_scale, norm_shift = _norm_affine(branches.norm)
+    all_scales, all_shifts = torch.cat([norm_scale, scale]), torch.cat([norm_shift, shift])
     weight, bias = branches.enter.weight.flatten(1), branches.enter.bias
     assert bias is not None
-    return _product(factor[:, None] * weight, factor * bias + constant)
+    return _linear(all_scales[:, None] * weight, all_scales * bias + all_shifts)
 
 
-def _affine(norm: SyncableBatchNorm2d) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
-    """Return by what a norm multiplies each channel in evaluation, and what it then adds."""
+def _norm_affine(norm: SyncableBatchNorm2d) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
+    """Return the factor and the offset of each channel by which a norm acts in evaluation."""
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
     return scale, norm.bias - scale * norm.running_mean
 
 
-def _scaled(conv: nn.Conv2d, scale: Float[Tensor, " c"], shift: Float[Tensor, " c"]) -> nn.Conv2d:
+def _scale_conv(
+    conv: nn.Conv2d, scale: Float[Tensor, " c"], shift: Float[Tensor, " c"]
+) -> nn.Conv2d:
+    """Scale and shift the output of a convolution by its weights, in place."""
     assert conv.bias is not None
     conv.weight = nn.Parameter(scale[:, None, None, None] * conv.weight)
     conv.bias = nn.Parameter(scale * conv.bias + shift)

@@ -1,4 +1,4 @@
-"""Graph units: every joint gathers features from the others along graphs.
+"""Graph convolutions: every joint gathers features from the others along graphs.
 
 Inside a backbone every body is a sample of its own: ``b`` is N times M.
 """
@@ -11,20 +11,20 @@ from torch import Tensor, nn
 
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
-from skeletonagent.models.blocks import ConvBNSequence, conv1x1, shortcut
+from skeletonagent.models.blocks import Conv1x1, ConvBNSequence, conv1x1, shortcut
 
-REDUCTION = 8
-"""Of the channels in which CTR-GCN compares joints."""
+CTR_REDUCTION = 8
+"""Factor by which CTR-GCN has fewer channels where it compares joints."""
 
-LEAST_RELATIONS = 8
-"""Channels in which CTR-GCN compares joints at least."""
+CTR_MIN_CHANNELS = 8
+"""Smallest number of channels in which CTR-GCN compares joints."""
 
 
 class DGGraphConv(nn.Module):
     """Graph convolution over learnt graphs that attention adapts to each sample and channel.
 
     The released code convolves all frames for the attention and averages afterwards. Both are
-    linear, so averaging the frames first is exact and leaves a T-th of the arithmetic.
+    linear, so averaging the frames first is exact and needs a T-th of the arithmetic.
     Both gates start at zero, so the attention learns only once they have moved.
 
     The released gates are vectors of which only the first element is used; here they are
@@ -32,8 +32,8 @@ class DGGraphConv(nn.Module):
     Source: spec 1.2.
 
     Args:
-        in_channels: Channels taken.
-        out_channels: Channels given, divided equally among the graphs.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output, divided equally among the graphs.
         graphs: Initial graphs; ``[k, v, w]`` is what joint ``w`` takes from joint ``v``.
     """
 
@@ -44,23 +44,23 @@ class DGGraphConv(nn.Module):
         self.beta = nn.Parameter(torch.zeros(()))
         self.attention = nn.Conv2d(in_channels, 2 * out_channels, 1)
         self.enter = ConvBNSequence(
-            nn.Conv2d(in_channels, out_channels, 1),
+            Conv1x1(in_channels, out_channels),
             SyncableBatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
         )
         self.leave = ConvBNSequence(
-            nn.Conv2d(out_channels, out_channels, 1), SyncableBatchNorm2d(out_channels)
+            Conv1x1(out_channels, out_channels), SyncableBatchNorm2d(out_channels)
         )
         self.shortcut = shortcut(in_channels, out_channels)
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
         """Return features gathered along the graphs, rectified."""
-        gathered = self.enter(x) @ self.adapted(x.mean(dim=2))
+        gathered = self.enter(x) @ self.adapted_graphs(x.mean(dim=2))
         y: Tensor = self.leave(gathered)
         y += self.shortcut(x)
         return y.relu_()
 
-    def adapted(self, pooled: Float[Tensor, "b c v"]) -> Float[Tensor, "b d v v"]:
+    def adapted_graphs(self, pooled: Float[Tensor, "b c v"]) -> Float[Tensor, "b d v v"]:
         """Return the graph of each sample and output channel, from the mean over its frames."""
         attended = self.attention(pooled[..., None]).squeeze(-1)
         source, target = attended.unflatten(1, (2, len(self.graphs), -1)).unbind(1)  # b k m v
@@ -72,53 +72,73 @@ class DGGraphConv(nn.Module):
         return torch.addcmul(shared[:, :, None], alpha, difference).flatten(1, 2)
 
 
-class AdaptiveGraphConv(nn.Module):
-    """Graph convolution over the skeleton's own bones, which may then be learnt away from.
+class GraphProjection(nn.Conv2d):
+    """1x1 convolution to one set of channels per graph, and the product with the graphs.
 
-    Three graphs: the joint itself, its children (inward) and its parent (outward). The 1x1
-    convolution to one set of channels per graph comes before the graph product (ST-GCN++);
-    the two commute but for the bias, so the product is taken first, on fewer channels.
+    The convolution comes before the graph product (ST-GCN++); the two commute but for the bias,
+    so the product is taken first, on fewer channels, and the graphs multiply the bias.
+    """
+
+    def forward(
+        self, x: Float[Tensor, "b c t v"], graphs: Float[Tensor, "k v v"] | None = None
+    ) -> Float[Tensor, "b d t v"]:
+        """Return the convolved features, gathered along the graphs and summed over them.
+
+        Args:
+            x: Features.
+            graphs: The graphs; without them the result is that of the convolution alone.
+        """
+        if graphs is None:
+            return super().forward(x)
+        gathered = torch.cat([x @ graph for graph in graphs], dim=1)  # b (k c) t v
+        weight = torch.cat(self.weight.chunk(len(graphs)), dim=1)  # d (k c) 1 1
+        return conv1x1(weight, gathered) + self._gathered_bias(graphs)
+
+    def _gathered_bias(self, graphs: Float[Tensor, "k v v"]) -> Float[Tensor, "d 1 v"]:
+        """Return the bias after the graph product."""
+        assert self.bias is not None
+        bias = self.bias.view(len(graphs), -1)  # k d
+        return (bias.mT @ graphs.sum(dim=1)).unsqueeze(1)
+
+
+class AdaptiveGraphConv(nn.Module):
+    """Graph convolution over learnt graphs that start from the skeleton's bones.
+
+    Three graphs: the joint itself, its children (inward) and its parent (outward).
     Source: PYSKL (Duan et al., 2022), ST-GCN++.
 
     Args:
-        in_channels: Channels taken.
-        out_channels: Channels given.
-        layout: The skeleton whose bones are meant.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        layout: The skeleton whose bones are the initial graphs.
     """
 
     def __init__(self, in_channels: int, out_channels: int, layout: SkeletonLayout) -> None:
         super().__init__()
         self.graphs = nn.Parameter(spatial_adjacency(layout))
-        self.project = nn.Conv2d(in_channels, len(self.graphs) * out_channels, 1)
+        self.project = GraphProjection(in_channels, len(self.graphs) * out_channels, 1)
         self.norm = SyncableBatchNorm2d(out_channels)
         self.shortcut = shortcut(in_channels, out_channels)
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
         """Return features gathered along the bones, rectified."""
-        gathered = torch.cat([x @ graph for graph in self.graphs], dim=1)  # b (k c) t v
-        weight = torch.cat(self.project.weight.chunk(len(self.graphs)), dim=1)  # d (k c) 1 1
-        y: Tensor = self.norm(conv1x1(weight, gathered) + self._bias())
+        y: Tensor = self.norm(self.project(x, self.graphs))
         y += self.shortcut(x)
         return y.relu_()
-
-    def _bias(self) -> Float[Tensor, "d 1 v"]:
-        """Return what the convolution's bias has become after the graph product."""
-        assert self.project.bias is not None
-        bias = self.project.bias.view(len(self.graphs), -1)  # k d
-        return (bias.mT @ self.graphs.sum(dim=1)).unsqueeze(1)
 
 
 class CTRGraphConv(nn.Module):
     """Graph convolution over the bones, refined for each sample and channel (CTR-GCN).
 
-    What two joints differ in, the frames averaged, becomes a correction of each channel's graph.
-    The gate of the corrections starts at zero and the norm next to it, so that a new unit does
-    what its shortcut does. The paper convolves all frames before it averages them; averaging
-    first is exact. Source: Chen et al., 2021, section 3.3; initial values as its authors have them.
+    Differences between two joints, averaged over frames, become a correction of each channel's
+    graph. The gate of the corrections starts at zero and the norm's weight near it, so that a new
+    layer passes on its shortcut. The paper convolves all frames before it averages them;
+    averaging first is exact. Source: Chen et al., 2021, section 3.3; initial values as its
+    authors have them.
 
     Args:
-        in_channels: Channels taken.
-        out_channels: Channels given.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
         layout: The skeleton whose bones are the initial graphs.
     """
 
@@ -126,7 +146,7 @@ class CTRGraphConv(nn.Module):
         super().__init__()
         self.graphs = nn.Parameter(spatial_adjacency(layout))
         k = len(self.graphs)
-        narrow = max(LEAST_RELATIONS, in_channels // REDUCTION)
+        narrow = max(CTR_MIN_CHANNELS, in_channels // CTR_REDUCTION)
         self.alpha = nn.Parameter(torch.zeros(()))
         self.relate = nn.Conv2d(in_channels, 2 * k * narrow, 1)
         self.refine = nn.Conv2d(k * narrow, k * out_channels, 1, groups=k)
@@ -138,17 +158,34 @@ class CTRGraphConv(nn.Module):
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
         """Return features gathered along the refined bones, rectified."""
         projected = self.project(x).unflatten(1, (len(self.graphs), -1))  # b k d t v
-        gathered = torch.einsum("bkdtv,bkdvw->bdtw", projected, self.refined(x))
+        gathered = torch.einsum("bkdtv,bkdvw->bdtw", projected, self.refined_graphs(x))
         y: Tensor = self.norm(gathered)
         y += self.shortcut(x)
         return y.relu_()
 
-    def refined(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b k d v v"]:
+    def refined_graphs(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b k d v v"]:
         """Return the graphs of each sample and channel."""
         source, target = self.relate(x.mean(dim=2)[..., None]).chunk(2, dim=1)
         corrections = self.refine(torch.tanh(source - target.mT))  # b (k d) v v
         per_graph: Tensor = corrections.unflatten(1, (len(self.graphs), -1))
         return self.graphs[:, None] + self.alpha * per_graph
+
+
+class NeighbourGraphConv(nn.Module):
+    """Concatenation of each joint's features with those gathered from its neighbours.
+
+    One graph for all channels, learnt, that starts from the bones.
+    """
+
+    def __init__(self, layout: SkeletonLayout) -> None:
+        super().__init__()
+        _, inward, outward = spatial_adjacency(layout)
+        self.graph = nn.Parameter((inward + outward) / 2)
+
+    def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d t v"]:
+        """Return twice the channels: a joint's own, then those it gathers."""
+        gathered = x @ self.graph
+        return torch.cat([x.to(gathered.dtype), gathered], dim=1)  # autocast would promote both
 
 
 def spatial_adjacency(layout: SkeletonLayout) -> Float[Tensor, "3 v v"]:

@@ -1,4 +1,4 @@
-"""Heads: pooled features to class scores, joint-constrained class scores and an embedding."""
+"""Heads: pooled features to logits, joint-constrained logits and an embedding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class ClassHead(nn.Module):
-    """Score the classes from the mean over persons, frames and joints."""
+    """Linear classification of the mean over persons, frames and joints."""
 
     def __init__(self, channels: int, num_classes: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -17,13 +17,13 @@ class ClassHead(nn.Module):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, pooled: Float[Tensor, "n d"]) -> Float[Tensor, "n y"]:
-        """Return class scores."""
-        scores: Tensor = self.fc(self.dropout(pooled))
-        return scores
+        """Return the logits of the classes."""
+        logits: Tensor = self.fc(self.dropout(pooled))
+        return logits
 
 
 class JointConstraintHead(nn.Module):
-    """Score every class from its own salient joints (paper eq. 4).
+    """Classification of every class from its own salient joints (paper eq. 4).
 
     A row of K is all ones (salient) or all zeros, so ``x_pre @ K`` only sums salient joints.
     Scoring joints first and masking after is equal, and needs no ``N Y C V`` tensor.
@@ -36,14 +36,17 @@ class JointConstraintHead(nn.Module):
     def forward(
         self, x_pre: Float[Tensor, "n d v"], salient: Float[Tensor, "y v"]
     ) -> Float[Tensor, "n y"]:
-        """Return class scores; ``x_pre`` is the mean over persons and frames."""
-        joint_scores = (self.fc.weight @ x_pre).squeeze(1)  # N V
-        # Once for each class, not for each joint: Proj follows the sum over the joints.
-        return joint_scores @ salient.T + self.fc.bias
+        """Return the logits of the classes; ``x_pre`` is the mean over persons and frames."""
+        joint_logits = (self.fc.weight @ x_pre).squeeze(1)  # N V
+        # The bias once for each class, not for each joint: Proj follows the sum over the joints.
+        return joint_logits @ salient.T + self.fc.bias
 
 
 class AlignmentHead(nn.Module):
-    """Project the mean over persons, frames and joints to the sentences (paper eq. 6, 7: ``s``)."""
+    """Projection of the mean over persons, frames and joints to the sentences' space.
+
+    Source: paper eq. 6 and 7, ``s``.
+    """
 
     def __init__(self, channels: int, text_dim: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The recognizer: a backbone with its heads, clips to predictions."""
+"""Recognizer: a backbone with its heads, clips to predictions."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from skeletonagent.models.settings import PersonPooling
 
 
 class Prediction(NamedTuple):
-    """What a recognizer makes of clips; a tuple, so that wrappers of modules can look inside."""
+    """Outputs of a recognizer's heads; a tuple, so that wrappers of modules find its tensors."""
 
     logits: Float[Tensor, "n y"]
-    """Class scores."""
+    """Logits of the classes."""
     joint_logits: Float[Tensor, "n y"]
-    """Class scores from each class's salient joints alone."""
+    """Logits of the classes from each class's salient joints alone."""
     embedding: Float[Tensor, "n d"]
-    """The clips among the sentences, not normalised."""
+    """Embeddings of the clips in the space of the sentences, not normalised."""
 
 
 class Recognizer(nn.Module):
-    """Recognise actions, and while training say what the two guidance losses ask for.
+    """Backbone with a classification head and the heads of the two guidance losses.
 
     Args:
-        backbone: Clips to features.
+        backbone: Backbone, clips to features.
         num_classes: Y.
         text_dim: D, width of the sentences' vectors.
-        person_pooling: Which bodies count in the means the heads take.
-        dropout: Share of features dropped before the class scores.
+        person_pooling: Bodies that count in the means the heads take.
+        dropout: Dropout rate before the classification head.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class Recognizer(nn.Module):
         Args:
             clips: Clips with room for M bodies.
             salient: K as a mask, 0 or 1.
-            bodies: Those that are there, see :class:`~skeletonagent.core.clips.Batch`; others are
-                not run, unless absent bodies count. None runs all.
+            bodies: Bodies that are present, see :class:`~skeletonagent.core.clips.Batch`; others
+                are not run, unless absent bodies count. None runs all.
         """
         x_pre = self._pool(clips, bodies)
         pooled = x_pre.mean(dim=-1)
@@ -75,66 +75,86 @@ class Recognizer(nn.Module):
             embedding=self.text_head(pooled),
         )
 
+    def features(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Return the features that the classification head takes.
+
+        They are averaged over frames, persons and joints.
+
+        Args:
+            clips: Clips with room for M bodies.
+            bodies: Bodies that are present, as :meth:`forward` takes them.
+        """
+        return self._pool(clips, bodies).mean(dim=-1)
+
     def classify(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "n y"]:
-        """Return the class scores alone: all that inference needs."""
-        logits: Tensor = self.cls_head(self._pool(clips, bodies).mean(dim=-1))
+        """Return the logits alone: all that inference needs.
+
+        Args:
+            clips: Clips with room for M bodies.
+            bodies: Bodies that are present, as :meth:`forward` takes them.
+        """
+        logits: Tensor = self.cls_head(self.features(clips, bodies))
         return logits
 
     def _pool(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
     ) -> Float[Tensor, "n d v"]:
         """Return the paper's ``x_pre``: features averaged over frames and persons."""
-        counted = bodies_to_run(self.person_pooling, bodies)
-        features = self.backbone(clips, counted).mean(dim=2)
-        return mean_over_persons(features, clips, self.person_pooling, counted)
+        bodies = bodies_to_run(self.person_pooling, bodies)
+        features = self.backbone(clips, bodies).mean(dim=2)
+        return mean_over_persons(features, clips, self.person_pooling, bodies)
 
 
 def bodies_to_run(
-    rule: PersonPooling, bodies: Int[Tensor, " b"] | None
+    pooling: PersonPooling, bodies: Int[Tensor, " b"] | None
 ) -> Int[Tensor, " b"] | None:
     """Return the bodies that must be run: all, where absent ones count."""
-    return None if rule is PersonPooling.RELEASED else bodies
+    return None if pooling is PersonPooling.RELEASED else bodies
 
 
 def mean_over_persons(
     features: Float[Tensor, "b *d"],
     clips: Float[Tensor, "n m t v c"],
-    rule: PersonPooling,
+    pooling: PersonPooling,
     bodies: Int[Tensor, " b"] | None = None,
 ) -> Float[Tensor, "n *d"]:
     """Return the mean of each clip's bodies.
 
     Args:
-        features: Of the bodies that were run.
-        clips: The clips they are of.
-        rule: Which bodies count.
-        bodies: Those that were run; None if all were.
+        features: Features of the bodies that were run.
+        clips: The clips of these bodies.
+        pooling: Bodies that count.
+        bodies: Bodies that were run; None if all were.
     """
     n, m = clips.shape[:2]
     run = None
     if bodies is not None:
         run = clips.new_zeros(n * m, dtype=torch.bool).index_fill(0, bodies, True).view(n, m)
         features = features.new_zeros(n * m, *features.shape[1:]).index_copy(0, bodies, features)
-    weights = person_weights(clips, rule, run)
-    apart = features.unflatten(0, (n, m))
-    mean: Tensor = (apart * weights.view(n, m, *[1] * (apart.ndim - 2))).sum(dim=1)
+    weights = person_weights(clips, pooling, run)
+    per_body = features.unflatten(0, (n, m))
+    mean: Tensor = (per_body * weights.view(n, m, *[1] * (per_body.ndim - 2))).sum(dim=1)
     return mean
 
 
 def person_weights(
-    clips: Float[Tensor, "n m t v c"], rule: PersonPooling, run: Bool[Tensor, "n m"] | None = None
+    clips: Float[Tensor, "n m t v c"],
+    pooling: PersonPooling,
+    run: Bool[Tensor, "n m"] | None = None,
 ) -> Float[Tensor, "n m"]:
-    """Return each body's share in the mean over persons; the shares of a clip sum to one.
+    """Return each body's weight in the mean over persons; the weights of a clip sum to one.
 
     Args:
         clips: The clips.
-        rule: Which bodies count.
-        run: Bodies of which there are features, at least one a clip; None if all.
+        pooling: Bodies that count.
+        run: Bodies that have features, at least one a clip; None if all.
     """
     present = clips.ne(0).flatten(2).any(dim=2)
-    if rule is PersonPooling.RELEASED:
+    if pooling is PersonPooling.RELEASED:
         counted = present.new_ones(present.shape)
     else:
         counted = present | ~present.any(dim=1, keepdim=True)
@@ -164,9 +184,9 @@ def build_recognizer(
         persons: M of the clips.
         num_classes: Y.
         text_dim: D, width of the sentences' vectors.
-        width: Channels of the backbone's first blocks; None is the backbone's own default.
-        person_pooling: Which bodies count in the means the heads take.
-        dropout: Share of features dropped before the class scores.
+        width: Channels of the backbone's first blocks; None takes the backbone's default.
+        person_pooling: Bodies that count in the means the heads take.
+        dropout: Dropout rate before the classification head.
 
     Raises:
         ConfigError: If there is no backbone of that name.

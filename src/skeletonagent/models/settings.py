@@ -1,4 +1,4 @@
-"""TODO."""
+"""Settings of the section ``model``: backbone, its width, pooling over persons, dropout."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from annotated_types import Ge, Interval
 
 
 class PersonPooling(StrEnum):
-    """Which bodies count in the mean over persons.
+    """Bodies that count in the mean over persons.
 
-    ``paper``: those that are there; an absent body is all zeros, and where nobody is there
+    ``paper``: those that are present; an absent body is all zeros, and where nobody is present
     all count. ``released``: all, absent ones too, as in the authors' code (spec 1.4).
     """
 
@@ -22,13 +22,15 @@ class PersonPooling(StrEnum):
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Which recognizer.
+    """Recognizer.
 
     Args:
-        backbone: Name in the table of backbones.
-        width: Channels of the first stage; none takes the backbone's own.
-        person_pooling: Whether an absent person counts in the mean over persons.
-        dropout: Before the classifier.
+        backbone: Name in the table of backbones: ``skeletonagent``, ``dg-stgcn``, ``stgcn++``,
+            ``ctr-gcn`` or ``tiny-gcn``.
+        width: Channels of the backbone's first blocks; none takes the backbone's default.
+        person_pooling: Bodies that count in the mean over persons: those present (``paper``) or
+            all (``released``).
+        dropout: Dropout rate before the classification head.
     """
 
     backbone: str = "skeletonagent"

@@ -1,7 +1,7 @@
-"""Stems: what normalises clips and takes the bodies apart.
+"""Stems: the first layers of a backbone, which normalise clips and separate the bodies.
 
 A clip has room for M bodies. Those that are run, all or only some, become samples of their own;
-``b`` is their number, and a body's slot is its number in its clip.
+``b`` is their number, and a body's slot is its index in its clip.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from skeletonagent.models.batch_norm import PersonBatchNorm, batch_moments
+from skeletonagent.models.batch_norm import PersonBatchNorm, SlotStatistics, batch_moments
 
 
 class EmbeddingStem(nn.Module):
-    """Embed each joint, mark which it is, and normalise over persons, joints and channels.
+    """Linear embedding of each joint with its position, normalised over persons and joints.
 
-    The normalisation takes away any constant of a joint and channel, and with it the position
+    The normalisation subtracts any constant of a joint and channel, and with it the position
     and the embedding's bias, so that neither learns. Both are kept because the released
     weights were recorded with them: their running means contain them. Source: spec 0.1, 1.1.
 
@@ -38,15 +38,15 @@ class EmbeddingStem(nn.Module):
         joints, slots = split_persons(clips, bodies)
         device = joints.device.type
         if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
-            return self._embedded(joints, slots, clips.shape[1]).contiguous()
+            return self._embed(joints, slots, clips.shape[1]).contiguous()
         with torch.autocast(device, enabled=False):
-            embedded = self._embedded(joints, slots, clips.shape[1])
-        # Written once, as the blocks want it; a map left in float32 would make theirs so as well.
-        lower = torch.get_autocast_dtype(device)
-        lowered: Tensor = embedded.to(lower, memory_format=torch.contiguous_format)
-        return lowered
+            embedded = self._embed(joints, slots, clips.shape[1])
+        # Written once, as the blocks need it: a map left in float32 would make theirs float32.
+        dtype = torch.get_autocast_dtype(device)
+        cast: Tensor = embedded.to(dtype, memory_format=torch.contiguous_format)
+        return cast
 
-    def _embedded(
+    def _embed(
         self, joints: Float[Tensor, "b t v c"], slots: Int[Tensor, " b"], persons: int
     ) -> Float[Tensor, "b w t v"]:
         matrix, offset = self.affine(joints, slots, persons)
@@ -60,33 +60,30 @@ class EmbeddingStem(nn.Module):
     def affine(
         self, joints: Float[Tensor, "b t v c"], slots: Int[Tensor, " b"], persons: int
     ) -> tuple[Float[Tensor, "m v w c"], Float[Tensor, "m v w"]]:
-        """Return what each slot's joints are multiplied by, and what is then added.
+        """Return the matrix that each slot's joints are multiplied by, and the offset added.
 
         In training the statistics are those of these bodies, else the running ones.
         """
         embed, norm = self.embed.weight, self.norm
         constant = self.embed.bias + self.position  # v w
-        weight, bias = (p.view(persons, *constant.shape) for p in (norm.weight, norm.bias))
+        statistics: SlotStatistics | None = None
         if norm.training:
-            frames, middle, spread = batch_moments(joints, slots, persons, norm.reduce)
-            mean = (middle[:, :, None] * embed).sum(dim=-1) + constant
-            rows = (spread[:, :, None] * embed[:, None]).sum(dim=-1)  # of W Sigma
-            variance = (rows * embed).sum(dim=-1)
-            norm.track(mean, variance, frames)
-        else:
-            mean, variance = (r.view_as(weight) for r in (norm.running_mean, norm.running_var))
-        scale = weight * (variance + norm.eps).rsqrt()
-        return scale[..., None] * embed, bias + scale * (constant - mean)
+            frames, mean, covariance = batch_moments(joints, slots, persons, norm.all_reduce)
+            embedded_mean = (mean[:, :, None] * embed).sum(dim=-1) + constant
+            rows = (covariance[:, :, None] * embed[:, None]).sum(dim=-1)  # of W Sigma
+            statistics = SlotStatistics(frames, embedded_mean, (rows * embed).sum(dim=-1))
+        middle, scale, bias = norm(statistics, (persons, *constant.shape))
+        return scale[..., None] * embed, bias + scale * (constant - middle)
 
 
-class PlainStem(nn.Module):
-    """Normalise over joints and channels.
+class BatchNormStem(nn.Module):
+    """Batch normalisation over joints and channels.
 
     Args:
         joints: V.
         channels: C.
-        persons: Persons who are normalised each by itself; with one, all are alike, and there
-            may be any number of them.
+        persons: Persons who are normalised each by itself; with one, all are normalised alike,
+            and there may be any number of them.
     """
 
     def __init__(self, joints: int, channels: int, persons: int = 1) -> None:
@@ -102,15 +99,14 @@ class PlainStem(nn.Module):
         persons = 1 if self.persons == 1 else clips.shape[1]
         slots = slots % persons
         norm = self.norm
-        weight, bias = (p.view(persons, *joints.shape[2:]) for p in (norm.weight, norm.bias))
+        statistics: SlotStatistics | None = None
         if norm.training:
-            frames, mean, covariance = batch_moments(joints, slots, persons, norm.reduce)
-            variance = covariance.diagonal(dim1=-2, dim2=-1)
-            norm.track(mean, variance, frames)
-        else:
-            mean, variance = (r.view_as(weight) for r in (norm.running_mean, norm.running_var))
-        scale = weight * (variance + norm.eps).rsqrt()
-        normed = (joints - mean[slots][:, None]) * scale[slots][:, None] + bias[slots][:, None]
+            frames, mean, covariance = batch_moments(joints, slots, persons, norm.all_reduce)
+            statistics = SlotStatistics(frames, mean, covariance.diagonal(dim1=-2, dim2=-1))
+        middle, scale, bias = norm(statistics, (persons, *joints.shape[2:]))
+        normed: Tensor = (joints - middle[slots][:, None]) * scale[slots][:, None] + bias[slots][
+            :, None
+        ]
         return normed.permute(0, 3, 1, 2).contiguous()
 
 

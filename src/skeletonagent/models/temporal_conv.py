@@ -1,4 +1,4 @@
-"""Temporal units: every joint by itself, frames with their neighbours, in several branches."""
+"""Temporal convolutions of each joint by itself, in several branches side by side."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
-from skeletonagent.models.blocks import ConvBNSequence, conv1x1
+from skeletonagent.models.blocks import Conv1x1, ConvBNSequence
 
 DILATIONS = (1, 2, 3, 4)
-"""Of the dilated branches of ST-GCN++, DG-STGCN and the paper's recognizer."""
+"""Dilations of the branches of ST-GCN++, DG-STGCN and the paper's recognizer."""
 
 
 class TemporalBranches(nn.Module):
-    """Several views of the same frames side by side: dilated ones, one pooled and one plain.
+    """Branches over the same frames side by side: dilated ones, a max-pooled and a 1x1 one.
 
     Every branch starts with a 1x1 convolution, here one for all. The channels are shared
-    equally, and the first branch also gets what is left over.
+    equally; the first branch also gets the remainder.
 
     Args:
         channels: Channels taken and given.
         stride: Step in time.
         kernel: Frames that a dilated branch sees at once, an odd number.
-        dilations: One dilated branch each.
+        dilations: Dilation of each dilated branch.
 
     Raises:
         ValueError: If there is not a channel for each branch.
@@ -43,7 +43,7 @@ class TemporalBranches(nn.Module):
         first = channels - (branches - 1) * narrow
         self.widths = [first] + [narrow] * (branches - 2)
         self.stride = stride
-        self.enter = nn.Conv2d(channels, channels, 1)
+        self.enter = Conv1x1(channels, channels)
         self.norm = SyncableBatchNorm2d(channels - narrow)
         self.convs = nn.ModuleList(
             nn.Conv2d(
@@ -59,19 +59,19 @@ class TemporalBranches(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b c s v"]:
         """Return the branches' channels one after another."""
-        weight, bias, normed = self.enter.weight, self.enter.bias, sum(self.widths)
-        assert bias is not None
-        entered = self.norm(conv1x1(weight[:normed], x), bias[:normed]).relu_()
-        plain = conv1x1(weight[normed:], x[:, :, :: self.stride], bias[normed:])
+        assert self.enter.bias is not None
+        normed, rest = slice(sum(self.widths)), slice(sum(self.widths), None)
+        entered = self.norm(self.enter(x, normed, add_bias=False), self.enter.bias[normed]).relu_()
+        pointwise = self.enter(x[:, :, :: self.stride], rest)
         *dilated, pooled = torch.split(entered, self.widths, dim=1)
         convolved = [conv(branch) for conv, branch in zip(self.convs, dilated, strict=True)]
-        return torch.cat([*convolved, temporal_max_pool(pooled, self.stride), plain], dim=1)
+        return torch.cat([*convolved, temporal_max_pool(pooled, self.stride), pointwise], dim=1)
 
 
 def temporal_max_pool(x: Float[Tensor, "b c t v"], stride: int) -> Float[Tensor, "b c s v"]:
-    """Return the highest of each frame and its neighbours in maps without negative values.
+    """Return the maximum of each frame and its neighbours in maps without negative values.
 
-    Max pooling, but several times faster than torch's on a processor, and it keeps no indices.
+    Max pooling, but several times faster than torch's on a CPU, and it keeps no indices.
     """
     padded = functional.pad(x, (0, 0, 1, 1))
     last = padded.shape[2]
@@ -80,11 +80,11 @@ def temporal_max_pool(x: Float[Tensor, "b c t v"], stride: int) -> Float[Tensor,
 
 
 def fuse(channels: int) -> ConvBNSequence:
-    """Return the layers that blend the branches of a temporal unit."""
+    """Return the layers that fuse the branches of a temporal convolution."""
     return ConvBNSequence(
         SyncableBatchNorm2d(channels),
         nn.ReLU(inplace=True),
-        nn.Conv2d(channels, channels, 1),
+        Conv1x1(channels, channels),
         SyncableBatchNorm2d(channels),
     )
 
@@ -98,16 +98,16 @@ class MultiScaleTCN(nn.Module):
         self.mix = fuse(channels)
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b c s v"]:
-        """Return the blended branches, not rectified."""
-        mixed: Tensor = self.mix(self.branches(x))
-        return mixed
+        """Return the fused branches, not rectified."""
+        fused: Tensor = self.mix(self.branches(x))
+        return fused
 
 
 class DGTemporalConv(nn.Module):
-    """Multi-branch temporal convolution in which joints share in the whole body's motion.
+    """Multi-branch temporal convolution in which each joint also takes from the body's mean.
 
-    The mean of all joints goes through the branches as one joint more, and each joint adds as
-    much of the outcome as its own coefficient, zero at first, tells. Source: spec 1.3.
+    The mean of all joints goes through the branches as one more joint, and each joint adds its
+    result times a learnt coefficient of the joint, which starts at zero. Source: spec 1.3.
     """
 
     def __init__(self, channels: int, stride: int, joints: int) -> None:
@@ -117,16 +117,16 @@ class DGTemporalConv(nn.Module):
         self.mix = fuse(channels)
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b c s v"]:
-        """Return the blended branches, not rectified."""
+        """Return the fused branches, not rectified."""
         branches = self.branches(torch.cat([x, x.mean(dim=-1, keepdim=True)], dim=-1))
         joints, body = branches[..., :-1], branches[..., -1:]
         # In the branches' own precision: under autocast the sum would be promoted.
         share = self.share.to(joints.dtype)
-        mixed: Tensor = self.mix(torch.addcmul(joints, body, share))
-        return mixed
+        fused: Tensor = self.mix(torch.addcmul(joints, body, share))
+        return fused
 
 
 def CTRTemporalConv(channels: int, stride: int) -> nn.Sequential:
-    """Return CTR-GCN's temporal unit: four branches, two of them dilated, each normalised."""
+    """Return CTR-GCN's temporal convolution: four branches, two of them dilated, each normed."""
     branches = TemporalBranches(channels, stride, kernel=5, dilations=(1, 2))
     return nn.Sequential(branches, SyncableBatchNorm2d(channels))
