@@ -1,0 +1,115 @@
+"""Skeleton-based action recognition, guided by agents that ask what tells confused classes apart.
+
+    import skeletonagent as sa
+
+    model = sa.load("runs/utd")
+    print(model.predict(joints).class_names)
+
+Names are imported when they are first used, so that importing the package is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skeletonagent.api import Run as Run
+    from skeletonagent.api import create_model as create_model
+    from skeletonagent.api import encode_guidance as encode_guidance
+    from skeletonagent.api import list_models as list_models
+    from skeletonagent.api import list_presets as list_presets
+    from skeletonagent.api import list_text_encoders as list_text_encoders
+    from skeletonagent.api import train as train
+    from skeletonagent.core.clips import SkeletonData as SkeletonData
+    from skeletonagent.core.clips import SkeletonSequence as SkeletonSequence
+    from skeletonagent.core.clips import Split as Split
+    from skeletonagent.core.errors import SkeletonAgentError as SkeletonAgentError
+    from skeletonagent.core.guidance import Guidance as Guidance
+    from skeletonagent.core.layout import SkeletonLayout as SkeletonLayout
+    from skeletonagent.experiments.build_agents import describe_classes as describe_classes
+    from skeletonagent.experiments.config import Config as Config
+    from skeletonagent.experiments.datasets import open_dataset as open_dataset
+    from skeletonagent.experiments.datasets import write_dataset as write_dataset
+    from skeletonagent.inference.evaluate import Evaluation as Evaluation
+    from skeletonagent.inference.predictions import Predictions as Predictions
+    from skeletonagent.inference.predictor import Predictor as Predictor
+    from skeletonagent.inference.predictor import load_predictor as load
+    from skeletonagent.training.callbacks import Callback as Callback
+    from skeletonagent.training.guidance_tensors import GuidanceTensors as GuidanceTensors
+    from skeletonagent.training.losses import SkeletonAgentLoss as SkeletonAgentLoss
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "Callback": "training.callbacks",
+    "Config": "experiments.config",
+    "Evaluation": "inference.evaluate",
+    "Guidance": "core.guidance",
+    "GuidanceTensors": "training.guidance_tensors",
+    "Predictions": "inference.predictions",
+    "Predictor": "inference.predictor",
+    "Run": "api",
+    "SkeletonAgentError": "core.errors",
+    "SkeletonAgentLoss": "training.losses",
+    "SkeletonData": "core.clips",
+    "SkeletonLayout": "core.layout",
+    "SkeletonSequence": "core.clips",
+    "Split": "core.clips",
+    "create_model": "api",
+    "describe_classes": "experiments.build_agents",
+    "encode_guidance": "api",
+    "list_models": "api",
+    "list_presets": "api",
+    "list_text_encoders": "api",
+    "load": "inference.predictor",
+    "open_dataset": "experiments.datasets",
+    "train": "api",
+    "write_dataset": "experiments.datasets",
+}
+"""Module that defines each public name."""
+
+_DEFINED_AS = {"load": "load_predictor"}
+"""Public names that are defined under another name."""
+
+__all__ = [
+    "Callback",
+    "Config",
+    "Evaluation",
+    "Guidance",
+    "GuidanceTensors",
+    "Predictions",
+    "Predictor",
+    "Run",
+    "SkeletonAgentError",
+    "SkeletonAgentLoss",
+    "SkeletonData",
+    "SkeletonLayout",
+    "SkeletonSequence",
+    "Split",
+    "__version__",
+    "create_model",
+    "describe_classes",
+    "encode_guidance",
+    "list_models",
+    "list_presets",
+    "list_text_encoders",
+    "load",
+    "open_dataset",
+    "train",
+    "write_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name, imported from its module when it is first used (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), _DEFINED_AS.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)

@@ -1,12 +1,17 @@
-"""Data sets of a configuration: as they are stored, or preprocessed for training and testing."""
+"""Data sets: written as archives, opened as stored, and preprocessed for training and testing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from skeletonagent.core.clips import SkeletonData
-from skeletonagent.data.archive import read_archive
+import numpy as np
+
+from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
+from skeletonagent.data.archive import read_archive, write_archive
 from skeletonagent.data.placement import open_on_disk, stays_on_disk
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import DataSettings
@@ -74,3 +79,100 @@ def preprocess_dataset(data: SkeletonData, preprocess: Preprocessor | None = Non
         return data
     preprocess = preprocess or Preprocessor()
     return replace(data, store=preprocess(data.store), input_format=data.store.input_format)
+
+
+def write_dataset(
+    clips: Sequence[SkeletonSequence],
+    *,
+    layout: str | SkeletonLayout,
+    class_names: Sequence[str],
+    splits: Mapping[str, Split | tuple[Sequence[str], Sequence[str]]],
+    path: str | Path,
+    title: str | None = None,
+    has_confidence: bool = False,
+) -> Path:
+    """Write samples as a skeleton archive, NAME.npz with NAME.json beside it; return its path.
+
+    Args:
+        clips: Samples with labels; joints with NaN were not seen.
+        layout: Skeleton, or the name of a known one, such as ``coco-17`` or ``kinect-25``.
+        class_names: Names in the order of the labels.
+        splits: For each split by name, the sample ids of its training and its test part.
+        path: Path of the archive, with or without ``.npz``.
+        title: Name for people; by default that of the file.
+        has_confidence: Whether the last channel is the detector's confidence.
+
+    Raises:
+        ConfigError: If no layout has that name.
+        DataError: If a sample has other joints, a label without a name or infinite numbers, a
+            sample id repeats, or a split names samples that are not there.
+
+    Examples:
+        >>> import numpy as np
+        >>> import skeletonagent as sa
+        >>> rng = np.random.default_rng(0)
+        >>> clips = [
+        ...     sa.SkeletonSequence(rng.normal(size=(1, 20, 17, 2)), label=n % 2, sample_id=f"s{n}")
+        ...     for n in range(4)
+        ... ]
+        >>> path = sa.write_dataset(
+        ...     clips,
+        ...     layout="coco-17",
+        ...     class_names=["sit", "stand"],
+        ...     splits={"main": (["s0", "s1"], ["s2", "s3"])},
+        ...     path="skeletons/small",
+        ... )
+        >>> path.name, len(sa.open_dataset(path).store)
+        ('small.npz', 4)
+    """
+    target = Path(path).expanduser()
+    name = target.name.removesuffix(".npz")
+    skeleton = resolve_layout(layout)
+    samples = [_labelled(clip, skeleton, len(class_names), target) for clip in clips]
+    ids = {sample.sample_id for sample in samples}
+    if len(ids) < len(samples) or not samples:
+        raise DataError("needs samples, each with a sample_id of its own", path=target)
+    parts = {
+        split: part if isinstance(part, Split) else Split(tuple(part[0]), tuple(part[1]))
+        for split, part in splits.items()
+    }
+    for split, part in parts.items():
+        if missing := sorted({*part.train, *part.test} - ids):
+            raise DataError(f"split {split!r} names samples that are not there: {missing[:3]}",
+                            path=target)  # fmt: skip
+    if not parts:
+        raise DataError("needs a split, a training and a test part", path=target)
+    store = ClipStore.from_sequences(samples, skeleton, class_names, has_confidence)
+    data = SkeletonData(name, title or name, store, parts, next(iter(parts)))
+    return write_archive(data, target.parent)
+
+
+def _labelled(
+    clip: SkeletonSequence, layout: SkeletonLayout, classes: int, path: Path
+) -> SkeletonSequence:
+    """Return a sample as an archive holds it: single precision, zeros where nothing was seen."""
+    joints = np.array(clip.joints, dtype=np.float32)
+    joints[np.isnan(joints).any(axis=-1)] = 0
+    problem = None
+    if joints.ndim != 4 or joints.shape[2] != layout.num_joints or not joints.size:
+        problem = f"has shape {joints.shape}; wanted is (M, T, {layout.num_joints}, C)"
+    elif not np.isfinite(joints).all():
+        problem = "holds infinite numbers; joints that were not seen are NaN"
+    elif not 0 <= clip.label < classes:
+        problem = f"has label {clip.label}, and there are {classes} class names"
+    if problem:
+        raise DataError(problem, path=path, sample=clip.sample_id)
+    return replace(clip, joints=joints)
+
+
+def resolve_layout(layout: str | SkeletonLayout) -> SkeletonLayout:
+    """Return the layout of a name; a layout stays as it is.
+
+    Raises:
+        ConfigError: If no layout has that name.
+    """
+    if isinstance(layout, SkeletonLayout):
+        return layout
+    if layout not in LAYOUTS:
+        raise ConfigError(f"no layout {layout!r}; there are {', '.join(LAYOUTS)}")
+    return LAYOUTS[layout]

@@ -10,7 +10,7 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.experiments.config import Config, from_dict, to_dict
+from skeletonagent.experiments.config import Config, config_from_dict, config_to_dict
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class RecognizerMetadata:
     def to_json(self) -> dict[str, Any]:
         """Return the metadata as plain values."""
         return {
-            "config": to_dict(self.config),
+            "config": config_to_dict(self.config),
             "class_names": list(self.class_names),
             "layout": self.layout.to_json(),
             "channels": self.channels,
@@ -71,7 +71,7 @@ class RecognizerMetadata:
         """
         try:
             return cls(
-                config=from_dict(value["config"], source="the checkpoint's configuration"),
+                config=config_from_dict(value["config"], source="the checkpoint's configuration"),
                 class_names=tuple(map(str, value["class_names"])),
                 layout=SkeletonLayout.from_json(value["layout"]),
                 channels=int(value["channels"]),

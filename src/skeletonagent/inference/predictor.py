@@ -55,7 +55,7 @@ class Predictor:
         >>> model.predict([joints, joints[:20]]).sample_ids
         ('0', '1')
         >>> model.features(joints).shape
-        (1, 64)
+        (1, 32)
     """
 
     models: tuple[StreamModel, ...]

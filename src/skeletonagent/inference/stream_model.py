@@ -119,7 +119,7 @@ class StreamModel:
             num_clips: Test clips of a sample; by default ``clips.test_clips``.
         """
         size = batch_size or self.default_batch_size
-        return predict(self.recognizer, loader, samples, batch_size=size, clips=num_clips)
+        return predict(self.recognizer, loader, samples, batch_size=size, num_clips=num_clips)
 
     @property
     def default_batch_size(self) -> int:

@@ -1,0 +1,339 @@
+"""Public Python interface: train, load and evaluate recognizers, and make data sets and models.
+
+``import skeletonagent as sa`` offers these functions and a few more; see ``dir(sa)``. Nothing here
+prints: progress is reported to a callback, remarks are warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from skeletonagent.core.clips import SkeletonData
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.files import write_text
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.streams import Stream
+from skeletonagent.data.preprocessing import Preprocessor
+from skeletonagent.experiments.config import Config, config_from_dict, config_to_dict, read_config
+from skeletonagent.experiments.datasets import prepare_dataset, preprocess_dataset, resolve_layout
+from skeletonagent.experiments.presets import PRESETS
+from skeletonagent.experiments.recipes import PresetSize, Recipe
+from skeletonagent.experiments.resolve import resolve_config
+from skeletonagent.experiments.run import run_experiment
+from skeletonagent.inference.evaluate import Evaluation, evaluate_split
+from skeletonagent.inference.predictor import Predictor, load_predictor
+from skeletonagent.models.backbones import BACKBONES
+from skeletonagent.models.recognizer import Recognizer, build_recognizer
+from skeletonagent.report.page import report_page
+from skeletonagent.report.sections import ReportOptions
+from skeletonagent.text.encoder import TEXT_ENCODERS, build_encoder
+from skeletonagent.training.callbacks import Callback
+from skeletonagent.training.checkpoint import LatestCheckpoint
+from skeletonagent.training.guidance_tensors import GuidanceTensors
+from skeletonagent.training.run_directory import RunDirectory
+
+
+class Run:
+    """A training run: the directory that it wrote, and what can be done with it.
+
+    Args:
+        path: Run directory.
+        data: Data set it was trained on, if that is in memory.
+
+    Raises:
+        ConfigError: If there is no run directory.
+
+    Examples:
+        >>> import skeletonagent as sa
+        >>> run = sa.Run("runs/first")
+        >>> run.config.clips.frames, len(run.metrics), sorted(run.metrics[0])[:3]
+        (8, 2, ['align', 'clips_per_second', 'cls'])
+        >>> run.evaluate().top1 == run.summary["top1"]
+        True
+        >>> run.guidance.classes[0].action
+        'wave'
+        >>> run.report("first.html").name
+        'first.html'
+    """
+
+    def __init__(self, path: str | Path, data: SkeletonData | None = None) -> None:
+        self.path = Path(path).expanduser()
+        self.data = data
+        if not self._directory.exists:
+            raise ConfigError(f"{self.path} is no run directory; train one with sa.train(...)")
+
+    def __repr__(self) -> str:
+        """Return the path."""
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def _directory(self) -> RunDirectory:
+        return RunDirectory(self.path)
+
+    @property
+    def config(self) -> Config:
+        """Configuration of the run, all defaults filled in."""
+        return read_config(self._directory.config)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """Losses, accuracies and times of each epoch, oldest first."""
+        return self._directory.read_metrics()
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """Result on the test set and what it took; None before the end of the training."""
+        return self._directory.read_summary()
+
+    @property
+    def guidance(self) -> Guidance:
+        """Salient joints and sentences that the training ended with."""
+        return self.predictor(device="cpu").guidance
+
+    def predictor(self, device: str = "auto") -> Predictor:
+        """Return the trained recognizer, ready for use; see :func:`load`."""
+        return load_predictor(self.path, device)
+
+    def evaluate(
+        self,
+        split: str | None = None,
+        data: str | Path | SkeletonData | None = None,
+        *,
+        device: str = "auto",
+    ) -> Evaluation:
+        """Return the accuracy on the test part of a split.
+
+        Args:
+            split: Name of the split; by default that of the training.
+            data: Another data set of the same classes and joints, or the path of an archive.
+            device: ``auto``, or a name such as ``cpu`` or ``cuda:1``.
+
+        Raises:
+            DataError: If the data cannot be read.
+            CheckpointError: If they are of other classes or joints.
+        """
+        predictor = self.predictor(device)
+        settings = predictor.config.data
+        given = self.data if data is None else data
+        if isinstance(given, SkeletonData):
+            opened = preprocess_dataset(given, Preprocessor(settings.scale, settings.origin))
+        else:
+            archive = settings.archive if given is None else str(given)
+            opened = prepare_dataset(replace(settings, archive=archive))
+        trained_split = settings.split if data is None else None
+        return evaluate_split(predictor, opened, split or trained_split)
+
+    def report(
+        self, path: str | Path, *, baseline: str | Path | None = None, clips: int = 60
+    ) -> Path:
+        """Write a page about the run that needs no other file, and return its path.
+
+        Args:
+            path: HTML file to write.
+            baseline: Run to compare with.
+            clips: Number of test clips that can be played.
+        """
+        other = None if baseline is None else Path(baseline)
+        options = ReportOptions(runs=(self.path,), baseline=other, clips=clips)
+        write_text(Path(path), report_page(options))
+        return Path(path)
+
+
+def train(
+    config: str | Path | Config,
+    *,
+    data: str | Path | SkeletonData,
+    out: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    stream: str | None = None,
+    size: str = PresetSize.SMALL,
+    recipe: str = Recipe.PAPER,
+    resume: bool = False,
+    callback: Callback | None = None,
+) -> Run:
+    """Train a recognizer with guidance from its agents, and test it once at the end.
+
+    Args:
+        config: Name of a preset (:func:`list_presets`), a YAML file, or a configuration.
+        data: Path of a skeleton archive, ``synthetic``, or a data set in memory.
+        out: Run directory to write.
+        overrides: Settings by their dotted names, such as ``{"training.epochs": 30}``.
+        stream: Input stream, such as ``bone`` or ``b``; by default the configuration's.
+        size: Size of a preset: ``tiny``, ``small`` for a CPU, ``paper`` for a GPU.
+        recipe: Recipe of a preset: ``paper``, ``released`` or ``best``.
+        resume: Whether to continue the run in ``out``; it is started if there is none.
+        callback: Called during the training, see
+            :class:`~skeletonagent.training.callbacks.Callback`.
+
+    Raises:
+        ConfigError: If the configuration has mistakes, all of which are listed, or ``out`` holds a
+            run that is not to be resumed.
+        DataError: If the data cannot be used.
+
+    Examples:
+        >>> import skeletonagent as sa
+        >>> run = sa.train(
+        ...     "default",
+        ...     data="skeletons/mine",
+        ...     out="runs/mine",
+        ...     size="tiny",
+        ...     overrides={"training.epochs": 1, "clips.frames": 8, "agents.chat": "none"},
+        ... )
+        >>> run.summary["data"], run.summary["split"], len(run.metrics)
+        ('mine', 'halves', 1)
+        >>> run.predictor().class_names
+        ('wave', 'jump', 'squat')
+    """
+    if isinstance(config, Config):
+        chosen = config
+        if stream is not None:
+            chosen = _with_overrides(chosen, {"clips.stream": Stream.parse(stream)})
+    else:
+        chosen = resolve_config(str(config), PresetSize(size), stream, None, [], Recipe(recipe))
+    in_memory = data if isinstance(data, SkeletonData) else None
+    changes: dict[str, Any] = {"data.archive": str(data)}
+    if in_memory:
+        changes = {
+            "data.archive": in_memory.name,
+            "data.confidence": in_memory.store.has_confidence,
+        }
+    chosen = _with_overrides(chosen, changes | dict(overrides or {}))
+    settings = chosen.data
+    opened = (
+        preprocess_dataset(in_memory, Preprocessor(settings.scale, settings.origin))
+        if in_memory
+        else prepare_dataset(settings)
+    )
+
+    @contextmanager
+    def watch(_: Config, __: LatestCheckpoint) -> Iterator[Callback]:
+        yield callback or Callback()
+
+    run_experiment(chosen, opened, Path(out).expanduser(), resume=resume, watch=watch)
+    return Run(out, opened if in_memory else None)
+
+
+def _with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
+    """Return a configuration with settings by their dotted names changed."""
+    values = config_to_dict(config)
+    for name, value in overrides.items():
+        *sections, key = name.split(".")
+        section = values
+        for part in sections:
+            inner = section.setdefault(part, {})
+            section = inner if isinstance(inner, dict) else section
+        section[key] = value
+    return config_from_dict(values, source="overrides")
+
+
+def create_model(
+    backbone: str = "skeletonagent",
+    *,
+    layout: str | SkeletonLayout,
+    num_classes: int,
+    channels: int = 3,
+    persons: int = 2,
+    text_dim: int = 256,
+    width: int | None = None,
+    dropout: float = 0.0,
+) -> Recognizer:
+    """Return a recognizer with fresh weights, for a training loop of one's own.
+
+    Args:
+        backbone: Name of a backbone, see :func:`list_models`.
+        layout: Skeleton, or the name of a known one.
+        num_classes: Y, number of classes.
+        channels: C, channels of a joint.
+        persons: M, bodies that a clip has room for.
+        text_dim: D, width of the sentences' vectors; 256 is that of ``wordllama``.
+        width: Channels of the first blocks; by default the backbone's own.
+        dropout: Probability that a feature is dropped before the classifier.
+
+    Raises:
+        ConfigError: If there is no backbone or layout of that name.
+
+    Examples:
+        >>> import torch
+        >>> import skeletonagent as sa
+        >>> model = sa.create_model("stgcn++", layout="kinect-25", num_classes=60, width=8)
+        >>> clips = torch.randn(2, 2, 16, 25, 3)  # clips, bodies, frames, joints, channels
+        >>> prediction = model(clips, torch.ones(60, 25))  # every joint salient for every class
+        >>> prediction.logits.shape, model.features(clips).shape
+        (torch.Size([2, 60]), torch.Size([2, 32]))
+        >>> guidance = sa.GuidanceTensors(torch.ones(60, 25), torch.eye(60, 256))
+        >>> losses = sa.SkeletonAgentLoss(alpha=0.2, beta=0.5)(
+        ...     prediction, torch.tensor([3, 7]), guidance
+        ... )
+        >>> losses.total.backward()
+    """
+    return build_recognizer(
+        backbone,
+        resolve_layout(layout),
+        channels=channels,
+        persons=persons,
+        num_classes=num_classes,
+        text_dim=text_dim,
+        width=width,
+        dropout=dropout,
+    )
+
+
+def encode_guidance(
+    guidance: Guidance, *, text_encoder: str = "wordllama", stream: str = "joint"
+) -> GuidanceTensors:
+    """Return guidance as the tensors that :class:`SkeletonAgentLoss` takes.
+
+    Args:
+        guidance: Salient joints and sentences, such as :func:`describe_classes` returns.
+        text_encoder: Name of a text encoder, see :func:`list_text_encoders`.
+        stream: Input stream of the recognizer.
+
+    Raises:
+        ConfigError: If there is no such text encoder.
+
+    Examples:
+        >>> import skeletonagent as sa
+        >>> tensors = sa.encode_guidance(sa.Run("runs/first").guidance)
+        >>> tensors.salient.shape, tensors.text_table.shape
+        (torch.Size([3, 20]), torch.Size([3, 256]))
+    """
+    encoder = build_encoder(text_encoder)
+    return GuidanceTensors.from_guidance(guidance, Stream.parse(stream), encoder.encode)
+
+
+def list_presets() -> tuple[str, ...]:
+    """Return the names of the presets that :func:`train` takes.
+
+    Examples:
+        >>> import skeletonagent as sa
+        >>> "utd-mhad" in sa.list_presets()
+        True
+    """
+    return tuple(PRESETS)
+
+
+def list_models() -> tuple[str, ...]:
+    """Return the names of the backbones that :func:`create_model` takes.
+
+    Examples:
+        >>> import skeletonagent as sa
+        >>> "skeletonagent" in sa.list_models()
+        True
+    """
+    return tuple(BACKBONES)
+
+
+def list_text_encoders() -> tuple[str, ...]:
+    """Return the names of the text encoders.
+
+    Examples:
+        >>> import skeletonagent as sa
+        >>> sa.list_text_encoders()[0]
+        'wordllama'
+    """
+    return tuple(TEXT_ENCODERS)
