@@ -14,7 +14,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.data.settings import DataSettings
 from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.datasets import prepare_dataset
+from skeletonagent.experiments.datasets import absolute_archive, prepare_dataset
 from skeletonagent.experiments.run import CallbackFactory, run_experiment
 from skeletonagent.training.callbacks import Callback, CallbackList
 from skeletonagent.training.checkpoint import LatestCheckpoint
@@ -53,7 +53,9 @@ def shared_dataset(settings: DataSettings) -> SkeletonData:
     Raises:
         DataError: If it cannot be used.
     """
-    return _shared(replace(settings, split=None))
+    # The path as seen from the root: the process may change its folder.
+    archive = absolute_archive(settings.archive)
+    return _shared(replace(settings, split=None, archive=archive))
 
 
 _shared = functools.cache(prepare_dataset)
