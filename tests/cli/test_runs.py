@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.invocation import invoke_twice
 
-from skeletonagent.cli import main
-from skeletonagent.experiments.config import to_dict, with_overrides, write_config
+from skeletonagent.experiments.config import config_to_dict, with_overrides, write_config
 from skeletonagent.experiments.presets import preset
 from skeletonagent.training.callbacks import EpochRecord
 from skeletonagent.training.run_directory import RunDirectory
@@ -34,12 +33,7 @@ def runs(tmp_path: Path) -> Path:
 def typed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> tuple[dict[str, Any], str]:
-    monkeypatch.setattr(sys, "argv", ["skeletonagent", "runs", *arguments, "--json"])
-    with pytest.raises(SystemExit) as ended:
-        main.run()
-    assert not ended.value.code
-    shown = capsys.readouterr()
-    return json.loads(shown.out), shown.err
+    return invoke_twice("runs", *arguments)
 
 
 def test_all_runs_below_a_folder_are_listed(
@@ -61,6 +55,6 @@ def test_a_run_is_shown_from_its_first_moment(
 ) -> None:
     for name, epochs in (("begun", 0), ("finished", 2)):
         printed, shown = typed(monkeypatch, capsys, "show", str(runs / name))
-        assert printed["config"] == to_dict(CONFIG)
+        assert printed["config"] == config_to_dict(CONFIG)
         assert len(printed["metrics"]) == epochs
         assert ("1.25" in shown) == (epochs > 0)

@@ -110,7 +110,9 @@ def test_the_agents_see_what_is_learned_from_alone(
     seen: list[Any] = []
     measure = build_agents.measure_evidence
     monkeypatch.setattr(
-        build_agents, "measure_evidence", lambda store, part: (seen.append(part), measure(store, part))[1]
+        build_agents,
+        "measure_evidence",
+        lambda store, part: (seen.append(part), measure(store, part))[1],
     )
     job = build.build_experiment(CONFIG, data)
     (part,) = seen
@@ -141,17 +143,25 @@ def test_rivals_are_at_most_as_many_as_said(data: SkeletonData) -> None:
 
 def test_without_agents_only_the_class_counts(data: SkeletonData) -> None:
     job = build.build_experiment(with_overrides(CONFIG, ["agents.chat=none"]), data)
-    assert (
-        job.state.model_with_loss.objective.settings.alpha,
-        job.state.model_with_loss.objective.settings.beta,
-    ) == (0, 0)
+    loss = job.state.model_with_loss.loss
+    assert (loss.alpha, loss.beta) == (job.config.loss.alpha, job.config.loss.beta) == (0, 0)
     start = job.agents.start(unseen)
     assert start.sentences == data.store.class_names
     counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
     assert job.agents.refresh(counts, start) is start
-    assert (
-        build.build_experiment(CONFIG, data).state.model_with_loss.objective.settings == CONFIG.loss
-    )
+    guided = build.build_experiment(CONFIG, data)
+    loss = guided.state.model_with_loss.loss
+    assert guided.config.loss == CONFIG.loss
+    assert (loss.alpha, loss.beta) == (CONFIG.loss.alpha, CONFIG.loss.beta)
+
+
+def test_a_complete_configuration_stays_as_it_is(data: SkeletonData) -> None:
+    for chat in ("none", "analyst"):
+        config = with_overrides(CONFIG, [f"agents.chat={chat}"])
+        complete = build.complete_config(config, data)
+        assert build.complete_config(complete, data) == complete
+        assert complete.data.split == data.default_split
+        assert replace(complete, data=config.data, loss=config.loss) == config
 
 
 def test_the_seed_makes_the_weights(data: SkeletonData) -> None:
@@ -202,7 +212,7 @@ def test_a_saved_recognizer_comes_back(data: SkeletonData, average: float) -> No
     config = replace(CONFIG, training=replace(CONFIG.training, ema_decay=average))
     job = build.build_experiment(config, data)
     with torch.no_grad():
-        for weight in job.state.ema.parameters():
+        for weight in job.state.eval_model.parameters():
             weight += 1  # so that the average is not the weights themselves
     again = build.load_recognizer(saved(job))
     expected = job.state.eval_model.state_dict()

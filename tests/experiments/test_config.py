@@ -16,10 +16,10 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.settings import AugmentSettings, ClipSettings, DataSettings
 from skeletonagent.experiments.config import (
     Config,
-    as_yaml,
-    from_dict,
+    config_from_dict,
+    config_to_dict,
+    config_to_yaml,
     read_config,
-    to_dict,
     with_overrides,
     write_config,
 )
@@ -59,8 +59,8 @@ def test_what_is_written_is_read(tmp_path: Path, config: Config) -> None:
     path = tmp_path / "config.yaml"
     write_config(config, path)
     assert read_config(path) == config
-    assert path.read_text() == as_yaml(config)
-    assert from_dict(to_dict(config)) == config
+    assert path.read_text() == config_to_yaml(config)
+    assert config_from_dict(config_to_dict(config)) == config
 
 
 def assert_plain(value: object) -> None:
@@ -75,8 +75,8 @@ def assert_plain(value: object) -> None:
 
 
 def test_plain_values_are_plain() -> None:
-    assert_plain(to_dict(UNUSUAL))
-    assert to_dict(UNUSUAL)["clips"]["stream"] == "kbone_motion"
+    assert_plain(config_to_dict(UNUSUAL))
+    assert config_to_dict(UNUSUAL)["clips"]["stream"] == "kbone_motion"
 
 
 def test_a_chat_is_named_so_that_it_can_be_found() -> None:
@@ -139,7 +139,7 @@ def test_none_and_values_with_an_equals_sign_can_be_set() -> None:
 
 def mistakes(**values: Any) -> str:
     with pytest.raises(ConfigError) as raised:
-        from_dict(values)
+        config_from_dict(values)
     return str(raised.value)
 
 
@@ -245,4 +245,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_yaml_is_in_the_order_of_the_sections() -> None:
-    assert list(yaml.safe_load(as_yaml(Config()))) == [field.name for field in fields(Config)]
+    assert list(yaml.safe_load(config_to_yaml(Config()))) == [
+        field.name for field in fields(Config)
+    ]

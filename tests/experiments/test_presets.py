@@ -24,10 +24,10 @@ from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.benchmark_presets import BENCHMARK_PRESETS
 from skeletonagent.experiments.config import (
     Config,
-    as_yaml,
-    from_dict,
+    config_from_dict,
+    config_to_dict,
+    config_to_yaml,
     read_config,
-    to_dict,
     write_config,
 )
 from skeletonagent.experiments.presets import (
@@ -57,7 +57,7 @@ def test_presets_are_valid_and_round_trip(tmp_path: Path, name: str, size: Prese
         config = resolve_config(name, size, stream.short, None, [])
         assert config == preset(name, size, stream)
         assert config.clips.stream is stream
-        assert from_dict(to_dict(config)) == config
+        assert config_from_dict(config_to_dict(config)) == config
         write_config(config, path)
         assert read_config(path) == config
         assert resolve_config(str(path), size, None, None, []) == config
@@ -65,7 +65,7 @@ def test_presets_are_valid_and_round_trip(tmp_path: Path, name: str, size: Prese
 
 @every
 def test_presets_differ_between_streams_in_the_stream_alone(name: str, size: PresetSize) -> None:
-    plain = [to_dict(preset(name, size, stream)) for stream in Stream]
+    plain = [config_to_dict(preset(name, size, stream)) for stream in Stream]
     for values in plain:
         del values["clips"]["stream"]
     assert all(values == plain[0] for values in plain)
@@ -265,7 +265,7 @@ def test_the_best_recipe_asks_once_where_that_was_studied(name: str) -> None:
 def test_released_recipes_round_trip(name: str) -> None:
     for stream in Stream:
         config = preset(name, stream=stream, recipe=Recipe.RELEASED)
-        assert from_dict(to_dict(config)) == config
+        assert config_from_dict(config_to_dict(config)) == config
 
 
 def test_the_command_line_has_the_last_word(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_the_command_line_has_the_last_word(tmp_path: Path) -> None:
     assert (config.training.epochs, config.clips.frames) == (2, 16)
 
     path = tmp_path / "mine.yml"
-    path.write_text(as_yaml(config))
+    path.write_text(config_to_yaml(config))
     again = resolve_config(str(path), PresetSize.PAPER, "bone", None, ["seed=3"])
     assert again.clips.stream is Stream.BONE
     assert (again.seed, again.training) == (3, config.training)

@@ -1,4 +1,4 @@
-"""One experiment, its run directory, and going on after a kill."""
+"""A training run: its directory, its summary, and resuming it after a kill."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from skeletonagent.core.errors import ChatError, CheckpointError, ConfigError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.evaluation.predict import evaluate_parts
-from skeletonagent.experiments import run as experiment
+from skeletonagent.experiments import run as experiment_run
 from skeletonagent.experiments.config import Config, read_config, with_overrides
 from skeletonagent.llm.chat import ScriptedChat
+from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import LatestCheckpoint, load_checkpoint
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -35,8 +36,8 @@ CONFIG = with_overrides(
     [
         "clips.frames=8", "clips.test_clips=2", "model.backbone=stgcn++", "model.width=8",
         "training.epochs=4", "training.guidance_period=2", "training.batch_size=4",
-        "training.validation_share=0.25", "training.validation_until=0.75", "training.ema_decay=0.8",
-        "training.learning_rate=0.02", "device=cpu",
+        "training.validation_share=0.25", "training.validation_until=0.75",
+        "training.ema_decay=0.8", "training.learning_rate=0.02", "device=cpu",
     ],
 )  # fmt: skip
 
@@ -62,8 +63,8 @@ class Killed(Exception):
     """Stands for a run that is killed."""
 
 
-class Watcher:
-    """Watch a run, and break it off in the middle of an epoch if one is named."""
+class Watcher(Callback):
+    """Watch a run, and kill it in the middle of an epoch if one is named."""
 
     def __init__(self, stop: int | None = None) -> None:
         self.stop = stop
@@ -80,18 +81,10 @@ class Watcher:
         if epoch == self.stop and step == 2:
             raise Killed
 
-    def on_epoch(self, *_: Any) -> None: ...
-
-    def on_guidance(self, *_: Any) -> None: ...
-
-    def on_answers(self, *_: Any) -> None: ...
-
-    def on_problem(self, *_: Any) -> None: ...
-
 
 def run(data: SkeletonData, out: Path, *changes: str, **options: Any) -> dict[str, Any]:
     arguments = {"resume": False, "watch": Watcher()} | options
-    return experiment.run_experiment(with_overrides(CONFIG, changes), data, out, **arguments)
+    return experiment_run.run_experiment(with_overrides(CONFIG, changes), data, out, **arguments)
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +95,10 @@ def whole(data: SkeletonData, tmp_path_factory: pytest.TempPathFactory) -> RunDi
     return RunDirectory(path)
 
 
-def test_everything_is_left_behind(whole: RunDirectory, data: SkeletonData) -> None:
+def test_files_of_a_run_directory(whole: RunDirectory, data: SkeletonData) -> None:
     assert sorted(path.name for path in whole.path.iterdir()) == [
-        "checkpoints", "config.yaml", "confusions.npz", "dialogues", "guidance.json",
-        "metrics.jsonl", "predictions.npz", "summary.json", "evaluation_parts.json",
+        "checkpoints", "config.yaml", "confusions.npz", "dialogues", "evaluation_parts.json",
+        "guidance.json", "metrics.jsonl", "predictions.npz", "summary.json",
     ]  # fmt: skip
     assert [path.name for path in sorted(whole.checkpoints.path.iterdir())] == [
         "epoch_0003", "epoch_0004",
@@ -122,18 +115,18 @@ def test_everything_is_left_behind(whole: RunDirectory, data: SkeletonData) -> N
 
 def test_the_summary_agrees_with_the_files(whole: RunDirectory, data: SkeletonData) -> None:
     summary = json.loads(whole.summary.read_text())
-    scores = ClassProbabilities.load(whole.predictions)
-    assert scores.sample_ids == data.splits["xsub"].test
+    predictions = ClassProbabilities.load(whole.predictions)
+    assert predictions.sample_ids == data.splits["xsub"].test
     np.testing.assert_array_equal(
-        scores.labels, data.store.labels[data.store.indices(scores.sample_ids)].numpy()
+        predictions.labels, data.store.labels[data.store.indices(predictions.sample_ids)].numpy()
     )
-    np.testing.assert_allclose(scores.probs.sum(axis=1), 1, rtol=1e-5)
-    right = (scores.probs.argmax(axis=1) == scores.labels).mean()
+    np.testing.assert_allclose(predictions.probs.sum(axis=1), 1, rtol=1e-5)
+    right = (predictions.probs.argmax(axis=1) == predictions.labels).mean()
     assert summary["top1"] == summary["test"]["xsub"]["top1"] == pytest.approx(right)
-    assert summary["test"]["xsub"]["samples"] == len(scores.labels) == 4
+    assert summary["test"]["xsub"]["samples"] == len(predictions.labels) == 4
     with np.load(whole.confusions) as file:
         assert file["class_names"].tolist() == list(data.store.class_names)
-        np.testing.assert_array_equal(file["counts"], scores.confusions())
+        np.testing.assert_array_equal(file["counts"], predictions.confusions())
     records = whole.read_metrics()
     assert summary["validation_top1"] == records[2]["validation_top1"]
     assert (summary["epochs"], summary["seed"], summary["stream"]) == (4, 0, "joint")
@@ -161,7 +154,7 @@ def assert_alike(left: RunDirectory, right: RunDirectory) -> None:
     assert left.guidance.read_bytes() == right.guidance.read_bytes()
     said = [{p.name: p.read_bytes() for p in d.dialogues.iterdir()} for d in (left, right)]
     assert said[0] == said[1]
-    for file in ("scores", "confusions"):
+    for file in ("predictions", "confusions"):
         with np.load(getattr(left, file)) as one, np.load(getattr(right, file)) as other:
             assert one.files == other.files
             for key in one.files:
@@ -173,7 +166,7 @@ def assert_alike(left: RunDirectory, right: RunDirectory) -> None:
 
 
 @pytest.mark.parametrize("stop", [0, 1, 2, 3])
-def test_a_resumed_run_is_like_one_left_alone(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     whole: RunDirectory, data: SkeletonData, tmp_path: Path, stop: int
 ) -> None:
     with pytest.raises(Killed):
@@ -186,7 +179,7 @@ def test_a_resumed_run_is_like_one_left_alone(
     assert_alike(whole, RunDirectory(tmp_path))
 
 
-def test_a_run_may_be_stopped_time_and_again(
+def test_a_run_can_be_killed_several_times(
     whole: RunDirectory, data: SkeletonData, tmp_path: Path
 ) -> None:
     for stop in (1, 1, 2, 3):
@@ -210,26 +203,26 @@ def talkative(question: Question, history: Sequence[Exchange]) -> str:
     return f"Joints: {', '.join(labels)}\nDifference: {question.action} differs by {said}."
 
 
-def test_a_run_with_a_chat_resumes_alike(
+def test_a_run_with_a_chat_is_resumed_exactly(
     data: SkeletonData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assemble = run.assemble
+    build_experiment = experiment_run.build_experiment
 
     def with_chat(config: Config, opened: SkeletonData) -> Any:
         layout = opened.store.layout
         chat = ScriptedChat(talkative)
-        guide = GuidanceOrchestrator(
+        orchestrator = GuidanceOrchestrator(
             Questioner(chat, layout),
             Selector(layout),
             Reviewer(layout),
             opened.store.class_names,
             max_rivals=3,
         )
-        job = assemble(config, opened)
-        agents = replace(job.agents, start=guide.start, refresh=guide.refresh)
-        return replace(job, agents=agents)
+        experiment = build_experiment(config, opened)
+        agents = replace(experiment.agents, start=orchestrator.start, refresh=orchestrator.refresh)
+        return replace(experiment, agents=agents)
 
-    monkeypatch.setattr(experiment, "assemble", with_chat)
+    monkeypatch.setattr(experiment_run, "build_experiment", with_chat)
     run(data, tmp_path / "whole", "training.guidance_period=1")
     for stop in (1, 3):
         with pytest.raises(Killed):
@@ -242,9 +235,10 @@ def test_a_run_with_a_chat_resumes_alike(
             )
     run(data, tmp_path / "cut", "training.guidance_period=1", resume=True)
     assert_alike(*(RunDirectory(tmp_path / name) for name in ("whole", "cut")))
-    told = load_checkpoint(tmp_path / "cut" / "checkpoints" / "epoch_0004").metadata["guidance"]
-    assert told["round"] == 3
-    assert any(item["rivals"] for item in told["classes"])
+    latest = load_checkpoint(tmp_path / "cut" / "checkpoints" / "epoch_0004")
+    guidance = latest.metadata["guidance"]
+    assert guidance["round"] == 3
+    assert any(item["rivals"] for item in guidance["classes"])
 
 
 def test_a_finished_run_stays_as_it_is(data: SkeletonData, tmp_path: Path) -> None:
@@ -273,7 +267,9 @@ def test_a_run_is_not_written_over(whole: RunDirectory, data: SkeletonData) -> N
     assert contents(whole.path) == before
 
 
-def test_a_run_goes_on_as_it_was_begun(whole: RunDirectory, data: SkeletonData) -> None:
+def test_a_run_is_resumed_with_the_same_configuration_only(
+    whole: RunDirectory, data: SkeletonData
+) -> None:
     before = contents(whole.path)
     changes = ("seed=1", "training.epochs=9", "model.width=12")
     with pytest.raises(ConfigError) as caught:
@@ -284,7 +280,7 @@ def test_a_run_goes_on_as_it_was_begun(whole: RunDirectory, data: SkeletonData) 
     assert contents(whole.path) == before
 
 
-def test_a_run_goes_on_with_the_classes_it_began_with(data: SkeletonData, tmp_path: Path) -> None:
+def test_a_run_is_resumed_with_the_same_classes_only(data: SkeletonData, tmp_path: Path) -> None:
     run(data, tmp_path, "training.epochs=1")
     names = tuple(reversed(data.store.class_names))
     other = replace(data, store=replace(data.store, class_names=names))
@@ -292,7 +288,7 @@ def test_a_run_goes_on_with_the_classes_it_began_with(data: SkeletonData, tmp_pa
         run(other, tmp_path, "training.epochs=1", resume=True)
 
 
-def test_a_damaged_checkpoint_is_passed_over_and_told(
+def test_a_damaged_checkpoint_is_skipped_and_reported(
     whole: RunDirectory, data: SkeletonData, tmp_path: Path
 ) -> None:
     with pytest.raises(Killed):
@@ -309,7 +305,9 @@ def test_a_damaged_checkpoint_is_passed_over_and_told(
     assert_alike(whole, torn)
 
 
-def test_without_a_sound_checkpoint_nothing_goes_on(data: SkeletonData, tmp_path: Path) -> None:
+def test_without_a_readable_checkpoint_no_run_is_resumed(
+    data: SkeletonData, tmp_path: Path
+) -> None:
     with pytest.raises(Killed):
         run(data, tmp_path, watch=Watcher(1))
     (tmp_path / "checkpoints" / "epoch_0001" / "state.json").write_bytes(b"{")
@@ -317,21 +315,29 @@ def test_without_a_sound_checkpoint_nothing_goes_on(data: SkeletonData, tmp_path
         run(data, tmp_path, resume=True)
 
 
-def test_the_unguided_run_tells_no_rounds(data: SkeletonData, tmp_path: Path) -> None:
+def test_an_unguided_run_has_no_rounds_and_is_saved_with_the_weights_it_was_trained_with(
+    data: SkeletonData, tmp_path: Path
+) -> None:
     summary = run(
         data, tmp_path, "agents.chat=none", "training.epochs=3", "training.guidance_period=1"
     )
-    told = summary["agents"]
-    assert (told["chat"], told["rounds"], told["questions"]) == ("none", 0, {})
+    agents = summary["agents"]
+    assert (agents["chat"], agents["rounds"], agents["questions"]) == ("none", 0, {})
+    saved = read_config(RunDirectory(tmp_path).config)
+    assert (saved.loss.alpha, saved.loss.beta) == (0, 0)
+    metadata = load_checkpoint(tmp_path / "checkpoints" / "epoch_0003").metadata
+    assert metadata["config"]["loss"]["beta"] == 0
+    changes = ("agents.chat=none", "training.epochs=3", "training.guidance_period=1")
+    assert run(data, tmp_path, *changes, resume=True)["top1"] == summary["top1"]
 
 
 def test_the_report_counts_each_test_part() -> None:
-    scores = ClassProbabilities(
+    predictions = ClassProbabilities(
         ("a", "b", "c", "d"),
         np.array([0, 0, 0, 1]),
         np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.3, 0.6, 0.1], [0.2, 0.7, 0.1]]),
     )
-    report = evaluate_parts(scores, {"all": {"a", "b", "c", "d"}, "few": {"c"}})
+    report = evaluate_parts(predictions, {"all": {"a", "b", "c", "d"}, "few": {"c"}})
     assert report["all"] == {
         "samples": 4, "top1": 0.75, "top5": 1.0, "mean_class": pytest.approx((2 / 3 + 1) / 2),
     }  # fmt: skip

@@ -91,7 +91,7 @@ def test_a_run_is_finished_on_whatever_device_it_was(tmp_path: Path) -> None:
 def test_a_part_is_held_out_to_the_end() -> None:
     training = hold_out_validation(Config(), 0.25).training
     assert (training.validation_share, training.validation_until) == (0.25, 1.0)
-    with pytest.raises(ConfigError, match="training.validation_share"):
+    with pytest.raises(ConfigError, match=r"training\.validation_share"):
         hold_out_validation(Config(), 1.5)
     with pytest.raises(ConfigError, match="--validate"):
         hold_out_validation(Config(), 0.0)

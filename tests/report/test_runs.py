@@ -40,13 +40,13 @@ def test_unfinished_runs_are_read_as_far_as_they_are(runs: Path) -> None:
 
 
 def test_runs_are_one_recipe_if_only_the_seed_differs(runs: Path, make_run: RunMaker) -> None:
-    make_run(runs / "other", "agents.chat=none", "loss.alpha=0.4")
+    make_run(runs / "other", "agents.chat=none", "loss.alpha=0", "training.momentum=0.4")
     names = ("guided", "unguided", "again", "other")
     found = recipes(read_runs([runs / name for name in names]))
     assert [(group.name, [run.name for run in group.runs]) for group in found] == [
-        ("loss.alpha=0.2, chat=analyst", ["guided", "again"]),
-        ("unguided, loss.alpha=0.2", ["unguided"]),
-        ("unguided, loss.alpha=0.4", ["other"]),
+        ("training.momentum=0.9, chat=analyst", ["guided", "again"]),
+        ("unguided, training.momentum=0.9", ["unguided"]),
+        ("unguided, training.momentum=0.4", ["other"]),
     ]
     shutil.rmtree(runs / "other")
 

@@ -31,7 +31,7 @@ def show_config(
 
       skeletonagent config show utd-mhad --set training.epochs=10 > mine.yaml
     """
-    from skeletonagent.experiments.config import as_yaml, to_dict
+    from skeletonagent.experiments.config import config_to_dict, config_to_yaml
     from skeletonagent.experiments.presets import PRESETS
     from skeletonagent.experiments.resolve import resolve_config
 
@@ -45,6 +45,6 @@ def show_config(
         return
     resolved = resolve_config(config, preset_size, stream, data, set_ or [], recipe)
     if as_json:
-        print_json(to_dict(resolved))
+        print_json(config_to_dict(resolved))
     else:
-        sys.stdout.write(as_yaml(resolved))
+        sys.stdout.write(config_to_yaml(resolved))

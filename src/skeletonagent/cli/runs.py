@@ -62,7 +62,7 @@ def show_run(
     from skeletonagent.cli.training_display import exchange_panel, report_corrupt
     from skeletonagent.core.guidance import Guidance
     from skeletonagent.core.layout import SkeletonLayout
-    from skeletonagent.experiments.config import read_config, to_dict
+    from skeletonagent.experiments.config import config_to_dict, read_config
     from skeletonagent.training.run_directory import RunDirectory
 
     directory = RunDirectory(run)
@@ -71,7 +71,7 @@ def show_run(
     summary, records = _summary(directory), directory.read_metrics()
     checkpoint = report_corrupt(directory.checkpoints.latest())
     if as_json:
-        config = to_dict(read_config(directory.config))
+        config = config_to_dict(read_config(directory.config))
         print_json({**summary, "config": config, "metrics": records})
         return
     for key, value in summary.items():

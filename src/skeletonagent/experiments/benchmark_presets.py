@@ -1,13 +1,13 @@
-"""Recipes of the paper's benchmarks, as the text has them and as the released code has them.
+"""Presets of the paper's benchmarks, in the recipe of its text and in that of the released code.
 
-``paper`` is what the text says (section 4.2), the same for every benchmark and stream; where it
-says nothing, coordinates are centred, turned a little and, if they are pixels, scaled, and a part
-of the training split is watched until late and then learned from.
+``paper`` is the recipe of the text (section 4.2), the same for every benchmark and stream. Where
+the text is silent, coordinates are centred, rotated a little and, if they are pixels, scaled, and a
+validation set is held out until late in training.
 
-``released`` is what the authors' code does (spec 2.1 to 2.3), with weights and augmentation of
-each stream, but for one thing: that code looks at the test split after every epoch and keeps the
-epoch that does best on it. Here the last epoch is kept and the test split is looked at once, so
-the authors' figures may lie above what this recipe gives.
+``released`` is the recipe of the authors' code (spec 2.1 to 2.3), with weights and augmentation for
+each stream, with one exception: that code tests after every epoch and keeps the epoch with the best
+test accuracy. Here the last epoch is kept and tested once, so the authors' accuracies may be
+higher.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from skeletonagent.training.settings import AlignTargets, LogitScale, LossSettin
 
 @dataclass(frozen=True)
 class StreamRecipe:
-    """What the released code sets for a stream and its motion.
+    """Settings of the released code for a stream and its motion stream.
 
     Args:
-        alpha: Weight of the joint constraint.
-        beta: Weight of the alignment.
-        augment: Random changes of training clips.
+        alpha: Weight of the joint constraint loss.
+        beta: Weight of the alignment loss.
+        augment: Augmentation of training clips.
     """
 
     alpha: float
@@ -51,14 +51,14 @@ class StreamRecipe:
 
 @dataclass(frozen=True)
 class ReleasedRecipe:
-    """What the released code does on a benchmark; a row of spec 2.1's table.
+    """Recipe of the released code for a benchmark, a row of the table in spec 2.1.
 
     Args:
-        joint: For the joint stream and its motion.
-        bone: For the bone stream and its motion.
-        kbone: For the k-bone stream and its motion.
-        training: Length and speed.
-        model: The recognizer.
+        joint: Settings of the joint stream and its motion stream.
+        bone: Settings of the bone stream and its motion stream.
+        kbone: Settings of the k-bone stream and its motion stream.
+        training: Settings of the training.
+        model: Settings of the recognizer.
     """
 
     joint: StreamRecipe
@@ -73,8 +73,8 @@ class ReleasedRecipe:
         default_factory=lambda: ModelSettings(person_pooling=PersonPooling.RELEASED)
     )
 
-    def choice(self, stream: Stream) -> StreamRecipe:
-        """Return what is set for a stream."""
+    def for_stream(self, stream: Stream) -> StreamRecipe:
+        """Return the settings of a stream."""
         match stream.base:
             case Stream.BONE:
                 return self.bone
@@ -84,7 +84,7 @@ class ReleasedRecipe:
                 return self.joint
 
 
-TURNED = AugmentSettings(rotation=0.2)
+ROTATED = AugmentSettings(rotation=0.2)
 SWAPPED = AugmentSettings(rotation=0.2, swap=0.5)
 DROPPED = AugmentSettings(rotation=0.2, part_drop=0.2)
 FLIPPED = AugmentSettings(rotation=0.0, mirror=0.5)
@@ -99,16 +99,16 @@ def benchmark(
     """Return the recipe of a benchmark, for a GPU.
 
     Args:
-        name: Of the benchmark and, unless another is named, of its archive.
-        protocol: Its split.
-        released: What the released code does on it.
-        stream: Which stream.
-        recipe: Whose recipe.
+        name: Name of the benchmark and, unless the archive is set, of its archive.
+        protocol: Split.
+        released: Recipe of the released code.
+        stream: Stream.
+        recipe: Recipe.
     """
-    scored = BENCHMARKS[name].has_confidence
+    in_pixels = BENCHMARKS[name].has_confidence
     if recipe is Recipe.PAPER:
-        return _paper(name, protocol, stream, in_pixels=scored)
-    return _released(name, protocol, stream, released, in_pixels=scored)
+        return _paper(name, protocol, stream, in_pixels=in_pixels)
+    return _released(name, protocol, stream, released, in_pixels=in_pixels)
 
 
 def _paper(name: str, protocol: str, stream: Stream, *, in_pixels: bool) -> Config:
@@ -128,7 +128,7 @@ def _paper(name: str, protocol: str, stream: Stream, *, in_pixels: bool) -> Conf
 def _released(
     name: str, protocol: str, stream: Stream, released: ReleasedRecipe, *, in_pixels: bool
 ) -> Config:
-    choice = released.choice(stream)
+    settings = released.for_stream(stream)
     return Config(
         data=DataSettings(
             archive=name,
@@ -142,11 +142,11 @@ def _released(
             motion_rule=MotionRule.AFTER if in_pixels else MotionRule.BEFORE,
             confidence_rule=ConfidenceRule.DIFFERENCE,
         ),
-        augment=choice.augment,
+        augment=settings.augment,
         model=released.model,
         loss=LossSettings(
-            alpha=choice.alpha,
-            beta=choice.beta,
+            alpha=settings.alpha,
+            beta=settings.beta,
             align_targets=AlignTargets.SOFTMAX,
             logit_scale=LogitScale.LEARNED,
             mixup=1.0,
@@ -161,7 +161,7 @@ def _released(
 def ntu60_xsub(stream: Stream, recipe: Recipe) -> Config:
     """NTU RGB+D 60, cross-subject."""
     released = ReleasedRecipe(
-        joint=StreamRecipe(0.2, 0.5, TURNED),
+        joint=StreamRecipe(0.2, 0.5, ROTATED),
         bone=StreamRecipe(0.2, 0.2, SWAPPED),
         kbone=StreamRecipe(0.2, 0.2, SWAPPED),
     )
@@ -171,8 +171,8 @@ def ntu60_xsub(stream: Stream, recipe: Recipe) -> Config:
 def ntu60_xview(stream: Stream, recipe: Recipe) -> Config:
     """NTU RGB+D 60, cross-view."""
     released = ReleasedRecipe(
-        joint=StreamRecipe(0.2, 0.5, TURNED),
-        bone=StreamRecipe(0.2, 0.2, TURNED),
+        joint=StreamRecipe(0.2, 0.5, ROTATED),
+        bone=StreamRecipe(0.2, 0.2, ROTATED),
         kbone=StreamRecipe(0.2, 0.2, DROPPED),
     )
     return benchmark("ntu60", "xview", released, stream, recipe)
@@ -191,7 +191,7 @@ def ntu120_xsub(stream: Stream, recipe: Recipe) -> Config:
 def ntu120_xset(stream: Stream, recipe: Recipe) -> Config:
     """NTU RGB+D 120, cross-setup."""
     released = ReleasedRecipe(
-        joint=StreamRecipe(0.3, 0.1, TURNED),
+        joint=StreamRecipe(0.3, 0.1, ROTATED),
         bone=StreamRecipe(0.3, 0.3, SWAPPED),
         kbone=StreamRecipe(0.2, 0.3, SWAPPED),
     )
@@ -199,12 +199,12 @@ def ntu120_xset(stream: Stream, recipe: Recipe) -> Config:
 
 
 def kinetics_skeleton(stream: Stream, recipe: Recipe) -> Config:
-    """Kinetics-Skeleton (400). The released recognizer is a wide DG-STGCN, asked about less."""
-    every = StreamRecipe(0.005, 0.01, FLIPPED)
+    """Kinetics-Skeleton (400); the released recipe has a wide DG-STGCN and fewer rounds."""
+    settings = StreamRecipe(0.005, 0.01, FLIPPED)
     released = ReleasedRecipe(
-        joint=every,
-        bone=every,
-        kbone=every,
+        joint=settings,
+        bone=settings,
+        kbone=settings,
         training=TrainSettings(
             batch_size=64, learning_rate=0.1, guidance_period=50, validation_share=0.0
         ),
@@ -224,7 +224,7 @@ def finegym(stream: Stream, recipe: Recipe) -> Config:
 
 
 def uav_human_csv1(stream: Stream, recipe: Recipe) -> Config:
-    """UAV-Human, cross-subject v1; the released code trains it for twice as long."""
+    """UAV-Human, cross-subject v1; the released recipe trains it for twice as many epochs."""
     released = replace(_UAV_HUMAN, training=replace(_UAV_HUMAN.training, epochs=300))
     return benchmark("uav-human", "csv1", released, stream, recipe)
 
@@ -250,4 +250,4 @@ BENCHMARK_PRESETS: Mapping[str, Callable[[Stream, Recipe], Config]] = {
     "uav-human-csv1": uav_human_csv1,
     "uav-human-csv2": uav_human_csv2,
 }
-"""The presets of the paper's benchmarks by name."""
+"""Presets of the paper's benchmarks by name."""

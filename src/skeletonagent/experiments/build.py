@@ -1,4 +1,4 @@
-"""From a configuration to objects: the only module that knows every family."""
+"""Objects of a training run, built from its configuration."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ from skeletonagent.training.trainer import TrainingData
 
 @dataclass(frozen=True)
 class Experiment:
-    """All that a training run is made of.
+    """Objects of a training run.
 
     Args:
-        config: The configuration, its split filled in.
-        data: The data set.
+        config: Configuration as :func:`complete_config` returns it.
+        data: Data set.
         metadata: Shapes, names and settings of the recognizer.
-        state: The recognizer and its optimizer.
-        train_data: Clips to learn from and to validate on.
-        test_samples: Samples of the test part.
-        evaluation_parts: Split names the test part is reported for, with their sample ids.
-        agents: Who give guidance.
-        encoder: The text encoder.
+        state: Recognizer and optimizer.
+        train_data: Training set and validation set.
+        test_samples: Indices of the test set.
+        evaluation_parts: Sample ids of each part of the test set, by its name.
+        agents: Agents that give guidance.
+        encoder: Text encoder.
     """
 
     config: Config
@@ -65,48 +65,64 @@ class Experiment:
     encoder: TextEncoder
 
 
+def complete_config(config: Config, data: SkeletonData) -> Config:
+    """Return a configuration as a run of it is saved.
+
+    Its split is named, the path of its archive is absolute, and without agents the weights of the
+    losses that need guidance are zero.
+
+    Raises:
+        ConfigError: If the data set has no such split.
+    """
+    split, _ = choose_split(data, config.data.split)
+    archive = absolute_archive(config.data.archive)
+    is_guided = config.agents.chat != NOBODY
+    return replace(
+        config,
+        data=replace(config.data, split=split, archive=archive),
+        loss=config.loss if is_guided else replace(config.loss, alpha=0.0, beta=0.0),
+    )
+
+
 def build_experiment(config: Config, data: SkeletonData) -> Experiment:
     """Return the objects of a training run.
 
     Raises:
         ConfigError: If the configuration does not fit the data or the machine.
     """
+    config = complete_config(config, data)
     name, split = choose_split(data, config.data.split)
-    archive = absolute_archive(config.data.archive)
-    config = replace(config, data=replace(config.data, split=name, archive=archive))
-    engine = init_distributed(pick_device(config.device), config.precision, config.distributed)
-    source = build_loader(config, data, engine.device)
-    store = source.store
+    context = init_distributed(pick_device(config.device), config.precision, config.distributed)
+    loader = build_loader(config, data, context.device)
+    store = loader.store
     train, validation = split_validation(
         store, store.indices(split.train), config.training.validation_share, config.seed
     )
     encoder = CachedEncoder(build_encoder(config.agents.text_encoder), default_cache_folder())
-    guided = config.agents.chat != NOBODY
-    settings = config.loss if guided else replace(config.loss, alpha=0.0, beta=0.0)
-    tested = evaluation_parts(data, name)
+    parts = evaluation_parts(data, name)
     metadata = RecognizerMetadata.of(config, data, encoder.dim)
     return Experiment(
         config=config,
         data=data,
         metadata=metadata,
-        state=_train_state(metadata, engine, SkeletonAgentLoss(settings)),
-        train_data=TrainingData(source, train, validation),
-        test_samples=evaluation_samples(store, tested),
-        evaluation_parts=tested,
-        agents=build_agents(config.agents, source, train, encoder),
+        state=_train_state(metadata, context, SkeletonAgentLoss.from_settings(config.loss)),
+        train_data=TrainingData(loader, train, validation),
+        test_samples=evaluation_samples(store, parts),
+        evaluation_parts=parts,
+        agents=build_agents(config.agents, loader, train, encoder),
         encoder=encoder,
     )
 
 
 def build_loader(config: Config, data: SkeletonData, device: torch.device) -> ClipLoader:
-    """Return where clips come from, wherever the data are kept."""
-    place = DeviceOptions(
+    """Return the loader of a data set's clips."""
+    options = DeviceOptions(
         device,
         getattr(torch, config.data.storage_dtype),
         config.data.placement,
         config.data.shard_megabytes,
     )
-    return build_clip_loader(data, config.clips, config.augment, place)
+    return build_clip_loader(data, config.clips, config.augment, options)
 
 
 def load_recognizer(
@@ -135,11 +151,11 @@ def load_recognizer(
 
 
 def _train_state(
-    metadata: RecognizerMetadata, engine: DistributedContext, loss: SkeletonAgentLoss
+    metadata: RecognizerMetadata, context: DistributedContext, loss: SkeletonAgentLoss
 ) -> TrainState:
     config = metadata.config
     torch.manual_seed(config.seed)
-    return TrainState(_recognizer(metadata), config.training, engine, loss)
+    return TrainState(_recognizer(metadata), config.training, context, loss)
 
 
 def _recognizer(metadata: RecognizerMetadata) -> Recognizer:

@@ -1,9 +1,9 @@
-"""Recipes by name: functions that return a configuration.
+"""Presets: configurations by name, for small data sets and for the paper's benchmarks.
 
-``small`` presets train ST-GCN++ on two CPU cores in minutes; ``paper`` sized ones train the
-paper's recognizer at full width on a GPU, with the same schedule. Small batches matter here: the
-sets have few clips, and what counts is the number of steps. The paper's benchmarks have one size, a
-GPU's, and two recipes, see :mod:`skeletonagent.experiments.benchmark_presets`.
+Of size ``small`` they train ST-GCN++ on two CPU cores in minutes, of size ``paper`` the paper's
+recognizer at full width on a GPU, with the same schedule. Batches are small, since the data sets
+have few clips and the number of steps matters. The paper's benchmarks have one size, for a GPU, and
+two recipes, see :mod:`skeletonagent.experiments.benchmark_presets`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from skeletonagent.models.settings import ModelSettings
 from skeletonagent.training.settings import TrainSettings
 
 Preset = Callable[[PresetSize, Stream], Config]
+"""Function that returns the configuration of a size and a stream."""
 
 
 def small_dataset_preset(
@@ -37,7 +38,7 @@ def small_dataset_preset(
     learning_rate: float = 0.05,
     origin: Origin = Origin.PERSON,
 ) -> Config:
-    """Return the recipe shared by data sets of hundreds to thousands of clips."""
+    """Return the recipe that data sets of hundreds to thousands of clips share."""
     large = size is PresetSize.PAPER
     if size is PresetSize.TINY:
         return _tiny(stream, archive=archive, augment=augment, origin=origin)
@@ -59,7 +60,7 @@ def small_dataset_preset(
 
 
 def _tiny(stream: Stream, *, archive: str, augment: AugmentSettings, origin: Origin) -> Config:
-    """Return a recipe of some seconds: few frames, a small backbone, nothing held out."""
+    """Return a recipe that trains in seconds: few frames, a small backbone, no validation set."""
     return Config(
         data=DataSettings(archive=archive, origin=origin),
         clips=ClipSettings(frames=16, stream=stream, test_clips=3),
@@ -84,11 +85,11 @@ TINY_EPOCHS: Mapping[str, int] = {
     "synthetic": 80,
     "utd_mhad": 20,
 }
-"""Epochs of tiny recognizers by archive: five hundred steps and more, fewer where two act."""
+"""Epochs of tiny recognizers by archive: at least 500 steps, fewer for clips of two persons."""
 
 
 def utd_mhad(size: PresetSize, stream: Stream) -> Config:
-    """UTD-MHAD: 27 actions, Kinect v1. No mirroring, since classes name the side that acts."""
+    """UTD-MHAD: 27 actions, Kinect v1; not mirrored, since classes name the side that moves."""
     return small_dataset_preset(
         size, stream, archive="utd_mhad", augment=AugmentSettings(rotation=0.3), epochs=60
     )
@@ -124,7 +125,7 @@ def jhmdb(size: PresetSize, stream: Stream) -> Config:
 
 
 def synthetic(size: PresetSize, stream: Stream) -> Config:
-    """The generated data set of confusable pairs: no files needed."""
+    """Generated data set of pairs of similar actions, which needs no files."""
     augment = AugmentSettings(rotation=0.1, mirror=0.5)
     return small_dataset_preset(
         size, stream, archive="synthetic", augment=augment, epochs=22, width=16
@@ -132,7 +133,7 @@ def synthetic(size: PresetSize, stream: Stream) -> Config:
 
 
 def default(size: PresetSize, stream: Stream) -> Config:
-    """Any archive of which no more is known; a part is held out to the end."""
+    """Any archive without a preset; the validation set is held out of training to the end."""
     augment = AugmentSettings(rotation=0.3)
     return small_dataset_preset(
         size, stream, archive="synthetic", augment=augment, epochs=60, validation_until=1.0
@@ -140,7 +141,7 @@ def default(size: PresetSize, stream: Stream) -> Config:
 
 
 def paper(_: PresetSize, stream: Stream) -> Config:
-    """The paper's own recipe (section 4.2) for any archive, in one size: a GPU's."""
+    """The paper's recipe (section 4.2) for any archive, in one size, for a GPU."""
     return Config(clips=ClipSettings(stream=stream))
 
 
@@ -153,26 +154,26 @@ SMALL_PRESETS: Mapping[str, Preset] = {
     "synthetic": synthetic,
     "utd-mhad": utd_mhad,
 }
-"""The presets that come in sizes, by name."""
+"""Presets of several sizes by name."""
 
 ROTATING_SPLITS: Mapping[str, tuple[str, ...]] = {
     "jhmdb": ("split1", "split2", "split3"),
     "sbu": ("fold1", "fold2", "fold3", "fold4", "fold5"),
     "utd-mhad": ("subjects-1-of-2", "subjects-2-of-2"),
 }
-"""Splits that the seeds of a study take in turn, so that all clips are tested, by preset."""
+"""Splits by preset that the seeds of a study take in turn, so that all clips are tested."""
 
 STUDIED = ("jhmdb", "nw-ucla", "sbu", "utd-mhad")
-"""Presets whose best way with the guidance was studied."""
+"""Presets whose best recipe of guidance was studied."""
 
 PRESETS: Mapping[str, Callable[..., Config]] = {**SMALL_PRESETS, **BENCHMARK_PRESETS}
-"""All presets by name, to be listed and to be called through :func:`preset`."""
+"""All presets by name, called through :func:`preset`."""
 
 RECIPES: Mapping[Recipe, Collection[str]] = {
     Recipe.RELEASED: tuple(BENCHMARK_PRESETS),
     Recipe.BEST: STUDIED,
 }
-"""Presets that have a recipe, for recipes that not all have."""
+"""Presets of each recipe that not all presets have."""
 
 
 def preset(
@@ -184,30 +185,30 @@ def preset(
     """Return the configuration of a preset.
 
     Args:
-        name: A name in :data:`PRESETS`.
-        size: For which machine, where there is a choice.
-        stream: Which stream.
-        recipe: Whose recipe; only the paper's benchmarks have a released one, and only sets of the
-            study a best one.
+        name: Name in :data:`PRESETS`.
+        size: Size, for presets that have several.
+        stream: Stream.
+        recipe: Recipe; only the paper's benchmarks have the released one, and only the data sets of
+            the study the best one.
 
     Raises:
-        ConfigError: If there is none of that name, or none of that recipe.
+        ConfigError: If there is no preset of that name, or it does not have the recipe.
     """
     if name not in PRESETS:
         raise ConfigError(
             f"no preset {name!r}; there are {', '.join(PRESETS)}, or give a YAML file"
         )
-    known = RECIPES.get(recipe, PRESETS)
-    if name not in known:
+    names = RECIPES.get(recipe, PRESETS)
+    if name not in names:
         raise ConfigError(
-            f"preset {name!r} has no {recipe.value} recipe; these have: {', '.join(known)}"
+            f"preset {name!r} has no {recipe.value} recipe; these have: {', '.join(names)}"
         )
     if name in BENCHMARK_PRESETS:
         return BENCHMARK_PRESETS[name](stream, recipe)
     config = SMALL_PRESETS[name](size, stream)
-    return _asked_once(config) if recipe is Recipe.BEST else config
+    return _with_static_guidance(config) if recipe is Recipe.BEST else config
 
 
-def _asked_once(config: Config) -> Config:
-    """Return the recipe with guidance that stays as it was before the first epoch."""
+def _with_static_guidance(config: Config) -> Config:
+    """Return the recipe with the guidance of before the first epoch throughout the training."""
     return replace(config, training=replace(config.training, guidance_period=0))

@@ -1,4 +1,4 @@
-"""What a command line asks for: a configuration, and the runs it stands for."""
+"""Resolution of presets and options to a configuration, and of a configuration to its runs."""
 
 from __future__ import annotations
 
@@ -22,20 +22,36 @@ def resolve_config(
     assignments: list[str],
     recipe: Recipe = Recipe.PAPER,
 ) -> Config:
-    """Return the configuration of a preset or a YAML file, with what the command line says."""
+    """Return the configuration of a preset or a YAML file, with options in place of its settings.
+
+    Args:
+        name: Name of a preset, or path of a YAML file.
+        size: Size of the preset.
+        stream: Stream by full or short name, if not that of the configuration.
+        archive: Archive, if not that of the configuration.
+        assignments: Settings as ``section.key=value``, which have precedence.
+        recipe: Recipe of the preset.
+
+    Raises:
+        ConfigError: If a name or a setting is wrong.
+    """
     path = Path(name)
-    chosen = parse_stream(stream) if stream else Stream.JOINT
+    parsed = parse_stream(stream) if stream else Stream.JOINT
     is_file = path.suffix in (".yaml", ".yml") or path.is_file()
-    config = read_config(path) if is_file else preset(name, size, chosen, recipe)
+    config = read_config(path) if is_file else preset(name, size, parsed, recipe)
     if stream:
-        config = replace(config, clips=replace(config.clips, stream=chosen))
+        config = replace(config, clips=replace(config.clips, stream=parsed))
     if archive is not None:
         config = replace(config, data=replace(config.data, archive=str(archive)))
     return with_overrides(config, assignments)
 
 
 def parse_stream(name: str) -> Stream:
-    """Return the stream of a full or short name, or raise a ConfigError."""
+    """Return the stream of a full or short name.
+
+    Raises:
+        ConfigError: If there is none of that name.
+    """
     try:
         return Stream.parse(name)
     except ValueError as error:
@@ -45,16 +61,24 @@ def parse_stream(name: str) -> Stream:
 def plan_runs(
     configs: Sequence[Config], splits: Sequence[str], seeds: int, out: Path
 ) -> dict[Path, Config]:
-    """Return the configuration of every run by its directory, one level for all that varies.
+    """Return the configuration of each run by its directory.
+
+    Directories have a level for each of split, seed and stream that has several values.
+
+    Args:
+        configs: Configuration of each stream.
+        splits: Splits.
+        seeds: Number of seeds, from that of the first configuration on.
+        out: Directory of the only run, or folder of the runs.
 
     Raises:
-        ConfigError: If two runs would be the same.
+        ConfigError: If two configurations have the same stream.
     """
     streams = [config.clips.stream for config in configs]
     if len(set(streams)) < len(streams):
         raise ConfigError(
             "--stream names several streams, but two runs would see the same one; name each once "
-            "and leave clips.stream alone"
+            "and do not set clips.stream"
         )
     runs = {}
     for split in splits:
@@ -71,10 +95,16 @@ def plan_runs(
 
 
 def require_run_layout(runs: Mapping[Path, Config], out: Path) -> None:
-    """Refuse one run where several were written, and the reverse: each has its summary there."""
-    place = RunDirectory(out)
-    alone = out in runs
-    if place.exists and not alone:
+    """Check that one run is not written where several were, or the reverse.
+
+    Either writes its summary to ``out``.
+
+    Raises:
+        ConfigError: If it is.
+    """
+    run = RunDirectory(out)
+    is_single = out in runs
+    if run.exists and not is_single:
         raise ConfigError(f"{out} already holds a run; choose another --out for several")
-    if alone and not place.exists and place.summary.exists():
+    if is_single and not run.exists and run.summary.exists():
         raise ConfigError(f"{out} already holds several runs; choose another --out for one")

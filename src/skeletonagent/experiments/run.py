@@ -1,4 +1,4 @@
-"""One experiment: from a configuration and data to a run directory with a summary."""
+"""Training run: from a configuration and a data set to a run directory with a summary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.evaluation.predict import evaluate_parts
 from skeletonagent.experiments.build import Experiment, build_experiment
-from skeletonagent.experiments.config import Config, read_config, to_dict, write_config
+from skeletonagent.experiments.config import Config, config_to_dict, read_config, write_config
 from skeletonagent.training.callbacks import Callback, CallbackList, RunLogger
 from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.distributed import describe_device
@@ -30,11 +30,10 @@ from skeletonagent.training.feature_snapshots import SnapshotCallback
 from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.interrupts import interrupt_on_signals
 from skeletonagent.training.run_directory import RunDirectory
-from skeletonagent.training.train_step import predict_distributed
 from skeletonagent.training.trainer import Trainer
 
 CallbackFactory = Callable[[Config, LatestCheckpoint], AbstractContextManager[Callback]]
-"""Gives the display of a run, knowing its configuration and where it goes on."""
+"""Display of a run, made from its configuration and the checkpoint that it resumes from."""
 
 
 def run_experiment(
@@ -43,34 +42,38 @@ def run_experiment(
     """Train, test once at the end, and return the summary that is written to the run directory.
 
     Args:
-        config: What to do.
-        data: The opened data set.
-        out: The run directory.
-        resume: Go on with what is there; start if nothing is.
+        config: Configuration.
+        data: Data set, preprocessed.
+        out: Run directory.
+        resume: Whether a run in the directory is resumed; without one, training starts.
         watch: Display of the training.
 
     Raises:
-        ConfigError: If a run is there already and is not to be resumed, or was configured
-            otherwise.
-        BusyError: If another process is writing to it.
+        ConfigError: If the directory has a run and ``resume`` is not set, or the run has another
+            configuration.
+        RunInUseError: If another process is writing to the directory.
         CheckpointError: If a checkpoint cannot be read or written.
-        TrainingError: If the loss stops being finite, or another process is gone.
-        Stopped: If it was asked to end; how far it came is saved.
+        TrainingError: If the loss is not finite, or another rank is lost.
+        TrainingInterrupted: If a signal interrupted it; its state is saved.
     """
     run = RunDirectory(out)
-    job = build_experiment(config, data)
-    engine = job.state.context
-    with engine.name_lost_ranks(), ExitStack() as held:
-        engine.run_on_main(lambda: held.enter_context(lock_file(run.lock)))
-        found = engine.run_on_main(lambda: _begin(run, job.config, resume))
-        guidance = _train(job, run, found, watch)
-        scores = _scored(job, job.test_samples)
-        validated = _scored(job, job.train_data.validation) if _kept_apart(job) else None
-        return engine.run_on_main(lambda: _write(job, run, guidance, scores, validated))
+    experiment = build_experiment(config, data)
+    context = experiment.state.context
+    with context.name_lost_ranks(), ExitStack() as stack:
+        context.run_on_main(lambda: stack.enter_context(lock_file(run.lock)))
+        latest = context.run_on_main(lambda: _begin(run, experiment.config, resume))
+        guidance = _train(experiment, run, latest, watch)
+        test = _predict(experiment, experiment.test_samples)
+        validation = (
+            _predict(experiment, experiment.train_data.validation)
+            if _has_unseen_validation_set(experiment)
+            else None
+        )
+        return context.run_on_main(lambda: _write(experiment, run, guidance, test, validation))
 
 
 def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
-    """Write the configuration of a new run, or return where an old one stands."""
+    """Write the configuration of a new run, or return the latest checkpoint of an existing one."""
     if not run.exists:
         run.checkpoints.clear()
         write_config(config, run.config)
@@ -80,11 +83,11 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
             f"{run.path} already holds a run; add --resume to go on, or choose another --out"
         )
     remove_temporary_files(run.path)
-    # Another device learns the same, and several at once take runs in any order.
-    saved = to_dict(replace(read_config(run.config), device=config.device))
+    # The device does not change what is trained, and a pool of workers may choose another.
+    saved = config_to_dict(replace(read_config(run.config), device=config.device))
     differing = [
         f"{section}.{key}" if isinstance(values, dict) else section
-        for section, values in to_dict(config).items()
+        for section, values in config_to_dict(config).items()
         for key in (values if isinstance(values, dict) else [None])
         if (saved[section] != values if key is None else saved[section][key] != values[key])
     ]
@@ -96,104 +99,103 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
 
 
 def _train(
-    job: Experiment, run: RunDirectory, found: LatestCheckpoint, watch: CallbackFactory
+    experiment: Experiment, run: RunDirectory, latest: LatestCheckpoint, watch: CallbackFactory
 ) -> Guidance:
-    engine, checkpoint = job.state.context, found.checkpoint
-    if checkpoint and checkpoint.metadata["class_names"] != list(job.data.store.class_names):
-        raise CheckpointError(f"{run.path} was trained on other classes than {job.data.name} has")
-    known = checkpoint and Guidance.from_json(
-        checkpoint.metadata["guidance"], job.data.store.layout
-    )
-    if known:
-        job.agents.recall(known)
-    recorder = RunLogger(run, checkpoint.epoch if checkpoint else 0)
+    """Train to the end, and return the last guidance."""
+    config, data, agents = experiment.config, experiment.data, experiment.agents
+    context, checkpoint = experiment.state.context, latest.checkpoint
+    if checkpoint and checkpoint.metadata["class_names"] != list(data.store.class_names):
+        raise CheckpointError(f"{run.path} was trained on other classes than {data.name} has")
+    guidance = checkpoint and Guidance.from_json(checkpoint.metadata["guidance"], data.store.layout)
+    if guidance:
+        agents.recall(guidance)
+    logger = RunLogger(run, checkpoint.epoch if checkpoint else 0)
     with (
-        watch(job.config, found) as display,
-        interrupt_on_signals() as stop,
-        engine.name_lost_ranks(),
+        watch(config, latest) as display,
+        interrupt_on_signals() as interrupt,
+        context.name_lost_ranks(),
     ):
-        watching: list[Callback] = [
-            recorder,
-            SnapshotCallback(
-                run.path, job.state, job.train_data, job.config.training.feature_snapshots
-            ),
-            display,
-        ]
-        training = Trainer(
-            job.state,
-            job.train_data,
-            known or engine.run_on_main(lambda: job.agents.start(display.on_answers)),
-            updater=GuidanceUpdater(
-                job.agents.refresh,
-                wait=job.agents.wait,
-                asking=engine.is_main,
-                share=engine.broadcast_object,
-            ),
-            encode=job.encoder.encode,
-            checkpoints=run.checkpoints,
-            callback=CallbackList(watching if engine.is_main else []),
-            seed=job.config.seed,
-            metadata=job.metadata.to_json(),
-            interrupt=stop,
+        snapshots = SnapshotCallback(
+            run.path, experiment.state, experiment.train_data, config.training.feature_snapshots
         )
-        return training.fit(checkpoint)
+        callbacks: list[Callback] = [logger, snapshots, display]
+        trainer = Trainer(
+            experiment.state,
+            experiment.train_data,
+            guidance or context.run_on_main(lambda: agents.start(display.on_answers)),
+            updater=GuidanceUpdater(
+                agents.refresh,
+                wait=agents.wait,
+                is_main=context.is_main,
+                broadcast=context.broadcast_object,
+            ),
+            encode=experiment.encoder.encode,
+            checkpoints=run.checkpoints,
+            callback=CallbackList(callbacks if context.is_main else []),
+            seed=config.seed,
+            metadata=experiment.metadata.to_json(),
+            shuffle_guidance=config.loss.shuffle_guidance,
+            interrupt=interrupt,
+        )
+        return trainer.fit(checkpoint)
 
 
-def _scored(job: Experiment, samples: Int[Tensor, " n"]) -> ClassProbabilities:
-    size = 2 * job.config.training.batch_size
-    return predict_distributed(job.state, job.train_data.loader, samples, batch_size=size)
+def _predict(experiment: Experiment, samples: Int[Tensor, " n"]) -> ClassProbabilities:
+    size = 2 * experiment.config.training.batch_size
+    return experiment.state.predict(experiment.train_data.loader, samples, batch_size=size)
 
 
-def _kept_apart(job: Experiment) -> bool:
-    """Return whether there is a validation part from which nothing was ever learned."""
-    return len(job.train_data.validation) > 0 and job.config.training.validation_until == 1
+def _has_unseen_validation_set(experiment: Experiment) -> bool:
+    """Return whether there is a validation set that was held out of training to the end."""
+    settings = experiment.config.training
+    return len(experiment.train_data.validation) > 0 and settings.validation_until == 1
 
 
 def _write(
-    job: Experiment,
+    experiment: Experiment,
     run: RunDirectory,
     guidance: Guidance,
-    scores: ClassProbabilities,
-    validated: ClassProbabilities | None,
+    test: ClassProbabilities,
+    validation: ClassProbabilities | None,
 ) -> dict[str, Any]:
-    """Write what the run came to, and return its summary."""
-    scores.save(run.predictions)
-    parts = {name: sorted(ids) for name, ids in job.evaluation_parts.items()}
+    """Write the predictions and the summary, and return the latter."""
+    test.save(run.predictions)
+    parts = {name: sorted(ids) for name, ids in experiment.evaluation_parts.items()}
     write_text(run.evaluation_parts, json.dumps(parts))
     run.validation_predictions.unlink(missing_ok=True)
-    if validated is not None:
-        validated.save(run.validation_predictions)
-    names = np.array(job.data.store.class_names)
+    if validation is not None:
+        validation.save(run.validation_predictions)
+    names = np.array(experiment.data.store.class_names)
     with write_atomically(run.confusions) as file:
-        np.savez(file, counts=scores.confusions(), class_names=names)
-    summary = _summary(job, run, guidance, scores)
+        np.savez(file, counts=test.confusions(), class_names=names)
+    summary = _summarize(experiment, run, guidance, test)
     write_text(run.summary, json.dumps(summary, indent=1))
     return summary
 
 
-def _summary(
-    job: Experiment, run: RunDirectory, guidance: Guidance, scores: ClassProbabilities
+def _summarize(
+    experiment: Experiment, run: RunDirectory, guidance: Guidance, predictions: ClassProbabilities
 ) -> dict[str, Any]:
-    records = run.read_metrics()
-    validated = [r["validation_top1"] for r in records if r["validation_top1"] is not None]
-    test = evaluate_parts(scores, job.evaluation_parts)
-    split = str(job.config.data.split)
+    config, records = experiment.config, run.read_metrics()
+    validation = [r["validation_top1"] for r in records if r["validation_top1"] is not None]
+    test = evaluate_parts(predictions, experiment.evaluation_parts)
+    split = str(config.data.split)
     return {
-        "data": job.data.name,
+        "data": experiment.data.name,
         "split": split,
-        "stream": job.config.clips.stream.value,
+        "stream": config.clips.stream.value,
         "top1": test[split]["top1"],
         "test": test,
-        "validation_top1": validated[-1] if validated else None,
+        "validation_top1": validation[-1] if validation else None,
         "epochs": len(records),
         "seconds": round(sum(record["seconds"] for record in records), 1),
-        "parameters": sum(p.numel() for p in job.state.recognizer.parameters()),
-        "device": describe_device(job.state.context.device),
-        "seed": job.config.seed,
+        "parameters": sum(p.numel() for p in experiment.state.recognizer.parameters()),
+        "device": describe_device(experiment.state.context.device),
+        "seed": config.seed,
         "agents": {
-            "chat": job.config.agents.chat,
+            "chat": config.agents.chat,
             "prompts": PROMPT_VERSION,
-            **asdict(job.agents.accounts(guidance)),
+            **asdict(experiment.agents.accounts(guidance)),
         },
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

@@ -13,7 +13,8 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.settings import DataSettings
-from skeletonagent.data.splits import choose_split, evaluation_parts
+from skeletonagent.data.splits import evaluation_parts
+from skeletonagent.experiments.build import complete_config
 from skeletonagent.experiments.config import Config, read_config, with_overrides
 from skeletonagent.experiments.measurements import Measurement, measure_runs
 from skeletonagent.experiments.plans import STUDY_PLANS, StudyPlan, StudyRow
@@ -156,8 +157,8 @@ def resolve_runs(
         for row in plan.rows:
             config = replace(with_overrides(shared, row.assignments), seed=seed)
             name = rotation[seed % len(rotation)] if rotation else config.data.split
-            split, _ = choose_split(opened(config.data), name)
-            runs[row.label, seed] = replace(config, data=replace(config.data, split=split))
+            config = replace(config, data=replace(config.data, split=name))
+            runs[row.label, seed] = complete_config(config, opened(config.data))
     return runs
 
 

@@ -13,7 +13,13 @@ from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.splits import choose_split
-from skeletonagent.experiments.config import Config, from_dict, read_config, to_dict, with_overrides
+from skeletonagent.experiments.config import (
+    Config,
+    config_from_dict,
+    config_to_dict,
+    read_config,
+    with_overrides,
+)
 from skeletonagent.experiments.datasets import SYNTHETIC
 from skeletonagent.experiments.fusion import fuse_runs
 from skeletonagent.experiments.recipes import PresetSize, Recipe
@@ -93,7 +99,10 @@ def write_plan(runs: Mapping[Path, Config], out: Path) -> None:
     if out not in runs:
         begun = {p: config for p, config in begun_runs(out).items() if RunDirectory(p).exists}
         every = {**runs, **begun}
-        plan = {path.relative_to(out).as_posix(): to_dict(config) for path, config in every.items()}
+        plan = {
+            path.relative_to(out).as_posix(): config_to_dict(config)
+            for path, config in every.items()
+        }
         write_text(out / PLAN_FILE, json.dumps({"runs": plan}, indent=1))
 
 
@@ -111,7 +120,7 @@ def begun_runs(out: Path) -> dict[Path, Config]:
         return {}
     try:
         listed = json.loads(plan.read_text(encoding="utf-8"))["runs"].items()
-        return {out / path: from_dict(config, source=str(plan)) for path, config in listed}
+        return {out / path: config_from_dict(config, source=str(plan)) for path, config in listed}
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DataError(f"is damaged: {error!r}", path=plan) from error
 

@@ -12,13 +12,15 @@ from skeletonagent.core.dialogue_io import DIALOGUES_METADATA, DialogueCollectio
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.experiments.build_agents import NOBODY
-from skeletonagent.experiments.config import Config, read_config, to_dict
+from skeletonagent.experiments.config import Config, config_to_dict, read_config
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.run_directory import RunDirectory
 
 UNEQUAL = ("seed", "device", "data.archive", "training.feature_snapshots")
 """Settings in which runs of one recipe may differ."""
 CHAT = "agents.chat"
+GUIDANCE_WEIGHTS = ("loss.alpha", "loss.beta")
+"""Weights of the losses that need guidance, zero without agents."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class ReportedRun:
     @property
     def settings(self) -> dict[str, Any]:
         """All settings of the recipe, by their dotted names."""
-        flat = _flat(to_dict(self.config))
+        flat = _flat(config_to_dict(self.config))
         return {key: value for key, value in flat.items() if key not in UNEQUAL}
 
     def checkpoint(self) -> Checkpoint | None:
@@ -213,8 +215,8 @@ def recipes(runs: Sequence[ReportedRun]) -> list[RecipeRuns]:
     differing = [
         key
         for key in settings[0]
-        # What agents would have been told does not tell unguided recipes apart.
-        if _differs(key, guided if key.startswith("agents.") and key != CHAT else settings)
+        # Settings of the guidance are the same for all unguided recipes.
+        if _differs(key, guided if _is_of_guidance(key) and key != CHAT else settings)
     ]
     return [
         RecipeRuns(_named(each, differing), tuple(group))
@@ -230,8 +232,12 @@ def _named(settings: dict[str, Any], differing: Sequence[str]) -> str:
     if settings[CHAT] != NOBODY:
         told = [f"{key.removeprefix('agents.')}={settings[key]}" for key in differing]
         return ", ".join(told) or "this recipe"
-    told = [f"{key}={settings[key]}" for key in differing if not key.startswith("agents.")]
+    told = [f"{key}={settings[key]}" for key in differing if not _is_of_guidance(key)]
     return ", ".join(["unguided", *told])
+
+
+def _is_of_guidance(key: str) -> bool:
+    return key.startswith("agents.") or key in GUIDANCE_WEIGHTS
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
