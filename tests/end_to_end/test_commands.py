@@ -26,7 +26,7 @@ def trained(command: Any, quick: Any, archive: Path, tmp_path: Path) -> Path:
 def test_a_run_can_be_evaluated_and_looked_at(trained: Path, command: Any) -> None:
     summary = json.loads((trained / "summary.json").read_text())
     scores = trained.parent / "again.npz"
-    evaluated = command("evaluate", trained, "--scores", scores, "--json")
+    evaluated = command("evaluate", trained, "--predictions", scores, "--json")
     assert evaluated.json["top1"] == summary["top1"]
     assert evaluated.json["test"] == summary["test"]
     with np.load(scores) as one, np.load(trained / "predictions.npz") as other:

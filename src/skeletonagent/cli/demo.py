@@ -107,14 +107,14 @@ def _train(runs: Mapping[Path, Config]) -> None:
 
 
 def _save_picture(result: DemoResult, out: Path) -> None:
-    from skeletonagent.report.confusion_plot import save_confusions
+    from skeletonagent.report.confusion_plot import write_confusion_plot
 
-    picture = out / "confusions.png"
+    picture = out / "confusions.svg"
     counts = {
         f"{name}: {fmean(values):.1%}": result.confusions(name)
         for name, values in result.top1.items()
     }
-    save_confusions(counts, result.class_names, picture)
+    write_confusion_plot(counts, result.class_names, picture)
     console.print(f"picture: {picture}", markup=False, soft_wrap=True)
 
 
