@@ -21,8 +21,6 @@ from skeletonagent.data.splits import (
 from skeletonagent.experiments.build_agents import NOBODY, Agents, build_agents
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.datasets import absolute_archive
-from skeletonagent.experiments.datasets import open_dataset as open_dataset
-from skeletonagent.experiments.datasets import prepare_dataset as prepare_dataset
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
 from skeletonagent.text.encoder import (
