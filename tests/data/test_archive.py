@@ -76,7 +76,7 @@ def assert_same(actual: SkeletonData, expected: SkeletonData) -> None:
     [make_data(), make_data(subjects=False), make_data(c=2), make_data(layout=KINECT_20)],
     ids=["subjects", "no subjects", "plane", "known layout"],
 )
-def test_what_is_written_is_read(
+def test_a_written_archive_is_read_back(
     tmp_path: Path, data: SkeletonData, stored: Callable[[Path], Path]
 ) -> None:
     path = write_archive(data, tmp_path / "new folder")
@@ -100,9 +100,7 @@ def with_confidence(data: SkeletonData) -> SkeletonData:
 
 
 @pytest.mark.parametrize("stored", [lambda npz: npz, as_folder], ids=["npz", "folder"])
-def test_scores_lie_apart_and_are_read_when_asked_for(
-    tmp_path: Path, stored: Callable[[Path], Path]
-) -> None:
+def test_confidence_is_read_when_asked_for(tmp_path: Path, stored: Callable[[Path], Path]) -> None:
     data = with_confidence(make_data())
     path = stored(write_archive(data, tmp_path))
 
@@ -117,7 +115,7 @@ def test_scores_lie_apart_and_are_read_when_asked_for(
     assert not plain.store.has_confidence
 
 
-def test_scores_that_are_not_there_are_not_made_up(tmp_path: Path) -> None:
+def test_missing_confidence_is_an_error(tmp_path: Path) -> None:
     path = write_archive(make_data(), tmp_path)
     with pytest.raises(DataError, match="has no keypoint_score") as raised:
         read_archive(path, confidence=True)
@@ -134,7 +132,7 @@ def test_scores_that_are_not_there_are_not_made_up(tmp_path: Path) -> None:
         ("image_size", np.full((6, 2), np.nan), "image_size must be width and height"),
     ],
 )
-def test_damaged_extras_are_named(
+def test_damaged_optional_arrays_are_named(
     tmp_path: Path, array: str, value: np.ndarray, message: str
 ) -> None:
     path = write_archive(with_confidence(make_data()), tmp_path)
@@ -143,13 +141,13 @@ def test_damaged_extras_are_named(
         read_archive(path)
 
 
-def test_a_layout_of_ones_own_keeps_its_name(tmp_path: Path) -> None:
+def test_a_custom_layout_keeps_its_name(tmp_path: Path) -> None:
     layout = replace(CHAIN, name="mocap suit")
     path = write_archive(make_data(layout=layout), tmp_path)
     assert read_archive(path).store.layout == layout
 
 
-def test_a_folder_with_several_archives_is_not_guessed_at(tmp_path: Path) -> None:
+def test_a_folder_with_several_archives_is_refused(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_archive(make_data(name=name), tmp_path)
     with pytest.raises(DataError, match=r"exactly one .*found one\.json, two\.json"):
@@ -158,7 +156,7 @@ def test_a_folder_with_several_archives_is_not_guessed_at(tmp_path: Path) -> Non
         read_archive(tmp_path.parent / tmp_path.name / "..")
 
 
-def test_without_title_default_and_root_the_first_serve(tmp_path: Path) -> None:
+def test_title_default_split_and_root_joint_have_defaults(tmp_path: Path) -> None:
     path = write_archive(make_data(), tmp_path)
     edit_json(path, lambda meta: {k: meta[k] for k in NEEDED})
     data = read_archive(path)
@@ -382,7 +380,7 @@ class Trap:
 
 @pytest.mark.parametrize("name", ["label", "notes"])
 @pytest.mark.parametrize("stored", ["npz", "folder"])
-def test_code_in_an_archive_is_never_run(tmp_path: Path, name: str, stored: str) -> None:
+def test_code_in_an_archive_is_never_executed(tmp_path: Path, name: str, stored: str) -> None:
     trace = tmp_path / "trace"
     trap = np.array([Trap(trace), *[None] * 5], dtype=object)
     path = write_archive(make_data(), tmp_path)
@@ -403,7 +401,7 @@ def test_code_in_an_archive_is_never_run(tmp_path: Path, name: str, stored: str)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_joints_that_are_no_numbers_are_read_but_not_used(tmp_path: Path, value: float) -> None:
+def test_joints_that_are_not_finite_are_read_but_not_used(tmp_path: Path, value: float) -> None:
     data = make_data()
     frames = data.store.frames.clone()
     starts = data.store.starts.tolist()
@@ -416,7 +414,7 @@ def test_joints_that_are_no_numbers_are_read_but_not_used(tmp_path: Path, value:
     assert raised.value.sample == "sample 3"
 
 
-def test_the_last_frame_of_a_sample_is_still_its_own() -> None:
+def test_require_finite_names_the_sample_of_a_last_frame() -> None:
     store = make_data().store
     frames = store.frames.clone()
     frames[int(store.starts[3]) - 1] = torch.nan
@@ -425,7 +423,7 @@ def test_the_last_frame_of_a_sample_is_still_its_own() -> None:
     assert raised.value.sample == "sample 2"
 
 
-def test_finite_joints_pass() -> None:
+def test_require_finite_accepts_finite_joints() -> None:
     require_finite(make_data().store)
 
 

@@ -69,9 +69,7 @@ def test_quarter_turns() -> None:
 
 @layouts
 @channels
-def test_the_mirror_image_of_the_mirror_image_is_the_original(
-    layout: SkeletonLayout, c: int
-) -> None:
+def test_horizontal_flip_is_its_own_inverse(layout: SkeletonLayout, c: int) -> None:
     clips = random_clips(layout, c)
     before = clips.clone()
     image = horizontal_flip(clips, layout)
@@ -80,7 +78,7 @@ def test_the_mirror_image_of_the_mirror_image_is_the_original(
     assert not torch.equal(image, clips)
 
 
-def test_a_mirror_swaps_left_and_right_and_turns_x_around() -> None:
+def test_horizontal_flip_exchanges_sides_and_negates_x() -> None:
     clips = random_clips(KINECT_20)
     image = horizontal_flip(clips, KINECT_20)
     opposite = torch.tensor([-1.0, 1.0, 1.0])
@@ -91,7 +89,7 @@ def test_a_mirror_swaps_left_and_right_and_turns_x_around() -> None:
 
 
 @layouts
-def test_pixels_are_mirrored_within_their_image(layout: SkeletonLayout) -> None:
+def test_horizontal_flip_of_pixels_stays_within_the_image(layout: SkeletonLayout) -> None:
     clips = random_clips(layout, c=2).abs() + 1
     clips[:, 1, :, 0] = 0  # a joint nobody saw
     widths = torch.tensor([640.0, 320.0, 100.0, 7.0])
@@ -105,7 +103,7 @@ def test_pixels_are_mirrored_within_their_image(layout: SkeletonLayout) -> None:
 
 
 @layouts
-def test_swapped_joints_stay_where_they_are(layout: SkeletonLayout) -> None:
+def test_swap_left_right_keeps_positions(layout: SkeletonLayout) -> None:
     clips = random_clips(layout)
     changed = augment_clips(clips, layout, AugmentSettings(rotation=0.0, swap=1.0), seeded(0))
     unpaired = sorted(set(range(layout.num_joints)) - {v for pair in layout.pairs for v in pair})
@@ -152,7 +150,9 @@ def test_confidence_is_not_augmented(seed: int, d: int) -> None:
 
 
 @given(seed=seeds, c=st.sampled_from([2, 3]), mirror=st.sampled_from([0.0, 0.5]))
-def test_augmenting_commutes_with_bones_and_differences(seed: int, c: int, mirror: float) -> None:
+def test_augmentation_commutes_with_bones_and_frame_differences(
+    seed: int, c: int, mirror: float
+) -> None:
     layout = KINECT_25 if c == 3 else COCO_20
     augment = AugmentSettings(rotation=1.0, scale=0.3, mirror=mirror, swap=mirror)
     clips = random_clips(layout, c, seed=seed)
@@ -173,7 +173,7 @@ def test_augmenting_commutes_with_bones_and_differences(seed: int, c: int, mirro
 
 
 @channels
-def test_each_clip_is_turned_and_scaled_as_a_whole_within_the_limits(c: int) -> None:
+def test_each_clip_has_one_rotation_and_one_scale_within_the_limits(c: int) -> None:
     clips = random_clips(COCO_20, c, n=200)
     augment = AugmentSettings(rotation=0.4, scale=0.1)
     changed = augment_clips(clips, COCO_20, augment, seeded(1))
@@ -191,7 +191,7 @@ def test_each_clip_is_turned_and_scaled_as_a_whole_within_the_limits(c: int) -> 
 
 
 @channels
-def test_turns_reach_either_side_whatever_the_size(c: int) -> None:
+def test_rotation_angles_have_both_signs_and_do_not_depend_on_the_scale(c: int) -> None:
     unit = torch.zeros(300, 1, 1, KINECT_20.num_joints, c)
     unit[..., 0] = 1
     augment = AugmentSettings(rotation=0.4, scale=0.1)
@@ -202,13 +202,13 @@ def test_turns_reach_either_side_whatever_the_size(c: int) -> None:
     assert abs(float(together[0, 1])) < 0.2
 
 
-def test_without_changes_clips_stay_as_they_are() -> None:
+def test_without_augmentation_clips_are_unchanged() -> None:
     clips = random_clips(KINECT_20)
     same = augment_clips(clips, KINECT_20, AugmentSettings(rotation=0.0), seeded(0))
     torch.testing.assert_close(same, clips, atol=0, rtol=0)
 
 
-def test_mirroring_happens_as_often_as_asked() -> None:
+def test_the_frequency_of_flips_is_their_probability() -> None:
     clips = random_clips(KINECT_20, n=400)
     always = augment_clips(clips, KINECT_20, AugmentSettings(rotation=0.0, mirror=1.0), seeded(0))
     torch.testing.assert_close(always, horizontal_flip(clips, KINECT_20), atol=0, rtol=0)
@@ -218,7 +218,7 @@ def test_mirroring_happens_as_often_as_asked() -> None:
     assert 0.15 < float(flipped.float().mean()) < 0.35
 
 
-def test_absent_joints_stay_absent_and_the_draw_depends_on_the_generator_alone() -> None:
+def test_absent_joints_stay_zero_and_augmentation_depends_on_the_generator_alone() -> None:
     clips = random_clips(KINECT_20)
     clips[:, 1] = 0
     augment = AugmentSettings(rotation=0.5, scale=0.2, mirror=0.5)

@@ -65,7 +65,7 @@ def test_a_name_may_be_written_with_underscores(benchmark: Benchmark) -> None:
     subject=st.integers(1, 106),
     action=st.integers(1, 120),
 )
-def test_ntu_is_divided_as_published(setup: int, camera: int, subject: int, action: int) -> None:
+def test_ntu_splits_are_as_published(setup: int, camera: int, subject: int, action: int) -> None:
     name = f"S{setup:03d}C{camera:03d}P{subject:03d}R001A{action:03d}"
     ntu60, ntu120 = BENCHMARKS["ntu60"], BENCHMARKS["ntu120"]
     assert ntu60.fields(name) == {
@@ -84,7 +84,7 @@ def test_ntu_is_divided_as_published(setup: int, camera: int, subject: int, acti
     }
 
 
-def test_ntu_has_as_many_subjects_and_gaps_as_published() -> None:
+def test_ntu_has_the_published_subjects_and_missing_samples() -> None:
     assert len(NTU_TRAIN_SUBJECTS) == 53
     assert sorted(s for s in NTU_TRAIN_SUBJECTS if s <= 40) == [
         1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38,
@@ -95,7 +95,7 @@ def test_ntu_has_as_many_subjects_and_gaps_as_published() -> None:
     assert sum(action <= 60 for action in actions) == 302 and max(actions) <= 120
 
 
-def test_uav_human_is_divided_by_89_and_30_subjects() -> None:
+def test_uav_human_splits_have_89_and_30_subjects() -> None:
     names = [f"P{s:03d}S00G10B10H10UC022000LC021000A007R0_08241716" for s in range(119)]
     uav = BENCHMARKS["uav-human"]
     splits = uav.splits(names)
@@ -120,7 +120,7 @@ def test_names_without_fields_make_no_split() -> None:
 
 
 @pytest.mark.parametrize("name", ["nw_ucla", "utd_mhad", "sbu", "jhmdb"])
-def test_a_row_fits_the_data_themselves(shared: Path, name: str) -> None:
+def test_a_row_fits_the_archive(shared: Path, name: str) -> None:
     data, benchmark = read_archive(shared / "data" / name), find_benchmark(name)
     assert benchmark is not None
     layout, stated = data.store.layout, benchmark.layout

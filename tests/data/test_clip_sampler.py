@@ -73,7 +73,7 @@ SHAPES = [(1, 4), (2, 7), (1, 1), (2, 9), (1, 25)]
 
 @streams
 @pytest.mark.parametrize("c", [2, 3])
-def test_train_batches_take_the_stream_before_the_frames(stream: Stream, c: int) -> None:
+def test_train_batches_equal_the_stream_of_the_sequence(stream: Stream, c: int) -> None:
     store = random_store(SHAPES, c=c)
     samples = torch.tensor([4, 0, 2, 1, 3, 1])
     batch = ClipSampler(store, ClipSettings(6, stream), STILL).train_batch(samples, seeded(5))
@@ -87,7 +87,7 @@ def test_train_batches_take_the_stream_before_the_frames(stream: Stream, c: int)
 
 
 @streams
-def test_test_batches_give_all_clips_of_a_sample_one_after_another(stream: Stream) -> None:
+def test_test_batches_have_the_clips_of_a_sample_in_a_row(stream: Stream) -> None:
     store = random_store(SHAPES)
     samples = torch.tensor([3, 0, 4])
     sampler = ClipSampler(
@@ -177,9 +177,7 @@ def test_parts_are_dropped_before_bones_are_taken() -> None:
 
 @streams
 @pytest.mark.parametrize("motion", list(MotionRule))
-def test_scores_are_averaged_over_the_ends_of_bones_and_differences(
-    stream: Stream, motion: MotionRule
-) -> None:
+def test_confidence_is_the_mean_of_both_ends(stream: Stream, motion: MotionRule) -> None:
     store, samples = replace(random_store(SHAPES), has_confidence=True), torch.tensor([4, 3])
     settings = ClipSettings(9, stream, motion_rule=motion)
     augment = AugmentSettings(rotation=0.5, scale=0.2)
@@ -198,7 +196,7 @@ def test_scores_are_averaged_over_the_ends_of_bones_and_differences(
 
 
 @streams
-def test_as_released_scores_are_subtracted_like_coordinates(stream: Stream) -> None:
+def test_confidence_rule_difference_subtracts_confidence(stream: Stream) -> None:
     store, samples = random_store(SHAPES), torch.arange(len(SHAPES))
     settings = ClipSettings(6, stream, 2, confidence_rule=ConfidenceRule.DIFFERENCE)
     has_confidence = ClipSampler(replace(store, has_confidence=True), settings, STILL).train_batch(
@@ -210,7 +208,7 @@ def test_as_released_scores_are_subtracted_like_coordinates(stream: Stream) -> N
 
 @streams
 @pytest.mark.parametrize("motion", list(MotionRule))
-def test_pixels_are_mirrored_in_their_images(stream: Stream, motion: MotionRule) -> None:
+def test_pixels_are_flipped_within_their_images(stream: Stream, motion: MotionRule) -> None:
     store = random_store([(1, 9), (2, 9)], c=2)
     sizes = torch.tensor([[640.0, 480.0], [100.0, 50.0]])
     store = replace(store, frames=store.frames.abs() + 1, image_sizes=sizes)
@@ -317,7 +315,7 @@ def test_without_a_crop_all_frames_of_a_short_sample_are_seen() -> None:
 
 
 @streams
-def test_who_is_not_there_stays_absent(stream: Stream) -> None:
+def test_absent_bodies_stay_zero(stream: Stream) -> None:
     store = random_store([(1, 9), (2, 9)])
     augment = AugmentSettings(rotation=0.5, scale=0.3, mirror=0.5, crop=0.7)
     batch = ClipSampler(store, ClipSettings(6, stream), augment).train_batch(
@@ -371,7 +369,7 @@ def test_batches_list_which_bodies_are_there(
         assert test_batch.bodies.tolist() == there.tolist()
 
 
-def test_a_number_of_bodies_that_is_given_is_asked_of_no_device() -> None:
+def test_a_given_number_of_bodies_needs_no_synchronization() -> None:
     """A tensor without contents cannot be read by the host."""
     sampler = ClipSampler(random_store(SHAPES), ClipSettings(6), STILL)
     samples = torch.tensor([1, 0, 3])
@@ -383,7 +381,7 @@ def test_a_number_of_bodies_that_is_given_is_asked_of_no_device() -> None:
     assert bodies.shape == (5,)
 
 
-def test_room_for_more_bodies_than_there_are_is_filled_with_absent_ones() -> None:
+def test_a_larger_number_of_bodies_is_filled_up_with_absent_ones() -> None:
     sampler = ClipSampler(random_store(SHAPES), ClipSettings(6), STILL)
     batch = sampler.train_batch(torch.tensor([0, 1]), seeded(0), 4)
     assert batch.bodies is not None

@@ -117,7 +117,7 @@ def test_a_known_checksum_is_not_recorded(server: Server, tmp_path: Path) -> Non
     assert files_in(tmp_path) == {"a.bin"}
 
 
-def test_a_broken_transfer_goes_on_where_it_broke_off(server: Server, tmp_path: Path) -> None:
+def test_a_broken_download_is_resumed(server: Server, tmp_path: Path) -> None:
     server.cuts = [1000, 250_000]
     assert download(server.url, tmp_path / "a.bin").read_bytes() == CONTENT
     assert server.requests == [None, "bytes=1000-", "bytes=251000-"]
@@ -129,7 +129,7 @@ def test_a_broken_transfer_goes_on_where_it_broke_off(server: Server, tmp_path: 
     ranges=st.booleans(),
     begun=st.integers(0, len(CONTENT)),
 )
-def test_whatever_breaks_the_file_is_the_same(
+def test_the_file_is_the_same_after_any_breaks(
     server: Server,
     tmp_path_factory: pytest.TempPathFactory,
     cuts: list[int],
@@ -142,20 +142,20 @@ def test_whatever_breaks_the_file_is_the_same(
     assert download(server.url, folder / "a.bin").read_bytes() == CONTENT
 
 
-def test_more_breaks_than_retries_do_not_matter_while_it_gets_further(
-    server: Server, tmp_path: Path
-) -> None:
+def test_retries_start_over_after_progress(server: Server, tmp_path: Path) -> None:
     server.cuts = [10_000] * 20
     assert download(server.url, tmp_path / "a.bin").read_bytes() == CONTENT
 
 
-def test_a_server_that_ignores_ranges_is_read_afresh(server: Server, tmp_path: Path) -> None:
+def test_a_server_that_ignores_ranges_is_read_from_the_start(
+    server: Server, tmp_path: Path
+) -> None:
     server.ranges, server.cuts = False, [1000]
     assert download(server.url, tmp_path / "a.bin").read_bytes() == CONTENT
     assert server.requests == [None, "bytes=1000-"]
 
 
-def test_without_ranges_a_transfer_that_always_breaks_ends(server: Server, tmp_path: Path) -> None:
+def test_without_ranges_a_download_that_always_breaks_ends(server: Server, tmp_path: Path) -> None:
     server.ranges, server.cuts = False, [1000] * 100
     with pytest.raises(
         DataError, match=r"gave up after 4 attempts: .* broke off at 1000 of 300001"
@@ -164,7 +164,7 @@ def test_without_ranges_a_transfer_that_always_breaks_ends(server: Server, tmp_p
     assert not (tmp_path / "a.bin").exists()
 
 
-def test_the_next_run_takes_up_what_the_last_one_left(server: Server, tmp_path: Path) -> None:
+def test_the_next_run_resumes_a_partial_file(server: Server, tmp_path: Path) -> None:
     server.cuts = [1000, 0, 0, 0, 0]
     with pytest.raises(DataError, match="1000 bytes are kept"):
         download(server.url, tmp_path / "a.bin")
@@ -187,7 +187,7 @@ def test_a_complete_part_needs_no_byte(server: Server, tmp_path: Path) -> None:
     assert server.requests == [f"bytes={len(CONTENT)}-"]
 
 
-def test_a_part_longer_than_the_file_is_thrown_away(server: Server, tmp_path: Path) -> None:
+def test_a_part_longer_than_the_file_is_deleted(server: Server, tmp_path: Path) -> None:
     (tmp_path / "a.bin.part").write_bytes(CONTENT + b"more")
     assert download(server.url, tmp_path / "a.bin").read_bytes() == CONTENT
 
@@ -197,7 +197,7 @@ def test_a_part_from_elsewhere_in_the_file_is_not_appended(server: Server, tmp_p
     assert download(server.url, tmp_path / "a.bin").read_bytes() == CONTENT
 
 
-def test_a_server_that_promises_too_much_is_given_up(server: Server, tmp_path: Path) -> None:
+def test_a_server_that_states_too_many_bytes_is_given_up(server: Server, tmp_path: Path) -> None:
     server.ranges, server.claimed = False, len(CONTENT) + 1
     with pytest.raises(DataError, match="broke off at 300001 of 300002 bytes"):
         download(server.url, tmp_path / "a.bin")
@@ -218,20 +218,20 @@ def test_without_a_length_the_expected_size_shows_a_break(server: Server, tmp_pa
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_server_in_trouble_is_asked_again(server: Server, tmp_path: Path, status: int) -> None:
+def test_a_temporary_failure_is_retried(server: Server, tmp_path: Path, status: int) -> None:
     server.statuses = [status, status]
     assert download(server.url, tmp_path / "a.bin").read_bytes() == CONTENT
     assert len(server.requests) == 3
 
 
-def test_a_server_that_stays_in_trouble_is_given_up(server: Server, tmp_path: Path) -> None:
+def test_a_permanent_failure_is_given_up(server: Server, tmp_path: Path) -> None:
     server.statuses = [500] * 9
     with pytest.raises(DataError, match="gave up after 4 attempts: HTTP Error 500"):
         download(server.url, tmp_path / "a.bin")
     assert len(server.requests) == 4
 
 
-def test_what_is_not_there_is_not_asked_for_again(server: Server, tmp_path: Path) -> None:
+def test_a_missing_file_is_not_retried(server: Server, tmp_path: Path) -> None:
     server.statuses = [404] * 9
     with pytest.raises(DataError, match="404"):
         download(server.url, tmp_path / "a.bin")
@@ -239,7 +239,7 @@ def test_what_is_not_there_is_not_asked_for_again(server: Server, tmp_path: Path
     assert files_in(tmp_path) == set()
 
 
-def test_nobody_there(server: Server, tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_given_up(server: Server, tmp_path: Path) -> None:
     server.server_close()
     with pytest.raises(DataError, match="gave up after 4 attempts"):
         download(server.url, tmp_path / "a.bin")
@@ -271,7 +271,7 @@ def test_later_runs_verify_the_recorded_checksum(server: Server, tmp_path: Path)
         download(server.url, target)
 
 
-def test_moved_files_are_followed_but_not_off_the_web(server: Server, tmp_path: Path) -> None:
+def test_redirections_are_followed_to_http_addresses_only(server: Server, tmp_path: Path) -> None:
     server.redirect, server.cuts = "/moved", [1000]
     assert download(server.url, tmp_path / "a.bin").read_bytes() == CONTENT
     server.redirect = "file:///etc/passwd"
@@ -292,14 +292,14 @@ def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", DOWNLOADS)
-def test_what_can_be_downloaded_has_all_it_needs(name: str) -> None:
+def test_entries_are_complete(name: str) -> None:
     item = DOWNLOADS[name]
     assert item.url.startswith("https://") and item.title
     assert Path(item.file_name).name == item.file_name
     assert item.file_name or item.note
 
 
-def test_fetching_by_name(server: Server, tmp_path: Path) -> None:
+def test_download_entry_by_name(server: Server, tmp_path: Path) -> None:
     entries = {
         "file": DownloadEntry(server.url, "a.bin", "A file", sha256=SHA256),
         "page": DownloadEntry(server.url, "", "A page", "ask there"),

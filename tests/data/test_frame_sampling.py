@@ -75,7 +75,7 @@ def test_frames_are_within_the_sample_in_order_and_in_their_segments(
 
 
 @pytest.mark.parametrize("length", [5, 8, 9, 15, 16, 17, 40])
-def test_every_frame_has_its_chance(length: int) -> None:
+def test_every_frame_can_be_sampled(length: int) -> None:
     t = 8
     draws = sample_train_frames(torch.full((3000,), length), t, seeded(0))
     assert set(draws.flatten().tolist()) == set(range(length))
@@ -102,7 +102,7 @@ def test_test_clips_differ_where_they_can() -> None:
 
 
 @given(n=st.integers(1, 12), clips=st.integers(1, 10))
-def test_by_the_other_rule_test_clips_of_short_samples_start_evenly_spread(
+def test_sampling_rule_frames_spreads_test_clips_of_short_samples_evenly(
     n: int, clips: int
 ) -> None:
     found = sample_test_frames(n, 13, clips, SamplingRule.FRAMES)
@@ -112,7 +112,7 @@ def test_by_the_other_rule_test_clips_of_short_samples_start_evenly_spread(
 
 
 @given(n=st.integers(8, 40), clips=st.integers(1, 4))
-def test_from_one_clip_length_on_the_two_rules_are_one(n: int, clips: int) -> None:
+def test_sampling_rules_agree_on_samples_as_long_as_a_clip(n: int, clips: int) -> None:
     np.testing.assert_array_equal(
         sample_test_frames(n, 8, clips, SamplingRule.FRAMES),
         sample_test_frames(n, 8, clips, SamplingRule.DECODE),

@@ -25,7 +25,7 @@ from skeletonagent.core.clips import Batch, ClipStore, SkeletonData, SkeletonSeq
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
-from skeletonagent.data import loader
+from skeletonagent.data import loader as module
 from skeletonagent.data.archive import read_archive, write_archive
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.loader import (
@@ -80,9 +80,9 @@ def random_data(
 
 @contextmanager
 def folder_of(data: SkeletonData) -> Iterator[Path]:
-    """Give a folder archive of data, unpacked as the error message about npz files says."""
-    with TemporaryDirectory() as place:
-        path = write_archive(data, Path(place))
+    """Yield a folder archive of data, unpacked as the error message about npz files says."""
+    with TemporaryDirectory() as folder:
+        path = write_archive(data, Path(folder))
         zipfile.main(["-e", str(path), str(path.with_suffix(""))])
         path.unlink()
         yield path.with_suffix("")
@@ -126,9 +126,9 @@ few_megabytes = st.sampled_from([0.0, 50 * ROW / 2**20, 120 * ROW / 2**20, 1.0])
     origin=st.sampled_from(list(Origin)),
     has_confidence=st.booleans(),
     storage=st.sampled_from([torch.float32, torch.float16]),
-    place=st.sampled_from([Placement.HOST, Placement.DISK]),
+    placement=st.sampled_from([Placement.HOST, Placement.DISK]),
 )
-def test_streamed_clips_are_those_of_the_whole_bit_by_bit(
+def test_streamed_batches_equal_those_of_data_on_the_device_bit_for_bit(
     seed: int,
     sizes: list[int],
     megabytes: float,
@@ -138,16 +138,18 @@ def test_streamed_clips_are_those_of_the_whole_bit_by_bit(
     origin: Origin,
     has_confidence: bool,
     storage: torch.dtype,
-    place: Placement,
+    placement: Placement,
 ) -> None:
     prepare, clips = Preprocessor(scale, origin), ClipSettings(5, stream, 2, motion_rule=motion)
     layout = COCO_17 if seed % 5 == 0 else FOUR
-    kept = DeviceOptions(CPU, storage, place, megabytes)
+    kept = DeviceOptions(CPU, storage, placement, megabytes)
     batches = random_batches(seed, 9, sizes)
     with folder_of(random_data(seed, layout=layout, has_confidence=has_confidence)) as path:
         data = read_archive(path, has_confidence)
         whole = replace(data, store=prepare(data.store))
-        opened = open_on_disk(path, has_confidence, prepare) if place is Placement.DISK else whole
+        opened = (
+            open_on_disk(path, has_confidence, prepare) if placement is Placement.DISK else whole
+        )
         ours = build_clip_loader(opened, clips, AUGMENT, kept)
         theirs = build_clip_loader(
             whole, clips, AUGMENT, DeviceOptions(CPU, storage, Placement.DEVICE)
@@ -158,7 +160,7 @@ def test_streamed_clips_are_those_of_the_whole_bit_by_bit(
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("has_confidence", [False, True])
-def test_on_a_gpu_too_and_while_it_is_busy(has_confidence: bool) -> None:
+def test_streamed_batches_are_right_on_a_busy_gpu(has_confidence: bool) -> None:
     device = torch.device("cuda")
     batches = random_batches(0, 200, [20] * 60)
     prepare, clips = Preprocessor(Scale.UNIT), ClipSettings(20, Stream.BONE_MOTION, 2)
@@ -170,12 +172,12 @@ def test_on_a_gpu_too_and_while_it_is_busy(has_confidence: bool) -> None:
         )
         expected = drawn(resident, batches)
         kept = DeviceOptions(device, shard_megabytes=0.05)
-        source = build_clip_loader(
+        loader = build_clip_loader(
             open_on_disk(path, has_confidence, prepare), clips, AUGMENT, kept
         )
         load = torch.randn(3000, 3000, device=device)
         generator, given = torch.Generator(device).manual_seed(0), []
-        for sampler, samples, _ in iterate_batches(source, batches):
+        for sampler, samples, _ in iterate_batches(loader, batches):
             load = (load @ load).tanh()  # what is asked for below is done long after
             given.append(sampler.train_batch(samples, generator))
             given += sampler.test_batches(samples, 2)
@@ -186,11 +188,11 @@ def test_on_a_gpu_too_and_while_it_is_busy(has_confidence: bool) -> None:
 def streamed(
     data: SkeletonData, rows: int, prepare: Callable[[ClipStore], ClipStore] = lambda s: s
 ) -> StreamingLoader:
-    """Return a source whose shards have at most as many rows."""
+    """Return a loader whose shards have at most as many rows."""
     options = DeviceOptions(CPU, shard_megabytes=rows * ROW / 2**20)
-    held = HostFrames(data.store, prepare)
+    host_frames = HostFrames(data.store, prepare)
     return StreamingLoader(
-        held, data.store, ClipSettings(5, test_clips=2), AugmentSettings(), options
+        host_frames, data.store, ClipSettings(5, test_clips=2), AugmentSettings(), options
     )
 
 
@@ -202,18 +204,20 @@ def even_data(samples: int, frames: int = 10) -> SkeletonData:
 
 
 @given(seed=seeds, sizes=some_sizes, rows=st.integers(0, 200))
-def test_turns_come_in_order_and_name_the_samples(seed: int, sizes: list[int], rows: int) -> None:
+def test_iterate_batches_keeps_order_and_samples(seed: int, sizes: list[int], rows: int) -> None:
     data = random_data(seed)
     batches = random_batches(seed, 9, sizes)
-    for source in (
+    for loader in (
         streamed(data, rows),
         ClipSampler(data.store, ClipSettings(), AugmentSettings()),
     ):
-        turns = list(iterate_batches(source, batches))
-        named = [[turn.sampler.store.sample_ids[i] for i in turn.host_indices] for turn in turns]
+        indexed = list(iterate_batches(loader, batches))
+        named = [
+            [batch.sampler.store.sample_ids[i] for i in batch.host_indices] for batch in indexed
+        ]
         assert named == [[f"s{i}" for i in batch.tolist()] for batch in batches]
-        assert all(turn.sampler.settings == source.settings for turn in turns)
-        assert all(turn.sampler.store.max_persons == data.store.max_persons for turn in turns)
+        assert all(batch.sampler.settings == loader.settings for batch in indexed)
+        assert all(batch.sampler.store.max_persons == data.store.max_persons for batch in indexed)
 
 
 @pytest.mark.parametrize(
@@ -226,18 +230,16 @@ def test_turns_come_in_order_and_name_the_samples(seed: int, sizes: list[int], r
         (150, [[0, 1, 2, 3, 4]]),
     ],
 )
-def test_as_many_batches_share_a_shard_as_it_has_room_for(
-    rows: int, shards: list[list[int]]
-) -> None:
-    source = streamed(even_data(15), rows)
-    turns = list(iterate_batches(source, list(torch.arange(15).split(3))))  # 30 rows each
-    stores = [turn.sampler.store for turn in turns]
+def test_batches_share_a_shard_up_to_its_size(rows: int, shards: list[list[int]]) -> None:
+    loader = streamed(even_data(15), rows)
+    indexed = list(iterate_batches(loader, list(torch.arange(15).split(3))))  # 30 rows each
+    stores = [batch.sampler.store for batch in indexed]
     together = [[n for n, store in enumerate(stores) if store is one] for one in stores]
     assert [group for n, group in enumerate(together) if group[0] == n] == shards
     assert all(len(store.frames) == 10 * len(store) for store in stores)
 
 
-def test_a_sample_that_comes_twice_in_a_shard_is_read_once() -> None:
+def test_a_repeated_sample_of_a_shard_is_fetched_once() -> None:
     batches = [torch.tensor([4, 1, 4]), torch.tensor([1, 0])]
     first, second = streamed(even_data(5), 1000).iterate(batches)
     assert first.sampler is second.sampler
@@ -245,7 +247,7 @@ def test_a_sample_that_comes_twice_in_a_shard_is_read_once() -> None:
     assert (first.host_indices.tolist(), second.host_indices.tolist()) == ([2, 1, 2], [1, 0])
 
 
-def test_without_batches_nothing_is_read() -> None:
+def test_without_batches_nothing_is_fetched() -> None:
     data = even_data(3)
     assert list(streamed(data, 10).iterate([])) == []
     assert (
@@ -265,10 +267,10 @@ class Hasty(Executor):
         return done
 
 
-def test_never_are_there_more_than_two_shards(
+def test_there_are_never_more_than_two_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "ThreadPoolExecutor", Hasty)
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Hasty)
     samples, frames = 1000, 30
     folder = sparse_archive(tmp_path, samples, frames)
     most = 50 * frames * ROW
@@ -284,9 +286,9 @@ def test_never_are_there_more_than_two_shards(
         return stored.host_frames.preprocess(part)
 
     options = DeviceOptions(CPU, shard_megabytes=most / 2**20)
-    held = replace(stored.host_frames, preprocess=watched)
-    source = StreamingLoader(held, stored.store, ClipSettings(5), AugmentSettings(), options)
-    for _, (sampler, _, _) in enumerate(iterate_batches(source, torch.randperm(samples).split(8))):
+    host_frames = replace(stored.host_frames, preprocess=watched)
+    loader = StreamingLoader(host_frames, stored.store, ClipSettings(5), AugmentSettings(), options)
+    for _, (sampler, _, _) in enumerate(iterate_batches(loader, torch.randperm(samples).split(8))):
         assert sampler.store.frames is brought[-1]() or sampler.store.frames is brought[-2]()
     assert len(alive) == 21  # six batches of eight samples in a shard
     assert max(alive) == 2
@@ -294,9 +296,9 @@ def test_never_are_there_more_than_two_shards(
     assert sum(sizes) == samples * frames * ROW
 
 
-def sparse_archive(place: Path, samples: int, frames: int) -> Path:
+def sparse_archive(parent: Path, samples: int, frames: int) -> Path:
     """Write a folder archive of bodies that are never seen, which takes no room on disk."""
-    folder = place / "sparse"
+    folder = parent / "sparse"
     folder.mkdir()
     open_memmap(folder / "keypoint.npy", "w+", np.float32, (samples * frames, 4, 3)).flush()
     arrays = {
@@ -308,7 +310,7 @@ def sparse_archive(place: Path, samples: int, frames: int) -> Path:
     }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
-    (place / "sparse.json").write_text(
+    (parent / "sparse.json").write_text(
         '{"class_names": ["one"], "joint_names": ["a", "b", "c", "d"], '
         '"bones": [[1, 0], [2, 1], [3, 1]], '
         '"split": {"main": {"train": ["s0"], "val": ["s1"]}}}'
@@ -324,10 +326,10 @@ def test_the_next_shard_is_fetched_while_the_present_one_is_in_use() -> None:
         next(number).set()
         return part
 
-    turns = streamed(even_data(9), 30, noted).iterate(list(torch.arange(9).split(1)))
-    assert next(turns).host_indices.tolist() == [0]
+    indexed = streamed(even_data(9), 30, noted).iterate(list(torch.arange(9).split(1)))
+    assert next(indexed).host_indices.tolist() == [0]
     assert not fetched[1].is_set()  # whoever asked may still hold the shard before
-    next(turns)
+    next(indexed)
     assert fetched[1].wait(20)
     assert not fetched[2].is_set()
 
@@ -338,13 +340,13 @@ def nan_in(data: SkeletonData, sample: int) -> SkeletonData:
     return replace(data, store=replace(data.store, frames=frames))
 
 
-def test_a_bad_sample_is_named_to_whoever_asks_for_its_shard() -> None:
-    turns = streamed(nan_in(even_data(9), 7), 30, Preprocessor()).iterate(
+def test_an_unusable_sample_is_named_when_its_shard_is_needed() -> None:
+    indexed = streamed(nan_in(even_data(9), 7), 30, Preprocessor()).iterate(
         list(torch.arange(9).split(1))
     )
     good: list[IndexedBatch] = []
     with pytest.raises(DataError, match="NaN") as raised:
-        good.extend(turns)
+        good.extend(indexed)
     assert raised.value.sample == "s7"
     assert len(good) == 6  # of the shards before
     assert not prefetching()
@@ -362,16 +364,16 @@ def prefetching() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("prefetch")]
 
 
-def test_leaving_early_ends_the_thread() -> None:
-    turns = streamed(even_data(9), 30).iterate(list(torch.arange(9).split(1)))
+def test_stopping_early_ends_the_thread() -> None:
+    indexed = streamed(even_data(9), 30).iterate(list(torch.arange(9).split(1)))
     for _ in range(2):
-        next(turns)
+        next(indexed)
     assert prefetching()
-    del turns
+    del indexed
     assert not prefetching()
 
 
-def test_coming_to_the_end_ends_the_thread() -> None:
+def test_the_last_batch_ends_the_thread() -> None:
     list(streamed(even_data(9), 30).iterate(list(torch.arange(9).split(1))))
     assert not prefetching()
 
@@ -387,7 +389,7 @@ def test_coming_to_the_end_ends_the_thread() -> None:
 )
 def test_frames_in_memory_stay_there_if_asked(placement: Placement, kind: type) -> None:
     options = DeviceOptions(CPU, torch.float16, placement)
-    source = build_clip_loader(even_data(4), ClipSettings(), AugmentSettings(), options)
-    assert isinstance(source, kind)
-    (turn,) = iterate_batches(source, [torch.arange(4)])
-    assert turn.sampler.store.frames.dtype == torch.float16
+    loader = build_clip_loader(even_data(4), ClipSettings(), AugmentSettings(), options)
+    assert isinstance(loader, kind)
+    (batch,) = iterate_batches(loader, [torch.arange(4)])
+    assert batch.sampler.store.frames.dtype == torch.float16

@@ -83,7 +83,7 @@ def literally_mixed(
 
 @layouts
 @given(n=st.integers(3, 5), t=st.sampled_from([1, 5, 18, 20, 100]), seed=seeds)
-def test_mixing_equals_a_loop(layout: SkeletonLayout, n: int, t: int, seed: int) -> None:
+def test_body_part_mixup_equals_a_loop(layout: SkeletonLayout, n: int, t: int, seed: int) -> None:
     clips = torch.randn(n, 2, t, layout.num_joints, 2, generator=seeded(seed))
     labels = [(3 * i + seed) % 4 for i in range(n)]
     expected, targets = literally_mixed(clips, labels, layout, seed, 4)
@@ -101,7 +101,7 @@ def draws(layout: SkeletonLayout, n: int, t: int, count: int) -> Iterator[tuple[
 
 
 @pytest.mark.parametrize("layout", [KINECT_25, COCO_20], ids=lambda layout: layout.name)
-def test_of_a_hundred_frames_windows_are_those_of_the_released_code(
+def test_windows_of_a_hundred_frames_are_those_of_the_released_code(
     layout: SkeletonLayout,
 ) -> None:
     clips, mine = numbered_clips(4, 100, layout), torch.arange(4)[:, None, None]
@@ -149,7 +149,7 @@ def test_the_share_in_the_target_is_the_share_in_the_clip(t: int) -> None:
             assert int(frames.max()) < t
 
 
-def test_every_partner_but_oneself_and_the_one_before_has_its_turn() -> None:
+def test_every_clip_but_itself_and_the_previous_one_can_be_the_partner() -> None:
     partners = {
         int((batch.targets[0] * (torch.arange(5) != 0)).argmax())
         for batch, _ in draws(KINECT_25, 5, 20, 100)
@@ -158,7 +158,7 @@ def test_every_partner_but_oneself_and_the_one_before_has_its_turn() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_one_or_two_clips_stay_as_they_are(n: int) -> None:
+def test_one_or_two_clips_are_not_mixed(n: int) -> None:
     clips, labels = numbered_clips(n, 20, KINECT_25), torch.arange(n)
     batch = body_part_mixup(clips, labels, KINECT_25, seeded(0), 3)
     torch.testing.assert_close(batch.clips, clips)
@@ -166,7 +166,7 @@ def test_one_or_two_clips_stay_as_they_are(n: int) -> None:
 
 
 @given(seed=seeds)
-def test_mixing_depends_on_the_generator_alone(seed: int) -> None:
+def test_body_part_mixup_depends_on_the_generator_alone(seed: int) -> None:
     clips, labels = numbered_clips(4, 20, COCO_20), torch.tensor([0, 1, 1, 0])
     first = body_part_mixup(clips, labels, COCO_20, seeded(seed), 2)
     torch.manual_seed(seed + 1)

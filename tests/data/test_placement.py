@@ -1,4 +1,4 @@
-"""Archives whose frames stay on disk, and the choice of where frames are kept."""
+"""Archives whose frames stay on disk, and the choice of the placement of frames."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def as_folder(npz: Path) -> Path:
     return folder
 
 
-def brought(stored: OnDiskData, samples: list[int]) -> ClipStore:
-    """Return samples as they are used."""
+def fetched(stored: OnDiskData, samples: list[int]) -> ClipStore:
+    """Return samples as they are fetched to the CPU."""
     numbers = torch.tensor(samples, dtype=torch.long)
     return stored.host_frames.fetch(
         numbers, CPU, lambda like, rows: like.new_empty(rows, *like.shape[1:])
@@ -70,13 +70,13 @@ def brought(stored: OnDiskData, samples: list[int]) -> ClipStore:
 @pytest.mark.parametrize(
     ("layout", "has_confidence"), [(KINECT_20, False), (COCO_17, True), (COCO_17, False)]
 )
-def test_samples_brought_from_disk_are_those_of_the_whole(
+def test_samples_fetched_from_disk_equal_those_in_memory(
     tmp_path: Path, scale: Scale, origin: Origin, layout: SkeletonLayout, has_confidence: bool
 ) -> None:
     folder = as_folder(write_archive(make_data(layout, has_confidence), tmp_path))
-    prepare = Preprocessor(scale, origin)
-    whole = prepare(read_archive(folder, has_confidence).store)
-    part = brought(open_on_disk(folder, has_confidence, prepare), [3, 0])
+    preprocess = Preprocessor(scale, origin)
+    whole = preprocess(read_archive(folder, has_confidence).store)
+    part = fetched(open_on_disk(folder, has_confidence, preprocess), [3, 0])
     for ours, theirs in ((0, 3), (1, 0)):
         one, other = part.sequence(ours), whole.sequence(theirs)
         np.testing.assert_array_equal(one.joints, other.joints)
@@ -85,7 +85,7 @@ def test_samples_brought_from_disk_are_those_of_the_whole(
 
 
 @pytest.mark.parametrize("has_confidence", [False, True])
-def test_what_is_known_without_frames_is_what_is_known_with_them(
+def test_a_store_without_frames_equals_the_preprocessed_store(
     tmp_path: Path, has_confidence: bool
 ) -> None:
     folder = as_folder(write_archive(make_data(COCO_17, has_confidence), tmp_path))
@@ -108,22 +108,22 @@ def test_what_is_known_without_frames_is_what_is_known_with_them(
         assert torch.equal(getattr(store, name), getattr(prepared, name))
 
 
-def test_frames_are_read_when_they_are_needed_and_not_before(tmp_path: Path) -> None:
+def test_frames_are_read_when_they_are_fetched(tmp_path: Path) -> None:
     folder = as_folder(write_archive(make_data(), tmp_path))
     stored = open_on_disk(folder, False, Preprocessor(origin=Origin.NONE))
     joints = np.lib.format.open_memmap(folder / "keypoint.npy", mode="r+")
     joints[:] = 7
     joints.flush()
-    assert brought(stored, [1]).frames.unique().tolist() == [7]
+    assert fetched(stored, [1]).frames.unique().tolist() == [7]
 
 
-def test_a_bad_sample_is_named_once_it_is_read(tmp_path: Path) -> None:
+def test_an_unusable_sample_is_named_when_it_is_fetched(tmp_path: Path) -> None:
     data = make_data()
     data.store.frames[int(data.store.starts[2])] = torch.inf
     stored = open_on_disk(as_folder(write_archive(data, tmp_path)), False, Preprocessor())
-    brought(stored, [0, 1, 3, 4])
+    fetched(stored, [0, 1, 3, 4])
     with pytest.raises(DataError, match="infinite joints") as raised:
-        brought(stored, [1, 2])
+        fetched(stored, [1, 2])
     assert raised.value.sample == "s2"
 
 
@@ -133,7 +133,7 @@ def test_one_file_is_refused_and_its_unpacking_explained(tmp_path: Path) -> None
         open_on_disk(npz, False, Preprocessor())
 
 
-def test_confidence_that_is_missing_is_an_error(tmp_path: Path) -> None:
+def test_missing_confidence_is_an_error(tmp_path: Path) -> None:
     folder = as_folder(write_archive(make_data(), tmp_path))
     with pytest.raises(DataError, match="has no keypoint_score"):
         open_on_disk(folder, True, Preprocessor())
@@ -147,14 +147,14 @@ def test_joints_of_other_numbers_are_refused(tmp_path: Path, dtype: str, usable:
     np.save(folder / "keypoint.npy", np.load(folder / "keypoint.npy").astype(dtype))
     if usable:
         whole = Preprocessor()(read_archive(folder).store)
-        part = brought(open_on_disk(folder, False, Preprocessor()), list(range(5)))
+        part = fetched(open_on_disk(folder, False, Preprocessor()), list(range(5)))
         assert torch.equal(part.frames, whole.frames)
     else:
         with pytest.raises(DataError, match="cannot be read in parts; float16 and float32"):
             open_on_disk(folder, False, Preprocessor())
 
 
-def test_damage_of_the_structure_is_found_at_once(tmp_path: Path) -> None:
+def test_a_damaged_structure_is_reported_at_once(tmp_path: Path) -> None:
     folder = as_folder(write_archive(make_data(), tmp_path))
     np.save(folder / "total_frames.npy", np.full(5, 3))
     with pytest.raises(DataError, match="offset does not fit"):
@@ -162,11 +162,11 @@ def test_damage_of_the_structure_is_found_at_once(tmp_path: Path) -> None:
 
 
 @given(seed=st.integers(0, 99))
-def test_a_sample_is_prepared_as_by_itself(seed: int) -> None:
-    store, prepare = make_data().store, Preprocessor(Scale.UNIT, Origin.GROUP)
+def test_preprocessing_of_a_sample_does_not_depend_on_others(seed: int) -> None:
+    store, preprocess = make_data().store, Preprocessor(Scale.UNIT, Origin.GROUP)
     store = replace(store, image_sizes=None)
     samples = torch.randperm(5, generator=torch.Generator().manual_seed(seed))[: 1 + seed % 5]
-    whole, part = prepare(store), prepare(store.subset(samples))
+    whole, part = preprocess(store), preprocess(store.subset(samples))
     for ours, theirs in enumerate(samples.tolist()):
         one, other = part.sequence(ours), whole.sequence(theirs)
         np.testing.assert_array_equal(one.joints, other.joints)
@@ -215,7 +215,7 @@ def test_frames_stay_on_the_host_if_asked_or_too_many(
     assert stays_on_host(store, asked, torch.device(device), 2, lambda device: room) is expected
 
 
-def test_memory_is_what_is_available(tmp_path: Path) -> None:
+def test_free_memory_is_the_available_memory(tmp_path: Path) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:  9 kB\nMemFree:  5 kB\nMemAvailable:       7 kB\n")
     assert placement._machine_memory(meminfo) == 7 * 1024

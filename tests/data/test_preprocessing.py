@@ -68,7 +68,7 @@ def test_centring_equals_a_loop(rows: list[list[bool]], center: int, seed: int) 
 
 
 @given(rows=presences, seed=seeds)
-def test_centring_puts_the_centre_joint_first_and_does_nothing_twice(
+def test_centring_makes_the_centre_joint_zero_and_is_idempotent(
     rows: list[list[bool]], seed: int
 ) -> None:
     centred = center_sequence(body_seen(np.array(rows), seed), 1)
@@ -77,13 +77,13 @@ def test_centring_puts_the_centre_joint_first_and_does_nothing_twice(
 
 
 @given(rows=presences, seed=seeds)
-def test_centring_does_not_care_where_people_stand(rows: list[list[bool]], seed: int) -> None:
+def test_centring_ignores_a_translation(rows: list[list[bool]], seed: int) -> None:
     joints = body_seen(np.array(rows), seed)
     moved = np.where(joints != 0, joints + np.float32([20, -30, 40]), 0).astype(np.float32)
     np.testing.assert_allclose(center_sequence(moved, 0), center_sequence(joints, 0), atol=1e-4)
 
 
-def test_the_one_seen_longer_comes_first_and_frames_without_it_go() -> None:
+def test_the_body_in_more_frames_leads_and_other_frames_are_dropped() -> None:
     joints = body_seen(np.array([[1, 1, 0, 0], [0, 1, 1, 1]], dtype=bool), seed=0)
     centred = center_sequence(joints, 0)
     assert centred.shape == (2, 3, 4, 3)
@@ -91,12 +91,12 @@ def test_the_one_seen_longer_comes_first_and_frames_without_it_go() -> None:
     assert centred[1, 0].any() and not centred[1, 1:].any()
 
 
-def test_of_two_seen_equally_long_the_first_stays_first() -> None:
+def test_of_two_bodies_in_equally_many_frames_the_first_leads() -> None:
     joints = body_seen(np.array([[1, 1], [1, 1]], dtype=bool), seed=0)
     np.testing.assert_array_equal(center_sequence(joints, 0)[1], joints[1] - joints[0, 0, 0])
 
 
-def test_a_group_is_centred_midway_between_those_who_are_there() -> None:
+def test_origin_group_is_the_mean_of_the_present_bodies() -> None:
     joints = body_seen(np.array([[1, 1], [1, 1]], dtype=bool), seed=0)
     centred = center_sequence(joints, 0, Origin.GROUP)
     middle = (joints[0, 0, 0] + joints[1, 0, 0]) / 2
@@ -104,7 +104,7 @@ def test_a_group_is_centred_midway_between_those_who_are_there() -> None:
     np.testing.assert_allclose(centred[0, 0, 0], -centred[1, 0, 0], atol=1e-5)
 
 
-def test_whoever_comes_later_does_not_move_the_middle() -> None:
+def test_a_body_absent_in_the_first_frame_does_not_change_the_origin() -> None:
     joints = body_seen(np.array([[1, 1, 1], [0, 1, 1]], dtype=bool), seed=0)
     np.testing.assert_array_equal(
         center_sequence(joints, 0, Origin.GROUP), center_sequence(joints, 0)
@@ -112,27 +112,27 @@ def test_whoever_comes_later_does_not_move_the_middle() -> None:
 
 
 @given(row=presences.filter(lambda rows: len(rows) == 1), seed=seeds)
-def test_one_person_is_a_group(row: list[list[bool]], seed: int) -> None:
+def test_origins_agree_for_one_person(row: list[list[bool]], seed: int) -> None:
     joints = body_seen(np.array(row), seed)
     np.testing.assert_array_equal(
         center_sequence(joints, 1, Origin.GROUP), center_sequence(joints, 1)
     )
 
 
-def test_a_sample_without_anybody_is_left_alone() -> None:
+def test_a_sample_of_nobody_is_unchanged() -> None:
     nobody = np.zeros((2, 3, 4, 3), dtype=np.float32)
     np.testing.assert_array_equal(center_sequence(nobody, 0), nobody)
 
 
 @pytest.mark.parametrize("origin", list(Origin))
-def test_of_three_bodies_the_first_leads_and_if_it_never_comes_nothing_moves(
+def test_of_three_bodies_the_first_leads_even_if_always_absent(
     origin: Origin,
 ) -> None:
     joints = body_seen(np.array([[0, 0], [1, 1], [0, 1]], dtype=bool), seed=0)
     np.testing.assert_array_equal(center_sequence(joints, 0, origin), joints)
 
 
-def test_a_store_is_centred_sample_by_sample() -> None:
+def test_center_store_centres_each_sample() -> None:
     layout = SkeletonLayout("four", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)), center=1)
     seen = [np.array([[0, 1, 1, 1]], dtype=bool), np.array([[1, 1, 0], [1, 1, 1]], dtype=bool)]
     sequences = [
@@ -169,9 +169,7 @@ def random_store(seed: int, samples: int = 5, has_confidence: bool = False) -> C
 @given(
     seed=seeds, origin=st.sampled_from([Origin.PERSON, Origin.GROUP]), has_confidence=st.booleans()
 )
-def test_a_store_is_centred_like_its_samples_by_themselves(
-    seed: int, origin: Origin, has_confidence: bool
-) -> None:
+def test_center_store_equals_a_loop(seed: int, origin: Origin, has_confidence: bool) -> None:
     store = random_store(seed, has_confidence=has_confidence)
     centred = center_store(store, origin, chunk_size=2)
     assert centred.has_confidence == has_confidence
@@ -186,14 +184,14 @@ def test_a_store_is_centred_like_its_samples_by_themselves(
         )
 
 
-def test_without_an_origin_everything_stays_as_it_is_stored() -> None:
+def test_without_an_origin_nothing_is_centred() -> None:
     store = random_store(0)
     assert center_store(store, Origin.NONE) is store
     joints = store.sequence(0).joints
     np.testing.assert_array_equal(center_sequence(joints, 1, Origin.NONE), joints)
 
 
-def test_a_store_is_scaled_by_the_longer_side_of_its_images() -> None:
+def test_scale_to_unit_divides_by_the_longer_side_of_images() -> None:
     store = random_store(0, has_confidence=True)
     unit = scale_to_unit(store, Scale.UNIT)
     torch.testing.assert_close(unit.frames[..., :2] * 640, store.frames[..., :2])
@@ -203,7 +201,7 @@ def test_a_store_is_scaled_by_the_longer_side_of_its_images() -> None:
 
 
 @given(seed=seeds, factor=st.floats(0.01, 1000))
-def test_without_images_the_spread_of_the_joints_becomes_one(seed: int, factor: float) -> None:
+def test_scale_to_unit_without_images_divides_by_the_rms_distance(seed: int, factor: float) -> None:
     store = replace(random_store(seed), image_sizes=None)
     unit = scale_to_unit(store, Scale.UNIT)
     for index in range(len(store)):
@@ -223,13 +221,13 @@ def one_point(store: ClipStore) -> bool:
     return 1 in counts
 
 
-def test_a_single_point_keeps_its_size() -> None:
+def test_a_single_point_is_not_scaled() -> None:
     joints = np.full((1, 4, 4, 2), 300.0, dtype=np.float32)
     store = ClipStore.from_sequences([SkeletonSequence(joints, 0, "point")], FOUR, ("only",))
     torch.testing.assert_close(scale_to_unit(store, Scale.UNIT).frames, store.frames)
 
 
-def test_three_middle_joints_are_added_to_coco_17() -> None:
+def test_add_coco20_joints_adds_three_middle_joints() -> None:
     rng = np.random.default_rng(0)
     sequence = SkeletonSequence(rng.random((2, 3, 17, 3)).astype(np.float32), 0, "only")
     store = ClipStore.from_sequences([sequence], COCO_17, ("class",), has_confidence=True)

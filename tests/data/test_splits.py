@@ -51,7 +51,7 @@ def data_with_subjects(subjects: Sequence[int] | None, number: int = 6) -> Skele
     return SkeletonData("toy", "Toy", store, {"own": Split(store.sample_ids, ())}, "own")
 
 
-def test_folds_of_subjects_by_hand() -> None:
+def test_subject_folds_by_hand() -> None:
     """Subjects 3, 5 and 9 in order: the first and the third are tested together."""
     data = data_with_subjects([5, 9, 3, 5, 9, 3])
     name, split = choose_split(data, "subjects-1-of-2")
@@ -62,7 +62,7 @@ def test_folds_of_subjects_by_hand() -> None:
 
 
 @given(subjects=st.lists(st.integers(-3, 9), min_size=2, max_size=20), data=st.data())
-def test_folds_test_every_clip_once_and_nobody_they_learn_from(
+def test_subject_folds_test_every_sample_once_and_share_no_subject(
     subjects: list[int], data: st.DataObject
 ) -> None:
     people = len(set(subjects))
@@ -81,7 +81,7 @@ def test_folds_test_every_clip_once_and_nobody_they_learn_from(
 
 
 @pytest.mark.parametrize("name", ["subjects-3-of-2", "subjects-1-of-1", "subjects-1-of-4"])
-def test_folds_that_cannot_be(name: str) -> None:
+def test_impossible_subject_folds_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"toy has no fold . of . by subjects; it has 3 s"):
         choose_split(data_with_subjects([1, 2, 3] * 2), name)
     with pytest.raises(ConfigError, match="it has no known subjects"):
@@ -97,7 +97,7 @@ def test_odd_and_even_subjects_are_two_folds(shared: Path) -> None:
     assert set(official.train) == set(fold.train) and set(official.test) == set(fold.test)
 
 
-def test_splits_that_differ_in_the_test_part_alone_are_tested_together() -> None:
+def test_splits_with_the_same_training_set_are_reported_together() -> None:
     data = make_data(
         other=("abc", "de"), full=("ab", "cd"), clean=("ba", "c"), swapped=("cd", "ab")
     )
@@ -135,7 +135,7 @@ populations = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size
     with_subjects=st.booleans(),
     data=st.data(),
 )
-def test_both_parts_together_are_the_training_part(
+def test_split_validation_divides_the_training_set(
     people: list[tuple[int, int]], share: float, seed: int, with_subjects: bool, data: st.DataObject
 ) -> None:
     labels, subjects = [label for label, _ in people], [subject for _, subject in people]
@@ -152,7 +152,7 @@ def test_both_parts_together_are_the_training_part(
 
 
 @given(people=populations, share=st.floats(0.01, 0.9), seed=st.integers(0, 99))
-def test_whole_subjects_are_held_out_at_least_one_of_either(
+def test_split_validation_holds_out_subjects(
     people: list[tuple[int, int]], share: float, seed: int
 ) -> None:
     subjects = [subject for _, subject in people]
@@ -170,7 +170,7 @@ def test_whole_subjects_are_held_out_at_least_one_of_either(
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.01, 1), (0.1, 1), (0.32, 3), (0.99, 9)])
-def test_as_many_subjects_as_come_nearest_to_the_share(share: float, count: int) -> None:
+def test_the_number_of_held_out_subjects_is_closest_to_the_share(share: float, count: int) -> None:
     store = make_store([0] * 50, [i % 10 for i in range(50)])
     _, validation = parts(store, torch.arange(50), share)
     assert len(validation) == 5 * count

@@ -12,7 +12,7 @@ from skeletonagent.data.streams import bone_vectors, frame_differences
 
 
 @layouts
-def test_bones_equal_a_loop_over_joints(layout: SkeletonLayout) -> None:
+def test_bone_vectors_equal_a_loop_over_joints(layout: SkeletonLayout) -> None:
     joints = random_clips(layout)
     parent = dict(layout.bones)
     for stream in (Stream.BONE, Stream.BONE_MOTION, Stream.KBONE, Stream.KBONE_MOTION):
@@ -45,7 +45,7 @@ def test_the_confidence_of_a_bone_is_the_mean_of_both_ends(
 
 @pytest.mark.parametrize("clips_per_sequence", [1, 2, 4])
 @pytest.mark.parametrize("coordinates", [None, 2])
-def test_motion_of_clips_equals_a_loop(clips_per_sequence: int, coordinates: int | None) -> None:
+def test_frame_differences_equal_a_loop(clips_per_sequence: int, coordinates: int | None) -> None:
     clips = random_clips(KINECT_20)
     n, _, t, _, _ = clips.shape
     expected = torch.zeros_like(clips)
@@ -63,7 +63,7 @@ def test_motion_of_clips_equals_a_loop(clips_per_sequence: int, coordinates: int
 
 @layouts
 @pytest.mark.parametrize("stream", [Stream.BONE, Stream.KBONE])
-def test_a_translation_changes_no_bone(layout: SkeletonLayout, stream: Stream) -> None:
+def test_bone_vectors_ignore_a_translation(layout: SkeletonLayout, stream: Stream) -> None:
     joints = random_clips(layout)
     moved = joints + torch.tensor([1.0, -2.0, 3.0])
     torch.testing.assert_close(

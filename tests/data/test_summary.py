@@ -61,7 +61,7 @@ def test_counts() -> None:
     assert split.missing_classes == ("sit",)
 
 
-def test_sound_data_have_no_oddities() -> None:
+def test_a_clean_data_set_has_no_problems() -> None:
     joints = {name: some_joints(seed) for seed, name in enumerate("abc")}
     labels, subjects = {"b": 1, "c": 2}, {"a": 1, "b": 2, "c": 3}
     summary = summarize_dataset(make_data(joints, "ab", "c", labels, subjects))
@@ -75,7 +75,7 @@ def test_sound_data_have_no_oddities() -> None:
     assert split.shared_subjects == 0
 
 
-def test_joints_that_are_no_numbers_make_data_unusable() -> None:
+def test_joints_that_are_not_finite_make_data_unusable() -> None:
     joints = {name: some_joints(seed) for seed, name in enumerate("abcd")}
     joints["b"][0, 3, 1, 2] = np.nan
     joints["d"][0, 0, 0, 0] = -np.inf
@@ -84,12 +84,12 @@ def test_joints_that_are_no_numbers_make_data_unusable() -> None:
     assert not summary.usable
 
 
-def test_a_single_frame_is_noticed() -> None:
+def test_samples_of_a_single_frame_are_listed() -> None:
     joints = {"a": some_joints(0, t=1), "b": some_joints(1, t=2), "c": some_joints(2, m=2, t=1)}
     assert summarize_dataset(make_data(joints, "a", "bc")).single_frame == ("a", "c")
 
 
-def test_frames_are_empty_where_nobody_is_seen() -> None:
+def test_frames_of_nobody_are_counted() -> None:
     joints = {"a": some_joints(0, m=2), "b": some_joints(1, m=2), "c": some_joints(2)}
     joints["a"][:, 1:3] = 0
     joints["b"][0, 0] = 0
@@ -132,7 +132,7 @@ def real(shared: Path, name: str) -> SkeletonData:
     return read_archive(path)
 
 
-def test_nw_uclas_known_oddities(shared: Path) -> None:
+def test_problems_of_nw_ucla(shared: Path) -> None:
     summary = summarize_dataset(real(shared, "nw_ucla"))
     assert (summary.samples, summary.classes, summary.joints, summary.channels) == (1484, 10, 20, 3)
     assert summary.frames == (1, 31, 201)
@@ -145,7 +145,7 @@ def test_nw_uclas_known_oddities(shared: Path) -> None:
     assert summary.splits["xview_v12_v3_nodup"].test == 369
 
 
-def test_jhmdb_lies_in_a_plane(shared: Path) -> None:
+def test_jhmdb_has_two_coordinates(shared: Path) -> None:
     summary = summarize_dataset(real(shared, "jhmdb"))
     assert (summary.samples, summary.classes, summary.joints, summary.channels) == (804, 21, 15, 2)
     assert summary.frames == (15, 40, 40)

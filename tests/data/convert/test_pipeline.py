@@ -86,16 +86,18 @@ def halves(ids: Sequence[str]) -> Mapping[str, Split]:
     }
 
 
-def source(numbers: Sequence[Any] = range(12), read: Any = sample, **changes: Any) -> DatasetReader:
+def toy_reader(
+    numbers: Sequence[Any] = range(12), read: Any = sample, **changes: Any
+) -> DatasetReader:
     base = DatasetReader(
         "toy", "Toy data", CHAIN, ("a", "b", "c", "Grüße"), numbers, read, halves, "late"
     )
     return replace(base, **changes)
 
 
-def quietly(origin: DatasetReader, out: Path, processes: int = 1, **options: Any) -> Conversion:
+def convert(reader: DatasetReader, out: Path, processes: int = 1, **options: Any) -> Conversion:
     options = {"progress": lambda done, total: None, "shard_size": 5, **options}
-    return convert_dataset(origin, out, processes=processes, **options)
+    return convert_dataset(reader, out, processes=processes, **options)
 
 
 def failing(error: BaseException) -> Any:
@@ -114,7 +116,7 @@ def test_an_archive_holds_what_was_read(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[int]
 ) -> None:
     out = tmp_path_factory.mktemp("any") / "toy"
-    done = quietly(source(numbers), out)
+    done = convert(toy_reader(numbers), out)
     data = read_archive(out)
     expected = ClipStore.from_sequences([sample(n) for n in numbers], CHAIN, ("a",) * 4)
     for field in ("frames", "starts", "lengths", "persons", "labels"):
@@ -142,8 +144,10 @@ def test_an_archive_holds_what_was_read(
 @pytest.mark.parametrize(
     ("read", "dtype"), [(sample, np.float32), (half, np.float16), (mixed, np.float32)]
 )
-def test_joints_are_stored_as_exactly_as_they_came(tmp_path: Path, read: Any, dtype: Any) -> None:
-    quietly(source(read=read), tmp_path / "toy")
+def test_joints_are_stored_in_the_precision_they_were_read_in(
+    tmp_path: Path, read: Any, dtype: Any
+) -> None:
+    convert(toy_reader(read=read), tmp_path / "toy")
     stored = np.load(tmp_path / "toy" / "keypoint.npy", mmap_mode="r", allow_pickle=False)
     assert stored.dtype == dtype
     flat = np.concatenate([read(n).joints.reshape(-1, 3, 3) for n in range(12)])
@@ -151,7 +155,7 @@ def test_joints_are_stored_as_exactly_as_they_came(tmp_path: Path, read: Any, dt
 
 
 def test_confidence_is_no_coordinate(tmp_path: Path) -> None:
-    quietly(source(read=half, has_confidence=True), tmp_path / "toy")
+    convert(toy_reader(read=half, has_confidence=True), tmp_path / "toy")
     folder = tmp_path / "toy"
     flat = np.concatenate([half(n).joints.reshape(-1, 3, 3) for n in range(12)])
     np.testing.assert_array_equal(np.load(folder / "keypoint.npy"), flat[..., :2])
@@ -163,13 +167,13 @@ def test_confidence_is_no_coordinate(tmp_path: Path) -> None:
 
 
 def test_sizes_of_images_are_kept(tmp_path: Path) -> None:
-    quietly(source(read=in_image), tmp_path / "toy")
+    convert(toy_reader(read=in_image), tmp_path / "toy")
     sizes = np.load(tmp_path / "toy" / "image_size.npy")
     np.testing.assert_array_equal(sizes, [[1280, 720 + n] for n in range(12)])
 
 
-def test_odd_samples_are_left_out_and_named(tmp_path: Path) -> None:
-    done = quietly(source(read=odd), tmp_path / "toy")
+def test_unusable_samples_are_skipped_and_named(tmp_path: Path) -> None:
+    done = convert(toy_reader(read=odd), tmp_path / "toy")
     assert {item.sample: item.reason for item in done.skipped} == {
         "two.txt": "breaks off",
         "sample 3": "has NaN or infinite joints",
@@ -186,11 +190,11 @@ def test_odd_samples_are_left_out_and_named(tmp_path: Path) -> None:
     assert metadata["left_out"]["two.txt"] == "breaks off" and len(metadata["left_out"]) == 8
 
 
-def test_several_processes_do_what_one_does(tmp_path: Path) -> None:
+def test_several_processes_write_the_same_archive_as_one(tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
-    quietly(source(), tmp_path / "one")
+    convert(toy_reader(), tmp_path / "one")
     convert_dataset(
-        source(),
+        toy_reader(),
         tmp_path / "two",
         processes=2,
         progress=lambda done, total: steps.append((done, total)),
@@ -203,15 +207,15 @@ def test_several_processes_do_what_one_does(tmp_path: Path) -> None:
 def test_what_was_read_before_a_kill_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = contents((quietly(source(), tmp_path / "whole")).archive)
+    whole = contents((convert(toy_reader(), tmp_path / "whole")).archive)
     with monkeypatch.context() as patch:
         patch.setitem(READERS, 6, KeyboardInterrupt)
         with pytest.raises(KeyboardInterrupt):
-            quietly(source(read=counted), tmp_path / "toy")
+            convert(toy_reader(read=counted), tmp_path / "toy")
     assert not (tmp_path / "toy").exists() and not (tmp_path / "toy.json").exists()
     assert sorted(READ) == [0, 0, 1, 2, 3, 4, 5, 6]  # the first one has the number of channels
     READ.clear()
-    quietly(source(read=counted), tmp_path / "toy")
+    convert(toy_reader(read=counted), tmp_path / "toy")
     assert READ == [0, 5, 6, 7, 8, 9, 10, 11]
     assert contents(tmp_path / "toy") == whole
     READ.clear()
@@ -231,24 +235,24 @@ def counted(number: int) -> SkeletonSequence:
 @pytest.mark.parametrize(
     "other",
     [
-        source([99, *range(1, 12)], counted),
-        source(range(1, 13), counted),
-        source(read=counted, class_names=("a", "b", "c", "d", "e")),
-        source(read=counted, name="other"),
-        source(read=counted, has_confidence=True),
-        source(read=counted, layout=replace(CHAIN, center=0)),
+        toy_reader([99, *range(1, 12)], counted),
+        toy_reader(range(1, 13), counted),
+        toy_reader(read=counted, class_names=("a", "b", "c", "d", "e")),
+        toy_reader(read=counted, name="other"),
+        toy_reader(read=counted, has_confidence=True),
+        toy_reader(read=counted, layout=replace(CHAIN, center=0)),
     ],
     ids=["an item", "all items", "classes", "name", "confidence", "layout"],
 )
-def test_shards_of_another_source_are_not_taken(
+def test_shards_of_another_reader_are_not_used(
     tmp_path: Path, other: DatasetReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setitem(READERS, 6, KeyboardInterrupt)
         with pytest.raises(KeyboardInterrupt):
-            quietly(source(read=counted), tmp_path / "toy")
+            convert(toy_reader(read=counted), tmp_path / "toy")
     READ.clear()
-    quietly(other, tmp_path / "toy")
+    convert(other, tmp_path / "toy")
     assert [other.items[0], *other.items] == READ
     READ.clear()
 
@@ -260,26 +264,29 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.M
     with monkeypatch.context() as patch:
         patch.setattr(pipeline.Shards, "write_arrays", failing(MemoryError()))
         with pytest.raises(MemoryError):
-            quietly(source(files, read_text), tmp_path / "toy")
+            convert(toy_reader(files, read_text), tmp_path / "toy")
     files[3].write_text("33")
-    quietly(source(files, read_text), tmp_path / "toy")
+    convert(toy_reader(files, read_text), tmp_path / "toy")
     assert read_archive(tmp_path / "toy").store.sample_ids[3] == "sample 33"
 
 
 @pytest.mark.parametrize(
-    ("origin", "problem"),
+    ("reader", "problem"),
     [
-        (source([]), "no samples to convert"),
-        (source(read=never), r"sample 'sample 0': none of 12 sample\(s\) can be read; number 0"),
-        (source(read=same_name), "sample 'sample 0': is there more than once"),
-        (source(range(1)), r"no split \(even, all, late\) has samples to train and to test on"),
+        (toy_reader([]), "no samples to convert"),
+        (
+            toy_reader(read=never),
+            r"sample 'sample 0': none of 12 sample\(s\) can be read; number 0",
+        ),
+        (toy_reader(read=same_name), "sample 'sample 0': is there more than once"),
+        (toy_reader(range(1)), r"no split \(even, all, late\) has samples to train and to test on"),
     ],
 )
 def test_a_refused_conversion_leaves_no_archive(
-    tmp_path: Path, origin: DatasetReader, problem: str
+    tmp_path: Path, reader: DatasetReader, problem: str
 ) -> None:
     with pytest.raises(DataError, match=problem):
-        quietly(origin, tmp_path / "toy")
+        convert(reader, tmp_path / "toy")
     assert find_archives(tmp_path) == []
     assert not (tmp_path / "toy").exists()
 
@@ -290,9 +297,9 @@ def test_a_failure_while_merging_leaves_no_archive_and_can_be_resumed(
     with monkeypatch.context() as patch:
         patch.setattr(np, "save", failing(OSError(28, "No space left on device")))
         with pytest.raises(OSError, match="No space"):
-            quietly(source(), tmp_path / "toy")
+            convert(toy_reader(), tmp_path / "toy")
     assert find_archives(tmp_path) == []
-    quietly(source(), tmp_path / "toy")
+    convert(toy_reader(), tmp_path / "toy")
     assert len(read_archive(tmp_path / "toy").store) == 12
 
 
@@ -301,19 +308,19 @@ def test_a_process_that_ends_is_one_clear_message(
 ) -> None:
     monkeypatch.setattr(pipeline.ProcessPoolExecutor, "submit", failing(BrokenProcessPool()))
     with pytest.raises(DataError, match="a reading process was ended"):
-        quietly(source(), tmp_path / "toy", processes=2)
+        convert(toy_reader(), tmp_path / "toy", processes=2)
 
 
 def test_an_archive_is_replaced_only_when_asked(tmp_path: Path) -> None:
     out = tmp_path / "toy"
-    quietly(source(), out)
+    convert(toy_reader(), out)
     before = contents(tmp_path)
     with pytest.raises(DataError, match="there is an archive already"):
-        quietly(source(range(20)), out)
+        convert(toy_reader(range(20)), out)
     with pytest.raises(DataError, match="none of 12"):
-        quietly(source(read=never), out, overwrite=True)
+        convert(toy_reader(read=never), out, overwrite=True)
     assert contents(tmp_path).items() >= before.items()
-    quietly(source(range(20)), out, overwrite=True)
+    convert(toy_reader(range(20)), out, overwrite=True)
     assert len(read_archive(out).store) == 20
 
 
@@ -329,9 +336,9 @@ def test_nothing_else_is_ever_replaced(tmp_path: Path) -> None:
         ("toy.json", "without a suffix"),
     ]:
         with pytest.raises(DataError, match=problem):
-            quietly(source(), tmp_path / name, overwrite=True)
+            convert(toy_reader(), tmp_path / name, overwrite=True)
     with pytest.raises(DataError, match="there is an archive already"):
-        quietly(source(), tmp_path / "other")
+        convert(toy_reader(), tmp_path / "other")
     (tmp_path / "empty").mkdir()
-    quietly(source(), tmp_path / "empty")
+    convert(toy_reader(), tmp_path / "empty")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"

@@ -43,41 +43,43 @@ def test_skeletons_are_laid_out_as_released(frames: list[int], persons: int, see
     np.testing.assert_array_equal(scatter_persons(keypoint, at, persons), expected)
 
 
-def test_frames_of_nobody_are_closed_and_the_surest_two_kept() -> None:
+def test_frames_of_nobody_are_dropped_and_the_two_most_confident_kept() -> None:
     keypoint = np.arange(5, dtype=np.float32)[:, None, None] * np.ones((5, 17, 3), np.float32)
     joints = scatter_persons(keypoint, np.array([7, 7, 7, 9, 20]), 2)
     assert joints[:, :, 0, 0].tolist() == [[2, 3, 4], [1, 0, 0]]
     assert scatter_persons(keypoint[1:3], np.array([4, 4]), 2)[:, 0, 0, 0].tolist() == [1, 2]
 
 
-def test_a_source_reads_every_clip(tmp_path: Path) -> None:
+def test_the_reader_reads_every_clip(tmp_path: Path) -> None:
     table, kpfiles = write_kinetics(tmp_path)
-    source = kinetics_reader(table, kpfiles)
-    assert source.name == "kinetics-skeleton" and source.has_confidence
-    assert source.layout.name == "coco-17" and len(source.class_names) == 400
-    sequences = [source.read(pickle.loads(pickle.dumps(item))) for item in source.items]
-    facts = {a["frame_dir"]: a for a in pickle.loads(table.read_bytes())["annotations"]}
-    assert {s.sample_id for s in sequences} == set(facts)
+    reader = kinetics_reader(table, kpfiles)
+    assert reader.name == "kinetics-skeleton" and reader.has_confidence
+    assert reader.layout.name == "coco-17" and len(reader.class_names) == 400
+    sequences = [reader.read(pickle.loads(pickle.dumps(item))) for item in reader.items]
+    annotations = {a["frame_dir"]: a for a in pickle.loads(table.read_bytes())["annotations"]}
+    assert {s.sample_id for s in sequences} == set(annotations)
     for sequence in sequences:
-        fact = facts[sequence.sample_id]
-        stored = pickle.loads((kpfiles / Path(fact["raw_file"]).name).read_bytes())
+        annotation = annotations[sequence.sample_id]
+        stored = pickle.loads((kpfiles / Path(annotation["raw_file"]).name).read_bytes())
         keypoint = stored[sequence.sample_id]["keypoint"]
-        np.testing.assert_array_equal(sequence.joints, literally(keypoint, fact["frame_inds"], 2))
-        assert sequence.joints.dtype == np.float16 and sequence.label == fact["label"]
-        assert sequence.joints.shape[1] < fact["total_frames"]  # nobody in the middle
+        np.testing.assert_array_equal(
+            sequence.joints, literally(keypoint, annotation["frame_inds"], 2)
+        )
+        assert sequence.joints.dtype == np.float16 and sequence.label == annotation["label"]
+        assert sequence.joints.shape[1] < annotation["total_frames"]  # nobody in the middle
         assert sequence.image_size == (340, 256)
-    (split,) = source.splits([s.sample_id for s in sequences]).values()
+    (split,) = reader.splits([s.sample_id for s in sequences]).values()
     assert {name[-1] for name in split.test} == {"3"}
     assert len(split.train) == 9 and len(split.test) == 3
 
 
 def test_each_kpfile_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = kinetics_reader(*write_kinetics(tmp_path))
+    reader = kinetics_reader(*write_kinetics(tmp_path))
     loaded: list[Path] = []
     load = kinetics.load_restricted
     monkeypatch.setattr(kinetics, "load_restricted", lambda path: loaded.append(path) or load(path))
     kinetics._kpfile.cache_clear()
-    for item in source.items:
+    for item in reader.items:
         read_clip(item)
     assert len(loaded) == len(set(loaded)) == 6
 
@@ -129,7 +131,7 @@ class Harmful:
         return os.mkdir, ("harm",)
 
 
-def test_nothing_in_a_kpfile_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_in_a_kpfile_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table, kpfiles = write_kinetics(tmp_path)
     (kpfiles / "k400_000.pkl").write_bytes(pickle.dumps({"clip_000_0": Harmful()}))
     kinetics._kpfile.cache_clear()

@@ -162,13 +162,13 @@ def test_short_tracks_are_noise(frames: int, kept: int) -> None:
 
 
 @pytest.mark.parametrize(("broad", "kept"), [(0, True), (69, True), (70, False), (100, False)])
-def test_mostly_broad_tracks_are_noise(broad: int, kept: bool) -> None:
+def test_tracks_that_are_mostly_too_wide_are_noise(broad: int, kept: bool) -> None:
     one = track(0, 100)
     one.joints[:broad, 1, 0] += 7.5  # breadth over height 7.5 / 9
     assert bool(drop_wide_tracks([one])) is kept
 
 
-def test_broad_frames_do_not_count_as_motion() -> None:
+def test_wide_frames_do_not_count_as_motion() -> None:
     one = track(0, 10, motion=50.0)
     one.joints[:5, 1, 0] += 8.5
     still = drop_wide_tracks([one])[0]
@@ -186,7 +186,7 @@ def test_a_third_body_at_the_same_time_is_left_out() -> None:
     assert joints[:, 0, 2, 0].tolist() == [1, 2]
 
 
-def test_whoever_is_there_first_comes_first_and_empty_ends_are_cut() -> None:
+def test_the_body_in_the_first_frame_is_first_and_empty_ends_are_cut() -> None:
     joints = select_two_bodies([track(4, 5, value=1), track(2, 5, value=2)])
     assert joints[0, :, 2, 0].tolist() == [2] * 5 + [0] * 2
     assert joints[1, :, 2, 0].tolist() == [0] * 2 + [1] * 5
@@ -225,7 +225,9 @@ def test_damaged_files_are_refused_by_name(damage: str, tmp_path: Path) -> None:
 
 
 @given(cut=st.integers(1, 9000))
-def test_no_cut_raises_anything_else(cut: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_file_cut_anywhere_raises_no_other_error(
+    cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path = write_bodies(tmp_path_factory.mktemp("ntu") / NAME, WHOLE)
     path.write_bytes(path.read_bytes()[:-cut])
     last_line = 120
@@ -237,7 +239,7 @@ def test_no_cut_raises_anything_else(cut: int, tmp_path_factory: pytest.TempPath
             assert read_skeleton_file(path).joints.shape == (1, 3, 25, 3)
 
 
-def test_what_cannot_be_a_file_of_the_set(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_skeleton_file(tmp_path / NAME)
     with pytest.raises(DataError, match="is not named like"):
@@ -251,24 +253,24 @@ def test_what_cannot_be_a_file_of_the_set(tmp_path: Path) -> None:
         )
 
 
-def test_a_source_of_the_first_sixty_actions(tmp_path: Path) -> None:
+def test_a_reader_of_the_first_sixty_actions(tmp_path: Path) -> None:
     paths = write_ntu(tmp_path / "deeper", frames=3)
-    source = ntu_reader(tmp_path, None)
-    assert source.name == "ntu60" and source.layout.num_joints == 25
-    assert list(source.items) == sorted(paths)
-    assert pickle.loads(pickle.dumps(source.read)) is read_sample
+    reader = ntu_reader(tmp_path, None)
+    assert reader.name == "ntu60" and reader.layout.num_joints == 25
+    assert list(reader.items) == sorted(paths)
+    assert pickle.loads(pickle.dumps(reader.read)) is read_sample
     ids = [path.stem for path in paths]
-    splits = source.splits(ids)
+    splits = reader.splits(ids)
     assert set(splits["xsub"].test) == {name for name in ids if "P003" in name}
     assert set(splits["xview"].test) == {name for name in ids if "C001" in name}
     assert set(splits["xview"].train) | set(splits["xview"].test) == set(ids)
 
 
-def test_a_source_with_later_actions_is_the_larger_benchmark(tmp_path: Path) -> None:
+def test_a_reader_of_later_actions_is_the_larger_benchmark(tmp_path: Path) -> None:
     paths = write_ntu(tmp_path, actions=(60, 61), setups=(17, 18), frames=3)
-    source = ntu_reader(tmp_path, None)
-    assert source.name == "ntu120" and len(source.items) == len(paths)
-    even = set(source.splits([path.stem for path in paths])["xset"].train)
+    reader = ntu_reader(tmp_path, None)
+    assert reader.name == "ntu120" and len(reader.items) == len(paths)
+    even = set(reader.splits([path.stem for path in paths])["xset"].train)
     assert even == {path.stem for path in paths if "S018" in path.stem}
     smaller = ntu_reader(tmp_path, "ntu60")
     assert smaller.name == "ntu60"
@@ -293,7 +295,7 @@ def test_files_on_the_list_of_missing_ones_are_left_out_and_reported(tmp_path: P
     assert done.samples == len(paths) - 2
 
 
-def test_a_source_needs_files_and_a_benchmark_of_that_kind(tmp_path: Path) -> None:
+def test_a_reader_needs_files_and_a_benchmark_of_ntu(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no \.skeleton files"):
         ntu_reader(tmp_path, None)
     write_ntu(tmp_path, actions=(61,), frames=2)

@@ -35,15 +35,15 @@ from skeletonagent.data.validation import UNLABELLED
 PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 
 
-def converted(source: DatasetReader, folder: Path) -> Conversion:
-    return convert_dataset(source, folder / "out", processes=1, progress=lambda done, total: None)
+def converted(reader: DatasetReader, folder: Path) -> Conversion:
+    return convert_dataset(reader, folder / "out", processes=1, progress=lambda done, total: None)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_3d_comes_out_as_it_went_in(tmp_path: Path, protocol: int) -> None:
-    source = pyskl_reader(write_ntu60(tmp_path / "any.pkl", protocol))
-    assert (source.name, source.title, source.has_confidence) == ("ntu60", "NTU RGB+D 60", False)
-    done = converted(source, tmp_path)
+def test_3d_keypoints_are_converted_exactly(tmp_path: Path, protocol: int) -> None:
+    reader = pyskl_reader(write_ntu60(tmp_path / "any.pkl", protocol))
+    assert (reader.name, reader.title, reader.has_confidence) == ("ntu60", "NTU RGB+D 60", False)
+    done = converted(reader, tmp_path)
     data, annotations = read_archive(done.archive), ntu_annotations()
     assert data.store.layout == KINECT_25
     assert data.store.class_names == BENCHMARKS["ntu60"].class_names
@@ -61,16 +61,16 @@ def test_3d_comes_out_as_it_went_in(tmp_path: Path, protocol: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_2d_comes_out_with_its_scores_and_the_size_of_its_images(
+def test_2d_keypoints_are_converted_with_confidence_and_image_size(
     tmp_path: Path, protocol: int
 ) -> None:
-    source = pyskl_reader(write_finegym(tmp_path / "any.pkl", protocol))
-    assert (source.name, source.default_split, source.has_confidence) == (
+    reader = pyskl_reader(write_finegym(tmp_path / "any.pkl", protocol))
+    assert (reader.name, reader.default_split, reader.has_confidence) == (
         "finegym",
         "standard",
         True,
     )
-    data, annotations = read_archive(converted(source, tmp_path).archive, True), image_annotations()
+    data, annotations = read_archive(converted(reader, tmp_path).archive, True), image_annotations()
     assert data.store.layout == COCO_17 and data.store.subjects is None
     for index, fields in enumerate(annotations):
         joints = data.store.sequence(index).joints
@@ -95,7 +95,7 @@ def test_2d_comes_out_with_its_scores_and_the_size_of_its_images(
         (17, 155, {"csv1"}, None),
     ],
 )
-def test_benchmarks_are_recognised(v: int, classes: int, splits: set[str], name: str) -> None:
+def test_benchmarks_are_detected(v: int, classes: int, splits: set[str], name: str) -> None:
     found = detect_benchmark(v, classes, dict.fromkeys(splits))
     assert (found and found.name) == name
 
@@ -113,15 +113,15 @@ def test_unknown_data_get_the_usual_layout_and_numbers(
     tmp_path: Path, v: int, c: int, has_confidence: bool, layout: Any
 ) -> None:
     path = write_pickle(tmp_path / "mine.pkl", plain_pickle(v, c, has_confidence=has_confidence))
-    source = pyskl_reader(path)
-    assert (source.name, source.title, source.layout) == ("mine", "mine", layout)
-    assert source.class_names == ("class 0", "class 1", "class 2")
-    store = read_archive(converted(source, tmp_path).archive).store
+    reader = pyskl_reader(path)
+    assert (reader.name, reader.title, reader.layout) == ("mine", "mine", layout)
+    assert reader.class_names == ("class 0", "class 1", "class 2")
+    store = read_archive(converted(reader, tmp_path).archive).store
     assert store.frames.dtype.is_floating_point and store.coordinates == c
     assert np.load(tmp_path / "out" / "keypoint.npy").dtype == np.float32  # they were float64
 
 
-def test_what_is_said_goes_before_what_is_guessed(tmp_path: Path) -> None:
+def test_arguments_take_precedence_over_detection(tmp_path: Path) -> None:
     path = write_pickle(tmp_path / "mine.pkl", plain_pickle(17, 2, has_confidence=True))
     uav = BENCHMARKS["uav-human"]
     assert pyskl_reader(path, benchmark=uav).layout == UAV_17
@@ -132,7 +132,7 @@ def test_what_is_said_goes_before_what_is_guessed(tmp_path: Path) -> None:
     assert named.class_names == ("a", "b", "c", "d")
 
 
-def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+def test_arguments_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = write_pickle(tmp_path / "mine.pkl", plain_pickle(17, 2, has_confidence=True))
     with pytest.raises(DataError, match="has 17 joints; kinect-25 has 25"):
         pyskl_reader(path, benchmark=BENCHMARKS["ntu60"])
@@ -145,7 +145,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         pyskl_reader(path)
 
 
-def test_labels_a_benchmark_has_not_are_refused(tmp_path: Path) -> None:
+def test_labels_outside_the_benchmark_are_refused(tmp_path: Path) -> None:
     path = write_ntu60(tmp_path / "any.pkl", actions=(1, 2, 61))
     with pytest.raises(DataError, match="has labels up to 60, but 60 class names"):
         pyskl_reader(path, benchmark=BENCHMARKS["ntu60"])
@@ -183,7 +183,7 @@ def test_damaged_samples_are_left_out_and_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [None, 3, (720,), ("a", "b"), (0, 5), (np.int64(4), np.int64(5))])
-def test_the_size_of_images_is_kept_where_it_is_one(tmp_path: Path, shape: Any) -> None:
+def test_image_sizes_are_kept_where_valid(tmp_path: Path, shape: Any) -> None:
     contents = plain_pickle(17, 2, change=lambda n, fields: fields.update(img_shape=shape))
     done = converted(pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents)), tmp_path)
     sizes = read_archive(done.archive).store.image_sizes

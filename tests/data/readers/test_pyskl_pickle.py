@@ -100,7 +100,7 @@ def test_an_unusable_annotation_is_named(tmp_path: Path, annotation: Any, proble
     train=st.frozensets(st.text("abcdef", min_size=1, max_size=2)),
     test=st.frozensets(st.text("abcdef", min_size=1, max_size=2)),
 )
-def test_a_split_has_what_is_there_in_its_order(
+def test_pickle_splits_keep_the_order_of_samples(
     ids: list[str], train: frozenset[str], test: frozenset[str]
 ) -> None:
     (split,) = pickle_splits({"x": (train, test)}, ids).values()

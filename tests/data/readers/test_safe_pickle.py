@@ -102,7 +102,7 @@ def test_pickles_of_an_older_numpy_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_was_read_can_be_sent_on(tmp_path: Path, protocol: int) -> None:
+def test_content_can_be_pickled_again(tmp_path: Path, protocol: int) -> None:
     array = np.arange(6, dtype=np.float16).reshape(1, 2, 3)
     read = load_restricted(write_pickle(tmp_path / "a.pkl", array, protocol))
     sent = pickle.loads(pickle.dumps(read))
@@ -129,7 +129,7 @@ def test_what_was_read_can_be_sent_on(tmp_path: Path, protocol: int) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.parametrize("depth", [0, 1, 2], ids=["bare", "in a dict", "in an array"])
-def test_nothing_is_run(
+def test_nothing_in_a_pickle_is_executed(
     tmp_path: Path, function: Any, named: str, depth: int, protocol: int
 ) -> None:
     trace = tmp_path / "it ran"
@@ -217,7 +217,7 @@ STATES: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("make", STATES.values(), ids=STATES)
-def test_arrays_that_are_none_are_refused(
+def test_malformed_arrays_are_refused(
     tmp_path: Path, make: Callable[[], Any], protocol: int
 ) -> None:
     path = write_pickle(tmp_path / "bad.pkl", [make()], protocol)

@@ -56,22 +56,22 @@ def test_damaged_files_are_refused_by_name(tmp_path: Path) -> None:
         read_uav_file(path)
 
 
-def test_a_source_is_divided_by_subjects(tmp_path: Path) -> None:
+def test_the_splits_are_by_subject(tmp_path: Path) -> None:
     paths = write_uav(tmp_path / "Skeleton", frames=3)
     (tmp_path / "Skeleton" / "readme.txt").write_text("not a sample, but reported as none")
-    source = uav_reader(tmp_path)
-    assert source.name == "uav-human" and source.has_confidence
-    assert source.layout.num_joints == 17 and len(source.class_names) == 155
-    assert set(source.items) >= set(paths)
-    assert pickle.loads(pickle.dumps(source.read)) is read_uav_file
+    reader = uav_reader(tmp_path)
+    assert reader.name == "uav-human" and reader.has_confidence
+    assert reader.layout.num_joints == 17 and len(reader.class_names) == 155
+    assert set(reader.items) >= set(paths)
+    assert pickle.loads(pickle.dumps(reader.read)) is read_uav_file
     ids = [path.stem for path in paths]
     tested = {
         name: {int(sample[1:4]) for sample in split.test}
-        for name, split in source.splits(ids).items()
+        for name, split in reader.splits(ids).items()
     }
     assert tested == {"csv1": {1, 3}, "csv2": {1, 2}}
 
 
-def test_an_empty_folder_is_no_source(tmp_path: Path) -> None:
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no \.txt files"):
         uav_reader(tmp_path)

@@ -103,7 +103,7 @@ def test_splits_share_no_subject_and_both_know_every_class(subjects: int) -> Non
         assert set(store.labels[store.indices(part)].tolist()) == set(range(store.num_classes))
 
 
-def test_the_seed_decides_everything(hard: SkeletonData) -> None:
+def test_synthetic_dataset_depends_on_the_seed_alone(hard: SkeletonData) -> None:
     again = synthetic_dataset(clips_per_class=9, subjects=4, seed=3)
     assert torch.equal(hard.store.frames, again.store.frames)
     assert hard.splits == again.splits
@@ -111,7 +111,7 @@ def test_the_seed_decides_everything(hard: SkeletonData) -> None:
     assert other.store.frames.shape != hard.store.frames.shape
 
 
-def test_more_clips_keep_those_there_are(hard: SkeletonData) -> None:
+def test_with_more_clips_the_first_ones_stay_the_same(hard: SkeletonData) -> None:
     few = synthetic_dataset(clips_per_class=4, subjects=4, seed=3)
     more = {clip.sample_id: clip.joints for clip in clips(hard)}
     for clip in clips(few):
@@ -121,7 +121,7 @@ def test_more_clips_keep_those_there_are(hard: SkeletonData) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"subjects": 1}, {"clips_per_class": 7}, {"difficulty": -0.1}], ids=str
 )
-def test_impossible_wishes_are_refused(wrong: dict[str, float]) -> None:
+def test_impossible_arguments_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
         synthetic_dataset(**wrong)  # type: ignore[arg-type]
 
