@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skeletonagent.agents.evidence.reviewer import Reviewer
-from skeletonagent.agents.orchestrator import ConfusedClasses, GuidanceOrchestrator
+from skeletonagent.agents.orchestrator import ConfusedClasses, GuidanceOrchestrator, identical_sets
 from skeletonagent.agents.questioner import Questioner
 from skeletonagent.agents.selector import Selector
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.dialogue import Exchange, Outcome, Question, Step
 from skeletonagent.core.errors import ChatError
-from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.llm.chat import ScriptedChat
 
@@ -231,3 +233,50 @@ def test_an_old_answer_is_not_objected_to_because_the_description_is_completed()
     two = agent.refresh(confusions({}, y=2), replace(one, classes=(gap, one.classes[1])))
     assert [question.step for question in asked] == [Step.KEY_FEATURES]
     assert (two.classes[0].joints, two.classes[0].rivals) == (wave.joints, wave.rivals)
+
+
+def constrained(*classes: tuple[str, tuple[int, ...], tuple[str, ...]]) -> Guidance:
+    return Guidance(
+        COCO_17, tuple(ClassGuidance(name, joints, "", rivals) for name, joints, rivals in classes)
+    )
+
+
+def test_identical_sets_are_those_of_mutual_rivals() -> None:
+    pairs = identical_sets(
+        constrained(
+            ("a", (1, 2), ("b", "c", "d")),
+            ("b", (1, 2), ("a",)),
+            ("c", (1, 2), ("b",)),  # the rival of none it is confused with
+            ("d", (1, 3), ("a",)),
+            ("e", (), ("f",)),
+            ("f", (), ("e",)),
+        )
+    )
+    assert pairs == ((0, 1),)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([(), (1,), (1, 2)]),
+            st.sets(st.integers(0, 4)),
+        ),
+        min_size=5,
+        max_size=5,
+    )
+)
+def test_identical_sets_equal_the_definition(
+    drawn: list[tuple[tuple[int, ...], set[int]]],
+) -> None:
+    names = "abcde"
+    classes = [
+        (name, joints, tuple(names[rival] for rival in rivals))
+        for name, (joints, rivals) in zip(names, drawn, strict=True)
+    ]
+    expected = set()
+    for i in range(5):
+        for j in range(i + 1, 5):
+            mutual = j in drawn[i][1] and i in drawn[j][1]
+            if mutual and drawn[i][0] == drawn[j][0] != ():
+                expected.add((i, j))
+    assert set(identical_sets(constrained(*classes))) == expected

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
 from skeletonagent.agents.selector import Selector, default_sentence
-from skeletonagent.core.dialogue import Dialogue, Exchange, Step
+from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Step
 from skeletonagent.core.guidance import ClassGuidance
 from skeletonagent.core.layout import COCO_17
 
@@ -54,6 +56,34 @@ def test_an_unusable_targeted_answer_leaves_the_last_guidance_and_a_note(answer:
     assert (chosen.joints, chosen.sentence) == (LAST.joints, LAST.sentence)
     assert "unusable answer about 'wave' (distinguish)" in chosen.notes[0]
     assert "stay" in chosen.notes[-1]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.UNANSWERED])
+def test_select_takes_no_earlier_targeted_answer_for_the_latest(outcome: Outcome) -> None:
+    """The earlier one is about the rivals of its time."""
+    talk = dialogue(DETAILS, SUMMARY, TARGETED, TARGETED)
+    failed = replace(talk.exchanges[-1], outcome=outcome, problem="none came")
+    talk = replace(talk, exchanges=(*talk.exchanges[:-1], failed))
+    chosen = SELECTOR.select(talk, LAST, ("phone",))
+    assert (chosen.joints, chosen.sentence) == (LAST.joints, LAST.sentence)
+    assert chosen.notes[0] == "unusable answer (distinguish): none came"
+    described = SELECTOR.select(talk, None, ("phone",))
+    assert (described.joints, described.sentence) == ((7, 8, 9, 10), SUMMARY[1])
+
+
+def test_select_takes_an_earlier_description_where_the_latest_failed() -> None:
+    talk = dialogue(DETAILS, SUMMARY, (Step.KEY_FEATURES, "no"))
+    failed = replace(talk.exchanges[-1], outcome=Outcome.REJECTED, problem="no sentence")
+    talk = replace(talk, exchanges=(*talk.exchanges[:-1], failed))
+    assert SELECTOR.select(talk, None, ()).sentence == SUMMARY[1]
+
+
+def test_select_takes_no_overview_that_is_longer_than_a_sentence_may_be() -> None:
+    sixty, more = "up " * 60, "up " * 61
+    assert SELECTOR.select(dialogue((Step.OVERVIEW, sixty)), None, ()).sentence == sixty.strip()
+    chosen = SELECTOR.select(dialogue((Step.OVERVIEW, more)), None, ())
+    assert chosen.sentence == default_sentence("wave")
+    assert any("61 words, at most 60 are allowed" in note for note in chosen.notes)
 
 
 def test_without_last_guidance_the_description_stands_in() -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from benchmarks import epoch, inference, measuring, pipeline, report, throughput
 from skeletonagent.agents import prompts
-from skeletonagent.agents.answers import parsers
+from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.core.dialogue import Exchange, Step
 from skeletonagent.core.layout import KINECT_25
 
@@ -138,7 +138,7 @@ def test_a_stand_in_answers_every_step_in_its_form(words: int) -> None:
     for step in Step:
         asked = prompts.question(step, "wave", KINECT_25, ("kick", "clap"))
         exchange = Exchange(asked, answer(asked, told))
-        parsers.check(exchange, KINECT_25, before=told)
+        check_answer(exchange, KINECT_25, before=told)
         assert StandIn(words=words)(asked, ()) == exchange.answer
         told.append(exchange)
     assert answer.number == len(Step)

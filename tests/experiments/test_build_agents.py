@@ -150,11 +150,12 @@ def test_a_model_on_this_machine_costs_nothing(
 def test_describe_classes_looks_at_the_training_part_alone() -> None:
     data = synthetic_dataset(clips_per_class=4, subjects=2)
     train = data.store.indices(data.splits[data.default_split].train)
-    expected = build_agents.build_agents(AgentSettings(), data.store, train, load_wordllama())
+    store = Preprocessor()(data.store)
+    expected = build_agents.build_agents(AgentSettings(), store, train, load_wordllama())
     guidance = build_agents.describe_classes(data)
     assert guidance == expected.start(unseen)
     assert len(guidance.classes) == data.store.num_classes and guidance.round == 0
-    assert guidance != build_agents.describe_classes(data.store, encoder=load_wordllama())
+    assert guidance != build_agents.describe_classes(store, encoder=load_wordllama())
 
 
 def test_describe_classes_reads_a_data_set_on_disk(tmp_path: Path) -> None:
@@ -162,12 +163,11 @@ def test_describe_classes_reads_a_data_set_on_disk(tmp_path: Path) -> None:
     write_archive(data, tmp_path)
     unpack_archive(tmp_path / "synthetic.npz", tmp_path / "synthetic", "zip")
     on_disk = open_on_disk(tmp_path, False, Preprocessor())
-    in_memory = replace(data, store=Preprocessor()(data.store))
     done: list[tuple[int, int]] = []
     guidance = build_agents.describe_classes(
         on_disk, progress=lambda number, total: done.append((number, total))
     )
-    assert guidance == build_agents.describe_classes(in_memory)
+    assert guidance == build_agents.describe_classes(data)
     assert done[-1] == (data.store.num_classes, data.store.num_classes)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from skeletonagent.agents.answers import parsers
+from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.layout import COCO_17
@@ -49,7 +49,7 @@ def test_a_filled_form_is_an_answer_as_the_question_wants_it(
     fields, text = FILLED[step]
     answer = ANSWER_SCHEMAS[step].model_validate(fields).text()
     assert answer == text
-    parsers.check(Exchange(ask_about(step), answer), COCO_17)
+    check_answer(Exchange(ask_about(step), answer), COCO_17)
 
 
 @pytest.mark.parametrize("step", [Step.CRITICAL_JOINTS, Step.DISTINGUISH])
@@ -66,7 +66,7 @@ def test_impossible_joints_reach_the_validator(
     answer = ANSWER_SCHEMAS[step].model_validate(fields).text()
     assert "99" in answer
     with pytest.raises(AnswerError, match="outside 1 to 17"):
-        parsers.check(Exchange(ask_about(step), answer), COCO_17)
+        check_answer(Exchange(ask_about(step), answer), COCO_17)
 
 
 @pytest.mark.parametrize("step", Step)

@@ -26,7 +26,7 @@ from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.llm.answer_schemas import ANSWER_SCHEMAS
+from skeletonagent.llm.answer_schemas import ANSWER_SCHEMAS, AnswerSchema
 from skeletonagent.llm.chat import ScriptedChat
 from skeletonagent.llm.messages import to_messages
 
@@ -145,14 +145,14 @@ class DryRun:
             padded_rivals=self.padded_rivals,
         )
 
-    def _answer(self, question: Question, history: Sequence[Exchange]) -> str:
-        kind = ANSWER_SCHEMAS[question.step]
-        sent = [turn.text for turn in to_messages(history, question.text)]
-        sent.append(json.dumps(kind.model_json_schema()))
+    def _answer(self, question: Question, history: Sequence[Exchange]) -> AnswerSchema:
+        schema = ANSWER_SCHEMAS[question.step]
+        sent = [message.text for message in to_messages(history, question.text)]
+        sent.append(json.dumps(schema.model_json_schema()))
         joints = _joints(self.class_names.index(question.action), self.layout)
-        form = kind.model_validate(_fields(question.step, joints, self.layout))
-        self._asked += EstimatedUsage(1, _tokens("".join(sent)), _tokens(form.model_dump_json()))
-        return form.text()
+        answer = schema.model_validate(_fields(question.step, joints, self.layout))
+        self._asked += EstimatedUsage(1, _tokens("".join(sent)), _tokens(answer.model_dump_json()))
+        return answer
 
 
 def read_trace(path: Path) -> Int[Tensor, "r y y"]:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from skeletonagent.agents.answers.checks import DETAILS_OF_MANY, MAX_DETAILS, NEAR_ALL
+from skeletonagent.agents.answers.content import answer_content
 from skeletonagent.agents.answers.joint_labels import answer_lines
-from skeletonagent.agents.answers.parsers import DETAILS_OF_MANY, MAX_DETAILS, NEAR_ALL, check
 from skeletonagent.agents.released_dialogues import (
     detail_labels,
     normalize_joint_labels,
@@ -179,7 +180,7 @@ def _finding(label: int, exchange: Exchange, layout: SkeletonLayout) -> AnswerIs
     question, outcome, problem = exchange.question, exchange.outcome, exchange.problem
     if exchange.usable:
         try:
-            check(exchange, layout)
+            answer_content(exchange, layout)
         except AnswerError as error:
             outcome, problem = Outcome.REJECTED, error.problem
     return AnswerIssue(label, question.action, question.step, question.round, outcome, problem)

@@ -1,18 +1,16 @@
-"""The Selector: draw salient joints and one sentence per class out of what was said."""
+"""The Selector: salient joints and one sentence per class, taken from dialogues."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-from skeletonagent.agents.answers import parsers
-from skeletonagent.core.dialogue import Dialogue, Exchange, Step
+from skeletonagent.agents.answers.checks import MAX_WORDS, check_sentence
+from skeletonagent.agents.answers.content import answer_content
+from skeletonagent.core.dialogue import AnswerContent, Dialogue, Step
 from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.guidance import ClassGuidance
 from skeletonagent.core.layout import SkeletonLayout
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Selector:
             rivals: Names of the classes the latest answered question was about, worst first.
         """
         notes: list[str] = []
-        distinction = self._read(dialogue, Step.DISTINGUISH, parsers.parse_distinction, notes)
+        distinction = self._content(dialogue, Step.DISTINGUISH, notes)
         if distinction is not None:
             joints, sentence = distinction.joints, distinction.sentence
         elif notes and last is not None and last.joints:
@@ -56,13 +54,10 @@ class Selector:
     def _described_joints(
         self, dialogue: Dialogue, last: ClassGuidance | None, notes: list[str]
     ) -> tuple[int, ...]:
-        for step, parse in (
-            (Step.JOINT_DETAILS, parsers.parse_joint_details),
-            (Step.CRITICAL_JOINTS, parsers.parse_critical_joints),
-        ):
-            joints = self._read(dialogue, step, parse, notes)
-            if joints is not None:
-                return joints
+        for step in (Step.JOINT_DETAILS, Step.CRITICAL_JOINTS):
+            content = self._content(dialogue, step, notes)
+            if content is not None:
+                return content.joints
         if last is not None and last.joints:
             notes.append("no joints are described usably; the last stay")
             return last.joints
@@ -73,23 +68,17 @@ class Selector:
         self, dialogue: Dialogue, last: ClassGuidance | None, notes: list[str]
     ) -> str:
         for step in (Step.KEY_FEATURES, Step.OVERVIEW):
-            sentence = self._read(dialogue, step, parsers.parse_sentence, notes)
-            if sentence is not None:
-                return sentence
+            content = self._content(dialogue, step, notes)
+            if content is not None:
+                return content.sentence
         if last is not None:
             notes.append("no summary is usable; the last sentence stays")
             return last.sentence
         notes.append("no summary is usable; the sentence only names the action")
         return default_sentence(dialogue.action)
 
-    def _read(
-        self,
-        dialogue: Dialogue,
-        step: Step,
-        parse: Callable[[Exchange, SkeletonLayout], T],
-        notes: list[str],
-    ) -> T | None:
-        """Return what a step's answer says; None, with a note, if the latest is unusable.
+    def _content(self, dialogue: Dialogue, step: Step, notes: list[str]) -> AnswerContent | None:
+        """Return the content of a step's answer; None, with a note, if the latest is unusable.
 
         A description stays true, so an earlier usable answer serves as well as the latest; a
         targeted one is about the rivals of its time.
@@ -102,12 +91,15 @@ class Selector:
             notes.append(f"unusable answer ({step}): {chosen.problem}")
             return None
         try:
-            return parse(chosen, self.layout)
+            content = answer_content(chosen, self.layout)
+            if step is Step.OVERVIEW:  # it may be longer, as long as it reaches no text encoder
+                check_sentence(chosen, content.sentence, self.layout, MAX_WORDS)
+            return content
         except AnswerError as error:
             notes.append(str(error))
             return None
 
 
 def default_sentence(action: str) -> str:
-    """Return a sentence for a class of which only the name is known."""
+    """Return a sentence for a class that only has a name."""
     return f"A person performs the action {' '.join(action.replace('_', ' ').split())}."

@@ -1,13 +1,13 @@
-"""What is said between the agents and a language model, as values.
+"""Questions to a chat and the answers to them, as values.
 
 A :class:`Question` is typed (action, rivals, joints, step) and also carries its rendered text,
-so that a program can answer it as well as a language model. An :class:`Exchange` keeps what was
-answered, what came of it and how the answer came about, so that a dialogue alone tells its story.
+so that a program can answer it as well as a language model. An :class:`Exchange` keeps the answer,
+its outcome and its provenance, so that a dialogue alone documents what happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -29,10 +29,10 @@ DESCRIPTION = tuple(step for step in Step if step is not Step.DISTINGUISH)
 
 
 class Outcome(StrEnum):
-    """What became of an answer.
+    """Outcome of the checks on an answer.
 
-    ``accepted``: it passed every check. ``repaired``: it failed one, but what was meant is beyond
-    doubt. ``rejected``: it cannot be used. ``unanswered``: nobody answered.
+    ``accepted``: it passed every check. ``repaired``: it failed one, but its meaning is beyond
+    doubt. ``rejected``: it cannot be used. ``unanswered``: there is no answer.
     """
 
     ACCEPTED = "accepted"
@@ -47,13 +47,13 @@ class Question:
 
     Args:
         action: Name of the class.
-        step: Which question of the dialogue.
-        joints: Joint names in index order; agents speak of joint ``i`` as label ``i + 1``.
-        rivals: Names of the classes it is confused with, worst first.
-        text: What is asked, in words.
-        form: How an answer in plain text is to be laid out, in words; a language model that
-            answers in typed fields needs no such rule.
-        counts: How often it was mistaken for each rival.
+        step: Step of the dialogue.
+        joints: Joint names in index order; joint ``i`` has the label ``i + 1`` in dialogues.
+        rivals: Names of the classes it is confused with, the most frequent first.
+        text: Text of the question.
+        form: Layout that an answer in plain text must have, in words; a language model that
+            answers in typed fields does not need it.
+        counts: Number of clips mistaken for each rival.
         round: Number of the agents' round; 0 before training.
     """
 
@@ -68,23 +68,23 @@ class Question:
 
     @property
     def plain(self) -> str:
-        """The question as it is put to somebody who answers in plain text."""
+        """The question with the layout of an answer in plain text."""
         return "\n".join(filter(None, [self.text, self.form]))
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """How an answer came about.
+    """Provenance of an answer.
 
     Args:
-        model: Who answered, such as ``openai:gpt-4o``.
-        parameters: What the model was told besides the words: temperature, form of the output.
-        asked: When, as UTC in ISO 8601.
-        seconds: Until the answer was there, failed attempts included.
+        model: Name of the model that answered, such as ``openai:gpt-4o``.
+        parameters: Parameters of the request besides the text: temperature, form of the output.
+        asked: Time of the question, UTC in ISO 8601.
+        seconds: Seconds until the answer was received, failed attempts included.
         input_tokens: Tokens read by the model.
         output_tokens: Tokens written by the model.
-        requests: Requests sent, failed ones included; 0 for an answer known already.
-        faults: What went wrong before, one entry a failed request.
+        requests: Requests sent, failed ones included; 0 for an answer from the cache.
+        faults: Code of each failed request before the answer.
     """
 
     model: str
@@ -97,28 +97,44 @@ class Provenance:
     faults: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the source as plain values, without what is empty."""
+        """Return the provenance as plain values, without empty ones."""
         return {k: v for k, v in asdict(self).items() if v or k == "model"}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Provenance:
-        """Return the source of its fields as plain values."""
+        """Return the provenance whose fields are given as plain values."""
         return cls(**{**value, "faults": tuple(value.get("faults", ()))})
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """A question and the answer it got.
+class AnswerContent:
+    """Content of an answer, checked against the skeleton.
 
     Args:
-        question: What was asked.
-        answer: The words that count; of a repaired answer, the repaired ones. Empty if nobody
-            answered.
-        outcome: What became of the answer.
+        joints: Joints that are named, 0-based and ascending; empty if the step asks for none.
+        sentence: The sentence; empty if the step asks for none.
+        parts: Text of each body part; empty if the step asks for none.
+    """
+
+    joints: tuple[int, ...] = ()
+    sentence: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A question and the answer to it.
+
+    Args:
+        question: The question.
+        answer: Text of the answer, after a repair if there was one; empty without an answer.
+        outcome: Outcome of the checks.
         problem: Why it was repaired, rejected or not given; empty for an accepted one.
-        source: How it came about, where that is recorded.
-        earlier: The attempts this one takes the place of, oldest first.
-        remarks: What the evidence says against the answer's claims.
+        source: Provenance of the answer, where it is recorded.
+        earlier: The attempts that this one replaces, oldest first.
+        remarks: Evidence against the claims of the answer.
+        content: Content of the answer, if it was read already. It follows from question and
+            answer, so it is neither compared nor written to files.
     """
 
     question: Question
@@ -128,6 +144,17 @@ class Exchange:
     source: Provenance | None = None
     earlier: tuple[Exchange, ...] = ()
     remarks: tuple[str, ...] = ()
+    content: AnswerContent | None = field(default=None, compare=False, repr=False)
+
+    def read(self, parse: Callable[[], AnswerContent]) -> AnswerContent:
+        """Return the content, by ``parse`` if it was not read before, and keep it."""
+        content = self.content or parse()
+        object.__setattr__(self, "content", content)
+        return content
+
+    def with_answer(self, text: str) -> Exchange:
+        """Return the exchange with another answer, whose content is yet to be read."""
+        return replace(self, answer=text, content=None)
 
     @property
     def usable(self) -> bool:
@@ -140,7 +167,7 @@ class Exchange:
         return (*self.earlier, self)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the exchange as plain values, without what is empty; joints are not repeated."""
+        """Return the exchange as plain values, without empty ones; joints are not repeated."""
         question = self.question
         value = {
             "step": question.step.value,
@@ -189,12 +216,12 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """All that was said about one class, oldest first.
+    """All exchanges about one class, oldest first.
 
     Args:
         action: Name of the class.
-        exchanges: The description's steps once each, unless one had to be asked again in a later
-            round; then any number of targeted rounds.
+        exchanges: The steps of the description once each, unless one had to be asked again in a
+            later round; then any number of targeted questions.
     """
 
     action: str
@@ -202,8 +229,8 @@ class Dialogue:
 
     def answer(self, step: Step) -> str | None:
         """Return the latest usable answer of a step, or None if there is none."""
-        told = self.latest(step)
-        return told.answer if told else None
+        exchange = self.latest(step)
+        return exchange.answer if exchange else None
 
     def latest(self, step: Step) -> Exchange | None:
         """Return the latest exchange of a step whose answer is usable."""

@@ -1,26 +1,35 @@
-"""Whoever answers the agents' questions: a language model, a program, or a script in a test."""
+"""Protocol of those that answer the agents' questions: a language model, a program, a script."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from skeletonagent.core.dialogue import Exchange, Provenance, Question, Step
 from skeletonagent.core.errors import ChatError
+from skeletonagent.llm.answer_schemas import AnswerSchema
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer in plain text, laid out as the question's form asks.
+    """An answer to a question.
 
     Args:
-        text: The words.
-        source: How it came about, where that is worth recording.
+        text: The answer in plain text, laid out as the question's form asks; it is recorded, shown
+            and shown to language models again.
+        source: Provenance of the answer, where it is worth recording.
+        parsed: The answer in its fields, where it was given in them.
     """
 
     text: str
     source: Provenance | None = None
+    parsed: AnswerSchema | None = field(default=None, compare=False, kw_only=True)
+
+    @classmethod
+    def typed(cls, parsed: AnswerSchema, source: Provenance | None = None) -> Answer:
+        """Return an answer given in fields."""
+        return cls(parsed.text(), source, parsed=parsed)
 
 
 @runtime_checkable
@@ -29,15 +38,15 @@ class Chat(Protocol):
 
     @property
     def name(self) -> str:
-        """Who answers, as it stands in error messages and records."""
+        """Name of the chat in error messages and records."""
         ...
 
     def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
         """Return the answer to a question.
 
         Args:
-            question: What is asked.
-            history: The exchanges the question builds on, oldest first.
+            question: The question.
+            history: The exchanges that the question builds on, oldest first.
 
         Raises:
             ChatError: If there is no answer.
@@ -47,14 +56,17 @@ class Chat(Protocol):
 
 @dataclass(frozen=True)
 class ScriptedChat:
-    """A chat whose answers are known beforehand.
+    """A chat with scripted answers.
 
     Args:
         answers: Either a function of question and history, or a table by action and step.
-        name: Who answers.
+        name: Name of the chat.
     """
 
-    answers: Callable[[Question, Sequence[Exchange]], str] | Mapping[tuple[str, Step], str]
+    answers: (
+        Callable[[Question, Sequence[Exchange]], str | AnswerSchema]
+        | Mapping[tuple[str, Step], str | AnswerSchema]
+    )
     name: str = "script"
 
     def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
@@ -64,10 +76,12 @@ class ScriptedChat:
             ChatError: If the table has no answer to the question.
         """
         if callable(self.answers):
-            return Answer(self.answers(question, history))
-        try:
-            return Answer(self.answers[question.action, question.step])
-        except KeyError:
-            raise ChatError(
-                self.name, question.action, question.step, 1, "the script has no line for it"
-            ) from None
+            answer = self.answers(question, history)
+        else:
+            try:
+                answer = self.answers[question.action, question.step]
+            except KeyError:
+                raise ChatError(
+                    self.name, question.action, question.step, 1, "the script has no line for it"
+                ) from None
+        return Answer(answer) if isinstance(answer, str) else Answer.typed(answer)

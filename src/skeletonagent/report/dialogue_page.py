@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from skeletonagent.agents.answers import parsers
+from skeletonagent.agents.answers.content import answer_content
 from skeletonagent.core.dialogue import Dialogue, Exchange, Provenance, Step
 from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.layout import SkeletonLayout
@@ -112,16 +112,9 @@ def joints_named(exchange: Exchange, layout: SkeletonLayout) -> tuple[int, ...]:
     if not exchange.usable:
         return ()
     try:
-        match exchange.question.step:
-            case Step.CRITICAL_JOINTS:
-                return parsers.parse_critical_joints(exchange, layout)
-            case Step.JOINT_DETAILS:
-                return parsers.parse_joint_details(exchange, layout)
-            case Step.DISTINGUISH:
-                return parsers.parse_distinction(exchange, layout).joints
+        return answer_content(exchange, layout).joints
     except AnswerError:
         return ()
-    return ()
 
 
 def source_in_words(source: Provenance | None) -> str:

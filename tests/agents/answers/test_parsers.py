@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers import parsers
-from skeletonagent.core.dialogue import Exchange, Step
+from skeletonagent.agents.answers.content import check_answer
+from skeletonagent.core.dialogue import AnswerContent, Exchange, Step
 from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.layout import COCO_20, KINECT_25, LAYOUTS, SkeletonLayout
 
@@ -27,7 +28,7 @@ def test_a_rendered_distinction_is_read_back(data: st.DataObject, layout: Skelet
     gap = data.draw(st.sampled_from([", ", ",", " ,  "]))
     labels = gap.join(layout.label(v).upper() for v in joints)
     exchange = said(Step.DISTINGUISH, f"**Joints:** {labels}.\n\nDifference: {SENTENCE}\n", layout)
-    expected = parsers.Distinction(tuple(joints), SENTENCE)
+    expected = AnswerContent(tuple(joints), SENTENCE)
     assert parsers.parse_distinction(exchange, layout) == expected
 
 
@@ -39,9 +40,9 @@ def test_rendered_details_and_numbers_are_read_back(
     joints = sorted(data.draw(st.sets(joint, min_size=1, max_size=10)))
     lines = "\n".join(f" *{layout.label(v)}*: moves fast: up, then down.  " for v in joints)
     details = said(Step.JOINT_DETAILS, lines, layout)
-    assert parsers.parse_joint_details(details, layout) == tuple(joints)
+    assert parsers.parse_joint_details(details, layout).joints == tuple(joints)
     numbers = said(Step.CRITICAL_JOINTS, ", ".join(str(v + 1) for v in joints), layout)
-    assert parsers.parse_critical_joints(numbers, layout) == tuple(joints)
+    assert parsers.parse_critical_joints(numbers, layout).joints == tuple(joints)
 
 
 @pytest.mark.parametrize(
@@ -77,16 +78,15 @@ def test_rendered_details_and_numbers_are_read_back(
 )
 def test_an_unusable_distinction_names_the_failed_check(answer: str, problem: str) -> None:
     with pytest.raises(AnswerError) as caught:
-        parsers.check(said(Step.DISTINGUISH, answer), KINECT_25)
+        check_answer(said(Step.DISTINGUISH, answer), KINECT_25)
     assert problem in caught.value.problem
     assert (caught.value.action, caught.value.step) == ("wave", "distinguish")
 
 
 def test_nearly_all_joints_are_no_choice() -> None:
     twenty = ", ".join(map(str, range(1, 21)))
-    assert (
-        len(parsers.parse_critical_joints(said(Step.CRITICAL_JOINTS, twenty[:-4]), KINECT_25)) == 19
-    )
+    nineteen = said(Step.CRITICAL_JOINTS, twenty[:-4])
+    assert len(parsers.parse_critical_joints(nineteen, KINECT_25).joints) == 19
     with pytest.raises(AnswerError, match="20 of 25"):
         parsers.parse_critical_joints(said(Step.CRITICAL_JOINTS, twenty), KINECT_25)
 
@@ -100,23 +100,23 @@ def test_more_than_ten_details_are_refused() -> None:
 @pytest.mark.parametrize("name", ["tip of the left hand", "Left_Hand_Tip", "left  hand tip"])
 def test_a_joint_may_be_called_otherwise_if_nothing_else_can_be_meant(name: str) -> None:
     exchange = said(Step.JOINT_DETAILS, f"22-{name}: bends.")
-    assert parsers.parse_joint_details(exchange, KINECT_25) == (21,)
+    assert parsers.parse_joint_details(exchange, KINECT_25).joints == (21,)
     mid = said(Step.JOINT_DETAILS, "18-mid hip: turns.", COCO_20)
-    assert parsers.parse_joint_details(mid, COCO_20) == (17,)
+    assert parsers.parse_joint_details(mid, COCO_20).joints == (17,)
 
 
 def test_an_overview_may_be_longer_than_a_summary() -> None:
     long = "up and down " * 25
-    assert parsers.parse_overview(said(Step.OVERVIEW, long), KINECT_25) == long.strip()
+    assert parsers.parse_overview(said(Step.OVERVIEW, long), KINECT_25).sentence == long.strip()
     with pytest.raises(AnswerError, match="75 words"):
-        parsers.check(said(Step.KEY_FEATURES, long), KINECT_25)
+        check_answer(said(Step.KEY_FEATURES, long), KINECT_25)
 
 
 PARTS = [f"{part}: still." for part in prompts.BODY_PARTS]
 
 
 def test_body_parts_are_read_and_none_may_miss() -> None:
-    parts = parsers.parse_body_parts(said(Step.BODY_PARTS, "\n".join(PARTS)), KINECT_25)
+    parts = parsers.parse_body_parts(said(Step.BODY_PARTS, "\n".join(PARTS)), KINECT_25).parts
     assert list(parts) == list(prompts.BODY_PARTS) and set(parts.values()) == {"still."}
 
 
@@ -134,7 +134,7 @@ def test_body_parts_are_read_and_none_may_miss() -> None:
 )
 def test_body_parts_in_another_form_are_refused(lines: list[str], problem: str) -> None:
     with pytest.raises(AnswerError, match=problem):
-        parsers.check(said(Step.BODY_PARTS, "\n".join(lines)), KINECT_25)
+        check_answer(said(Step.BODY_PARTS, "\n".join(lines)), KINECT_25)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_body_parts_in_another_form_are_refused(lines: list[str], problem: str) 
 )
 def test_critical_joints_are_a_plain_ascending_line(answer: str, problem: str) -> None:
     with pytest.raises(AnswerError, match=problem):
-        parsers.check(said(Step.CRITICAL_JOINTS, answer), KINECT_25)
+        check_answer(said(Step.CRITICAL_JOINTS, answer), KINECT_25)
 
 
 def test_a_sentence_must_fit_the_text_encoder() -> None:
@@ -159,17 +159,17 @@ def test_a_sentence_must_fit_the_text_encoder() -> None:
         (Step.KEY_FEATURES, SENTENCE),
         (Step.DISTINGUISH, f"Joints: {LABELS}\nDifference: {SENTENCE}"),
     ):
-        parsers.check(said(step, answer), KINECT_25, lambda text: text == SENTENCE)
+        check_answer(said(step, answer), KINECT_25, lambda text: text == SENTENCE)
         with pytest.raises(AnswerError, match="text encoder"):
-            parsers.check(said(step, answer), KINECT_25, lambda text: text != SENTENCE)
-    parsers.check(said(Step.OVERVIEW, SENTENCE), KINECT_25, lambda text: False)
+            check_answer(said(step, answer), KINECT_25, lambda text: text != SENTENCE)
+    check_answer(said(Step.OVERVIEW, SENTENCE), KINECT_25, lambda text: False)
 
 
 def test_of_many_critical_joints_four_to_eight_are_described() -> None:
     def described(count: int, critical: str) -> None:
         lines = "\n".join(f"{KINECT_25.label(v)}: moves." for v in range(count))
         before = [said(Step.OVERVIEW, SENTENCE), said(Step.CRITICAL_JOINTS, critical)]
-        parsers.check(said(Step.JOINT_DETAILS, lines), KINECT_25, before=before)
+        check_answer(said(Step.JOINT_DETAILS, lines), KINECT_25, before=before)
 
     ten, eleven = (", ".join(map(str, range(1, n + 1))) for n in (10, 11))
     for count in (4, 8):
@@ -184,6 +184,6 @@ def test_of_many_critical_joints_four_to_eight_are_described() -> None:
 
 def test_a_class_may_be_named_as_it_likes() -> None:
     question = prompts.question(Step.KEY_FEATURES, "jump – 8-left hand up", KINECT_25)
-    parsers.check(Exchange(question, "In jump – 8-left hand up, one hand rises."), KINECT_25)
+    check_answer(Exchange(question, "In jump – 8-left hand up, one hand rises."), KINECT_25)
     with pytest.raises(AnswerError, match="dash"):
-        parsers.check(Exchange(question, "In jump – one hand rises."), KINECT_25)
+        check_answer(Exchange(question, "In jump – one hand rises."), KINECT_25)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers import parsers
+from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.agents.answers.repair import Repair, repair, repair_lossless, validated
-from skeletonagent.core.dialogue import Exchange, Outcome, Step
+from skeletonagent.core.dialogue import AnswerContent, Exchange, Outcome, Step
 from skeletonagent.core.layout import KINECT_25, LAYOUTS, SkeletonLayout
 
 SENTENCE = "The hand swings above the head while the body stays still."
@@ -160,7 +161,7 @@ def test_a_repair_passes_and_needs_no_other(step: Step, text: str, room: int | N
     found = repair(said(step, text), KINECT_25, fits)
     if found is not None:
         again = said(step, found.text)
-        parsers.check(again, KINECT_25, fits)
+        check_answer(again, KINECT_25, fits)
         assert repair(again, KINECT_25, fits) == repair_lossless(again, KINECT_25, fits)
         assert repair(again, KINECT_25, fits) == Repair(found.text, "")
     small = repair_lossless(said(step, text), KINECT_25, fits)
@@ -179,13 +180,13 @@ def test_joints_in_any_order_and_number_mean_the_same(
     numbers = repair_lossless(said(Step.CRITICAL_JOINTS, labels, layout), layout)
     assert numbers is not None
     read = parsers.parse_critical_joints(said(Step.CRITICAL_JOINTS, numbers.text, layout), layout)
-    assert set(read) == joints
+    assert set(read.joints) == joints
     targeted = repair_lossless(
         said(Step.DISTINGUISH, f"Difference: {SENTENCE}\nJoints: {labels}", layout), layout
     )
     assert targeted is not None
     told = parsers.parse_distinction(said(Step.DISTINGUISH, targeted.text, layout), layout)
-    assert told == parsers.Distinction(tuple(sorted(joints)), SENTENCE)
+    assert told == AnswerContent(tuple(sorted(joints)), SENTENCE)
 
 
 def test_a_judged_answer_keeps_what_was_given() -> None:

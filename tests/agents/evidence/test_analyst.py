@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers import parsers
-from skeletonagent.agents.evidence.analyst import SENTENCE_WORDS, Analyst, decisive_joints
+from skeletonagent.agents.answers.content import check_answer
+from skeletonagent.agents.evidence.analyst import SENTENCE_WORDS, Analyst
 from skeletonagent.agents.evidence.effect_sizes import (
     EffectSizes,
     Evidence,
     FeatureMoments,
+    decisive_joints,
     measure_evidence,
 )
 from skeletonagent.agents.evidence.motion_features import MotionFeature
@@ -26,7 +28,7 @@ from skeletonagent.agents.questioner import Questioner
 from skeletonagent.agents.selector import Selector
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.confusion import Confusions
-from skeletonagent.core.dialogue import Exchange, Step
+from skeletonagent.core.dialogue import AnswerContent, Exchange, Step
 from skeletonagent.core.errors import ChatError
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
 from skeletonagent.llm.chat import Chat
@@ -41,7 +43,7 @@ def ask(chat: Analyst, step: Step, action: str, *rivals: str) -> str:
     return chat.ask(prompts.question(step, action, layout, rivals), ()).text
 
 
-def distinction(chat: Analyst, action: str, *rivals: str) -> parsers.Distinction:
+def distinction(chat: Analyst, action: str, *rivals: str) -> AnswerContent:
     layout = chat.evidence.layout
     asked = prompts.question(Step.DISTINGUISH, action, layout, rivals)
     return parsers.parse_distinction(Exchange(asked, chat.ask(asked, ()).text), layout)
@@ -127,7 +129,7 @@ def test_every_answer_passes_its_check(
         for rivals in ((), tuple(names[1:2]), tuple(names[1:])):
             question = prompts.question(step, names[0], skeleton, rivals)
             answer = chat.ask(question, ()).text
-            parsers.check(Exchange(question, answer), skeleton)
+            check_answer(Exchange(question, answer), skeleton)
             assert answer == chat.ask(question, ()).text
     found = distinction(chat, *names)
     assert 2 <= len(found.joints) <= 6

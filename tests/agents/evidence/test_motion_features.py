@@ -67,8 +67,8 @@ def literal(joints: np.ndarray, layout: SkeletonLayout) -> dict[MotionFeature, l
             np.linalg.norm(x[:, v] - x[:, layout.mirror[v]], axis=1).mean()
         )
         values[MotionFeature.SPEED].append(min(moves))
-        values[MotionFeature.RISE].append(min(rises))
-        values[MotionFeature.CLIMB].append(
+        values[MotionFeature.VERTICAL_RANGE].append(min(rises))
+        values[MotionFeature.NET_RISE].append(
             (room[last].mean(axis=0) - room[first].mean(axis=0)) @ up
         )
     return values
@@ -95,7 +95,15 @@ def test_a_still_body_has_places_and_no_motion() -> None:
     torch.testing.assert_close(got[MotionFeature.HEIGHT][0], torch.tensor([0, 1, 1, 1, -0.8, -0.8]))
     torch.testing.assert_close(got[MotionFeature.GAP][0], torch.tensor([0, 0, 2, 2, 1.2, 1.2]))
     torch.testing.assert_close(got[MotionFeature.OUTWARD][0], torch.tensor([0, 0, 1, 1, 0.6, 0.6]))
-    for still in ("SPEED", "RISE", "SWEEP", "CLIMB", "DRIFT", "CIRCLE", "TOGETHER"):
+    for still in (
+        "SPEED",
+        "VERTICAL_RANGE",
+        "HORIZONTAL_RANGE",
+        "NET_RISE",
+        "NET_LATERAL",
+        "SIGNED_AREA",
+        "SYMMETRY",
+    ):
         torch.testing.assert_close(got[MotionFeature[still]], torch.zeros(1, 6), atol=1e-5, rtol=0)
 
 
@@ -109,7 +117,7 @@ def test_only_the_center_of_a_gliding_body_moves() -> None:
 def test_a_bow_moves_the_head_and_not_the_feet() -> None:
     joints = cross(10)
     joints[0, :, :4, 1] -= 0.05 * np.arange(10)[:, None]
-    rise = measured(joints)[MotionFeature.RISE][0]
+    rise = measured(joints)[MotionFeature.VERTICAL_RANGE][0]
     assert rise[0] > 0.1
     torch.testing.assert_close(rise[4:], torch.zeros(2), atol=1e-5, rtol=0)
 
@@ -120,7 +128,7 @@ def test_a_circle_counts_its_area_with_the_way_it_goes(hand: int, way: int, sign
     angle = way * np.linspace(0, 2 * math.pi, 41)
     joints[0, :, hand, 0] += 0.2 * np.cos(angle)
     joints[0, :, hand, 1] += 0.2 * np.sin(angle)
-    circle = measured(joints)[MotionFeature.CIRCLE][0]
+    circle = measured(joints)[MotionFeature.SIGNED_AREA][0]
     assert circle[hand].item() == pytest.approx(sign * math.pi * 0.2**2, rel=0.1)
     assert circle.abs().argmax() == hand
 
@@ -130,7 +138,7 @@ def test_hands_moving_alike_are_together_and_a_lone_hand_is_not() -> None:
     both, one = cross(20), cross(20)
     both[0, :, 2:4, 1] += wave[:, None]
     one[0, :, 2, 1] += wave
-    got = measured(both, one)[MotionFeature.TOGETHER]
+    got = measured(both, one)[MotionFeature.SYMMETRY]
     torch.testing.assert_close(got[0, 2:4], torch.ones(2), atol=1e-2, rtol=0)
     assert got[1, 2:4].max() < 0.01
 

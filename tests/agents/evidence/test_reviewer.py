@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
-from skeletonagent.agents.evidence.effect_sizes import Evidence, FeatureMoments
+from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence, FeatureMoments
 from skeletonagent.agents.evidence.motion_features import MotionFeature
-from skeletonagent.agents.evidence.reviewer import Reviewer
+from skeletonagent.agents.evidence.reviewer import Reviewer, missing_sides
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.settings import VerifyMode
 from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Step
 from skeletonagent.core.guidance import ClassGuidance
-from skeletonagent.core.layout import COCO_17
+from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
 
 NOSE, ELBOWS, WRISTS, LEFT_KNEE, KNEES = 0, (7, 8), (9, 10), 13, (13, 14)
 SENTENCE = "A hand is held up."
@@ -120,3 +122,78 @@ def test_amending_twice_changes_nothing_more(evidence: Evidence) -> None:
         once = review.amended(chosen((NOSE, ELBOWS[0], *WRISTS, LEFT_KNEE)), Step.DISTINGUISH)
         twice = review.amended(once, Step.DISTINGUISH)
         assert (twice.joints, twice.notes, twice.sentence) == (once.joints, once.notes, SENTENCE)
+
+
+LEFT_ELBOW, RIGHT_ELBOW, LEFT_WRIST, RIGHT_WRIST = *ELBOWS, *WRISTS
+
+
+def effects(*either: int, layout: SkeletonLayout = COCO_17) -> EffectSizes:
+    """Return effects whose largest, of each joint, is that of either side where so said."""
+    size = torch.full((layout.num_joints, len(MotionFeature)), 0.5)
+    size[:, 2] = -2.0
+    marked = torch.zeros(size.shape, dtype=torch.bool)
+    marked[:, 0] = True  # a smaller effect, which decides nothing
+    marked[list(either), 2] = True
+    return EffectSizes(size, marked)
+
+
+def test_without_evidence_a_pair_belongs_together() -> None:
+    assert missing_sides("wave", (NOSE, LEFT_WRIST), COCO_17) == (RIGHT_WRIST,)
+    assert missing_sides("wave", (RIGHT_ELBOW, LEFT_WRIST), COCO_17) == (LEFT_ELBOW, RIGHT_WRIST)
+    assert missing_sides("wave", (NOSE, LEFT_WRIST, RIGHT_WRIST), COCO_17) == ()
+    assert missing_sides("wave", (), COCO_17) == ()
+
+
+def test_evidence_decides_by_a_joints_largest_effect() -> None:
+    joints = (LEFT_ELBOW, LEFT_WRIST)
+    assert missing_sides("wave", joints, COCO_17, effects()) == ()
+    measured = effects(LEFT_WRIST, RIGHT_WRIST)
+    assert missing_sides("wave", joints, COCO_17, measured) == (RIGHT_WRIST,)
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1.0, (RIGHT_WRIST,)), (0.99, ())])
+def test_missing_sides_counts_effects_of_half_the_largest(
+    size: float, expected: tuple[int, ...]
+) -> None:
+    measured = effects(LEFT_WRIST, RIGHT_WRIST)
+    measured.size[[LEFT_WRIST, RIGHT_WRIST], 2] = -size
+    assert missing_sides("wave", (LEFT_WRIST,), COCO_17, measured) == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "sided"),
+    [
+        ("right hand wave", True),
+        ("bowling (right hand)", True),
+        ("swipe_LEFT", True),
+        ("step leftward", True),
+        ("turn rightwards", True),
+        ("left-handed throw", True),
+        ("bright lights", False),
+        ("upright row", False),
+        ("righteous cleft", False),
+        ("wave", False),
+    ],
+)
+def test_a_class_named_after_a_side_is_done_by_that_side(action: str, sided: bool) -> None:
+    missing = missing_sides(action, (LEFT_WRIST,), COCO_17)
+    assert missing == (() if sided else (RIGHT_WRIST,))
+
+
+@given(
+    joints=st.sets(st.integers(0, 24)).map(lambda chosen: tuple(sorted(chosen))),
+    either=st.sets(st.integers(0, 24)),
+)
+def test_with_the_missing_sides_nothing_is_missing(
+    joints: tuple[int, ...], either: set[int]
+) -> None:
+    both = either | {KINECT_25.mirror[joint] for joint in either}
+    for measured in (None, effects(*both, layout=KINECT_25)):
+        missing = missing_sides("wave", joints, KINECT_25, measured)
+        assert not set(missing) & set(joints)
+        assert set(missing) <= {KINECT_25.mirror[joint] for joint in joints}
+        completed = tuple(sorted({*joints, *missing}))
+        assert missing_sides("wave", completed, KINECT_25, measured) == ()
+        mirrored = tuple(sorted(KINECT_25.mirror[joint] for joint in joints))
+        expected = sorted(KINECT_25.mirror[joint] for joint in missing)
+        assert list(missing_sides("wave", mirrored, KINECT_25, measured)) == expected

@@ -59,7 +59,7 @@ def test_one_subject_is_named_once_and_one_verb_is_said_once() -> None:
         (RIGHT, MotionFeature.HEIGHT, 3.0),
         (RIGHT, MotionFeature.HEAD_DISTANCE, -2.9),
         (RIGHT, MotionFeature.SPEED, 2.8),
-        (HEAD, MotionFeature.CLIMB, -2.0),
+        (HEAD, MotionFeature.NET_RISE, -2.0),
     )
     assert verbalize.effect_clauses(KINECT_25, several, [RIGHT, HEAD], most=4) == [
         "the right hand stays higher and closer to the head, and moves faster",

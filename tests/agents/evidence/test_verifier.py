@@ -133,7 +133,7 @@ def test_of_what_the_clips_cannot_tell_nothing_is_doubted() -> None:
         verifier = Verifier(evidence)
         assert verifier.effects(action, rivals) is None
         assert verifier.doubts(action, rivals, (0, 1), "The head tilts.") == ()
-        assert verifier.told(action, rivals, (Doubt("this"),)).endswith("answer out: this.")
+        assert verifier.objection(action, rivals, (Doubt("this"),)).endswith("answer out: this.")
     assert len(Verifier(known).doubts("a", ("b",), (0, 1), "The head tilts.")) == 3
 
 
@@ -173,12 +173,12 @@ def test_what_is_told_names_the_doubts_and_the_joints_that_differ(
     verifier: Verifier, layout: SkeletonLayout, bodies: ModuleType
 ) -> None:
     doubts = verifier.doubts("wave", ["hold_up"], (0,), "")
-    told = verifier.told("wave", ["hold_up"], doubts)
+    told = verifier.objection("wave", ["hold_up"], doubts)
     assert doubts[0].text in told and 'from "hold_up"' in told
     labels = {layout.label(joint) for joint in bodies.hand_of(layout, "right")}
     assert any(label in told for label in labels)
     assert "the right" in told and layout.label(0) not in told
-    assert "other actions" in verifier.told("wave", (), doubts)
+    assert "other actions" in verifier.objection("wave", (), doubts)
 
 
 def test_real_clips_doubt_random_joints_but_not_the_analysts(shared: Path) -> None:

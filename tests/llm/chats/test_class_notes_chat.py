@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers import parsers
-from skeletonagent.core.dialogue import Exchange, Question, Step
+from skeletonagent.agents.answers.content import check_answer
+from skeletonagent.core.dialogue import AnswerContent, Exchange, Question, Step
 from skeletonagent.core.errors import ChatClosedError
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.llm.chats.class_notes_chat import SENTENCE_WORDS, ClassNotesChat, places
@@ -68,7 +69,7 @@ def question(
 
 def distinction(
     chat: ClassNotesChat, asked: Question, layout: SkeletonLayout, *before: Exchange
-) -> parsers.Distinction:
+) -> AnswerContent:
     """Return a targeted answer read as strictly as any other."""
     return parsers.parse_distinction(Exchange(asked, chat.ask(asked, before).text), layout)
 
@@ -143,7 +144,7 @@ def test_every_class_is_told_from_any_rivals(
     layout = label_set.layout
     asked = question(one.action, [rival.action for rival in rivals], layout)
     said = ClassNotesChat(SETS, [c.action for c in label_set.classes]).ask(asked, ())
-    parsers.check(Exchange(asked, said.text), layout)
+    check_answer(Exchange(asked, said.text), layout)
     told = parsers.parse_distinction(Exchange(asked, said.text), layout)
     assert {normalized_name(layout.joints[joint]) for joint in told.joints} == literal_joints(
         one, rivals
@@ -172,7 +173,7 @@ def test_every_answer_passes_its_check_on_any_skeleton(
         rivals = one.against[0].rivals if step is Step.DISTINGUISH else ()
         asked = prompts.question(step, one.action, skeleton, rivals)
         said = Exchange(asked, chat.ask(asked, told).text)
-        parsers.check(said, skeleton, before=told)
+        check_answer(said, skeleton, before=told)
         told = (*told, said)
 
 

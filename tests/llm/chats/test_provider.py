@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from chat_server import OUTPUTS, Server
 
-from skeletonagent.agents.answers import parsers
+from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.core.dialogue import Exchange, Outcome, Question, Step
 from skeletonagent.core.errors import AnswerError, ChatClosedError, ChatError, ConfigError
 from skeletonagent.core.layout import COCO_17
@@ -31,7 +31,7 @@ def test_a_whole_dialogue_in_every_form_of_output(
     for step in Step:
         answer = chat.ask(ask_about(step), history)
         history = (*history, Exchange(ask_about(step), answer.text, source=answer.source))
-        parsers.check(history[-1], COCO_17)
+        check_answer(history[-1], COCO_17)
         assert answer.source.parameters["form"] == output
     # Only the first question has to find out what the server can do.
     assert [e.source.requests for e in history] == [OUTPUTS.index(output) + 1, 1, 1, 1, 1, 1]
@@ -98,7 +98,7 @@ def test_a_passing_fault_costs_one_more_request(
     chat.ask(ask_about(), ())
     server.script.faults = [fault]
     answer = chat.ask(ask_about(Step.BODY_PARTS), ())
-    parsers.check(Exchange(ask_about(Step.BODY_PARTS), answer.text), COCO_17)
+    check_answer(Exchange(ask_about(Step.BODY_PARTS), answer.text), COCO_17)
     assert (answer.source.requests, answer.source.faults) == (2, (word,))
     assert answer.source.parameters["form"] == output
 
@@ -111,7 +111,7 @@ def test_bad_content_reaches_the_validator_unchanged(
     server.script.outputs, server.script.always = (output,), fault
     answer = connect().ask(ask_about(Step.DISTINGUISH), ())
     with pytest.raises(AnswerError):
-        parsers.check(Exchange(ask_about(Step.DISTINGUISH), answer.text), COCO_17)
+        check_answer(Exchange(ask_about(Step.DISTINGUISH), answer.text), COCO_17)
 
 
 @pytest.mark.parametrize("fault", ["refusal", "refusal_field", "filtered"])
@@ -182,7 +182,7 @@ def test_a_server_that_ignores_the_form_is_asked_in_plain_text(
     answer = connect().ask(ask_about(Step.BODY_PARTS), ())
     assert answer.source.faults == ("malformed",) * 6
     assert answer.source.parameters["form"] == "text"
-    parsers.check(Exchange(ask_about(Step.BODY_PARTS), answer.text), COCO_17)
+    check_answer(Exchange(ask_about(Step.BODY_PARTS), answer.text), COCO_17)
 
 
 def test_a_lasting_misfit_ends(server: Server, connect: Connect, ask_about: Ask) -> None:

@@ -1,6 +1,7 @@
-"""Bring an answer into the form asked for, losing nothing of what it says.
+"""Rewriting of answers into the form asked for.
 
-Where that cannot be done without a guess, the lines come back as they are.
+:func:`clean_answer` loses nothing of an answer; where that cannot be done without a guess, the
+lines stay as they are. :func:`prune_answer` and :func:`shorten_sentence` leave something out.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from skeletonagent.agents.answers.checks import BULLET, HEADING, SEVERAL_PARTS
 from skeletonagent.agents.answers.joint_labels import (
     JointLabel,
     labels_in,
@@ -15,7 +17,7 @@ from skeletonagent.agents.answers.joint_labels import (
     parse_labels,
     split_joints,
 )
-from skeletonagent.agents.answers.parsers import BULLET, DISTINCTION, HEADING, SEVERAL_PARTS
+from skeletonagent.agents.answers.parsers import DISTINCTION
 from skeletonagent.agents.prompts import BODY_PARTS
 from skeletonagent.core.dialogue import Step
 from skeletonagent.core.layout import SkeletonLayout
@@ -26,18 +28,33 @@ _HYPHEN = re.compile(r"(?<=\w)–(?=\w)")
 _DASH = re.compile(r"\s*[,;]?(?:\s*[–—]\s*|\s-\s)")
 _ENDED = re.compile(r"[.!?:)\]]$")
 _DIFFERENCE = re.compile(r"(?<!^)(?=\bDifference\s*:)", re.IGNORECASE)
+FEWEST_JOINTS = 2
+"""Fewest joints that must remain for others to be left out."""
+FEWEST_WORDS = 8
+"""Fewest words of a sentence that must remain for the rest to be cut."""
+_PREFACE = re.compile(
+    r"^(?:sure|certainly|of course|okay|absolutely|here (?:is|are)|here's)\b[^:]*:\s*",
+    re.IGNORECASE,
+)
+_NOTE = re.compile(
+    r"^(?:[(\[].*[)\]]$|(?:note|remark|sure|certainly|of course|okay|absolutely|let me|i hope"
+    r"|here (?:is|are)|here's)\b)|:$",
+    re.IGNORECASE,
+)
+_OTHER_CHOICE = re.compile(r"[0-9]\s*(?:,|;|\band\b|&)\s*[0-9]|\b[0-9]{1,3}-[a-z]", re.IGNORECASE)
+_BOUNDARY = re.compile(r"[.!?;](?=\s)|,(?=\s(?:and|but|while|whereas|with|as|then|unlike|which)\b)")
 _PLURALS = {"Heads": "Head", "Feet": "Foot"} | {f"{part}s": part for part in BODY_PARTS}
 
 
 def clean_answer(step: Step, lines: Sequence[str], layout: SkeletonLayout) -> str:
-    """Return an answer's lines in the form its step asks for, as far as that is beyond doubt."""
+    """Return an answer's lines in the form its step asks for, as far as its meaning is certain."""
     text = "\n".join(lines)
     once = list(dict.fromkeys(_QUOTES.sub(r"\1", text).split("\n")))
     return _CLEANERS[step](once, layout) or text
 
 
 def strip_bullet(line: str) -> str:
-    """Return a line without its bullet or its number in a list."""
+    """Return a line without its bullet or list number."""
     return BULLET.sub("", line)
 
 
@@ -74,8 +91,8 @@ def _critical_joints(lines: Sequence[str], layout: SkeletonLayout) -> str | None
 def _joint_details(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
     rows = [row for line in _unbroken(lines) for row in split_joints(strip_bullet(line), layout)]
     entries = [row.partition(":") for row in rows]
-    joints = _known([parse_label(key) for key, _, _ in entries], layout) or []
-    order = _normalize_sentence(joints)
+    joints = _joints_of([parse_label(key) for key, _, _ in entries], layout) or []
+    order = _ascending(joints)
     texts: dict[int, str] = {}
     for joint, (_, _, text) in zip(joints, entries, strict=False):
         if texts.setdefault(joint, text.strip()) != text.strip():
@@ -86,11 +103,11 @@ def _joint_details(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
 
 
 def _distinction(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
-    found = _grouped([part for line in lines for part in _DIFFERENCE.split(line)])
-    if found is None:
+    groups = _lines_by_key([part for line in lines for part in _DIFFERENCE.split(line)])
+    if groups is None:
         return None
-    joints = _joints(found["joints"], layout)
-    sentence = _sentence(found["difference"], layout)
+    joints = _joints(groups["joints"], layout)
+    sentence = _sentence(groups["difference"], layout)
     if not joints or not sentence:
         return None
     labels = ", ".join(layout.label(joint) for joint in joints)
@@ -118,21 +135,21 @@ def _unbroken(lines: Sequence[str]) -> list[str]:
     return joined
 
 
-def _grouped(lines: Iterable[str]) -> dict[str, list[str]] | None:
-    """Return what stands under each key of a targeted answer; None if it is not so laid out."""
-    found: dict[str, list[str]] = {}
+def _lines_by_key(lines: Iterable[str]) -> dict[str, list[str]] | None:
+    """Return the lines under each key of a targeted answer; None if it is not so laid out."""
+    groups: dict[str, list[str]] = {}
     key = ""
     for line in lines:
         head, colon, rest = strip_bullet(line).partition(":")
         name = head.strip().lower()
         if colon and name in DISTINCTION:
-            if name in found:
+            if name in groups:
                 return None
             key, line = name, rest.strip()
         if not key:
             return None
-        found.setdefault(key, []).extend([line] if line else [])
-    return found if set(found) == set(DISTINCTION) else None
+        groups.setdefault(key, []).extend([line] if line else [])
+    return groups if set(groups) == set(DISTINCTION) else None
 
 
 def _joints(lines: Sequence[str], layout: SkeletonLayout) -> list[int] | None:
@@ -141,22 +158,22 @@ def _joints(lines: Sequence[str], layout: SkeletonLayout) -> list[int] | None:
     labels = [parse_labels(row) for row in rows]
     if len(rows) > 1 and any(len(row) > 1 for row in labels) and not _wrapped(rows):
         return None
-    joints = _known([label for row in labels for label in row], layout)
-    return joints and _normalize_sentence(joints)
+    joints = _joints_of([label for row in labels for label in row], layout)
+    return joints and _ascending(joints)
 
 
 def _wrapped(rows: Sequence[str]) -> bool:
     return all(row.endswith((",", ";")) for row in rows[:-1])
 
 
-def _known(labels: Sequence[JointLabel | None], layout: SkeletonLayout) -> list[int] | None:
+def _joints_of(labels: Sequence[JointLabel | None], layout: SkeletonLayout) -> list[int] | None:
     """Return the joints that labels mean; None if one of them means none, or two."""
     joints = [label.joint(layout) if label else None for label in labels]
-    known = [joint for joint in joints if joint is not None]
-    return known if len(known) == len(joints) else None
+    existing = [joint for joint in joints if joint is not None]
+    return existing if len(existing) == len(joints) else None
 
 
-def _normalize_sentence(joints: Sequence[int]) -> list[int] | None:
+def _ascending(joints: Sequence[int]) -> list[int] | None:
     """Return joints ascending, each once; None if they are two lists that differ.
 
     A second list shows by beginning again: from the first repetition on there are several joints,
@@ -172,50 +189,23 @@ def _normalize_sentence(joints: Sequence[int]) -> list[int] | None:
     return sorted(set(joints))
 
 
-FEWEST_JOINTS = 2
-"""Joints that must remain for others to be left out."""
-
-
-FEWEST_WORDS = 8
-"""Words of a sentence that must remain for the rest to be cut."""
-
-
-_PREFACE = re.compile(
-    r"^(?:sure|certainly|of course|okay|absolutely|here (?:is|are)|here's)\b[^:]*:\s*",
-    re.IGNORECASE,
-)
-
-
-_NOTE = re.compile(
-    r"^(?:[(\[].*[)\]]$|(?:note|remark|sure|certainly|of course|okay|absolutely|let me|i hope"
-    r"|here (?:is|are)|here's)\b)|:$",
-    re.IGNORECASE,
-)
-
-
-_OTHER_CHOICE = re.compile(r"[0-9]\s*(?:,|;|\band\b|&)\s*[0-9]|\b[0-9]{1,3}-[a-z]", re.IGNORECASE)
-
-
-_BOUNDARY = re.compile(r"[.!?;](?=\s)|,(?=\s(?:and|but|while|whereas|with|as|then|unlike|which)\b)")
-
-
 def prune_answer(step: Step, lines: Sequence[str], layout: SkeletonLayout) -> list[str]:
     """Return an answer's lines without notes around them and without joints that exist nowhere."""
     if step in (Step.OVERVIEW, Step.KEY_FEATURES):
         return _without_notes(lines)
     if step is Step.DISTINGUISH:
         kept = _without_notes(_within(lines, _keyed(DISTINCTION)))
-        return [_known_labels(line, layout) for line in kept]
+        return [_existing_labels(line, layout) for line in kept]
     if step is Step.BODY_PARTS:
         return _within(lines, _keyed([part.lower() for part in BODY_PARTS]))
     if step is Step.CRITICAL_JOINTS:
         kept = _within(lines, lambda line: any(parse_labels(line)))
-        return [_known_labels(line, layout) for line in kept]
-    return _known_lines(_within(lines, lambda line: parse_label(_key(line)) is not None), layout)
+        return [_existing_labels(line, layout) for line in kept]
+    return _existing_lines(_within(lines, lambda line: parse_label(_key(line)) is not None), layout)
 
 
 def shorten_sentence(step: Step, text: str) -> Iterator[str]:
-    """Yield a tidied answer with its sentence cut at the end of a clause, the longest first."""
+    """Yield a clean answer with its sentence cut at the end of a clause, the longest first."""
     *before, sentence = text.split("\n") if step is Step.DISTINGUISH else [text]
     if step not in (Step.OVERVIEW, Step.KEY_FEATURES, Step.DISTINGUISH) or "\n" in sentence:
         return
@@ -250,17 +240,17 @@ def _within(lines: Sequence[str], wanted: Callable[[str], bool]) -> list[str]:
 
 
 def _without_notes(lines: Sequence[str]) -> list[str]:
-    said = [_PREFACE.sub("", line) for line in lines]
-    return [line for line in said if line and not _NOTE.search(line)]
+    without_preface = [_PREFACE.sub("", line) for line in lines]
+    return [line for line in without_preface if line and not _NOTE.search(line)]
 
 
-def _known_lines(lines: Sequence[str], layout: SkeletonLayout) -> list[str]:
+def _existing_lines(lines: Sequence[str], layout: SkeletonLayout) -> list[str]:
     labels = [parse_label(_key(line)) for line in lines]
     kept = [x for x, label in zip(lines, labels, strict=True) if not _nowhere(label, layout)]
     return kept if len(kept) >= FEWEST_JOINTS else list(lines)
 
 
-def _known_labels(line: str, layout: SkeletonLayout) -> str:
+def _existing_labels(line: str, layout: SkeletonLayout) -> str:
     """Return a line of labels without those that exist nowhere, if enough remain."""
     key, colon, rest = line.rpartition(":")
     labels = parse_labels(rest)

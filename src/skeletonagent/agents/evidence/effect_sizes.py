@@ -1,44 +1,70 @@
-"""What the training clips themselves show: how a class's joints differ from other classes'."""
+"""Effect sizes: how the joints of a class differ from those of other classes in training clips."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from skeletonagent.agents.evidence.motion_features import compute_motion_features
+from skeletonagent.agents.answers.checks import NEAR_ALL
+from skeletonagent.agents.evidence.motion_features import (
+    PAIR_FEATURES,
+    MotionFeature,
+    compute_motion_features,
+)
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.loader import ClipLoader, StreamingLoader, iterate_batches
 
 PRIOR_CLIPS = 2.0
-"""How many clips of typical variance join a class's own, so that few clips cannot look exact."""
+"""Clips of typical variance added to those of a class, so that few clips cannot look exact."""
 FLOOR = 0.25
-"""Share of a quantity's typical variance over all joints that every joint is given on top."""
+"""Share of a feature's typical variance over all joints that is added to the variance of each."""
 ONE_SIDED = 1.5
-"""By how much sorting the two sides must sharpen a difference before either side is meant."""
+"""Ratio by which sorting the two sides must sharpen a difference before either side is meant."""
+CHUNK_SAMPLES = 1024
+"""Samples measured at a time where not all are in memory."""
+
+NEGLIGIBLE = 0.2
+"""Cohen's d below which a difference is not worth a word. Source: Cohen 1988, a small effect."""
+SHARE = 0.5
+"""Share of the largest effect below which an effect is left out."""
+MOTIONS = (
+    MotionFeature.SPEED,
+    MotionFeature.VERTICAL_RANGE,
+    MotionFeature.HORIZONTAL_RANGE,
+    MotionFeature.SYMMETRY,
+)
+"""Features of how much a joint moves."""
+STILLNESS = 0.5
+"""Weight of moving less than others do, since most joints keep still in most actions."""
+DETAILED = (4, 8)
+"""Fewest and most joints of a description."""
+DISTINGUISHING = (2, 6)
+"""Fewest and most joints that set a class apart from its rivals."""
 
 
 @dataclass(frozen=True)
 class FeatureMoments:
-    """Mean and variance, over a class's clips, of each quantity of each joint."""
+    """Mean and variance, over a class's clips, of each feature of each joint."""
 
     mean: Float[Tensor, "y v q"]
     variance: Float[Tensor, "y v q"]
 
 
 @dataclass(frozen=True)
-class _Yardstick:
-    """Moments made ready to compare classes with each other.
+class _RegularizedMoments:
+    """Moments with a variance that few clips do not make too small.
 
     Args:
-        mean: As measured.
-        variance: Joined by some of what is typical, see :data:`PRIOR_CLIPS`.
-        floor: What every joint's variance is given on top, see :data:`FLOOR`.
+        mean: Mean as measured.
+        variance: Variance with :data:`PRIOR_CLIPS` of typical variance.
+        floor: Variance added for every joint, see :data:`FLOOR`.
     """
 
     mean: Float[Tensor, "y v q"]
@@ -46,32 +72,32 @@ class _Yardstick:
     floor: Float[Tensor, " q"]
 
     @classmethod
-    def of(cls, moments: FeatureMoments, counts: Int[Tensor, " y"]) -> _Yardstick:
+    def from_counts(cls, moments: FeatureMoments, counts: Int[Tensor, " y"]) -> _RegularizedMoments:
         clips = counts[:, None, None].double()
         typical = (clips * moments.variance).sum(dim=0) / clips.sum()
         variance = (clips * moments.variance + PRIOR_CLIPS * typical) / (clips + PRIOR_CLIPS)
         return cls(moments.mean, variance, FLOOR * typical.mean(dim=0) + 1e-8)
 
-    def cohen(
-        self, own: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
+    def cohens_d(
+        self, label: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
     ) -> Float[Tensor, "v q"]:
         """Return Cohen's d of a class against the mixture of others; 0 if there are no others."""
         if not len(others):
-            return torch.zeros_like(self.mean[own])
+            return torch.zeros_like(self.mean[label])
         share = (weights / weights.sum())[:, None, None]
         mean = (share * self.mean[others]).sum(dim=0)
         spread = self.variance[others] + (self.mean[others] - mean).square()
-        both = (self.variance[own] + (share * spread).sum(dim=0)) / 2
-        return (self.mean[own] - mean) / (both + self.floor).sqrt()
+        pooled = (self.variance[label] + (share * spread).sum(dim=0)) / 2
+        return (self.mean[label] - mean) / (pooled + self.floor).sqrt()
 
 
 @dataclass(frozen=True)
 class EffectSizes:
-    """How a class differs from others.
+    """Effect sizes of a class against others.
 
     Args:
-        size: Cohen's d, positive where the class has more of the quantity.
-        either: Where the difference is that of whichever side has more (or less) of it, because
+        size: Cohen's d, positive where the class has more of the feature.
+        either: Whether the difference is that of whichever side has more (or less) of it, because
             people act with either side; such a ``size`` stands at both joints of a pair.
     """
 
@@ -81,12 +107,12 @@ class EffectSizes:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Measurements of the training clips, by class.
+    """Motion features of the training clips, by class.
 
     Args:
         layout: The skeleton.
-        class_names: Names in the order of the labels.
-        counts: Clips of each class.
+        class_names: Names of the classes in label order.
+        counts: Number of clips of each class.
         plain: Moments of the joints as they are.
         ordered: Moments with each pair's larger value first, whichever side it was on.
     """
@@ -98,25 +124,25 @@ class Evidence:
     ordered: FeatureMoments
 
     def against(self, action: str, rivals: Sequence[str]) -> EffectSizes:
-        """Return how a class differs from its rivals, the first weighing most (1, 1/2, 1/3, ...).
+        """Return how a class differs from its rivals, which have the weights 1, 1/2, 1/3, ...
 
         Raises:
             KeyError: If a class is unknown or has no clips.
         """
-        own = self._label(action)
+        label = self._label(action)
         others = torch.tensor([self._label(rival) for rival in rivals], dtype=torch.long)
         weights = 1 / torch.arange(1.0, len(rivals) + 1, dtype=torch.double)
-        return self._effects(own, others[others != own], weights[others != own])
+        return self._effects(label, others[others != label], weights[others != label])
 
     def against_all(self, action: str) -> EffectSizes:
-        """Return how a class differs from all others, which weigh alike.
+        """Return how a class differs from all others, with equal weights.
 
         Raises:
             KeyError: If the class is unknown or has no clips.
         """
-        own = self._label(action)
-        others = self.counts.index_fill(0, torch.tensor([own]), 0).nonzero()[:, 0]
-        return self._effects(own, others, others.new_ones(len(others), dtype=torch.double))
+        label = self._label(action)
+        others = self.counts.index_fill(0, torch.tensor([label]), 0).nonzero()[:, 0]
+        return self._effects(label, others, others.new_ones(len(others), dtype=torch.double))
 
     def _label(self, action: str) -> int:
         """Return the label of a class; the first, where two have the same name."""
@@ -125,11 +151,11 @@ class Evidence:
         return self.class_names.index(action)
 
     def _effects(
-        self, own: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
+        self, label: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
     ) -> EffectSizes:
         """Return plain effects, and those of the ordered sides where they are clearly larger."""
-        size = self._plain.cohen(own, others, weights)
-        ordered = self._ordered.cohen(own, others, weights)
+        size = self._plain.cohens_d(label, others, weights)
+        ordered = self._ordered.cohens_d(label, others, weights)
         either = torch.zeros_like(size, dtype=torch.bool)
         for pair in map(list, self.layout.pairs):
             stronger = ordered[pair].abs().argmax(dim=0, keepdim=True)
@@ -139,29 +165,25 @@ class Evidence:
         return EffectSizes(size, either)
 
     @cached_property
-    def _plain(self) -> _Yardstick:
-        return _Yardstick.of(self.plain, self.counts)
+    def _plain(self) -> _RegularizedMoments:
+        return _RegularizedMoments.from_counts(self.plain, self.counts)
 
     @cached_property
-    def _ordered(self) -> _Yardstick:
-        return _Yardstick.of(self.ordered, self.counts)
-
-
-PART = 1024
-"""Samples measured at a time where not all are in memory."""
+    def _ordered(self) -> _RegularizedMoments:
+        return _RegularizedMoments.from_counts(self.ordered, self.counts)
 
 
 def measure_evidence(source: ClipLoader | ClipStore, samples: Int[Tensor, " n"]) -> Evidence:
-    """Return the measurements of some samples of a store: those of the training split.
+    """Return the evidence of some samples of a store: those of the training set.
 
     Args:
-        source: Clips in any unit, 2D or 3D, in memory or brought there in shards.
-        samples: Which of them.
+        source: Clips in any unit, 2D or 3D, in memory or loaded in shards.
+        samples: Positions of the samples in the store.
     """
     store = source if isinstance(source, ClipStore) else source.store
     if isinstance(source, StreamingLoader):
-        turns = iterate_batches(source, samples.split(PART))
-        parts = [compute_motion_features(sampler.store, chosen) for sampler, chosen, _ in turns]
+        batches = iterate_batches(source, samples.split(CHUNK_SAMPLES))
+        parts = [compute_motion_features(sampler.store, chosen) for sampler, chosen, _ in batches]
         values = torch.cat(parts).double()
     else:
         values = compute_motion_features(store, samples).double()
@@ -189,3 +211,43 @@ def _moments(
     return FeatureMoments(
         mean, zeros.index_add(0, labels, (values - mean[labels]).square()) / clips
     )
+
+
+def rank_effects(effects: EffectSizes) -> EffectSizes:
+    """Return effects in which moving less than others do has less weight than moving more."""
+    size = effects.size.clone()
+    columns = [list(MotionFeature).index(feature) for feature in MOTIONS]
+    size[:, columns] = torch.where(size[:, columns] < 0, STILLNESS, 1.0) * size[:, columns]
+    return replace(effects, size=size)
+
+
+def decisive_effects(effects: EffectSizes) -> tuple[list[float], list[bool]]:
+    """Return each joint's largest effect, and whether it is that of whichever side acts."""
+    single = [n for n, feature in enumerate(MotionFeature) if feature not in PAIR_FEATURES]
+    best = effects.size[:, single].abs().max(dim=1)
+    either = effects.either[:, single].gather(1, best.indices[:, None]).flatten()
+    return best.values.tolist(), either.tolist()
+
+
+def decisive_joints(
+    layout: SkeletonLayout, effects: EffectSizes, least: int, most: int
+) -> tuple[int, ...]:
+    """Return the joints with the largest effects, ascending.
+
+    Joints are taken until the effect drops below half of the largest, both sides of a pair
+    together where either is meant. If these are too few, joints next to them follow.
+    """
+    most = max(1, min(most, math.ceil(NEAR_ALL * layout.num_joints) - 1))
+    least = min(least, most)
+    score, either = decisive_effects(effects)
+    chosen: list[int] = []
+    for joint in sorted(range(len(score)), key=lambda v: -score[v]):
+        unit = {joint, layout.mirror[joint]} if either[joint] else {joint}
+        new = sorted(unit - set(chosen))
+        if score[joint] >= SHARE * max(score) and len(chosen) + len(new) <= most:
+            chosen += new
+    while len(chosen) < least:
+        adjacent = {end for bone in layout.bones for end in bone if set(bone) & set(chosen)}
+        rest = [joint for joint in range(layout.num_joints) if joint not in chosen]
+        chosen.append(max(rest, key=lambda v: (v in adjacent, score[v])))
+    return tuple(sorted(chosen))

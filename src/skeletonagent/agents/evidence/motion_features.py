@@ -1,8 +1,8 @@
-"""What is measured of a joint in a clip, in terms of the body itself.
+"""Motion features of joints, in terms of the body itself.
 
-Neither place, size and heading of a body nor units, nor whether y points up or down, make a
-difference: lengths are in mean bone lengths, and directions are the body's own, up from the legs
-to the head and sideways from right to left.
+They are invariant to position, size and heading of a body, to units and to whether y points up or
+down: lengths are in mean bone lengths, and directions are the body's own, up from the legs to the
+head and sideways from right to left.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
 
 CHUNK = 4_000_000
-"""Coordinates measured at a time; bounds the memory."""
+"""Coordinates measured at a time, which bounds the memory."""
 
 _UPPER = re.compile(r"\b(?:head|nose|face|eye|ear|neck|shoulders?)\b")
 _TRUNK = re.compile(r"\b(?:shoulder|hip)\b")
@@ -28,9 +28,10 @@ _HEADS = ("head", "nose", "face")
 
 
 class MotionFeature(StrEnum):
-    """A measurement of a joint; positions are relative to the layout's center.
+    """Motion feature of a joint; positions are relative to the layout's center.
 
-    How much a joint moves is what it moves both relative to the center and in the room.
+    Of how much a joint moves relative to the center and how much it moves in the world, the
+    smaller counts. The order is that of the last axis of all arrays of features.
     """
 
     HEIGHT = "height"
@@ -45,22 +46,26 @@ class MotionFeature(StrEnum):
     """Mean distance from the joint of the other side."""
     SPEED = "speed"
     """Mean displacement from frame to frame."""
-    RISE = "rise"
+    VERTICAL_RANGE = "vertical range"
     """Spread of positions along the body's up."""
-    SWEEP = "sweep"
+    HORIZONTAL_RANGE = "horizontal range"
     """Spread of positions across the body's up."""
-    CLIMB = "climb"
-    """Mean height in the room of the last third of the clip minus that of the first."""
-    DRIFT = "drift"
+    NET_RISE = "net vertical"
+    """Mean height in the world of the last third of the clip minus that of the first."""
+    NET_LATERAL = "net lateral"
     """Mean position to the joint's own side of the last third minus that of the first."""
-    CIRCLE = "circle"
-    """Area the path goes round seen from the front, inward over the top counting positive."""
-    TOGETHER = "together"
-    """How alike joint and other side speed up and slow down, 0 to 1; 0 for joints of no side."""
+    SIGNED_AREA = "signed area"
+    """Area that the path encloses seen from the front, positive if it turns inward at the top."""
+    SYMMETRY = "symmetry"
+    """Agreement of the speeds of a joint and its mirror joint, 0 to 1; 0 for joints of no side."""
+
+
+PAIR_FEATURES = (MotionFeature.GAP, MotionFeature.SYMMETRY)
+"""Features of both joints of a pair at once, which cannot tell the two joints apart."""
 
 
 def compute_motion_features(store: ClipStore, samples: Int[Tensor, " n"]) -> Float[Tensor, "n v q"]:
-    """Return every quantity of every joint, the mean over the bodies present, on the host."""
+    """Return every feature of every joint, the mean over the bodies present, on the host."""
     values = torch.zeros(len(samples), store.layout.num_joints, len(MotionFeature))
     for part in _chunks(store, samples):
         lengths = store.lengths[samples[part]]
@@ -68,7 +73,7 @@ def compute_motion_features(store: ClipStore, samples: Int[Tensor, " n"]) -> Flo
         clips = store.gather(samples[part], time.minimum(lengths[:, None] - 1))
         clips = clips[..., : store.coordinates] * (time < lengths[:, None])[:, None, :, None, None]
         frames = lengths.repeat_interleave(clips.shape[1])
-        bodies = _BodyFrames.of(clips.flatten(0, 1), frames, store.layout)
+        bodies = _BodyFrames.from_positions(clips.flatten(0, 1), frames, store.layout)
         measured = bodies.measure().unflatten(0, clips.shape[:2])
         present = (clips != 0).flatten(2).any(dim=2).float()
         share = present / present.sum(dim=1, keepdim=True).clamp(min=1)
@@ -77,7 +82,7 @@ def compute_motion_features(store: ClipStore, samples: Int[Tensor, " n"]) -> Flo
 
 
 def _chunks(store: ClipStore, samples: Int[Tensor, " n"]) -> Iterator[Int[Tensor, " p"]]:
-    """Give positions in ``samples`` of like length, so many that a padded batch fits a chunk."""
+    """Yield positions in ``samples`` of similar length, as many as fit a chunk when padded."""
     order = store.lengths[samples].argsort(descending=True, stable=True)
     frame = store.max_persons * store.layout.num_joints * store.channels
     while len(order):
@@ -91,15 +96,15 @@ class _BodyFrames:
     """Single bodies, padded to the same length.
 
     Args:
-        room: Positions, in mean bone lengths.
-        seen: Whether a joint is there; a joint at zero is absent in that frame.
-        lengths: Frames of each.
+        world: Positions, in mean bone lengths.
+        seen: Whether a joint is present; a joint at zero is absent in that frame.
+        lengths: Number of frames of each body.
         up: The body's own up, a unit vector.
         left: The body's own left, a unit vector square to ``up``.
         layout: The skeleton.
     """
 
-    room: Float[Tensor, "b t v c"]
+    world: Float[Tensor, "b t v c"]
     seen: Bool[Tensor, "b t v"]
     lengths: Int[Tensor, " b"]
     up: Float[Tensor, "b c"]
@@ -107,7 +112,7 @@ class _BodyFrames:
     layout: SkeletonLayout
 
     @classmethod
-    def of(
+    def from_positions(
         cls, x: Float[Tensor, "b t v c"], lengths: Int[Tensor, " b"], layout: SkeletonLayout
     ) -> _BodyFrames:
         """Return bodies given in any unit and frame of reference."""
@@ -115,8 +120,8 @@ class _BodyFrames:
         center = seen[:, :, layout.center]
         # A center that is always zero is not absent: its clip was centred frame by frame.
         seen = seen & (center | ~center.any(dim=1, keepdim=True))[:, :, None]
-        room = x / _bone_length(x, seen, layout)[:, None, None, None]
-        place = _mean(room - room[:, :, [layout.center]], seen)
+        world = x / _bone_length(x, seen, layout)[:, None, None, None]
+        place = _mean(world - world[:, :, [layout.center]], seen)
         names = [layout.display_name(joint) for joint in range(layout.num_joints)]
         lower = [*layout.parts["left leg"], *layout.parts["right leg"]] or [layout.center]
         upper = [v for v, name in enumerate(names) if _UPPER.search(name)]
@@ -128,64 +133,67 @@ class _BodyFrames:
         for one, other in trunk:
             left = left + place[:, one] - place[:, other]
         left = left - (left * up).sum(dim=-1, keepdim=True) * up
-        return cls(room, seen, lengths, up, torch.nn.functional.normalize(left, dim=-1), layout)
+        return cls(world, seen, lengths, up, torch.nn.functional.normalize(left, dim=-1), layout)
 
     def measure(self) -> Float[Tensor, "b v q"]:
-        """Return every quantity of every joint."""
+        """Return every feature of every joint."""
         values = {**self._positions(), **self._motions()}
-        return torch.stack([values[quantity] for quantity in MotionFeature], dim=-1)
+        return torch.stack([values[feature] for feature in MotionFeature], dim=-1)
 
     def _positions(self) -> Mapping[MotionFeature, Float[Tensor, "b v"]]:
         mirror = list(self.layout.mirror)
         q, seen, place = self._relative, self.seen, _mean(self._relative, self.seen)
-        head = next((v for v in map(self._find, _HEADS) if v is not None), None)
+        head = next((v for v in map(self._joint_called, _HEADS) if v is not None), None)
         to_head = q - q[:, :, [head]] if head is not None else torch.zeros_like(q)
         both = seen if head is None else seen & seen[:, :, [head]]
         gap = (q - q[:, :, mirror]).norm(dim=-1)
         return {
-            MotionFeature.HEIGHT: _along(place, self.up),
+            MotionFeature.HEIGHT: _project(place, self.up),
             MotionFeature.REACH: _mean(q.norm(dim=-1), seen),
-            MotionFeature.OUTWARD: _along(place, self.left) * self._side,
+            MotionFeature.OUTWARD: _project(place, self.left) * self._side,
             MotionFeature.HEAD_DISTANCE: _mean(to_head.norm(dim=-1), both),
             MotionFeature.GAP: _mean(gap, seen & seen[:, :, mirror]),
         }
 
     def _motions(self) -> Mapping[MotionFeature, Float[Tensor, "b v"]]:
         mirror, both = list(self.layout.mirror), self.seen[:, 1:] & self.seen[:, :-1]
-        off, room = self._off_mean(self._relative), self._off_mean(self.room)
-        rise, sweep = self._spread(off)
-        rise_in_room, sweep_in_room = self._spread(room)
-        speed = off.diff(dim=1).norm(dim=-1) * both
-        speed_in_room = room.diff(dim=1).norm(dim=-1) * both
+        off_mean, world = self._centered(self._relative), self._centered(self.world)
+        vertical, horizontal = self._spread(off_mean)
+        vertical_in_world, horizontal_in_world = self._spread(world)
+        speed = off_mean.diff(dim=1).norm(dim=-1) * both
+        speed_in_world = world.diff(dim=1).norm(dim=-1) * both
         power, shared = speed.square().sum(dim=1), (speed * speed[:, :, mirror]).sum(dim=1)
-        outward, up = _along(off, self.left) * self._side, _along(off, self.up)
+        outward, up = _project(off_mean, self.left) * self._side, _project(off_mean, self.up)
         turn = outward[:, :-1] * up[:, 1:] - outward[:, 1:] * up[:, :-1]
         return {
-            MotionFeature.SPEED: self._own(_mean(speed, both), _mean(speed_in_room, both)),
-            MotionFeature.RISE: self._own(rise, rise_in_room),
-            MotionFeature.SWEEP: self._own(sweep, sweep_in_room),
-            MotionFeature.CLIMB: _along(self._trend(self.room), self.up),
-            MotionFeature.DRIFT: _along(self._trend(self._relative), self.left) * self._side,
-            MotionFeature.CIRCLE: (turn * both).sum(dim=1) / 2,
-            MotionFeature.TOGETHER: 2
+            MotionFeature.SPEED: self._joint_motion(
+                _mean(speed, both), _mean(speed_in_world, both)
+            ),
+            MotionFeature.VERTICAL_RANGE: self._joint_motion(vertical, vertical_in_world),
+            MotionFeature.HORIZONTAL_RANGE: self._joint_motion(horizontal, horizontal_in_world),
+            MotionFeature.NET_RISE: _project(self._net_displacement(self.world), self.up),
+            MotionFeature.NET_LATERAL: _project(self._net_displacement(self._relative), self.left)
+            * self._side,
+            MotionFeature.SIGNED_AREA: (turn * both).sum(dim=1) / 2,
+            MotionFeature.SYMMETRY: 2
             * shared
             / (power + power[:, mirror] + 1e-6)
             * self._side.abs(),
         }
 
-    def _own(
-        self, relative: Float[Tensor, "b v"], room: Float[Tensor, "b v"]
+    def _joint_motion(
+        self, relative: Float[Tensor, "b v"], world: Float[Tensor, "b v"]
     ) -> Float[Tensor, "b v"]:
-        """Return the smaller of a motion relative to the center and in the room.
+        """Return the smaller of a motion relative to the center and in the world.
 
-        Feet on the ground move relative to a bending trunk, and all of a walker moves in the room;
-        neither is the joint's own doing. The center only moves in the room.
+        Feet on the ground move relative to a bending trunk, and every joint of a walker moves in
+        the world; neither is a motion of the joint itself. The center only moves in the world.
         """
-        own = torch.minimum(relative, room)
-        own[:, self.layout.center] = room[:, self.layout.center]
-        return own
+        smaller = torch.minimum(relative, world)
+        smaller[:, self.layout.center] = world[:, self.layout.center]
+        return smaller
 
-    def _off_mean(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b t v c"]:
+    def _centered(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b t v c"]:
         """Return positions relative to their mean over time, 0 where unseen."""
         return (x - _mean(x, self.seen)[:, None]) * self.seen[..., None]
 
@@ -193,33 +201,33 @@ class _BodyFrames:
         self, off: Float[Tensor, "b t v c"]
     ) -> tuple[Float[Tensor, "b v"], Float[Tensor, "b v"]]:
         """Return the spread along and across the body's up."""
-        rise = _along(off, self.up).square()
-        across = (off.square().sum(dim=-1) - rise).clamp(min=0)
-        return _mean(rise, self.seen).sqrt(), _mean(across, self.seen).sqrt()
+        vertical = _project(off, self.up).square()
+        across = (off.square().sum(dim=-1) - vertical).clamp(min=0)
+        return _mean(vertical, self.seen).sqrt(), _mean(across, self.seen).sqrt()
 
     @property
     def _relative(self) -> Float[Tensor, "b t v c"]:
-        return self.room - self.room[:, :, [self.layout.center]]
+        return self.world - self.world[:, :, [self.layout.center]]
 
     @property
     def _side(self) -> Float[Tensor, " v"]:
         """1 for left joints, -1 for right ones, 0 for those of no side."""
-        side = self.room.new_zeros(self.layout.num_joints)
+        side = self.world.new_zeros(self.layout.num_joints)
         for left, right in self.layout.pairs:
             side[left], side[right] = 1.0, -1.0
         return side
 
-    def _trend(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b v c"]:
+    def _net_displacement(self, x: Float[Tensor, "b t v c"]) -> Float[Tensor, "b v c"]:
         """Return the mean of the last third minus that of the first, 0 where one is unseen."""
         time = torch.arange(x.shape[1], device=x.device)
         first = self.seen & (3 * time < self.lengths[:, None])[:, :, None]
         last = self.seen & (3 * (time + 1) > 2 * self.lengths[:, None])[:, :, None]
-        known = first.any(dim=1) & last.any(dim=1)
-        return (_mean(x, last) - _mean(x, first)) * known[..., None]
+        present = first.any(dim=1) & last.any(dim=1)
+        return (_mean(x, last) - _mean(x, first)) * present[..., None]
 
-    def _find(self, word: str) -> int | None:
-        spoken = map(self.layout.display_name, range(self.layout.num_joints))
-        return next((v for v, name in enumerate(spoken) if word in name.split()), None)
+    def _joint_called(self, word: str) -> int | None:
+        names = map(self.layout.display_name, range(self.layout.num_joints))
+        return next((v for v, name in enumerate(names) if word in name.split()), None)
 
 
 def _mean(x: Float[Tensor, "b t v *c"], seen: Bool[Tensor, "b t v"]) -> Float[Tensor, "b v *c"]:
@@ -228,7 +236,7 @@ def _mean(x: Float[Tensor, "b t v *c"], seen: Bool[Tensor, "b t v"]) -> Float[Te
     return torch.einsum("btv...,btv->bv...", x, weight)
 
 
-def _along(x: Float[Tensor, "b *t v c"], axis: Float[Tensor, "b c"]) -> Float[Tensor, "b *t v"]:
+def _project(x: Float[Tensor, "b *t v c"], axis: Float[Tensor, "b c"]) -> Float[Tensor, "b *t v"]:
     return torch.einsum("b...c,bc->b...", x, axis)
 
 

@@ -1,4 +1,4 @@
-"""Hold a class's guidance against the clips before the recognizer is told."""
+"""The Reviewer: checks of a class's guidance against the training clips, before it is used."""
 
 from __future__ import annotations
 
@@ -6,34 +6,39 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from skeletonagent.agents.evidence import verbalize
-from skeletonagent.agents.evidence.analyst import decisive_effects, rank_effects
-from skeletonagent.agents.evidence.effect_sizes import EffectSizes
+from skeletonagent.agents.evidence.effect_sizes import (
+    SHARE,
+    EffectSizes,
+    decisive_effects,
+    rank_effects,
+)
 from skeletonagent.agents.evidence.verifier import Doubt, Verifier
 from skeletonagent.agents.settings import VerifyMode
 from skeletonagent.core.dialogue import Step
-from skeletonagent.core.guidance import ClassGuidance, Guidance
+from skeletonagent.core.guidance import ClassGuidance
 from skeletonagent.core.layout import SkeletonLayout
+
+_SIDE = re.compile(r"(?<![a-z])(?:left|right)(?:ward|wards|ed)?(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Reviewer:
-    """Object to joints the clips speak against, and amend what is left of them.
+    """Object to joints that the clips speak against, and amend the guidance.
 
     Args:
-        layout: The skeleton.
-        verifier: What the training clips show; None where there are no clips to look at.
+        layout: The skeleton of the joints.
+        verifier: Evidence of the training clips; None where there are no clips.
     """
 
     layout: SkeletonLayout
     verifier: Verifier | None = None
 
     def objection(self, chosen: ClassGuidance) -> str:
-        """Return what to tell the language model before it is asked again; empty if nothing."""
+        """Return the reason for asking the language model again; empty if there is none."""
         reasons = []
         doubts = self._doubts(chosen)
         if self.verifier and doubts and self.verifier.verify is VerifyMode.REPAIR:
-            reasons.append(self.verifier.told(chosen.action, chosen.rivals, doubts))
+            reasons.append(self.verifier.objection(chosen.action, chosen.rivals, doubts))
         missing = self._missing(chosen)
         if missing:
             labels = ", ".join(self.layout.label(joint) for joint in missing)
@@ -44,11 +49,11 @@ class Reviewer:
         return "\n".join(reasons)
 
     def amended(self, chosen: ClassGuidance, step: Step) -> ClassGuidance:
-        """Return the guidance with what is still wrong put right, and the doubts in its dialogue.
+        """Return the guidance with remaining mistakes corrected and the doubts in its dialogue.
 
         Args:
-            chosen: What the Selector drew out of the answers.
-            step: Whose answer the joints were taken from.
+            chosen: Guidance as the Selector took it from the answers.
+            step: Step whose answer the joints were taken from.
         """
         doubts = self._doubts(chosen)
         joints, notes = chosen.joints, list(chosen.notes)
@@ -58,8 +63,10 @@ class Reviewer:
             and self.verifier.verify in (VerifyMode.FILTER, VerifyMode.REPAIR)
         ):
             joints = self.verifier.filtered(joints, doubts)
-            gone = ", ".join(self.layout.display_name(j) for j in chosen.joints if j not in joints)
-            notes += [f"left out, for the clips do not bear it out: {gone}"] if gone else []
+            removed = ", ".join(
+                self.layout.display_name(j) for j in chosen.joints if j not in joints
+            )
+            notes += [f"left out, for the clips do not bear it out: {removed}"] if removed else []
         missing = self._missing(replace(chosen, joints=joints))
         if missing:
             joints = tuple(sorted({*joints, *missing}))
@@ -75,8 +82,8 @@ class Reviewer:
         return self.verifier.doubts(chosen.action, chosen.rivals, chosen.joints, chosen.sentence)
 
     def _missing(self, chosen: ClassGuidance) -> tuple[int, ...]:
-        known = self.verifier
-        effects = known.measured(chosen.action, chosen.rivals) if known else None
+        verifier = self.verifier
+        effects = verifier.measured(chosen.action, chosen.rivals) if verifier else None
         return missing_sides(chosen.action, chosen.joints, self.layout, effects)
 
 
@@ -88,9 +95,6 @@ def _with_remarks(chosen: ClassGuidance, step: Step, doubts: tuple[Doubt, ...]) 
     remarked = replace(answer, remarks=tuple(doubt.text for doubt in doubts))
     exchanges = tuple(remarked if e is answer else e for e in chosen.dialogue.exchanges)
     return replace(chosen, dialogue=replace(chosen.dialogue, exchanges=exchanges))
-
-
-_SIDE = re.compile(r"(?<![a-z])(?:left|right)(?:ward|wards|ed)?(?![a-z])", re.IGNORECASE)
 
 
 def missing_sides(
@@ -113,23 +117,6 @@ def missing_sides(
     half = [joint for joint in joints if layout.mirror[joint] not in joints]
     if effects is not None:
         score, either = decisive_effects(rank_effects(effects))
-        least = verbalize.SHARE * max(score)
+        least = SHARE * max(score)
         half = [joint for joint in half if either[joint] and score[joint] >= least]
     return tuple(sorted(layout.mirror[joint] for joint in half))
-
-
-def identical_sets(guidance: Guidance) -> tuple[tuple[int, int], ...]:
-    """Return the pairs of classes that are rivals of each other and have the same joints.
-
-    L_con scores a class by its joints alone, so such a pair is one class to it.
-    """
-    classes = guidance.classes
-    return tuple(
-        (first, second)
-        for first, one in enumerate(classes)
-        for second, other in enumerate(classes[first + 1 :], start=first + 1)
-        if one.joints
-        and one.joints == other.joints
-        and one.action in other.rivals
-        and other.action in one.rivals
-    )

@@ -1,22 +1,15 @@
-"""Effects in words: which joints do what, more or less than elsewhere."""
+"""Effect sizes in words: which joints do what, more or less than in other classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from skeletonagent.agents.evidence.effect_sizes import EffectSizes
-from skeletonagent.agents.evidence.motion_features import MotionFeature
+from skeletonagent.agents.evidence.effect_sizes import NEGLIGIBLE, SHARE, EffectSizes
+from skeletonagent.agents.evidence.motion_features import PAIR_FEATURES, MotionFeature
 from skeletonagent.core.layout import SkeletonLayout
 
-NEGLIGIBLE = 0.2
-"""Cohen's d below which a difference is not worth a word. Source: Cohen 1988, a small effect."""
-SHARE = 0.5
-"""A difference of less than this share of the largest one is left out."""
 NAMED_JOINTS = 3
-"""Most kinds of joint named in one clause."""
-
-PAIR_QUANTITIES = (MotionFeature.GAP, MotionFeature.TOGETHER)
-"""What belongs to both joints of a pair at once and so tells nothing about one of them."""
+"""Most kinds of joints named in one clause."""
 
 _VERBS = {
     MotionFeature.HEIGHT: ("stay higher", "stay lower"),
@@ -25,14 +18,17 @@ _VERBS = {
     MotionFeature.HEAD_DISTANCE: ("stay farther from the head", "stay closer to the head"),
     MotionFeature.GAP: ("stay farther apart", "stay closer together"),
     MotionFeature.SPEED: ("move faster", "move more slowly"),
-    MotionFeature.RISE: ("travel more up and down", "travel less up and down"),
-    MotionFeature.SWEEP: ("sweep more widely", "sweep less widely"),
-    MotionFeature.CLIMB: ("rise more by the end", "sink more by the end"),
-    MotionFeature.DRIFT: ("end farther outward", "end farther inward"),
-    MotionFeature.CIRCLE: ("circle more inward over the top", "circle more outward over the top"),
-    MotionFeature.TOGETHER: ("move more in step", "move less in step"),
+    MotionFeature.VERTICAL_RANGE: ("travel more up and down", "travel less up and down"),
+    MotionFeature.HORIZONTAL_RANGE: ("sweep more widely", "sweep less widely"),
+    MotionFeature.NET_RISE: ("rise more by the end", "sink more by the end"),
+    MotionFeature.NET_LATERAL: ("end farther outward", "end farther inward"),
+    MotionFeature.SIGNED_AREA: (
+        "circle more inward over the top",
+        "circle more outward over the top",
+    ),
+    MotionFeature.SYMMETRY: ("move more in step", "move less in step"),
 }
-"""What a joint does that has more, or less, of a quantity."""
+"""Verb phrases for more, and for less, of a feature."""
 
 _SIDES = ("left", "right", "l", "r")
 _PLURALS = {"foot": "feet"}
@@ -49,24 +45,25 @@ def effect_clauses(
         joints: The joints to speak of.
         most: Largest number of differences.
     """
-    said: dict[tuple[str, bool], list[str]] = {}
-    for quantity, members in _differences(layout, effects, joints)[:most]:
-        either = bool(effects.either[members[0], _column(quantity)])
-        subject = _subject(layout, members, either, quantity in PAIR_QUANTITIES)
-        said.setdefault(subject, []).append(_verb(effects, members[0], quantity, subject[1]))
-    return [f"{subject} {_predicate(verbs)}" for (subject, _), verbs in said.items()]
+    predicates: dict[tuple[str, bool], list[str]] = {}
+    for feature, members in _differences(layout, effects, joints)[:most]:
+        either = bool(effects.either[members[0], _column(feature)])
+        subject = _subject(layout, members, either, feature in PAIR_FEATURES)
+        predicates.setdefault(subject, []).append(_verb(effects, members[0], feature, subject[1]))
+    return [f"{subject} {_predicate(verbs)}" for (subject, _), verbs in predicates.items()]
 
 
 def joint_details(effects: EffectSizes, joint: int) -> str:
     """Return what one joint does differently, without naming it; empty if it is negligible."""
     sizes = [
-        (abs(float(effects.size[joint, _column(quantity)])), quantity)
-        for quantity in MotionFeature
-        if quantity not in PAIR_QUANTITIES
+        (abs(float(effects.size[joint, _column(feature)])), feature)
+        for feature in MotionFeature
+        if feature not in PAIR_FEATURES
     ]
     largest = max(size for size, _ in sizes)
-    told = [q for size, q in sorted(sizes, reverse=True) if size > max(NEGLIGIBLE, SHARE * largest)]
-    return _predicate([_verb(effects, joint, quantity, False) for quantity in told[:2]])
+    sizes.sort(key=lambda item: -item[0])
+    features = [q for size, q in sizes if size > max(NEGLIGIBLE, SHARE * largest)]
+    return _predicate([_verb(effects, joint, feature, False) for feature in features[:2]])
 
 
 def subject_phrase(layout: SkeletonLayout, joints: Sequence[int]) -> str:
@@ -84,36 +81,36 @@ def _predicate(phrases: Sequence[str]) -> str:
     verbs: dict[str, list[str]] = {}
     for verb, _, rest in (phrase.partition(" ") for phrase in phrases):
         verbs.setdefault(verb, []).append(rest)
-    said = [f"{verb} {join_list(rests)}" for verb, rests in verbs.items()]
-    return join_list(said) if len(said) == len(phrases) else ", and ".join(said)
+    joined = [f"{verb} {join_list(rests)}" for verb, rests in verbs.items()]
+    return join_list(joined) if len(joined) == len(phrases) else ", and ".join(joined)
 
 
-def _column(quantity: MotionFeature) -> int:
-    return list(MotionFeature).index(quantity)
+def _column(feature: MotionFeature) -> int:
+    return list(MotionFeature).index(feature)
 
 
 def _differences(
     layout: SkeletonLayout, effects: EffectSizes, joints: Sequence[int]
 ) -> list[tuple[MotionFeature, list[int]]]:
-    """Return the quantities that differ most, each with the joints it is about, strongest first."""
-    found = []
-    for quantity in MotionFeature:
-        size = effects.size[:, _column(quantity)].tolist()
-        either = effects.either[:, _column(quantity)].tolist()
-        about = [v for v in joints if quantity not in PAIR_QUANTITIES or layout.mirror[v] in joints]
+    """Return the features that differ most, each with the joints it is about, strongest first."""
+    differences = []
+    for feature in MotionFeature:
+        size = effects.size[:, _column(feature)].tolist()
+        either = effects.either[:, _column(feature)].tolist()
+        about = [v for v in joints if feature not in PAIR_FEATURES or layout.mirror[v] in joints]
         top = max(about, key=lambda v: abs(size[v]), default=None)
         if top is None or abs(size[top]) <= NEGLIGIBLE:
             continue
         alike = [v for v in about if size[v] / size[top] >= SHARE and either[v] == either[top]]
-        found.append((abs(size[top]), quantity, sorted(alike, key=lambda v: -abs(size[v]))))
-    largest = max((size for size, _, _ in found), default=0.0)
-    found.sort(key=lambda item: -item[0])
-    return [(quantity, alike) for size, quantity, alike in found if size >= SHARE * largest]
+        differences.append((abs(size[top]), feature, sorted(alike, key=lambda v: -abs(size[v]))))
+    largest = max((size for size, _, _ in differences), default=0.0)
+    differences.sort(key=lambda item: -item[0])
+    return [(feature, alike) for size, feature, alike in differences if size >= SHARE * largest]
 
 
-def _verb(effects: EffectSizes, joint: int, quantity: MotionFeature, plural: bool) -> str:
-    more, less = _VERBS[quantity]
-    phrase = more if effects.size[joint, _column(quantity)] > 0 else less
+def _verb(effects: EffectSizes, joint: int, feature: MotionFeature, plural: bool) -> str:
+    more, less = _VERBS[feature]
+    phrase = more if effects.size[joint, _column(feature)] > 0 else less
     verb, _, rest = phrase.partition(" ")
     return f"{verb if plural else verb + ('es' if verb.endswith('ch') else 's')} {rest}"
 
@@ -132,10 +129,10 @@ def _subject(
         return f"the two {join_list(_plurals(kinds))}", True
     if either:
         return f"the {join_list(list(kinds))} of one side", len(kinds) > 1
-    both = [kind for kind, found in kinds.items() if len(found) > 1]
+    both = [kind for kind, present in kinds.items() if len(present) > 1]
     phrases = [f"both {join_list(_plurals(both))}"] if both else []
     for side in ("left", "right", ""):
-        single = [kind for kind, found in kinds.items() if found == {side}]
+        single = [kind for kind, present in kinds.items() if present == {side}]
         if single:
             phrases.append(" ".join(filter(None, ["the", side, join_list(single)])))
     return join_list(phrases), bool(both) or len(kinds) > 1

@@ -1,4 +1,4 @@
-"""Hold what was proposed for a class against what the training clips show of it."""
+"""The Verifier: evidence of the training clips against what is proposed for a class."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from skeletonagent.agents.evidence import verbalize
-from skeletonagent.agents.evidence.analyst import DISTINGUISHING, decisive_joints, rank_effects
-from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence
+from skeletonagent.agents.evidence.effect_sizes import (
+    DISTINGUISHING,
+    NEGLIGIBLE,
+    EffectSizes,
+    Evidence,
+    decisive_joints,
+    rank_effects,
+)
 from skeletonagent.agents.evidence.motion_features import MotionFeature
 from skeletonagent.agents.settings import VerifyMode
 
@@ -22,12 +28,14 @@ LARGE = 0.8
 KEPT = 2
 """How many joints are kept where every one is doubted."""
 
-_SPREAD = [
-    list(MotionFeature).index(quantity) for quantity in (MotionFeature.RISE, MotionFeature.SWEEP)
+_FEATURES = list(MotionFeature)
+_RANGE = [
+    _FEATURES.index(MotionFeature.VERTICAL_RANGE),
+    _FEATURES.index(MotionFeature.HORIZONTAL_RANGE),
 ]
-"""How far a joint moves; its speed is left out, for a sensor's tremor is most of it."""
-_MOTION = [*_SPREAD, list(MotionFeature).index(MotionFeature.SPEED)]
-_CLIMB = list(MotionFeature).index(MotionFeature.CLIMB)
+"""Features of how far a joint moves; its speed is left out, since it is mostly sensor noise."""
+_MOTION = [*_RANGE, _FEATURES.index(MotionFeature.SPEED)]
+_NET_RISE = _FEATURES.index(MotionFeature.NET_RISE)
 STILL = 0.5
 """A joint that moves less far than this share of the mean of all joints and classes keeps still."""
 
@@ -63,12 +71,12 @@ _UNCLAIMED = re.compile(
 
 @dataclass(frozen=True)
 class Doubt:
-    """A claim the clips do not bear out.
+    """A claim that the clips do not support.
 
     Args:
-        text: What speaks against it, in words.
-        joint: The joint that was proposed; None if it is the sentence that is doubted.
-        effect: How much that joint differs at most.
+        text: The evidence against it, in words.
+        joint: The joint that was proposed; None if the sentence is doubted.
+        effect: Largest effect of that joint.
     """
 
     text: str
@@ -88,7 +96,7 @@ class Verifier:
 
     Args:
         evidence: Measurements of the training clips.
-        verify: What is done about doubts.
+        verify: Treatment of doubts.
         threshold: Largest effect that is put down to chance, in its standard errors. Two, for with
             shuffled labels nine in ten joints of UTD-MHAD stay below in every quantity, and next
             to none of the joints the analyst chooses do.
@@ -107,20 +115,21 @@ class Verifier:
         return None if self._error(action, rivals) is None else self.measured(action, rivals)
 
     def measured(self, action: str, rivals: Sequence[str]) -> EffectSizes | None:
-        """Return :meth:`effects`, be the clips ever so few; None if a class has none."""
+        """Return :meth:`effects`, however few the clips are; None if a class has none."""
         if action in rivals or not {action, *rivals} <= self._clips.keys():
             return None
-        known = self.evidence
-        return known.against(action, rivals) if rivals else known.against_all(action)
+        evidence = self.evidence
+        return evidence.against(action, rivals) if rivals else evidence.against_all(action)
 
     def doubts(
         self, action: str, rivals: Sequence[str], joints: Sequence[int], sentence: str
     ) -> tuple[Doubt, ...]:
-        """Return the claims about a class that the clips do not bear out.
+        """Return the claims about a class that the clips do not support.
 
         Args:
             action: Name of the class.
-            rivals: The classes it is told from, worst first; none for all other classes.
+            rivals: Names of the classes it is compared with, the most frequent first; none for all
+                other classes.
             joints: The joints proposed.
             sentence: The sentence proposed.
         """
@@ -141,10 +150,10 @@ class Verifier:
         kept = kept or sorted(joints, key=lambda joint: -effect[joint])[:KEPT]
         return tuple(sorted(kept))
 
-    def told(self, action: str, rivals: Sequence[str], doubts: Sequence[Doubt]) -> str:
-        """Return in words what is doubted, and which joints differ most instead."""
-        said = "; ".join(doubt.text for doubt in doubts)
-        text = f"Recordings of these actions do not bear your answer out: {said}."
+    def objection(self, action: str, rivals: Sequence[str], doubts: Sequence[Doubt]) -> str:
+        """Return the doubts in words, and the joints that differ most instead."""
+        listed = "; ".join(doubt.text for doubt in doubts)
+        text = f"Recordings of these actions do not bear your answer out: {listed}."
         effects = self.effects(action, rivals)
         if effects is None:
             return text
@@ -153,8 +162,8 @@ class Verifier:
         labels = ", ".join(layout.label(joint) for joint in joints)
         others = verbalize.join_list([f'"{rival}"' for rival in rivals]) or "other actions"
         differences = "; ".join(verbalize.effect_clauses(layout, effects, joints))
-        told = f"{text} What differs most from {others} in them: {labels}"
-        return f"{told} ({differences})." if differences else f"{told}."
+        text = f"{text} What differs most from {others} in them: {labels}"
+        return f"{text} ({differences})." if differences else f"{text}."
 
     def _doubt(self, joint: int, effect: float) -> Doubt:
         name = self.evidence.layout.display_name(joint)
@@ -163,7 +172,7 @@ class Verifier:
 
     def _chance(self, error: float) -> float:
         """Return the largest effect that is put down to chance."""
-        return max(verbalize.NEGLIGIBLE, self.threshold * error)
+        return max(NEGLIGIBLE, self.threshold * error)
 
     def _error(self, action: str, rivals: Sequence[str]) -> float | None:
         """Return the standard error of an effect; None if the clips cannot tell."""
@@ -171,15 +180,15 @@ class Verifier:
         if not others or action in others or not {action, *others} <= self._clips.keys():
             return None
         weights = [1 / rank if rivals else 1.0 for rank in range(1, len(others) + 1)]
-        mixed = sum(
+        variance = sum(
             (weight / sum(weights)) ** 2 / self._clips[other]
             for weight, other in zip(weights, others, strict=True)
         )
-        error = math.sqrt(1 / self._clips[action] + mixed)
+        error = math.sqrt(1 / self._clips[action] + variance)
         return error if 2 * error <= LARGE else None
 
     def _unmoved(self, action: str, rivals: Sequence[str], sentence: str) -> Iterator[Doubt]:
-        """Give a doubt for each body part that moves in the sentence and keeps still in clips."""
+        """Yield a doubt for each body part that moves in the sentence and keeps still in clips."""
         still = self._still(action, rivals)
         layout = self.evidence.layout
         lefts, rights = {left for left, _ in layout.pairs}, {right for _, right in layout.pairs}
@@ -191,16 +200,16 @@ class Verifier:
                 yield Doubt(f"the {name}, said to move, keeps as still as in other actions")
 
     def _still(self, action: str, rivals: Sequence[str]) -> Bool[Tensor, " v"]:
-        """Return which joints move neither far nor more than in any class they may be held to."""
-        known = self.evidence
-        mean = known.plain.mean[..., _SPREAD]
-        usual = mean[known.counts > 0].mean(dim=(0, 1))
-        moved = (mean[known.class_names.index(action)] > STILL * usual).any(dim=1)
+        """Return which joints move neither far nor more than in a class they are compared with."""
+        evidence = self.evidence
+        mean = evidence.plain.mean[..., _RANGE]
+        usual = mean[evidence.counts > 0].mean(dim=(0, 1))
+        moved = (mean[evidence.class_names.index(action)] > STILL * usual).any(dim=1)
         for others in {(), tuple(rivals)}:
             effects, error = self.effects(action, others), self._error(action, others)
             if effects is not None and error is not None:
                 more = (effects.size[:, _MOTION] > self._chance(error)).any(dim=1)
-                moved |= more | (effects.size[:, _CLIMB].abs() > self._chance(error))
+                moved |= more | (effects.size[:, _NET_RISE].abs() > self._chance(error))
         return ~moved
 
     @cached_property
@@ -222,11 +231,11 @@ def claims(sentence: str, names: Sequence[str] = ()) -> list[tuple[str, str]]:
     for name in sorted(names, key=len, reverse=True):
         words = " ".join(name.replace("_", " ").lower().split())
         text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", "it", text)
-    found = [
+    claimed = [
         ((match["side"] or "").strip(), _OTHER_WORDS.get(match["part"], match["part"]))
         for clause in _CLAUSE.split(text)
         if not _UNCLAIMED.search(clause)
         for pattern in _CLAIMS
         for match in pattern.finditer(clause)
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(claimed))

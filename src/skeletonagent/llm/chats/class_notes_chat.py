@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict
 
 from skeletonagent.core.dialogue import Exchange, Provenance, Question, Step
 from skeletonagent.core.errors import ChatClosedError
+from skeletonagent.llm.answer_schemas import (
+    AnswerSchema,
+    BodyPartsAnswer,
+    CriticalJointsAnswer,
+    DescribedJoint,
+    DistinctionAnswer,
+    JointDetailsAnswer,
+    KeyFeaturesAnswer,
+    NamedJoint,
+    OverviewAnswer,
+)
 from skeletonagent.llm.chat import Answer
 from skeletonagent.llm.class_notes import (
     JOINTS,
-    BodyPartNotes,
     ClassNotes,
     ClassNotesFile,
     normalized_name,
@@ -68,34 +78,38 @@ class ClassNotesChat:
         notes = self._notes.get(normalized_name(question.action))
         if notes is None:
             raise self._silence(question, "nothing is written about this class")
-        if question.step is Step.DISTINGUISH:
-            text = self._distinction(question, notes, history)
-        else:
-            text = self._description(question, notes)
-        return Answer(
-            text, Provenance(self.name, {"set": self._origin[normalized_name(notes.action)]})
+        answer = (
+            self._distinction(question, notes, history)
+            if question.step is Step.DISTINGUISH
+            else self._description(question, notes)
         )
+        origin = self._origin[normalized_name(notes.action)]
+        return Answer.typed(answer, Provenance(self.name, {"set": origin}))
 
-    def _description(self, question: Question, notes: ClassNotes) -> str:
-        if question.step is Step.OVERVIEW:
-            return _flat(notes.overview)
-        if question.step is Step.KEY_FEATURES:
-            return _flat(notes.features)
-        if question.step is Step.BODY_PARTS:
-            parts = ((part.name, getattr(notes.parts, part.name)) for part in fields(BodyPartNotes))
-            return "\n".join(f"{name.capitalize()}: {_flat(text)}" for name, text in parts)
+    def _description(self, question: Question, notes: ClassNotes) -> AnswerSchema:
+        match question.step:
+            case Step.OVERVIEW:
+                return OverviewAnswer(sentence=notes.overview)
+            case Step.KEY_FEATURES:
+                return KeyFeaturesAnswer(sentence=notes.features)
+            case Step.BODY_PARTS:
+                return BodyPartsAnswer(**asdict(notes.parts))
         details: dict[int, str] = {}
         for name, text in notes.joints.items():
             for joint in places(name, question.joints):
-                details.setdefault(joint, _flat(text))
-        joints = self._found(question, sorted(details))
+                details.setdefault(joint, text)
+        joints = self._require_joints(question, sorted(details))
         if question.step is Step.CRITICAL_JOINTS:
-            return ", ".join(str(joint + 1) for joint in joints)
-        return "\n".join(f"{_label(question, joint)}: {details[joint]}" for joint in joints)
+            return CriticalJointsAnswer(joints=[joint + 1 for joint in joints])
+        described = [
+            DescribedJoint(label=joint + 1, name=_name(question, joint), text=details[joint])
+            for joint in joints
+        ]
+        return JointDetailsAnswer(joints=described)
 
     def _distinction(
         self, question: Question, notes: ClassNotes, history: Sequence[Exchange]
-    ) -> str:
+    ) -> DistinctionAnswer:
         others = [
             name
             for name in map(normalized_name, question.rivals)
@@ -109,10 +123,15 @@ class ClassNotesChat:
         if meant is not None and (rival := self._notes.get(normalized_name(meant))):
             ways = (_joints(question, notes, [names]) for names in _narrowed(notes, rival))
             joints = next((way for way in ways if way and way != joints), joints)
-        labels = ", ".join(_label(question, joint) for joint in self._found(question, joints))
-        return f"Joints: {labels}\nDifference: {_sentence(notes, rivals)}"
+        return DistinctionAnswer(
+            joints=[
+                NamedJoint(label=joint + 1, name=_name(question, joint))
+                for joint in self._require_joints(question, joints)
+            ],
+            difference=_sentence(notes, rivals),
+        )
 
-    def _found(self, question: Question, joints: Sequence[int]) -> Sequence[int]:
+    def _require_joints(self, question: Question, joints: Sequence[int]) -> Sequence[int]:
         if not joints:
             raise self._silence(question, "the skeleton has none of the joints written about")
         return joints
@@ -213,8 +232,8 @@ def _clauses(notes: ClassNotes, rivals: Sequence[ClassNotes]) -> Iterator[str]:
         yield _flat(notes.gist)
 
 
-def _label(question: Question, joint: int) -> str:
-    return f"{joint + 1}-{_spoken(question.joints[joint]).lower()}"
+def _name(question: Question, joint: int) -> str:
+    return _spoken(question.joints[joint]).lower()
 
 
 def _spoken(name: str) -> str:

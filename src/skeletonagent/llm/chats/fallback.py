@@ -54,14 +54,9 @@ def _after(errors: Sequence[ChatError], name: str, answer: Answer) -> Answer:
     if not errors:
         return answer
     source = answer.source or Provenance(name)
-    return Answer(
-        answer.text,
-        replace(
-            source,
-            requests=source.requests + sum(error.attempts for error in errors),
-            faults=(*_faults(errors), *source.faults),
-        ),
-    )
+    requests = source.requests + sum(error.attempts for error in errors)
+    faults = (*_faults(errors), *source.faults)
+    return replace(answer, source=replace(source, requests=requests, faults=faults))
 
 
 def _faults(errors: Sequence[ChatError]) -> tuple[str, ...]:

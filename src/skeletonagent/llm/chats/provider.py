@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,7 +101,7 @@ class ProviderChat:
             problem = "it failed too often in a row and is left alone for now"
             raise self._error(question, attempts, problem)
         try:
-            text, output = self._insist(question, history, attempts)
+            answer, output = self._insist(question, history, attempts)
         except Fault as fault:
             if fault.code == REFUSAL:
                 self._breaker.succeeded()
@@ -110,18 +110,18 @@ class ProviderChat:
             problem = fault.problem
         else:
             self._breaker.succeeded()
-            return Answer(text, self._source(attempts, output))
+            return replace(answer, source=self._source(attempts, output))
         raise self._error(question, attempts, problem)
 
     def _insist(
         self, question: Question, history: Sequence[Exchange], attempts: _Attempts
-    ) -> tuple[str, Output]:
+    ) -> tuple[Answer, Output]:
         """Return the answer and its form, asking for as long as there is hope."""
         outputs = self._outputs()
         repeats = waits = 0
         while True:
             try:
-                text = self._once(question, history, attempts, outputs[0])
+                answer = self._once(question, history, attempts, outputs[0])
             except Fault as fault:
                 attempts.faults.append(fault.code)
                 remedy = self._remedy(fault, outputs[0])
@@ -135,7 +135,7 @@ class ProviderChat:
                     self._sleep(self._pause(waits, fault.wait))
             else:
                 self._proven = self._proven or outputs[0]
-                return text, outputs[0]
+                return answer, outputs[0]
 
     def _once(
         self,
@@ -143,7 +143,7 @@ class ProviderChat:
         history: Sequence[Exchange],
         attempts: _Attempts,
         output: Output,
-    ) -> str:
+    ) -> Answer:
         limit = self._budget.reserve(self.name)
         if limit:
             raise self._error(question, attempts, limit)
@@ -201,8 +201,8 @@ class ProviderChat:
         )
 
 
-def _read(reply: Reply, form: type[AnswerSchema], output: Output) -> str:
-    """Return the answer in plain text.
+def _read(reply: Reply, form: type[AnswerSchema], output: Output) -> Answer:
+    """Return the answer, in its fields unless plain text was asked for.
 
     Raises:
         Fault: If it is none, or not in its form.
@@ -215,9 +215,9 @@ def _read(reply: Reply, form: type[AnswerSchema], output: Output) -> str:
     if not reply.text.strip():
         raise Fault("empty", "the answer is empty", Remedy.REPEAT)
     if output is Output.TEXT:
-        return reply.text
+        return Answer(reply.text)
     try:
-        return form.model_validate_json(_object(reply.text)).text()
+        return Answer.typed(form.model_validate_json(_object(reply.text)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         word = "malformed" if first["type"] == "json_invalid" else "schema"
