@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,27 +12,30 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.errors import CheckpointError, DataError
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import COCO_17, KINECT_20, KINECT_25, SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.archive import write_archive
-from skeletonagent.data.clip_sampler import ClipSampler
-from skeletonagent.data.settings import AugmentSettings, ClipSettings
+from skeletonagent.data.settings import ClipSettings
+from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.metadata import RecognizerMetadata
+from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
-from skeletonagent.report import clip_player
 from skeletonagent.report.clip_player import (
     TIME_STEPS,
-    choose,
     clip_player,
+    explain_clip,
     open_clip_context,
-    score_variants,
+    select_clips,
     shown_joints,
-    upright,
+    upright_axes,
 )
 from skeletonagent.report.runs import read_runs
 from skeletonagent.report.skeleton_svg import positions
 
 from .conftest import CLASSES, data
-from .test_packing import unpacked
+from .test_serialize import unpacked
 
 
 def scores_of(pairs: list[tuple[int, int]], sure: list[float]) -> ClassProbabilities:
@@ -49,30 +51,34 @@ def scores_of(pairs: list[tuple[int, int]], sure: list[float]) -> ClassProbabili
 def test_every_kind_of_mistake_has_its_turn_and_the_surest_comes_first() -> None:
     pairs = [(0, 1), (0, 1), (0, 1), (2, 3), (1, 1), (2, 2), (2, 2), (3, 3)]
     scores = scores_of(pairs, [0.6, 0.9, 0.7, 0.8, 0.9, 0.5, 0.4, 0.6])
-    assert choose(scores, 4) == [1, 3, 2, 6]  # three mistakes, then the least sure of right ones
-    assert choose(scores, 8) == [1, 3, 2, 0, 6, 7, 4, 5]
-    assert choose(scores, 0) == []
+    assert select_clips(scores, 4) == [
+        1,
+        3,
+        2,
+        6,
+    ]  # three mistakes, then the least sure of right ones
+    assert select_clips(scores, 8) == [1, 3, 2, 0, 6, 7, 4, 5]
+    assert select_clips(scores, 0) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1), st.integers(0, 40))
 def test_as_many_clips_as_can_be_and_none_twice(pairs: list[tuple[int, int]], most: int) -> None:
-    chosen = choose(scores_of(pairs, [0.5] * len(pairs)), most)
+    chosen = select_clips(scores_of(pairs, [0.5] * len(pairs)), most)
     assert len(chosen) == len(set(chosen)) == min(most, len(pairs))
 
 
-def one_joint(joint: int) -> Callable[..., ClassProbabilities]:
-    """Return a way to score clips by how high a single joint is on average."""
+class OneJoint(Recognizer):
+    """A recognizer that looks at the height of a single joint alone."""
 
-    def scored(_: object, source: ClipSampler, samples: Tensor, **__: object) -> ClassProbabilities:
-        batches = source.test_batches(samples, len(samples), clips=1)
-        heights = torch.cat([(b.clips[:, 0, :, joint, 1] ** 2).mean(dim=1) for b in batches])
-        logits = torch.stack([heights, -heights, torch.zeros_like(heights)], dim=1)
-        ids = tuple(map(str, samples.tolist()))
-        return ClassProbabilities(
-            ids, np.zeros(len(ids), dtype=np.int64), logits.softmax(dim=1).numpy()
-        )
+    def __init__(self, joint: int) -> None:
+        torch.nn.Module.__init__(self)
+        self.joint = joint
+        self.weight = torch.nn.Parameter(torch.zeros(()))  # of the device
 
-    return scored
+    def classify(self, clips: Tensor, bodies: Tensor | None = None) -> Tensor:
+        del bodies
+        heights = (clips[:, 0, :, self.joint, 1] ** 2).mean(dim=1)
+        return torch.stack([heights, -heights, torch.zeros_like(heights)], dim=1)
 
 
 def fresh() -> Recognizer:
@@ -82,45 +88,53 @@ def fresh() -> Recognizer:
     )
 
 
-def sampler() -> tuple[ClipSampler, SkeletonSequence]:
+def model_of(recognizer: Recognizer) -> StreamModel:
+    config = Config(clips=ClipSettings(frames=16))
+    metadata = RecognizerMetadata(config, CLASSES, KINECT_20, 3, 1, 4, InputFormat(KINECT_20, 3))
+    return StreamModel(recognizer.eval(), metadata, Guidance(KINECT_20, ()), epoch=1)
+
+
+def moving() -> SkeletonSequence:
     joints = np.random.default_rng(3).normal(0, 1, (1, 16, 20, 3)).astype(np.float32)
     joints[0, :, 5] = 0.7  # still
-    sequence = SkeletonSequence(joints, 0, "s")
-    store = ClipStore.from_sequences([sequence], KINECT_20, CLASSES)
-    return ClipSampler(store, ClipSettings(frames=16), AugmentSettings()), sequence
+    return SkeletonSequence(joints, 0, "s")
 
 
-def test_the_joint_that_is_looked_at_is_the_one_that_matters(
+def test_the_joint_that_is_looked_at_is_the_one_that_is_important(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sampling, sequence = sampler()
-    monkeypatch.setattr(clip_player, "score", one_joint(11))
-    _, importance = score_variants(fresh(), sampling, sequence)
+    monkeypatch.setattr(
+        "skeletonagent.evaluation.predict.fuse_for_inference",
+        lambda recognizer, *_: recognizer.classify,
+    )
+    sequence = moving()
+    _, importance = explain_clip(model_of(OneJoint(11)), sequence)
 
     def log_probabilities(height: float) -> np.ndarray:
         logits = np.array([height, -height, 0])
         return logits - np.log(np.exp(logits).sum())
 
     height = sequence.joints[0, :, 11, 1].astype(float)
-    whole, held = (height**2).mean(), height.mean() ** 2
-    expected = log_probabilities(whole) - log_probabilities(held)
+    whole, still = (height**2).mean(), height.mean() ** 2
+    expected = log_probabilities(whole) - log_probabilities(still)
     np.testing.assert_allclose(importance[11], expected, atol=1e-4)
     assert expected[0] > 0.1 and expected[1] < -0.1
     np.testing.assert_allclose(np.delete(importance, 11, axis=0), 0, atol=1e-6)
 
 
-def test_a_still_joint_matters_to_nobody_and_the_whole_clip_comes_last() -> None:
+def test_a_still_joint_has_no_importance_and_the_whole_clip_comes_last() -> None:
     recognizer = fresh()
     with torch.no_grad():
         recognizer.cls_head.fc.weight.mul_(100)  # of fresh weights all classes are alike
-    sampling, sequence = sampler()
-    unfolding, importance = score_variants(recognizer, sampling, sequence)
-    assert unfolding.shape == (TIME_STEPS, 3) and importance.shape == (20, 3)
+    model, sequence = model_of(recognizer), moving()
+    over_time, importance = explain_clip(model, sequence)
+    assert over_time.shape == (TIME_STEPS, 3) and importance.shape == (20, 3)
     np.testing.assert_allclose(importance[5], 0, atol=1e-5)
     assert np.abs(importance).max() > 1e-3
-    (batch,) = sampling.test_batches(torch.tensor([0]), 1, clips=1)
-    whole = recognizer.eval().classify(batch.clips).softmax(dim=1).detach().numpy()
-    np.testing.assert_allclose(unfolding[-1:], whole, atol=1e-5)
+    store = ClipStore.from_sequences([sequence], KINECT_20, CLASSES)
+    (batch,) = model.sampler(store).test_batches(torch.tensor([0]), 1, clips=1)
+    whole = recognizer.classify(batch.clips).softmax(dim=1).detach().numpy()
+    np.testing.assert_allclose(over_time[-1:], whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("layout", [KINECT_20, KINECT_25, COCO_17])
@@ -134,7 +148,7 @@ def test_a_standing_person_stands_whatever_the_axes(
     for shown, (axis, sign) in enumerate(zip(places, signs, strict=True)):
         joints[..., axis] = sign * person[:, shown]
     sequence = SkeletonSequence(joints, 0, "s")
-    axes = upright([sequence], layout, scored=False)
+    axes = upright_axes([sequence], layout, 3)
     assert axes[:2] == tuple(zip(places, signs, strict=True))[:2]
     np.testing.assert_allclose(shown_joints(sequence, axes)[0, 0, :, :2], drawn, atol=1e-6)
 
@@ -144,7 +158,7 @@ def test_joints_of_an_image_stand_upright_and_have_no_depth() -> None:
     joints = np.repeat((drawn * (100, -100))[None, None], 500, axis=1).astype(np.float32)
     scored = np.concatenate([joints, np.ones_like(joints[..., :1])], axis=-1)
     sequence = SkeletonSequence(scored, 0, "s")
-    axes = upright([sequence], COCO_17, scored=True)
+    axes = upright_axes([sequence], COCO_17, 2)
     assert axes == ((0, 1), (1, -1))
     shown = shown_joints(sequence, axes)
     assert shown.shape == (1, 120, 17, 3) and not shown[..., 2].any()
@@ -155,26 +169,26 @@ def test_clips_of_a_run_can_be_played(runs: Path) -> None:
     (run,) = read_runs([runs / "guided"])
     checkpoint = run.checkpoint()
     assert checkpoint is not None and run.predictions is not None
-    found = clip_player(open_clip_context(run.config, checkpoint, None), run.predictions, 5)
+    found = clip_player(open_clip_context(checkpoint), run.predictions, 5)
     assert found is not None and len(found["clips"]) == 5 and found["tested"] == 9
     for clip in found["clips"]:
         row = run.predictions.sample_ids.index(clip["id"])
-        assert clip["predicted"] == run.predictions.probs[row].argmax() == clip["best"][0][0]
+        assert clip["predicted"] == run.predictions.probs[row].argmax() == clip["top"][0][0]
         assert unpacked(clip["joints"]).shape == (1, clip["frames"], 20, 3)
-        assert unpacked(clip["unfolding"]).shape == (TIME_STEPS, len(clip["classes"]))
-        assert set(clip["mattered"]) == {str(clip["label"]), str(clip["predicted"])}
-        assert unpacked(clip["mattered"][str(clip["label"])]).max() in (0, 1)
+        assert unpacked(clip["probs_over_time"]).shape == (TIME_STEPS, len(clip["classes"]))
+        assert set(clip["joint_importance"]) == {str(clip["label"]), str(clip["predicted"])}
+        assert unpacked(clip["joint_importance"][str(clip["label"])]).max() in (0, 1)
 
 
 def test_what_has_none_of_the_clips_shows_none(runs: Path, tmp_path: Path) -> None:
     (run,) = read_runs([runs / "guided"])
     checkpoint = run.checkpoint()
     assert checkpoint is not None and run.predictions is not None
-    stage = open_clip_context(run.config, checkpoint, None)
+    context = open_clip_context(checkpoint)
     other = replace(run.predictions, sample_ids=tuple(f"x{n}" for n in range(9)))
-    assert clip_player(stage, other, 5) is None
+    assert clip_player(context, other, 5) is None
     with pytest.raises(DataError):
-        open_clip_context(run.config, checkpoint, str(tmp_path / "none.npz"))
+        open_clip_context(checkpoint, str(tmp_path / "none.npz"))
     strange = replace(data(), store=replace(data().store, class_names=("a", "b", "c")))
     with pytest.raises(CheckpointError):
-        open_clip_context(run.config, checkpoint, str(write_archive(strange, tmp_path)))
+        open_clip_context(checkpoint, str(write_archive(strange, tmp_path)))

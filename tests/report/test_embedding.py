@@ -17,7 +17,7 @@ from skeletonagent.report.embedding import (
 )
 from skeletonagent.training.feature_snapshots import FeatureSnapshot
 
-from .test_packing import unpacked
+from .test_serialize import unpacked
 
 
 def shot(epoch: int, apart: float, n: int = 24, seed: int = 0) -> FeatureSnapshot:

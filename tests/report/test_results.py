@@ -17,7 +17,7 @@ from skeletonagent.report.results import (
 )
 from skeletonagent.report.runs import ReportedRun, read_runs, recipes
 
-from .test_packing import unpacked
+from .test_serialize import unpacked
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from skeletonagent.report.topologies import topologies
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.feature_snapshots import read_snapshots
 
-from .test_packing import unpacked
+from .test_serialize import unpacked
 
 
 def test_graphs_stand_beside_k(runs: Path) -> None:
