@@ -91,19 +91,19 @@ def _asks_a_model(word: str) -> bool:
 
 
 def _fewer(words: list[str], option: str, value: str) -> list[str]:
-    found, rest = _without(words, option)
-    return [*rest, option, value] if option in found else rest
+    given, rest = _without(words, option)
+    return [*rest, option, value] if option in given else rest
 
 
 def _without(words: list[str], *options: str) -> tuple[dict[str, str], list[str]]:
     """Return the values of options, and the words without them."""
-    found, rest, left = {}, [], iter(words)
+    given, rest, left = {}, [], iter(words)
     for word in left:
         if word in options:
-            found[word] = next(left)
+            given[word] = next(left)
         else:
             rest.append(word)
-    return found, rest
+    return given, rest
 
 
 def _sets(*assignments: str) -> list[str]:

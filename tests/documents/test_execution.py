@@ -24,7 +24,7 @@ from skeletonagent.cli import main
 from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.experiments import datasets
 
-WITH_STEPS = [path for path, found in TYPED.items() if found]
+WITH_STEPS = [path for path, typed_steps in TYPED.items() if typed_steps]
 
 Typed = Callable[[Line], int]
 
@@ -91,7 +91,12 @@ def test_what_a_document_shows_can_be_done_in_its_order(
 
 
 def test_what_is_not_run_stands_in_a_document() -> None:
-    lines = [str(step) for found in TYPED.values() for step in found if isinstance(step, Line)]
+    lines = [
+        str(step)
+        for document_steps in TYPED.values()
+        for step in document_steps
+        if isinstance(step, Line)
+    ]
     skipped = {why for line in lines if (why := reason_not_to_run(line))}
     assert skipped == set(NOT_RUN.values())
     assert len([line for line in lines if not reason_not_to_run(line)]) > 90

@@ -92,6 +92,13 @@ def test_the_results_of_the_readme_are_those_of_the_study(data_set: str) -> None
     assert row.replace(".0 ", " ").endswith(shown.replace(".0 ", " "))
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_from_outside_the_site_lead_to_files(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)", text)
+    assert not [link for link in links if "://" not in link and not (ROOT / link).is_file()]
+
+
 def test_the_index_of_decisions_lists_every_record() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = re.findall(r"\]\((\S+\.md)\)", (folder / "index.md").read_text(encoding="utf-8"))

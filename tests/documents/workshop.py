@@ -83,8 +83,7 @@ def small_set(name: str, splits: Sequence[str], classes: Sequence[str]) -> Skele
 
 
 def _tested_on(clips: Sequence[SkeletonSequence], number: int) -> Split:
-    groups = sorted({clip.subject or 0 for clip in clips})
-    tested = groups[number]
+    tested = sorted({clip.subject or 0 for clip in clips})[number]
     return Split(
         train=tuple(clip.sample_id for clip in clips if clip.subject != tested),
         test=tuple(clip.sample_id for clip in clips if clip.subject == tested),
@@ -98,9 +97,9 @@ def _together(joints: np.ndarray) -> np.ndarray:
 def _download(folder: Path) -> None:
     write_ntu60(folder / "ntu60_3danno.pkl")
     annotations = ntu_annotations(actions=(1, 61, 120))
-    for number, told in enumerate(annotations):
-        told["frame_dir"] = told["frame_dir"].replace("S001", f"S{1 + number // 4:03d}")
-    names = [told["frame_dir"] for told in annotations]
+    for number, annotation in enumerate(annotations):
+        annotation["frame_dir"] = annotation["frame_dir"].replace("S001", f"S{1 + number // 4:03d}")
+    names = [annotation["frame_dir"] for annotation in annotations]
     write_pickle(
         folder / "ntu120_3danno.pkl",
         {"split": _parted("ntu120", names), "annotations": annotations},
@@ -132,12 +131,12 @@ def _uav(path: Path) -> None:
         }
         for p, a in shown
     ]
-    names = [str(told["frame_dir"]) for told in annotations]
+    names = [str(annotation["frame_dir"]) for annotation in annotations]
     write_pickle(path, {"split": _parted("uav-human", names), "annotations": annotations})
 
 
 def _sources(downloads: Path) -> dict[str, DatasetReader]:
-    found = {
+    readers = {
         name: pyskl_reader(downloads / file, benchmark=BENCHMARKS[benchmark])
         for name, file, benchmark in (
             ("ntu60", "ntu60_3danno.pkl", "ntu60"),
@@ -146,8 +145,8 @@ def _sources(downloads: Path) -> dict[str, DatasetReader]:
             ("uav", "uav_human.pkl", "uav-human"),
         )
     }
-    found["kinetics"] = kinetics_reader(downloads / "k400_hrnet.pkl", downloads / "kpfiles")
-    return found
+    readers["kinetics"] = kinetics_reader(downloads / "k400_hrnet.pkl", downloads / "kpfiles")
+    return readers
 
 
 def _recordings(folder: Path) -> None:
