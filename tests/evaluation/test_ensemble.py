@@ -75,7 +75,7 @@ def test_rows_stay_probabilities_on_any_scale_of_weights(scale: float, seed: int
     np.testing.assert_array_equal(fuse(several, [0, 3, 0]).probs, several[1].probs)
 
 
-def test_two_that_err_apart_are_right_together() -> None:
+def test_two_members_correct_different_errors() -> None:
     ids, labels = ("a", "b"), np.array([0, 1])
     one = ClassProbabilities(ids, labels, np.array([[0.9, 0.1], [0.6, 0.4]]))
     other = ClassProbabilities(ids, labels, np.array([[0.4, 0.6], [0.1, 0.9]]))
@@ -86,12 +86,12 @@ def test_two_that_err_apart_are_right_together() -> None:
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, np.nan], []])
-def test_weights_that_are_none(weights: list[float]) -> None:
+def test_wrong_weights_are_refused(weights: list[float]) -> None:
     with pytest.raises(ConfigError, match="2 runs need as many weights"):
         fuse([make_predictions(3, 2, 0), make_predictions(3, 2, 1)], weights)
 
 
-def test_what_does_not_belong_together() -> None:
+def test_predictions_of_other_samples_are_refused() -> None:
     first = make_predictions(4, 3, 0)
     fewer = ClassProbabilities(first.sample_ids[:3], first.labels[:3], first.probs[:3])
     renamed = replace(first, sample_ids=("s0", "s1", "s2", "other"))
@@ -120,7 +120,7 @@ J, B, K = Stream.JOINT, Stream.BONE, Stream.KBONE
 JM, BM, KM = Stream.JOINT_MOTION, Stream.BONE_MOTION, Stream.KBONE_MOTION
 
 
-def test_the_weights_of_the_paper() -> None:
+def test_paper_weights() -> None:
     assert paper_weights([J, B]) == (2, 2)  # 1:1 on another scale
     assert paper_weights([J, B, JM, BM]) == (2, 2, 1, 1)
     assert paper_weights([J, B, K, JM, BM, KM]) == (2, 2, 2, 1, 1, 1)
@@ -131,8 +131,8 @@ def test_the_weights_of_the_paper() -> None:
 def test_a_stream_counts_the_same_however_many_runs_it_has(streams: list[Stream]) -> None:
     weights = paper_weights(streams)
     for stream in set(streams):
-        own = [w for w, s in zip(weights, streams, strict=True) if s is stream]
-        assert sum(own) == pytest.approx(1 if stream.is_motion else 2)
+        of_label = [w for w, s in zip(weights, streams, strict=True) if s is stream]
+        assert sum(of_label) == pytest.approx(1 if stream.is_motion else 2)
 
 
 @given(n=st.integers(2, 30), s=st.integers(1, 4), seed=st.integers(0, 99))

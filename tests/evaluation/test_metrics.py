@@ -20,7 +20,7 @@ from skeletonagent.evaluation.metrics import (
 def two_classes(samples: list[tuple[float, bool]]) -> ClassProbabilities:
     """Return predictions of samples by the probability of class 0 and whether it is true."""
     first = np.array([p for p, _ in samples])
-    labels = np.array([0 if own else 1 for _, own in samples], dtype=np.int64)
+    labels = np.array([0 if of_label else 1 for _, of_label in samples], dtype=np.int64)
     ids = tuple(f"s{i}" for i in range(len(samples)))
     return ClassProbabilities(ids, labels, np.stack([first, 1 - first], axis=1))
 
@@ -99,8 +99,8 @@ def test_one_bin_compares_accuracy_with_mean_confidence(samples: list[tuple[floa
 
 @given(samples=samples)
 def test_the_likelihood_is_a_mean_of_logarithms(samples: list[tuple[float, bool]]) -> None:
-    own = [p if first else 1 - p for p, first in samples]
-    expected = sum(-math.log(max(p, 1e-12)) for p in own) / len(own)
+    of_label = [p if first else 1 - p for p, first in samples]
+    expected = sum(-math.log(max(p, 1e-12)) for p in of_label) / len(of_label)
     predictions = two_classes(samples)
     assert negative_log_likelihood(predictions) == pytest.approx(expected, rel=1e-6, abs=1e-9)
     again = two_classes(samples * 2)

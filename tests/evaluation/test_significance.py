@@ -49,12 +49,12 @@ def test_one_run_has_no_interval() -> None:
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     rng = np.random.default_rng(0)
-    held = 0
+    covered = 0
     for _ in range(1000):
         interval = mean_interval(rng.normal(3.0, 2.0, size=4).tolist())
         assert interval.low is not None and interval.high is not None
-        held += interval.low <= 3.0 <= interval.high
-    assert 0.93 < held / 1000 < 0.97
+        covered += interval.low <= 3.0 <= interval.high
+    assert 0.93 < covered / 1000 < 0.97
 
 
 @given(
@@ -65,15 +65,15 @@ def test_a_paired_difference_is_antisymmetric_and_blind_to_what_pairs_share(
     pairs: list[tuple[float, float]], shift: float
 ) -> None:
     a, b = [x for x, _ in pairs], [y for _, y in pairs]
-    there, back = paired_difference(a, b), paired_difference(b, a)
+    difference, reverse = paired_difference(a, b), paired_difference(b, a)
     moved = paired_difference([x + shift for x in a], [y + shift for y in b])
-    assert there.low is not None and there.high is not None
-    assert (there.mean, there.low, there.high) == pytest.approx(
-        (-back.mean, -(back.high or 0), -(back.low or 0))
+    assert difference.low is not None and difference.high is not None
+    assert (difference.mean, difference.low, difference.high) == pytest.approx(
+        (-reverse.mean, -(reverse.high or 0), -(reverse.low or 0))
     )
-    assert moved.mean == pytest.approx(there.mean, abs=1e-9)
-    assert moved.low == pytest.approx(there.low, abs=1e-6)
-    assert there.low <= there.mean <= there.high
+    assert moved.mean == pytest.approx(difference.mean, abs=1e-9)
+    assert moved.low == pytest.approx(difference.low, abs=1e-6)
+    assert difference.low <= difference.mean <= difference.high
 
 
 def test_pairing_takes_out_what_the_seed_does_to_both() -> None:
@@ -85,12 +85,12 @@ def test_pairing_takes_out_what_the_seed_does_to_both() -> None:
 
 
 @pytest.mark.parametrize("values", [[], [math.nan], [1.0, math.inf]])
-def test_values_that_are_none(values: list[float]) -> None:
+def test_values_that_are_not_finite_are_refused(values: list[float]) -> None:
     with pytest.raises(ValueError, match="finite"):
         mean_interval(values)
 
 
-def test_pairs_come_in_pairs() -> None:
+def test_pairs_need_equal_lengths() -> None:
     with pytest.raises(ValueError, match="2 and 1"):
         paired_difference([1.0, 2.0], [1.0])
 
@@ -134,8 +134,8 @@ def test_the_interval_over_samples_mirrors(hits: int, misses: int) -> None:
         with pytest.raises(ValueError, match="samples"):
             accuracy_interval(outcomes([]))
         return
-    there = accuracy_interval(outcomes([True] * hits + [False] * misses))
-    back = accuracy_interval(outcomes([True] * misses + [False] * hits))
-    assert there.low is not None and there.high is not None and back.high is not None
-    assert there.low <= there.mean <= there.high
-    assert there.low == pytest.approx(1 - back.high)
+    interval = accuracy_interval(outcomes([True] * hits + [False] * misses))
+    mirrored = accuracy_interval(outcomes([True] * misses + [False] * hits))
+    assert interval.low is not None and interval.high is not None and mirrored.high is not None
+    assert interval.low <= interval.mean <= interval.high
+    assert interval.low == pytest.approx(1 - mirrored.high)

@@ -76,7 +76,7 @@ def test_data_without_a_file_are_generated(
     assert datasets.open_dataset("synthetic") is data
 
 
-def test_joints_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def test_joints_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     broken = few()
     broken.store.frames[int(broken.store.starts[5]) + 2, 1, 0] = float("nan")
     path = write_archive(broken, tmp_path)
@@ -91,7 +91,9 @@ def subjects(data: SkeletonData, samples: torch.Tensor) -> set[int]:
     return {data.store.subjects[n] for n in samples.tolist()}
 
 
-def test_nobody_is_in_two_parts(job: build.Experiment, data: SkeletonData) -> None:
+def test_training_validation_and_test_set_are_disjoint(
+    job: build.Experiment, data: SkeletonData
+) -> None:
     parts = [
         subjects(data, p)
         for p in (job.train_data.train, job.train_data.validation, job.test_samples)
@@ -104,7 +106,7 @@ def test_nobody_is_in_two_parts(job: build.Experiment, data: SkeletonData) -> No
     assert job.evaluation_parts == {"xsub": set(data.splits["xsub"].test)}
 
 
-def test_the_agents_see_what_is_learned_from_alone(
+def test_the_agents_see_the_training_set_alone(
     data: SkeletonData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
@@ -119,7 +121,7 @@ def test_the_agents_see_what_is_learned_from_alone(
     assert torch.equal(part, job.train_data.train)
 
 
-def test_what_is_not_learned_from_changes_no_guidance(data: SkeletonData) -> None:
+def test_validation_and_test_samples_do_not_change_guidance(data: SkeletonData) -> None:
     job = build.build_experiment(CONFIG, data)
     frames = data.store.frames.clone()
     for sample in [*job.train_data.validation.tolist(), *job.test_samples.tolist()]:
@@ -133,7 +135,7 @@ def test_what_is_not_learned_from_changes_no_guidance(data: SkeletonData) -> Non
     )
 
 
-def test_rivals_are_at_most_as_many_as_said(data: SkeletonData) -> None:
+def test_rivals_are_at_most_max_rivals(data: SkeletonData) -> None:
     job = build.build_experiment(with_overrides(CONFIG, ["agents.max_rivals=2"]), data)
     counts = Confusions(torch.ones(CLASSES, CLASSES, dtype=torch.long))
     assert {
@@ -141,7 +143,7 @@ def test_rivals_are_at_most_as_many_as_said(data: SkeletonData) -> None:
     } == {2}
 
 
-def test_without_agents_only_the_class_counts(data: SkeletonData) -> None:
+def test_without_agents_the_class_loss_alone_is_trained(data: SkeletonData) -> None:
     job = build.build_experiment(with_overrides(CONFIG, ["agents.chat=none"]), data)
     loss = job.state.model_with_loss.loss
     assert (loss.alpha, loss.beta) == (job.config.loss.alpha, job.config.loss.beta) == (0, 0)
@@ -183,7 +185,7 @@ def test_splits_that_share_the_training_are_tested_together(data: SkeletonData) 
     assert [clean.store.sample_ids[n] for n in job.test_samples] == list(split.test)
 
 
-def test_the_split_used_is_told(job: build.Experiment) -> None:
+def test_the_configuration_names_the_split(job: build.Experiment) -> None:
     assert CONFIG.data.split is None
     assert job.config.data.split == "xsub"
 
@@ -198,7 +200,9 @@ def test_the_split_used_is_told(job: build.Experiment) -> None:
         ("device=abacus", r"'abacus'"),
     ],
 )
-def test_what_does_not_fit_is_told(data: SkeletonData, assignment: str, message: str) -> None:
+def test_a_configuration_that_does_not_fit_is_refused(
+    data: SkeletonData, assignment: str, message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         build.build_experiment(with_overrides(CONFIG, [assignment]), data)
 
@@ -207,13 +211,13 @@ def saved(job: build.Experiment) -> Checkpoint:
     return Checkpoint(1, job.state.tensors(), job.metadata.to_json())
 
 
-@pytest.mark.parametrize("average", [0.0, 0.9])
-def test_a_saved_recognizer_comes_back(data: SkeletonData, average: float) -> None:
-    config = replace(CONFIG, training=replace(CONFIG.training, ema_decay=average))
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_a_saved_recognizer_is_loaded(data: SkeletonData, ema_decay: float) -> None:
+    config = replace(CONFIG, training=replace(CONFIG.training, ema_decay=ema_decay))
     job = build.build_experiment(config, data)
     with torch.no_grad():
         for weight in job.state.eval_model.parameters():
-            weight += 1  # so that the average is not the weights themselves
+            weight += 1  # so that the ema_decay is not the weights themselves
     again = build.load_recognizer(saved(job))
     expected = job.state.eval_model.state_dict()
     assert again.state_dict().keys() == expected.keys()
@@ -237,7 +241,7 @@ def test_another_recognizer_is_refused(job: build.Experiment) -> None:
         build.load_recognizer(saved(job), wider)
 
 
-def test_metadata_come_back(job: build.Experiment) -> None:
+def test_metadata_are_read_again(job: build.Experiment) -> None:
     assert RecognizerMetadata.from_json(job.metadata.to_json()) == job.metadata
     with pytest.raises(CheckpointError, match="persons"):
         RecognizerMetadata.from_json(

@@ -55,7 +55,7 @@ def test_no_section_of_the_example_is_the_default() -> None:
 
 
 @pytest.mark.parametrize("config", [Config(), UNUSUAL], ids=["default", "unusual"])
-def test_what_is_written_is_read(tmp_path: Path, config: Config) -> None:
+def test_a_written_configuration_is_read_again(tmp_path: Path, config: Config) -> None:
     path = tmp_path / "config.yaml"
     write_config(config, path)
     assert read_config(path) == config
@@ -74,12 +74,12 @@ def assert_plain(value: object) -> None:
             assert_plain(inner)
 
 
-def test_plain_values_are_plain() -> None:
+def test_values_of_the_dictionary_are_plain() -> None:
     assert_plain(config_to_dict(UNUSUAL))
     assert config_to_dict(UNUSUAL)["clips"]["stream"] == "kbone_motion"
 
 
-def test_a_chat_is_named_so_that_it_can_be_found() -> None:
+def test_chats_that_a_configuration_can_name() -> None:
     for chat in ("analyst", "none", "recorded:runs/one", "openai:gpt-4o"):
         assert with_overrides(Config(), [f"agents.chat={chat}"]).agents.chat == chat
     local = ["agents.chat=qwen3", "agents.provider.base_url=http://localhost:8000/v1"]
@@ -88,7 +88,7 @@ def test_a_chat_is_named_so_that_it_can_be_found() -> None:
         with_overrides(Config(), ["agents.chat=gpt"])
 
 
-def test_what_is_not_named_keeps_its_default(tmp_path: Path) -> None:
+def test_missing_settings_have_their_defaults(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("training:\n  epochs: 7\nclips: {stream: bone}\n")
     expected = Config(training=TrainSettings(epochs=7), clips=ClipSettings(stream=Stream.BONE))
@@ -98,14 +98,14 @@ def test_what_is_not_named_keeps_its_default(tmp_path: Path) -> None:
 
 
 def leaves(config: object, prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for field in fields(config):  # type: ignore[arg-type]
         value = getattr(config, field.name)
         if is_dataclass(value):
-            found |= leaves(value, f"{prefix}{field.name}.")
+            values |= leaves(value, f"{prefix}{field.name}.")
         else:
-            found[prefix + field.name] = value
-    return found
+            values[prefix + field.name] = value
+    return values
 
 
 @pytest.mark.parametrize("key", leaves(UNUSUAL))
@@ -227,7 +227,7 @@ def test_wrong_overrides_are_refused(assignments: list[str], message: str) -> No
         (b"!!python/object/apply:os.mkdir [trace]", "cannot be read as YAML"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_named(
+def test_a_file_without_a_configuration_is_refused_by_name(
     tmp_path: Path, content: bytes, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

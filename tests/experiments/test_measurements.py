@@ -94,10 +94,10 @@ def test_what_cannot_be_measured_is_left_out() -> None:
 
 
 def test_calibration_is_that_of_the_run() -> None:
-    own = predicting([0.5, 1.0])
-    value = {m.metric: m.value for m in measure_runs("base", {("one", 0): {"p": own}})}
-    assert value["ece"] == expected_calibration_error(own) == 0.25
-    assert value["nll"] == negative_log_likelihood(own)
+    predicted = predicting([0.5, 1.0])
+    value = {m.metric: m.value for m in measure_runs("base", {("one", 0): {"p": predicted}})}
+    assert value["ece"] == expected_calibration_error(predicted) == 0.25
+    assert value["nll"] == negative_log_likelihood(predicted)
 
 
 def test_time_is_a_share_of_the_baselines_with_the_same_seed() -> None:

@@ -25,13 +25,13 @@ def test_tables_show_what_is_measured(name: str) -> None:
 
 def test_the_components_are_those_of_table_4() -> None:
     """Class loss, L_con, L_align and both; guidance that stays and guidance that follows."""
-    told = set()
+    variants = set()
     for row in STUDY_PLANS["components"].rows[1:]:
         config = with_overrides(Config(), row.assignments)
         asked_again = config.training.guidance_period > 0
-        told.add((config.loss.alpha > 0, config.loss.beta > 0, asked_again))
+        variants.add((config.loss.alpha > 0, config.loss.beta > 0, asked_again))
     losses = [(True, False), (False, True), (True, True)]
-    assert told == {(*pair, online) for pair in losses for online in (False, True)}
+    assert variants == {(*pair, online) for pair in losses for online in (False, True)}
 
 
 def test_figure_4_holds_the_papers_choice() -> None:
@@ -62,6 +62,6 @@ def test_rows_stand_against_other_rows_of_their_plan(name: str) -> None:
 
 def test_the_control_is_static_too() -> None:
     rows = {row.label: row for row in STUDY_PLANS["guidance"].rows}
-    own = rows["both losses, static"]
-    control = rows[own.against]
-    assert set(control.assignments) - set(own.assignments) == {"loss.shuffle_guidance=true"}
+    static = rows["both losses, static"]
+    control = rows[static.against]
+    assert set(control.assignments) - set(static.assignments) == {"loss.shuffle_guidance=true"}

@@ -72,7 +72,7 @@ def test_presets_differ_between_streams_in_the_stream_alone(name: str, size: Pre
 
 
 @every
-def test_presets_name_a_backbone_there_is_and_keep_the_papers_weights(
+def test_presets_have_existing_backbones_and_the_papers_loss_weights(
     name: str, size: PresetSize
 ) -> None:
     config = preset(name, size)
@@ -107,14 +107,14 @@ def test_classes_that_name_a_side_are_not_mirrored() -> None:
 
 
 def test_presets_name_archives_of_the_shared_data(shared: Path) -> None:
-    known = {path.name for path in find_archives(shared / "data")} | {"synthetic"}
-    if known == {"synthetic"}:
+    archives = {path.name for path in find_archives(shared / "data")} | {"synthetic"}
+    if archives == {"synthetic"}:
         pytest.skip(f"needs shared data: no archives in {shared / 'data'}")
     for name in SMALL_PRESETS:
-        assert preset(name).data.archive in known
+        assert preset(name).data.archive in archives
 
 
-def test_an_unknown_preset_names_the_known_ones() -> None:
+def test_an_unknown_preset_is_refused_with_a_list_of_all() -> None:
     with pytest.raises(
         ConfigError, match=r"no preset 'ntu'; there are default, jhmdb, .*, ntu60-xsub, "
     ):
@@ -250,7 +250,7 @@ def test_other_data_have_no_released_recipe(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_best_recipe_asks_once_where_that_was_studied(name: str) -> None:
+def test_the_best_recipe_has_static_guidance_where_that_was_studied(name: str) -> None:
     if name not in STUDIED:
         with pytest.raises(ConfigError, match=f"'{name}' has no best recipe; .*utd-mhad"):
             preset(name, recipe=Recipe.BEST)
@@ -268,7 +268,7 @@ def test_released_recipes_round_trip(name: str) -> None:
         assert config_from_dict(config_to_dict(config)) == config
 
 
-def test_the_command_line_has_the_last_word(tmp_path: Path) -> None:
+def test_assignments_have_precedence_over_the_preset(tmp_path: Path) -> None:
     config = resolve_config(
         "sbu",
         PresetSize.SMALL,
@@ -294,9 +294,7 @@ def test_the_command_line_has_the_last_word(tmp_path: Path) -> None:
         ("missing.yaml", None, "missing.yaml cannot be read"),
     ],
 )
-def test_wrong_words_on_the_command_line_are_refused(
-    name: str, stream: str | None, message: str
-) -> None:
+def test_wrong_assignments_are_refused(name: str, stream: str | None, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         resolve_config(name, PresetSize.SMALL, stream, None, [])
 

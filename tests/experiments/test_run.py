@@ -45,14 +45,14 @@ CONFIG = with_overrides(
 @pytest.fixture(scope="module")
 def data() -> SkeletonData:
     """Four generated classes of four subjects, one of them tested."""
-    whole = synthetic_dataset(clips_per_class=4, subjects=4)
-    store = whole.store
+    generated = synthetic_dataset(clips_per_class=4, subjects=4)
+    store = generated.store
     kept = [store.sequence(n) for n in range(len(store)) if store.labels[n] < 4]
     ids = {sequence.sample_id for sequence in kept}
-    split = whole.splits["xsub"]
+    split = generated.splits["xsub"]
     parts = [tuple(s for s in part if s in ids) for part in (split.train, split.test)]
     return replace(
-        whole,
+        generated,
         name="few",
         store=ClipStore.from_sequences(kept, store.layout, store.class_names[:4]),
         splits={"xsub": Split(*parts)},
@@ -72,9 +72,9 @@ class Watcher(Callback):
         self.damaged: tuple[str, ...] = ()
 
     @contextmanager
-    def __call__(self, config: Config, found: LatestCheckpoint) -> Iterator[Watcher]:
-        self.began.append(found.checkpoint.epoch if found.checkpoint else 0)
-        self.damaged = found.corrupt
+    def __call__(self, config: Config, latest: LatestCheckpoint) -> Iterator[Watcher]:
+        self.began.append(latest.checkpoint.epoch if latest.checkpoint else 0)
+        self.damaged = latest.corrupt
         yield self
 
     def on_step(self, epoch: int, step: int, *_: Any) -> None:
@@ -88,34 +88,34 @@ def run(data: SkeletonData, out: Path, *changes: str, **options: Any) -> dict[st
 
 
 @pytest.fixture(scope="module")
-def whole(data: SkeletonData, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """Return a run that nothing happened to."""
+def uninterrupted(data: SkeletonData, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """Return a run that was not interrupted."""
     path = tmp_path_factory.mktemp("whole") / "run"
     run(data, path)
     return RunDirectory(path)
 
 
-def test_files_of_a_run_directory(whole: RunDirectory, data: SkeletonData) -> None:
-    assert sorted(path.name for path in whole.path.iterdir()) == [
+def test_files_of_a_run_directory(uninterrupted: RunDirectory, data: SkeletonData) -> None:
+    assert sorted(path.name for path in uninterrupted.path.iterdir()) == [
         "checkpoints", "config.yaml", "confusions.npz", "dialogues", "evaluation_parts.json",
         "guidance.json", "metrics.jsonl", "predictions.npz", "summary.json",
     ]  # fmt: skip
-    assert [path.name for path in sorted(whole.checkpoints.path.iterdir())] == [
+    assert [path.name for path in sorted(uninterrupted.checkpoints.path.iterdir())] == [
         "epoch_0003", "epoch_0004",
     ]  # fmt: skip
-    assert len(list(whole.dialogues.iterdir())) == 5
-    assert read_config(whole.config) == with_overrides(CONFIG, ["data.split=xsub"])
-    records = whole.read_metrics()
+    assert len(list(uninterrupted.dialogues.iterdir())) == 5
+    assert read_config(uninterrupted.config) == with_overrides(CONFIG, ["data.split=xsub"])
+    records = uninterrupted.read_metrics()
     assert [record["epoch"] for record in records] == [0, 1, 2, 3]
     assert [record["round"] for record in records] == [0, 0, 1, 1]
     assert [record["validation_top1"] is None for record in records] == [False] * 3 + [True]
-    rounds = json.loads(whole.guidance.read_text())["rounds"]
+    rounds = json.loads(uninterrupted.guidance.read_text())["rounds"]
     assert [entry["round"] for entry in rounds] == [0, 1]
 
 
-def test_the_summary_agrees_with_the_files(whole: RunDirectory, data: SkeletonData) -> None:
-    summary = json.loads(whole.summary.read_text())
-    predictions = ClassProbabilities.load(whole.predictions)
+def test_the_summary_agrees_with_the_files(uninterrupted: RunDirectory, data: SkeletonData) -> None:
+    summary = json.loads(uninterrupted.summary.read_text())
+    predictions = ClassProbabilities.load(uninterrupted.predictions)
     assert predictions.sample_ids == data.splits["xsub"].test
     np.testing.assert_array_equal(
         predictions.labels, data.store.labels[data.store.indices(predictions.sample_ids)].numpy()
@@ -124,14 +124,14 @@ def test_the_summary_agrees_with_the_files(whole: RunDirectory, data: SkeletonDa
     right = (predictions.probs.argmax(axis=1) == predictions.labels).mean()
     assert summary["top1"] == summary["test"]["xsub"]["top1"] == pytest.approx(right)
     assert summary["test"]["xsub"]["samples"] == len(predictions.labels) == 4
-    with np.load(whole.confusions) as file:
+    with np.load(uninterrupted.confusions) as file:
         assert file["class_names"].tolist() == list(data.store.class_names)
         np.testing.assert_array_equal(file["counts"], predictions.confusions())
-    records = whole.read_metrics()
+    records = uninterrupted.read_metrics()
     assert summary["validation_top1"] == records[2]["validation_top1"]
     assert (summary["epochs"], summary["seed"], summary["stream"]) == (4, 0, "joint")
     assert (summary["agents"]["rounds"], summary["agents"]["prompts"]) == (1, PROMPT_VERSION)
-    files = whole.dialogues.glob("*.jsonl")
+    files = uninterrupted.dialogues.glob("*.jsonl")
     said = [line for file in files for line in file.read_text().splitlines()]
     assert sum(summary["agents"]["questions"].values()) == len(said)
 
@@ -167,7 +167,7 @@ def assert_alike(left: RunDirectory, right: RunDirectory) -> None:
 
 @pytest.mark.parametrize("stop", [0, 1, 2, 3])
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    whole: RunDirectory, data: SkeletonData, tmp_path: Path, stop: int
+    uninterrupted: RunDirectory, data: SkeletonData, tmp_path: Path, stop: int
 ) -> None:
     with pytest.raises(Killed):
         run(data, tmp_path, watch=Watcher(stop))
@@ -176,17 +176,17 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     torch.manual_seed(1234)
     run(data, tmp_path, resume=True, watch=watcher)
     assert watcher.began == [stop]
-    assert_alike(whole, RunDirectory(tmp_path))
+    assert_alike(uninterrupted, RunDirectory(tmp_path))
 
 
 def test_a_run_can_be_killed_several_times(
-    whole: RunDirectory, data: SkeletonData, tmp_path: Path
+    uninterrupted: RunDirectory, data: SkeletonData, tmp_path: Path
 ) -> None:
     for stop in (1, 1, 2, 3):
         with pytest.raises(Killed):
             run(data, tmp_path, resume=True, watch=Watcher(stop))
     run(data, tmp_path, resume=True)
-    assert_alike(whole, RunDirectory(tmp_path))
+    assert_alike(uninterrupted, RunDirectory(tmp_path))
 
 
 def talkative(question: Question, history: Sequence[Exchange]) -> str:
@@ -223,7 +223,7 @@ def test_a_run_with_a_chat_is_resumed_exactly(
         return replace(experiment, agents=agents)
 
     monkeypatch.setattr(experiment_run, "build_experiment", with_chat)
-    run(data, tmp_path / "whole", "training.guidance_period=1")
+    run(data, tmp_path / "uninterrupted", "training.guidance_period=1")
     for stop in (1, 3):
         with pytest.raises(Killed):
             run(
@@ -234,7 +234,7 @@ def test_a_run_with_a_chat_is_resumed_exactly(
                 watch=Watcher(stop),
             )
     run(data, tmp_path / "cut", "training.guidance_period=1", resume=True)
-    assert_alike(*(RunDirectory(tmp_path / name) for name in ("whole", "cut")))
+    assert_alike(*(RunDirectory(tmp_path / name) for name in ("uninterrupted", "cut")))
     latest = load_checkpoint(tmp_path / "cut" / "checkpoints" / "epoch_0004")
     guidance = latest.metadata["guidance"]
     assert guidance["round"] == 3
@@ -260,24 +260,24 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_run_is_not_written_over(whole: RunDirectory, data: SkeletonData) -> None:
-    before = contents(whole.path)
+def test_a_run_is_not_written_over(uninterrupted: RunDirectory, data: SkeletonData) -> None:
+    before = contents(uninterrupted.path)
     with pytest.raises(ConfigError, match="already holds a run; add --resume"):
-        run(data, whole.path)
-    assert contents(whole.path) == before
+        run(data, uninterrupted.path)
+    assert contents(uninterrupted.path) == before
 
 
 def test_a_run_is_resumed_with_the_same_configuration_only(
-    whole: RunDirectory, data: SkeletonData
+    uninterrupted: RunDirectory, data: SkeletonData
 ) -> None:
-    before = contents(whole.path)
+    before = contents(uninterrupted.path)
     changes = ("seed=1", "training.epochs=9", "model.width=12")
     with pytest.raises(ConfigError) as caught:
-        run(data, whole.path, *changes, resume=True)
+        run(data, uninterrupted.path, *changes, resume=True)
     for key in ("seed", "training.epochs", "model.width"):
         assert key in str(caught.value)
     assert "training.guidance_period" not in str(caught.value)
-    assert contents(whole.path) == before
+    assert contents(uninterrupted.path) == before
 
 
 def test_a_run_is_resumed_with_the_same_classes_only(data: SkeletonData, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_run_is_resumed_with_the_same_classes_only(data: SkeletonData, tmp_pat
 
 
 def test_a_damaged_checkpoint_is_skipped_and_reported(
-    whole: RunDirectory, data: SkeletonData, tmp_path: Path
+    uninterrupted: RunDirectory, data: SkeletonData, tmp_path: Path
 ) -> None:
     with pytest.raises(Killed):
         run(data, tmp_path, watch=Watcher(2))
@@ -302,7 +302,7 @@ def test_a_damaged_checkpoint_is_skipped_and_reported(
     assert watcher.began == [1]
     assert len(watcher.damaged) == 1 and "epoch_0002" in watcher.damaged[0]
     assert not draft.exists()
-    assert_alike(whole, torn)
+    assert_alike(uninterrupted, torn)
 
 
 def test_without_a_readable_checkpoint_no_run_is_resumed(

@@ -1,4 +1,4 @@
-"""A study on disk: its rows, what is finished, and what the runs come to."""
+"""A study in a folder: its rows, its unfinished runs, and their metrics."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def opened(_: DataSettings) -> SkeletonData:
 
 
 def finish(study: Study, key: tuple[str, int], right: int, device: str = "auto") -> None:
-    """Leave a finished run behind that knows so many of the ten samples it was tested on."""
+    """Write a finished run with so many correct predictions of ten test samples."""
     run = RunDirectory(study.directory(key))
     write_config(replace(study.runs[key], device=device), run.config)
     data = opened(DataSettings())
@@ -50,11 +50,11 @@ def finish(study: Study, key: tuple[str, int], right: int, device: str = "auto")
     (run.path / "cost.json").write_text(json.dumps(seconds))
 
 
-def study_of(out: Path, *turns: str, seeds: int = 2) -> Study:
-    return Study(out, PLAN, resolve_runs(PLAN, Config(), seeds, opened, turns), opened)
+def study_of(out: Path, *rotation: str, seeds: int = 2) -> Study:
+    return Study(out, PLAN, resolve_runs(PLAN, Config(), seeds, opened, rotation), opened)
 
 
-def test_seeds_take_splits_in_turn(tmp_path: Path) -> None:
+def test_seeds_rotate_over_splits(tmp_path: Path) -> None:
     runs = study_of(tmp_path, "a", "b", seeds=5).runs
     assert [config.data.split for (row, _), config in runs.items() if row == BASE] == [*"ababa"]
     assert list(runs)[:4] == [(BASE, 0), (GUIDED, 0), (BASE, 1), (GUIDED, 1)]
@@ -65,13 +65,13 @@ def test_seeds_take_splits_in_turn(tmp_path: Path) -> None:
         study_of(tmp_path, "a", "c")
 
 
-def test_splits_in_turn_are_one_part_together(tmp_path: Path) -> None:
+def test_rotating_splits_are_one_part_together(tmp_path: Path) -> None:
     study = study_of(tmp_path, "a", "b")
     for key, right in {(BASE, 0): 5, (BASE, 1): 7, (GUIDED, 1): 9}.items():
         finish(study, key, right)
-    found = {(m.row, m.seed): m for m in study.measurements() if m.metric == "top1"}
-    assert {m.part for m in found.values()} == {"a, b in turn"}
-    assert {key: m.value for key, m in found.items()} == {
+    top1 = {(m.row, m.seed): m for m in study.measurements() if m.metric == "top1"}
+    assert {m.part for m in top1.values()} == {"a, b in turn"}
+    assert {key: m.value for key, m in top1.items()} == {
         (BASE, 0): 0.5, (BASE, 1): 0.7, (GUIDED, 1): 0.9
     }  # fmt: skip
     assert list(study.unfinished()) == [(GUIDED, 0)]
@@ -79,7 +79,7 @@ def test_splits_in_turn_are_one_part_together(tmp_path: Path) -> None:
     assert times == {(BASE, 0): 1.0, (BASE, 1): 1.0, (GUIDED, 1): 1.0}
 
 
-def test_a_run_is_finished_on_whatever_device_it_was(tmp_path: Path) -> None:
+def test_a_run_finished_on_another_device_is_finished(tmp_path: Path) -> None:
     study = study_of(tmp_path, seeds=1)
     finish(study, (BASE, 0), 5, device="cuda:1")
     assert list(study.unfinished()) == [(GUIDED, 0)]
@@ -88,7 +88,7 @@ def test_a_run_is_finished_on_whatever_device_it_was(tmp_path: Path) -> None:
         other.unfinished()
 
 
-def test_a_part_is_held_out_to_the_end() -> None:
+def test_a_validation_set_is_held_out_to_the_end() -> None:
     training = hold_out_validation(Config(), 0.25).training
     assert (training.validation_share, training.validation_until) == (0.25, 1.0)
     with pytest.raises(ConfigError, match=r"training\.validation_share"):

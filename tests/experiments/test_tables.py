@@ -1,4 +1,4 @@
-"""Tables that tell what was measured, and pages that hold them."""
+"""Tables of a study's results, and pages that contain them."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ def test_tables_hold_all_that_was_measured(
     assert [float(e["value"]) for e in lines] == pytest.approx(
         [m.value for m in measurements], abs=1e-6
     )
-    found = summarize_rows(PLAN, measurements)
-    text = as_markdown(PLAN, found)
-    for each in found:
-        assert format_estimate(each.mean, "", each.metric) in text
-        if each.difference is not None:
-            assert format_estimate(each.difference, "+", each.metric) in text
-        if each.other_difference is not None:
-            assert format_estimate(each.other_difference, "+", each.metric) in text
+    results = summarize_rows(PLAN, measurements)
+    text = as_markdown(PLAN, results)
+    for result in results:
+        assert format_estimate(result.mean, "", result.metric) in text
+        if result.difference is not None:
+            assert format_estimate(result.difference, "+", result.metric) in text
+        if result.other_difference is not None:
+            assert format_estimate(result.other_difference, "+", result.metric) in text
     widths: dict[int, set[int]] = {}
     for number, line in enumerate(text.split("\n\n")):
         if line.startswith("|"):
             widths[number] = {row.replace("\\|", "").count("|") for row in line.splitlines()}
-    assert all(len(each) == 1 for each in widths.values())
+    assert all(len(columns) == 1 for columns in widths.values())
 
 
 def test_a_table_by_hand() -> None:
@@ -85,13 +85,13 @@ def test_a_table_by_hand() -> None:
     assert format_estimate(Estimate(-0.01, -0.03, 0.01, 3), "+") == "-1.0 [-3.0, +1.0] (3)"
     assert format_estimate(Estimate(1.23456, None, None, 1), "+", "nll") == "+1.235 (1)"
     assert format_estimate(Estimate(1.23456, None, None, 1), "", "time") == "123 (1)"
-    found = summarize_rows(PLAN, measured("base", [0.5]))
-    assert as_markdown(PLAN, found).endswith(as_tables(PLAN, found))
+    results = summarize_rows(PLAN, measured("base", [0.5]))
+    assert as_markdown(PLAN, results).endswith(as_tables(PLAN, results))
 
 
 def test_a_plan_may_show_some_metrics_only() -> None:
-    found = summarize_rows(PLAN, measured("base", [0.5]) + measured("base", [0.25], metric="ece"))
-    shown = as_tables(replace(PLAN, metrics=("ece", "time")), found)
+    results = summarize_rows(PLAN, measured("base", [0.5]) + measured("base", [0.25], metric="ece"))
+    shown = as_tables(replace(PLAN, metrics=("ece", "time")), results)
     assert "|  | calibration error |" in shown and "25.0 (1)" in shown
     assert "top-1" not in shown and "50.0" not in shown
 

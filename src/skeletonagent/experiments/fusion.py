@@ -28,7 +28,7 @@ def fuse_runs(runs: Sequence[Path]) -> dict[str, Any]:
     """Return accuracies of runs and of the paper's fusions of them, as plain values.
 
     Raises:
-        DataError: If a directory holds no finished run, or the runs are of different tasks.
+        DataError: If a directory has no finished run, or the runs are of different tasks.
     """
     members = tuple(read_member(path) for path in runs)
     return fusion_report(members, choose_fusions(members, None, fit=False))
@@ -66,14 +66,14 @@ def choose_fusions(
     """
     require_one_task(members)
     fusions = paper_ensembles(members)
-    everyone = tuple(members)
+    runs = tuple(members)
     if weights is not None:
-        fusions.append(Ensemble("given weights", everyone, tuple(weights)))
+        fusions.append(Ensemble("given weights", runs, tuple(weights)))
     elif fit:
         fusions.append(fitted_ensemble(members))
-    elif len(everyone) > 1 and not (fusions and fusions[-1].members == everyone):
-        streams = [member.stream for member in everyone]
-        fusions.append(Ensemble("all runs", everyone, paper_weights(streams)))
+    elif len(runs) > 1 and not (fusions and fusions[-1].members == runs):
+        streams = [member.stream for member in runs]
+        fusions.append(Ensemble("all runs", runs, paper_weights(streams)))
     return fusions
 
 
@@ -81,7 +81,7 @@ def read_member(path: Path) -> EnsembleMember:
     """Return a run as a member of an ensemble.
 
     Raises:
-        DataError: If the directory holds no finished run, or lacks what tells its test parts.
+        DataError: If the directory has no finished run, or the parts of its test set are missing.
     """
     run = RunDirectory(path)
     summary = run.read_summary()
@@ -91,7 +91,7 @@ def read_member(path: Path) -> EnsembleMember:
             path=path,
         )
     validation = run.validation_predictions
-    scores = ClassProbabilities.load(run.predictions)
+    predictions = ClassProbabilities.load(run.predictions)
     try:
         with np.load(run.confusions, allow_pickle=False) as file:
             class_names = tuple(file["class_names"].tolist())
@@ -101,8 +101,8 @@ def read_member(path: Path) -> EnsembleMember:
             split=summary["split"],
             stream=Stream(summary["stream"]),
             class_names=class_names,
-            predictions=scores,
-            evaluation_parts=_test_parts(path, summary, scores),
+            predictions=predictions,
+            evaluation_parts=_evaluation_parts(path, summary, predictions),
             validation_predictions=ClassProbabilities.load(validation)
             if validation.exists()
             else None,
@@ -111,23 +111,23 @@ def read_member(path: Path) -> EnsembleMember:
         raise DataError(f"is damaged or no run of 'train': {error!r}", path=path) from error
 
 
-def _test_parts(
-    path: Path, summary: dict[str, Any], scores: ClassProbabilities
+def _evaluation_parts(
+    path: Path, summary: dict[str, Any], predictions: ClassProbabilities
 ) -> dict[str, frozenset[str]]:
-    """Return the sample ids of each part the run was tested on."""
+    """Return the sample ids of each part of the test set."""
     file = RunDirectory(path).evaluation_parts
-    whole = frozenset(scores.sample_ids)
+    all_ids = frozenset(predictions.sample_ids)
     if file.exists():
         parts = {name: frozenset(ids) for name, ids in json.loads(file.read_text()).items()}
         for name, ids in parts.items():
-            if not ids or ids - whole:
+            if not ids or ids - all_ids:
                 raise DataError(f"names samples of {name} that predictions.npz has not", path=file)
         return parts
-    unknown = [name for name, part in summary["test"].items() if part["samples"] != len(whole)]
-    if unknown:
+    missing = [name for name, part in summary["test"].items() if part["samples"] != len(all_ids)]
+    if missing:
         raise DataError(
-            f"has no evaluation_parts.json that says which samples are {', '.join(unknown)}; "
+            f"has no evaluation_parts.json that says which samples are {', '.join(missing)}; "
             "'train --resume' of the same run writes it, without training again",
             path=path,
         )
-    return dict.fromkeys(summary["test"], whole)
+    return dict.fromkeys(summary["test"], all_ids)
