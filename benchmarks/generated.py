@@ -153,7 +153,7 @@ class LookupEncoder:
     def __init__(self) -> None:
         self.table = torch.randn(WORDS, TEXT_WIDTH, generator=torch.Generator().manual_seed(2))
 
-    def length(self, sentence: str) -> int:
+    def count_tokens(self, sentence: str) -> int:
         """Return the number of words."""
         return len(self.tokens(sentence))
 

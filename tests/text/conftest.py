@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import string
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -64,7 +64,7 @@ def bert_folder(folder: Path, width: int) -> Path:
 
 
 def openai_folder(folder: Path) -> Path:
-    """Save OpenAI's text tower as open_clip does, beside another library's configuration."""
+    """Save OpenAI's text encoder as open_clip does, beside another library's configuration."""
     from safetensors.torch import save_file
 
     folder.mkdir()
@@ -176,15 +176,7 @@ def tower() -> TextTower:
     return openai_tower()
 
 
-@pytest.fixture(scope="session")
-def archive(tower: TextTower, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """OpenAI's own file: a TorchScript archive, with a tokenizer beside it."""
-    path = tmp_path_factory.mktemp("openai") / "RN101.pt"
-    save_torchscript(tower, torch.zeros(1, 3, dtype=torch.long), path)
-    clip_tokenizer().save(str(path.parent / "tokenizer.json"))
-    return path
-
-
-def save_torchscript(module: nn.Module, example: Any, path: Path) -> None:
-    """Trace a module and save it."""
-    torch.jit.save(torch.jit.trace(module, example, check_trace=False), path)
+@pytest.fixture
+def folder(request: pytest.FixtureRequest, folders: dict[str, Path], tmp_path: Path) -> Path:
+    """A copy of a folder, to be changed."""
+    return Path(shutil.copytree(folders[request.param], tmp_path / "copy"))

@@ -36,7 +36,7 @@ class CountingEncoder:
         self.name = name
         self.asked: list[str] = []
 
-    def length(self, sentence: str) -> int:
+    def count_tokens(self, sentence: str) -> int:
         return len(sentence)
 
     def encode(self, sentences: Sequence[str]) -> Float[Tensor, "y d"]:
@@ -114,7 +114,7 @@ def test_an_unwritable_folder_leaves_the_memory(
     first = cached.encode(["a", "b"])
     torch.testing.assert_close(cached.encode(["a", "b"]), first, rtol=0, atol=0)
     assert inner.asked == ["a", "b"]
-    assert "kept in memory only" in caplog.text
+    assert "cached in memory only" in caplog.text
 
 
 def test_the_result_may_be_changed(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_cache_passes_on_what_an_encoder_is(tmp_path: Path) -> None:
     inner = CountingEncoder()
     cached = CachedEncoder(inner, tmp_path)
     assert (cached.name, cached.dim, cached.max_tokens) == ("counting", 4, 6)
-    assert cached.length("a sentence") == 10
+    assert cached.count_tokens("a sentence") == 10
     assert isinstance(cached, TextEncoder)
     assert inner.asked == []
 
@@ -147,7 +147,7 @@ def test_an_unknown_encoder_is_refused(setting: str) -> None:
 
 
 def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no file or folder .*gone:2"):
+    with pytest.raises(ConfigError, match=r"no folder .*gone:2"):
         build_encoder(f"bert:{tmp_path}/gone:2")
 
 
@@ -177,8 +177,8 @@ def test_every_encoder_keeps_the_contract(setting: str) -> None:
     torch.testing.assert_close(vectors[0], vectors[2], rtol=0, atol=0)
     assert encoder.encode([]).shape == (0, encoder.dim)
     assert encoder.name == build_encoder(setting).name
-    assert 0 < encoder.length("raise one hand") <= encoder.max_tokens
-    assert encoder.length("raise one hand") > encoder.length("hand")
+    assert 0 < encoder.count_tokens("raise one hand") <= encoder.max_tokens
+    assert encoder.count_tokens("raise one hand") > encoder.count_tokens("hand")
 
 
 def test_every_encoder_reads_what_it_may(setting: str) -> None:
@@ -187,7 +187,7 @@ def test_every_encoder_reads_what_it_may(setting: str) -> None:
         assert not PRETRAINED.get(setting.partition(":")[0])
         return
     whole = "the arm " * encoder.max_tokens
-    assert encoder.length(whole) > encoder.max_tokens
+    assert encoder.count_tokens(whole) > encoder.max_tokens
     longer = encoder.encode([whole, f"{whole} hand"])
     torch.testing.assert_close(longer[0], longer[1], rtol=0, atol=0)
 
@@ -205,5 +205,7 @@ def test_an_encoder_is_named_or_given_by_its_path(
 
 
 def test_a_name_alone_is_fetched(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transformers_encoder, "fetch", lambda repository, files: folders["minilm"])
+    monkeypatch.setattr(
+        transformers_encoder, "download_model_files", lambda repository, files: folders["minilm"]
+    )
     assert build_encoder("minilm").name == build_encoder(f"minilm:{folders['minilm']}").name

@@ -68,10 +68,10 @@ def test_name_and_dim(encoder: WordLlama) -> None:
 
 def test_length_counts_words_and_knows_no_limit(encoder: WordLlama) -> None:
     tokens = encoder.tokenizer.encode(SENTENCES[0], add_special_tokens=False).tokens
-    assert encoder.length(SENTENCES[0]) == len(tokens)
-    assert encoder.length("") == 0
+    assert encoder.count_tokens(SENTENCES[0]) == len(tokens)
+    assert encoder.count_tokens("") == 0
     many = "jump " * 5000
-    assert encoder.length(many) < encoder.max_tokens
+    assert encoder.count_tokens(many) < encoder.max_tokens
     assert not torch.equal(encoder.encode([many]), encoder.encode([many + "kneel " * 5000]))
 
 

@@ -262,7 +262,6 @@ def _pyskl(file: str, title: str, note: str = "") -> DownloadEntry:
 
 _DRIVE = "https://drive.google.com"
 _UAV = "1wsejIXMCh9Ip0V_6KdZnajF4LcZos-Y5"
-_CLIP = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
 
 
 DOWNLOADS: Mapping[str, DownloadEntry] = {
@@ -298,12 +297,6 @@ DOWNLOADS: Mapping[str, DownloadEntry] = {
         "",
         "The authors' checkpoints",
         f"also at {_DRIVE}/drive/folders/1CFMuBrJGktxHfv2GeX8bbgnDuINVrC08",
-    ),
-    "clip-vit-b-32": DownloadEntry(
-        f"https://openaipublic.azureedge.net/clip/models/{_CLIP}/ViT-B-32.pt",
-        "ViT-B-32.pt",
-        "CLIP ViT-B/32, the paper's text encoder",
-        sha256=_CLIP,
     ),
 }
 """Published files by name. Source: spec section 4, with the addresses the authors give."""

@@ -186,7 +186,7 @@ def _build_orchestrator(
         questioner=Questioner(
             build_chat_from_settings(settings, store, evidence, budget),
             store.layout,
-            lambda sentence: encoder.length(sentence) <= encoder.max_tokens,
+            lambda sentence: encoder.count_tokens(sentence) <= encoder.max_tokens,
         ),
         selector=Selector(store.layout),
         reviewer=Reviewer(store.layout, None if settings.verify is VerifyMode.OFF else verifier),

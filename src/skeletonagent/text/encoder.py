@@ -1,4 +1,4 @@
-"""Sentences to vectors: what a text encoder is, which there are, and a cache around them."""
+"""Text encoders, sentences to vectors: their protocol, a cache around them, and their table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_atomically
-from skeletonagent.text.transformers_encoder import PRETRAINED, fetch_transformer, read_transformer
+from skeletonagent.text.transformers_encoder import PRETRAINED, load_transformer, read_transformer
 from skeletonagent.text.wordllama import load_wordllama
 
 _log = logging.getLogger(__name__)
@@ -25,11 +25,11 @@ _log = logging.getLogger(__name__)
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """Turns each sentence into a vector by which it can be compared with others."""
+    """Text encoder, sentences to vectors that can be compared."""
 
     @property
     def name(self) -> str:
-        """Identifies model and weights: encoders of one name give the same vectors."""
+        """Name of model and weights: encoders of one name give the same vectors."""
         ...
 
     @property
@@ -39,34 +39,34 @@ class TextEncoder(Protocol):
 
     @property
     def max_tokens(self) -> int:
-        """Tokens it reads at most, special ones among them; of a longer sentence the end is cut."""
+        """Most tokens of a sentence, special ones included; a longer one is truncated."""
         ...
 
-    def length(self, sentence: str) -> int:
-        """Return how many tokens the whole sentence has, special ones among them."""
+    def count_tokens(self, sentence: str) -> int:
+        """Return the number of tokens of a sentence before truncation, special ones included."""
         ...
 
     def encode(self, sentences: Sequence[str]) -> Float[Tensor, "y d"]:
-        """Return a unit vector of each sentence, as float32 on the host."""
+        """Return a unit vector of each sentence, as float32 on the CPU."""
         ...
 
 
 class CachedEncoder:
-    """A text encoder that encodes no sentence twice, not even in another process.
+    """Text encoder with a cache on disk: no sentence is encoded twice, not even by another process.
 
-    Vectors lie in one small file each, named by the digest of the encoder's name and the
-    sentence. A file that cannot be read is made anew; where none can be written, what is
-    known is only kept in memory.
+    Each vector is one small file, named by the digest of the encoder's name and the sentence. A
+    file that cannot be read is written again; if none can be written, the vectors are cached in
+    memory only.
 
     Args:
-        encoder: Encodes the sentences that are not known yet.
-        folder: Where the vectors are kept; made when the first one is written.
+        encoder: Text encoder of the sentences that are not cached.
+        folder: Folder of the vectors, made when the first one is written.
     """
 
     def __init__(self, encoder: TextEncoder, folder: Path) -> None:
         self._encoder = encoder
         self._folder = folder
-        self._known: dict[str, Float[np.ndarray, " d"]] = {}
+        self._vectors: dict[str, Float[np.ndarray, " d"]] = {}
 
     @property
     def name(self) -> str:
@@ -83,20 +83,21 @@ class CachedEncoder:
         """Most tokens of the encoder inside."""
         return self._encoder.max_tokens
 
-    def length(self, sentence: str) -> int:
-        """Return how many tokens the whole sentence has, special ones among them."""
-        return self._encoder.length(sentence)
+    def count_tokens(self, sentence: str) -> int:
+        """Return the number of tokens of a sentence before truncation, special ones included."""
+        return self._encoder.count_tokens(sentence)
 
     def encode(self, sentences: Sequence[str]) -> Float[Tensor, "y d"]:
-        """Return a unit vector of each sentence, as float32 on the host."""
-        fresh = [s for s in dict.fromkeys(sentences) if s not in self._known and not self._read(s)]
-        if fresh:
-            vectors = self._encoder.encode(fresh).numpy()
-            self._known.update(zip(fresh, vectors, strict=True))
-            self._write(fresh)
+        """Return a unit vector of each sentence, as float32 on the CPU."""
+        unique = dict.fromkeys(sentences)
+        missing = [s for s in unique if s not in self._vectors and not self._read(s)]
+        if missing:
+            vectors = self._encoder.encode(missing).numpy()
+            self._vectors.update(zip(missing, vectors, strict=True))
+            self._write(missing)
         table = np.empty((len(sentences), self.dim), dtype=np.float32)
         for row, sentence in zip(table, sentences, strict=True):
-            row[:] = self._known[sentence]
+            row[:] = self._vectors[sentence]
         return torch.from_numpy(table)
 
     def _path(self, sentence: str) -> Path:
@@ -104,7 +105,7 @@ class CachedEncoder:
         return self._folder / digest[:2] / f"{digest}.npy"
 
     def _read(self, sentence: str) -> bool:
-        """Take a sentence's vector from its file; tell whether there was a sound one."""
+        """Read a sentence's vector from its file; return whether that succeeded."""
         try:
             vector = np.load(self._path(sentence), allow_pickle=False)
         except (OSError, ValueError, EOFError):
@@ -115,41 +116,44 @@ class CachedEncoder:
             or not np.isfinite(vector).all()
         ):
             return False
-        self._known[sentence] = vector
+        self._vectors[sentence] = vector
         return True
 
     def _write(self, sentences: Sequence[str]) -> None:
-        """Write vectors to their files, as far as the folder allows."""
+        """Write vectors to their files, if the folder allows."""
         try:
             for sentence in sentences:
                 with write_atomically(self._path(sentence)) as file:
-                    np.save(file, self._known[sentence], allow_pickle=False)
+                    np.save(file, self._vectors[sentence], allow_pickle=False)
         except OSError as error:
-            _log.warning("text vectors are kept in memory only, not in %s: %s", self._folder, error)
+            _log.warning(
+                "text vectors are cached in memory only, not in %s: %s", self._folder, error
+            )
 
 
 def default_cache_folder() -> Path:
-    """Return where text vectors are kept: a folder of the user's cache (``XDG_CACHE_HOME``)."""
+    """Return the folder of text vectors in the user's cache (``XDG_CACHE_HOME``)."""
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(caches) / "skeletonagent" / "text"
 
 
 TEXT_ENCODERS: Mapping[str, Callable[[], TextEncoder]] = {
     "wordllama": load_wordllama,
-    **{name: partial(fetch_transformer, name) for name in PRETRAINED},
+    **{name: partial(load_transformer, name) for name in PRETRAINED},
 }
-"""Builders of the text encoders, by name; the default is first."""
+"""Builders of all text encoders by name, the default first."""
 
 
 def build_encoder(setting: str) -> TextEncoder:
     """Return the text encoder of a setting.
 
     Args:
-        setting: A name; ``NAME:PATH`` for a model of that name that lies in a folder or a file of
-            OpenAI's; or the path alone, for any CLIP or BERT model.
+        setting: A name in :data:`TEXT_ENCODERS`; ``NAME:PATH`` for the model of that name in a
+            folder; or the path of a folder alone, for any CLIP or BERT model.
 
     Raises:
-        ConfigError: If there is none of that name or at that path, or it cannot be had.
+        ConfigError: If no text encoder has that name or is at that path, or if its files are not
+            on this machine and cannot be downloaded.
         DataError: If its files are damaged.
     """
     name, _, path = setting.partition(":")

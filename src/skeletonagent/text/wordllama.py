@@ -1,4 +1,4 @@
-"""The embedded text encoder: averaged token embeddings out of an installed package."""
+"""Default text encoder: averaged token embeddings from the files of an installed package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.text.files import digest, read_tokenizer
+from skeletonagent.text.model_files import digest_files, read_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -28,12 +28,12 @@ _REINSTALL = "reinstall it with 'pip install --force-reinstall wordllama'"
 
 @dataclass(frozen=True)
 class WordLlama:
-    """A sentence is the mean of its tokens' vectors, which needs no network and no accelerator.
+    """Text encoder that averages a sentence's token vectors; it needs no network and no GPU.
 
     Args:
-        name: Names the model and, by their content, its files.
-        tokenizer: Splits a sentence into tokens, unpadded and whole.
-        table: The vector of each token.
+        name: Name of the model with a digest of its files.
+        tokenizer: Tokenizer that neither pads nor truncates.
+        table: Vectors of the tokens.
     """
 
     name: str
@@ -47,11 +47,11 @@ class WordLlama:
 
     @property
     def max_tokens(self) -> int:
-        """Tokens it reads at most: all there are."""
+        """Most tokens of a sentence: no limit."""
         return sys.maxsize
 
-    def length(self, sentence: str) -> int:
-        """Return how many tokens a sentence has; there are no special ones."""
+    def count_tokens(self, sentence: str) -> int:
+        """Return the number of tokens of a sentence, without special ones."""
         return len(self.tokenizer.encode(sentence, add_special_tokens=False).ids)
 
     def encode(self, sentences: Sequence[str]) -> Float[Tensor, "y d"]:
@@ -66,7 +66,7 @@ class WordLlama:
 
 
 def load_wordllama() -> WordLlama:
-    """Return the encoder made from the files in the installed ``wordllama`` package.
+    """Return the text encoder in the files of the installed ``wordllama`` package.
 
     The package's own loader may turn to the network or to a cache in the home folder, and
     importing it sets up logging for the whole program, so only its folder is used.
@@ -85,13 +85,13 @@ def load_wordllama() -> WordLlama:
 
 
 def read_wordllama(folder: Path) -> WordLlama:
-    """Return the encoder made from the files in a folder laid out like the package's.
+    """Return the text encoder in a folder laid out like the package's.
 
     Raises:
         DataError: If the files are missing or damaged.
     """
     weights, words = folder / _WEIGHTS, folder / _TOKENIZER
-    digests = "-".join(digest([path], _REINSTALL) for path in (weights, words))
+    digests = "-".join(digest_files([path], _REINSTALL) for path in (weights, words))
     return WordLlama(
         name=f"wordllama-l2-supercat-256-{digests}",
         tokenizer=read_tokenizer(words, _REINSTALL),
