@@ -14,18 +14,19 @@ import numpy as np
 import pytest
 import typer
 
-from skeletonagent.cli import ablate
+from skeletonagent.cli import ablate, training_display
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.synthetic.generate import synthetic_dataset
-from skeletonagent.experiments import timing
+from skeletonagent.experiments import datasets, presets, timing, workers
 from skeletonagent.experiments.config import Config, read_config, write_config
 from skeletonagent.experiments.plans import STUDY_PLANS
 from skeletonagent.experiments.presets import preset
 from skeletonagent.experiments.recipes import PresetSize
 from skeletonagent.experiments.study import run_directory
 from skeletonagent.experiments.workers import RunStatus, RunUpdate
+from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -90,7 +91,7 @@ def typed(*arguments: object) -> None:
 @pytest.fixture
 def trained(few: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> Trained:
     trained = Trained()
-    monkeypatch.setattr(ablate, "prepare_dataset", lambda *_: few)
+    monkeypatch.setattr(datasets, "prepare_dataset", lambda *_: few)
     monkeypatch.setattr(timing, "run_experiment", trained)
     return trained
 
@@ -108,11 +109,12 @@ def test_every_row_is_run_with_every_seed(
     for (_, config), row in zip(trained.runs, 2 * rows, strict=True):
         assert (config.training.epochs, config.data.split) == (7, "xsub")
         without_align = "loss.beta=0" in row.assignments
-        assert config.loss.beta == (0 if without_align else 0.9)
+        unguided = "agents.chat=none" in row.assignments
+        assert config.loss.beta == (0 if without_align or unguided else 0.9)
     assert {config.seed for _, config in trained.runs} == {5, 6}
     printed = json.loads(capsys.readouterr().out)
     assert [row["label"] for row in printed["rows"]] == [row.label for row in rows]
-    found = {(f["part"], f["metric"], f["row"]): f for f in printed["findings"]}
+    found = {(f["part"], f["metric"], f["row"]): f for f in printed["results"]}
     n = len(few.splits["xsub"].test)
     base, guided = (found["xsub", "top1", rows[i].label] for i in (0, -1))
     assert base["mean"]["mean"] == pytest.approx(1 - 1 / n)
@@ -170,7 +172,7 @@ def test_a_benchmark_has_a_study_of_its_own(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ablate, "ROTATING_SPLITS", {"utd-mhad": ("xsub", "cleaned")})
+    monkeypatch.setattr(presets, "ROTATING_SPLITS", {"utd-mhad": ("xsub", "cleaned")})
     typed("guidance", "--benchmark", "utd-mhad", "--only", "L_con, online")
     assert len(trained.runs) == 2 * 10
     for number, (out, config) in enumerate(trained.runs):
@@ -182,7 +184,7 @@ def test_a_benchmark_has_a_study_of_its_own(
         lines = list(csv.DictReader(file))
     assert {line["part"] for line in lines} == {"cleaned, xsub in turn"}
     assert sum(line["metric"] == "top1" for line in lines) == 20
-    with pytest.raises(ConfigError, match="--out says where the runs go"):
+    with pytest.raises(ConfigError, match="--out names the folder of the runs"):
         typed("guidance")
 
 
@@ -232,8 +234,8 @@ def test_several_runs_at_once(
             seen = (tmp_path / "results.csv").read_text()
             assert seen.count(",xsub,top1,") == len(trained.runs)
 
-    monkeypatch.setattr(ablate, "prepare_dataset", lambda *_: few)
-    monkeypatch.setattr(ablate, "train_on_devices", train_on_devices)
+    monkeypatch.setattr(datasets, "prepare_dataset", lambda *_: few)
+    monkeypatch.setattr(workers, "train_on_devices", train_on_devices)
     options = ("difficulty", "--out", tmp_path, "--seeds", 2, "--devices", "cpu,cpu")
     typed(*options)
     typed(*options)
@@ -241,7 +243,7 @@ def test_several_runs_at_once(
     assert devices == ["cpu", "cpu"] and len(runs) == 4 and rest == {}
 
 
-class Quiet:
+class Quiet(Callback):
     """Watch nothing, but break off before the last epoch if told so."""
 
     def __init__(self) -> None:
@@ -257,21 +259,13 @@ class Quiet:
         if self.kill and epoch == 1:
             raise Killed
 
-    def on_epoch(self, *_: Any) -> None: ...
-
-    def on_guidance(self, *_: Any) -> None: ...
-
-    def on_answers(self, *_: Any) -> None: ...
-
-    def on_problem(self, *_: Any) -> None: ...
-
 
 def test_a_study_is_trained_and_an_unfinished_run_goes_on(
     few: SkeletonData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Quiet()
-    monkeypatch.setattr(ablate, "prepare_dataset", lambda *_: few)
-    monkeypatch.setattr(ablate, "watch", watch)
+    monkeypatch.setattr(datasets, "prepare_dataset", lambda *_: few)
+    monkeypatch.setattr(training_display, "watch", watch)
     small = ("training.epochs=2", "clips.frames=8", "clips.test_clips=1", "model.width=8",
              "training.batch_size=2", "training.validation_share=0", "device=cpu")  # fmt: skip
     options = ["difficulty", "--out", tmp_path, "--seeds", 1]

@@ -13,7 +13,6 @@ import safetensors
 import torch
 from torch import Tensor
 
-from skeletonagent.cli import checkpoints
 from skeletonagent.cli.checkpoints import convert_checkpoint
 from skeletonagent.cli.evaluate import evaluate
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
@@ -25,6 +24,7 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.archive import write_archive
 from skeletonagent.data.benchmarks import BENCHMARKS
 from skeletonagent.data.settings import Origin
+from skeletonagent.experiments import released_run
 from skeletonagent.experiments.config import read_config
 from skeletonagent.models.recognizer import build_recognizer
 from skeletonagent.models.released_checkpoint import ReleasedCheckpoint
@@ -75,7 +75,7 @@ def convert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Convert:
         stream: str | None = None,
         as_json: bool = False,
     ) -> RunDirectory:
-        monkeypatch.setattr(checkpoints, "read_released", lambda path: found)
+        monkeypatch.setattr(released_run, "read_released_checkpoint", lambda path: found)
         convert_checkpoint(FILE, tmp_path / out, benchmark, stream, as_json)
         return RunDirectory(tmp_path / out)
 
@@ -165,13 +165,13 @@ def test_one_file_holds_the_same(convert: Convert, tmp_path: Path) -> None:
     assert names == {"salient", *(f"recognizer.{name}" for name in found.state)}
     assert torch.equal(salient, found.salient)
     assert facts["class_names"] == list(BENCHMARKS["ntu60"].class_names)
-    with pytest.raises(ConfigError, match=r"weights\.safetensors is there already"):
+    with pytest.raises(ConfigError, match=r"weights\.safetensors exists already"):
         convert(found, out="weights.safetensors")
 
 
 def test_a_run_is_not_written_over(convert: Convert) -> None:
     convert(released())
-    with pytest.raises(ConfigError, match="run is there already; choose another --out"):
+    with pytest.raises(ConfigError, match="run exists already; choose another --out"):
         convert(released())
 
 
@@ -195,8 +195,10 @@ def test_other_skeletons_and_weights_are_refused(convert: Convert, tmp_path: Pat
     found = released()
     with pytest.raises(CheckpointError, match="24 joints; released recognizers have 25, 20, 17"):
         convert(replace(found, joints=24))
-    with pytest.raises(CheckpointError, match=r"classes\.score\.bias is missing"):
-        convert(replace(found, state={k: t for k, t in found.state.items() if "score.b" not in k}))
+    with pytest.raises(CheckpointError, match=r"cls_head\.fc\.bias is missing"):
+        convert(
+            replace(found, state={k: t for k, t in found.state.items() if "cls_head.fc.b" not in k})
+        )
     assert not (tmp_path / "run").exists()
 
 
@@ -214,7 +216,7 @@ def test_a_converted_run_can_be_evaluated(convert: Convert, tmp_path: Path) -> N
     run = convert(found)
     path = tmp_path / "predictions.npz"
     set_ = ["clips.frames=9", "clips.test_clips=1", "device=cpu"]
-    evaluate(run.path, data=archive, split=None, scores=path, set_=set_, as_json=False)
+    evaluate(run.path, data=archive, split=None, predictions=path, set_=set_, as_json=False)
     scores = ClassProbabilities.load(path)
     clips = np.zeros((3, 2, 9, 25, 3), dtype=np.float32)
     for row, sequence in enumerate(sequences[1:]):

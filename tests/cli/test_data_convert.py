@@ -12,10 +12,11 @@ import pytest
 from tests.data.miniature import plain_pickle, write_finegym, write_ntu60, write_pickle
 from tests.data.miniature_raw import write_kinetics, write_ntu, write_uav
 
-from skeletonagent.cli import convert, main
-from skeletonagent.cli.convert import expected_counts, unexpected_counts
+from skeletonagent.cli import main
 from skeletonagent.core.errors import DataError
+from skeletonagent.data import downloads
 from skeletonagent.data.archive import read_archive
+from skeletonagent.data.benchmarks import expected_counts, unexpected_counts
 from skeletonagent.data.downloads import DOWNLOADS
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -27,7 +28,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         monkeypatch.setattr(sys, "argv", ["skeletonagent", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            main.run()
+            sys.exit(main.execute())
         shown = capsys.readouterr()
         return int(ended.value.code or 0), shown.out, shown.err
 
@@ -64,10 +65,10 @@ def test_each_format_is_recognised_and_converted(
     tmp_path: Path, typed: Typed, make: Any, name: str, scored: bool
 ) -> None:
     out = tmp_path / "archive"
-    status, shown, told = typed(
-        "data", "convert", *make(tmp_path / "in"), "--out", out, "--processes", "1", "--json"
-    )
-    assert status == 0, told
+    command = ["data", "convert", *make(tmp_path / "in"), "--out", out, "--processes", "1"]
+    status, told, problems = typed(*command)
+    assert status == 0, problems
+    _, shown, _ = typed(*command, "--overwrite", "--json")
     facts = json.loads(shown)
     data = read_archive(out, scored)
     assert (facts["name"], facts["archive"], data.name) == (name, str(out), name)
@@ -87,10 +88,12 @@ def test_counts_are_compared_with_the_published_ones(tmp_path: Path, typed: Type
     out = tmp_path / "archive"
     path = write_ntu60(tmp_path / "any.pkl")
     line = "split xsub has 12 to train and 12 to test; published are 40091 and 16487"
-    _, shown, told = typed("data", "convert", path, "--out", out, "--json")
-    assert line in told and json.loads(shown)["expected"]["xsub"] == [40091, 16487]
-    _, shown, told = typed("data", "check", out, "--json")
-    assert line in told and json.loads(shown)["expected"]["xview"] == [37646, 18932]
+    assert line in typed("data", "convert", path, "--out", out)[1]
+    _, shown, _ = typed("data", "convert", path, "--out", out, "--overwrite", "--json")
+    assert json.loads(shown)["expected"]["xsub"] == [40091, 16487]
+    assert line in typed("data", "check", out)[1]
+    _, shown, _ = typed("data", "check", out, "--json")
+    assert json.loads(shown)["expected"]["xview"] == [37646, 18932]
 
 
 def test_counts_are_compared_only_where_some_are_known() -> None:
@@ -105,7 +108,7 @@ def test_a_pickle_of_ones_own_has_names_and_a_layout(tmp_path: Path, typed: Type
     (tmp_path / "names.txt").write_text("wave\n\n Grüße \nsit\n", encoding="utf-8")
     path = write_pickle(tmp_path / "mine.pkl", plain_pickle(17, 3))
     arguments = ["--layout", "uav-17", "--classes", tmp_path / "names.txt"]
-    status, _, told = typed("data", "convert", path, "--out", tmp_path / "out", *arguments)
+    status, told, _ = typed("data", "convert", path, "--out", tmp_path / "out", *arguments)
     assert status == 0 and "17 (uav-17)" in told
     store = read_archive(tmp_path / "out").store
     assert store.class_names == ("wave", "Grüße", "sit") and store.layout.name == "uav-17"
@@ -120,7 +123,8 @@ def test_what_is_left_out_is_told_by_its_reason(tmp_path: Path, typed: Typed) ->
     contents["split"]["val"] = [a["frame_dir"] for a in contents["annotations"][10:]]
     contents["annotations"].insert(0, contents["annotations"].pop())
     path = write_pickle(tmp_path / "mine.pkl", contents)
-    _, shown, told = typed("data", "convert", path, "--out", tmp_path / "out", "--json")
+    _, told, _ = typed("data", "convert", path, "--out", tmp_path / "out")
+    _, shown, _ = typed("data", "convert", path, "--out", tmp_path / "json", "--json")
     shape = "keypoint is no array (M, T, V, C)"
     assert [line for line in told.splitlines() if line.startswith("!")] == [
         f"! 7 left out: {shape}: clip 0, clip 1, clip 2, clip 3, clip 4, ...",
@@ -188,12 +192,12 @@ def test_a_download_tells_where_it_is(
             progress(done, total)
         return folder / DOWNLOADS[name].file_name
 
-    monkeypatch.setattr(convert, "fetch", fetched)
+    monkeypatch.setattr(downloads, "download_entry", fetched)
     status, shown, told = typed("data", "download", "ntu60", "--to", tmp_path, "--json")
     assert status == 0 and json.loads(shown)["path"] == str(tmp_path / "ntu60_3danno.pkl")
-    assert told.splitlines() == [
-        "ntu60: 10%, 4 of 40", "ntu60: 20%, 8 of 40", str(tmp_path / "ntu60_3danno.pkl"),
-    ]  # fmt: skip
+    assert told.splitlines() == ["ntu60: 10%, 4 of 40", "ntu60: 20%, 8 of 40"]
+    _, shown, _ = typed("data", "download", "ntu60", "--to", tmp_path)
+    assert shown == f"{tmp_path / 'ntu60_3danno.pkl'}\n"
 
 
 def test_a_refused_download_is_one_clear_line(
@@ -205,5 +209,5 @@ def test_a_refused_download_is_one_clear_line(
     def broken(*_: object, **__: object) -> None:
         raise DataError("gave up", path=tmp_path / "x")
 
-    monkeypatch.setattr(convert, "fetch", broken)
+    monkeypatch.setattr(downloads, "download_entry", broken)
     assert typed("data", "download", "ntu60")[0] == 1

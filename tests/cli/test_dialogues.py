@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from tests.cli.invocation import invoke, invoke_twice
 
 from skeletonagent.agents import prompts
-from skeletonagent.cli.dialogues import app
 from skeletonagent.core.dialogue import Dialogue, Exchange, Step
 from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.errors import DataError
@@ -35,33 +32,29 @@ def release(tmp_path: Path) -> Path:
     return folder
 
 
-def typed(*arguments: object) -> tuple[dict[str, Any], str]:
-    done = CliRunner().invoke(app, [*map(str, arguments), "--json"], catch_exceptions=False)
-    assert done.exit_code == 0, done.stderr
-    return json.loads(done.stdout), done.stderr
-
-
 def test_published_dialogues_are_written_and_read_again(release: Path, tmp_path: Path) -> None:
     out, names = tmp_path / "out", tmp_path / "names.txt"
-    command = ("import", release, "--dataset", "finegym", "--out", out, "--class-names", names)
-    printed, shown = typed(*command)
-    assert printed["out"] == str(out) and "1 dialogues written" in shown
+    command = ("dialogues", "import", release, "--dataset", "finegym", "--class-names", names)
+    done = invoke(*command, "--out", out, "--json")
+    printed = done.json
+    assert printed["out"] == str(out) and "1 dialogues written" in done.err
+    assert "repaired" in invoke(*command, "--out", tmp_path / "again").out
     (dialogue,) = DialogueCollection.load(out).dialogues
     assert dialogue.answer(Step.JOINT_DETAILS) == "8-left elbow: rises.\n12-left hip: turns."
-    checked, shown = typed("check", out)
+    checked, shown = invoke_twice("dialogues", "check", out)
     assert {**checked, "out": str(out)} == printed
     assert checked["oddities"] == {
         key: int(key in ("unsorted", "one_sided")) for key in checked["oddities"]
     }
     assert "1 leap, joint_details: repaired, the joints are not in ascending order" in shown
     with pytest.raises(DataError, match="already"):
-        typed(*command)
+        invoke(*command, "--out", out)
 
 
 def test_the_authors_files_are_checked_where_they_lie(release: Path, tmp_path: Path) -> None:
     (tmp_path / "label_map").mkdir()
     (tmp_path / "names.txt").rename(tmp_path / "label_map" / "finegym.txt")
-    checked, _ = typed("check", tmp_path, "--dataset", "finegym")
+    checked, _ = invoke_twice("dialogues", "check", tmp_path, "--dataset", "finegym")
     assert checked["classes"] == 1
 
 
@@ -71,23 +64,24 @@ def test_a_runs_dialogues_are_checked(tmp_path: Path) -> None:
     DialogueCollection(COCO_17, (Dialogue("wave [x]", exchanges),)).save(
         tmp_path / "run" / "dialogues"
     )
-    checked, shown = typed("check", tmp_path / "run")
+    checked, shown = invoke_twice("dialogues", "check", tmp_path / "run")
     assert checked["outcomes"]["distinguish"]["rejected"] == 10
     assert "1 wave [x], distinguish: rejected" in shown and "and 2 more answers" in shown
 
 
 def test_what_holds_no_dialogues_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a folder of dialogues or a run"):
-        typed("check", tmp_path)
+        invoke_twice("dialogues", "check", tmp_path)
 
 
 def test_a_label_set_is_exported_once(tmp_path: Path) -> None:
-    found, told = typed("export", "nw-ucla", "--out", tmp_path / "said")
-    assert found["classes"] == 10 and not found["findings"]
-    assert "10 dialogues written" in told
-    again, _ = typed("check", tmp_path / "said")
-    assert {**again, "out": found["out"]} == found
+    done = invoke("dialogues", "export", "nw-ucla", "--out", tmp_path / "said", "--json")
+    stats = done.json
+    assert stats["classes"] == 10 and not stats["findings"]
+    assert "10 dialogues written" in done.err
+    again, _ = invoke_twice("dialogues", "check", tmp_path / "said")
+    assert {**again, "out": stats["out"]} == stats
     with pytest.raises(DataError, match="holds dialogues already"):
-        typed("export", "nw-ucla", "--out", tmp_path / "said")
+        invoke("dialogues", "export", "nw-ucla", "--out", tmp_path / "said")
     with pytest.raises(DataError, match="no label set 'nowhere' is bundled"):
-        typed("export", "nowhere", "--out", tmp_path / "nowhere")
+        invoke("dialogues", "export", "nowhere", "--out", tmp_path / "nowhere")

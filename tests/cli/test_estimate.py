@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
+from tests.cli.invocation import invoke_twice
 
-from skeletonagent.cli.estimate import estimate
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.data.archive import write_archive
 
-app = typer.Typer()
-app.command()(estimate)
-
 
 def typed(*arguments: object) -> tuple[dict[str, Any], str]:
-    done = CliRunner().invoke(app, [*map(str, arguments), "--json"], catch_exceptions=False)
-    assert done.exit_code == 0, done.stderr
-    return json.loads(done.stdout), done.stderr
+    return invoke_twice("dialogues", "estimate", *arguments)
 
 
 @pytest.fixture

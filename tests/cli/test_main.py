@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import errno
+import os
 import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-from skeletonagent.cli import main, train
+from skeletonagent.cli import main
+from skeletonagent.cli.app import app
 from skeletonagent.core.errors import (
     CheckpointError,
     ConfigError,
@@ -22,6 +26,7 @@ from skeletonagent.core.errors import (
     TrainingError,
     TrainingInterrupted,
 )
+from skeletonagent.experiments import resolve, training_runs
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -33,13 +38,13 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
             yield (*path, name), command
 
 
-COMMANDS = dict(commands(typer.main.get_command(main.app)))
+COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["skeletonagent", *arguments])
     with pytest.raises(SystemExit) as ended:
-        main.run()
+        sys.exit(main.execute())
     return int(ended.value.code or 0)
 
 
@@ -52,7 +57,7 @@ def failing(error: BaseException) -> Any:
 
 def test_all_commands_are_there() -> None:
     assert set(COMMANDS) == {
-        ("demo",), ("train",), ("evaluate",), ("ensemble",), ("ablate",),
+        ("demo",), ("train",), ("evaluate",), ("predict",), ("ensemble",), ("ablate",),
         ("convert-checkpoint",), ("data", "list"), ("data", "check"), ("data", "convert"),
         ("data", "download"), ("dialogues", "import"), ("dialogues", "check"), ("report",),
         ("dialogues", "show"), ("dialogues", "estimate"), ("dialogues", "export"),
@@ -102,7 +107,7 @@ def test_an_error_is_one_message_and_a_status(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(train, "resolve_config", failing(error))
+    monkeypatch.setattr(training_runs, "plan_training", failing(error))
     assert typed(monkeypatch, "train") == status
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", f"error: {error}\n")
@@ -112,36 +117,50 @@ def test_a_long_message_is_not_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = DataError("is damaged", path=Path("/a/long/path" * 20))
-    monkeypatch.setattr(train, "resolve_config", failing(error))
+    monkeypatch.setattr(training_runs, "plan_training", failing(error))
     typed(monkeypatch, "train")
     assert capsys.readouterr().err == f"error: {error}\n"
 
 
 def test_debug_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "resolve_config", failing(DataError("is damaged")))
+    monkeypatch.setattr(training_runs, "plan_training", failing(DataError("is damaged")))
     monkeypatch.setattr(sys, "argv", ["skeletonagent", "--debug", "train"])
     with pytest.raises(DataError):
-        main.run()
+        sys.exit(main.execute())
 
 
 def test_mistakes_of_the_program_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "resolve_config", failing(ZeroDivisionError()))
+    monkeypatch.setattr(training_runs, "plan_training", failing(ZeroDivisionError()))
     monkeypatch.setattr(sys, "argv", ["skeletonagent", "train"])
     with pytest.raises(ZeroDivisionError):
-        main.run()
+        sys.exit(main.execute())
 
 
 def test_an_interruption_has_its_own_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "resolve_config", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(training_runs, "plan_training", failing(KeyboardInterrupt()))
     assert typed(monkeypatch, "train") == 130
 
 
-def test_an_interruption_tells_how_to_go_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (["train"], "interrupted; continue with the same command and --resume\n"),
+        (["--quiet", "train"], "interrupted; continue with the same command and --resume\n"),
+        (["ablate", "guidance", "--out", "x"], "interrupted; continue with the same command\n"),
+        (["config", "show", "sbu"], "interrupted\n"),
+        (["dialogues", "estimate", "sbu"], "interrupted\n"),
+    ],
+)
+def test_a_hint_belongs_to_the_command_that_was_run(
+    command: list[str],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(train, "resolve_config", failing(KeyboardInterrupt()))
-    typed(monkeypatch, "train")
-    assert "--resume" in capsys.readouterr().err
+    monkeypatch.setattr(training_runs, "plan_training", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(resolve, "resolve_config", failing(KeyboardInterrupt()))
+    assert typed(monkeypatch, *command) == 130
+    assert capsys.readouterr().err == line
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -149,10 +168,10 @@ def test_a_full_disk_is_told_with_what_to_do(
     number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = OSError(number, "no room", "out/x")
-    monkeypatch.setattr(train, "resolve_config", failing(error))
+    monkeypatch.setattr(training_runs, "plan_training", failing(error))
     assert typed(monkeypatch, "train") == 1
     told = capsys.readouterr().err
-    assert told.startswith(f"error: {error}; make room") and "--resume" in told
+    assert told.startswith(f"error: {error}; free some space") and "--resume" in told
     assert told.count("\n") == 1
 
 
@@ -166,7 +185,39 @@ def test_what_was_stopped_and_saved_has_a_status_and_a_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(train, "resolve_config", failing(TrainingInterrupted(number)))
+    monkeypatch.setattr(training_runs, "plan_training", failing(TrainingInterrupted(number)))
     assert typed(monkeypatch, "train") == status
     shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", f"{TrainingInterrupted(number)}\n")
+    assert (shown.out, shown.err) == (
+        "", f"{TrainingInterrupted(number)}; continue with the same command and --resume\n"
+    )  # fmt: skip
+
+
+def test_the_version_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"skeletonagent {version('skeletonagent')}\n"
+
+
+def test_quiet_prints_results_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "bad.npz").write_text("")
+    assert typed(monkeypatch, "data", "list", str(tmp_path)) == 0
+    assert "skipped" in capsys.readouterr().err
+    assert typed(monkeypatch, "--quiet", "data", "list", str(tmp_path)) == 0
+    shown = capsys.readouterr()
+    assert "synthetic" in shown.out and shown.err == ""
+    assert typed(monkeypatch, "data", "list", str(tmp_path)) == 0
+    assert "skipped" in capsys.readouterr().err
+
+
+def test_a_completion_script_is_printed() -> None:
+    environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "skeletonagent", "--show-completion", "bash"],
+        capture_output=True, text=True, check=True, env=environment,
+    )  # fmt: skip
+    assert "complete" in done.stdout and done.stderr == ""

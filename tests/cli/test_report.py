@@ -6,16 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from tests.cli.invocation import invoke
 
-from skeletonagent.cli import report as command
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.experiments.config import Config, write_config
+from skeletonagent.report import live
 from skeletonagent.training.run_directory import RunDirectory
-
-APP = typer.Typer()
-APP.command()(command.report)
 
 
 @pytest.fixture
@@ -27,10 +23,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def typed(*arguments: str) -> str:
-    done = CliRunner().invoke(APP, arguments)
-    if done.exception is not None:
-        raise done.exception
-    return done.stdout
+    return invoke("report", *arguments).out
 
 
 def test_one_file_is_written(run: Path, tmp_path: Path) -> None:
@@ -62,7 +55,7 @@ def test_a_live_page_is_served_until_it_is_interrupted(
     class Server:
         server_address = ("127.0.0.1", 4321)
 
-        def __init__(self, page: command.LivePage, port: int) -> None:
+        def __init__(self, page: live.LivePage, port: int) -> None:
             assert port == 4321
             self.page = page
 
@@ -76,7 +69,7 @@ def test_a_live_page_is_served_until_it_is_interrupted(
             served.append(self.page.newest()[1])
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "live_server", Server)
+    monkeypatch.setattr(live, "live_server", Server)
     typed(str(run), "--live", "--port", "4321")
     page, closed = served
     assert b'class="live"' in page and closed == b"closed"

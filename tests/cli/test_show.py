@@ -5,19 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from tests.cli.invocation import invoke, invoke_twice
 
 from skeletonagent.agents import prompts
-from skeletonagent.cli.show import label_of_class, show
+from skeletonagent.cli.show import label_of_class
 from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Provenance, Step
 from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17
-
-APP = typer.Typer()
-APP.command()(show)
 
 NAMES = ("hand_wave", "hand [bold]clap", "Sit Down", "sit")
 ANSWER = "Joints: 10-left wrist, 11-right wrist\nDifference: It waves [sideways]."
@@ -74,9 +70,8 @@ def run(folder: Path) -> Path:
 
 
 def typed(*arguments: object) -> tuple[dict[str, Any], str]:
-    done = CliRunner().invoke(APP, [*map(str, arguments), "--json"], catch_exceptions=False)
-    assert done.exit_code == 0, done.stderr
-    return json.loads(done.stdout), " ".join(done.stderr.split())
+    printed, shown = invoke_twice("dialogues", "show", *arguments)
+    return printed, " ".join(shown.split())
 
 
 def test_a_run_tells_what_became_salient_round_by_round(run: Path) -> None:
@@ -120,10 +115,10 @@ def test_all_classes_are_listed_without_one(folder: Path) -> None:
 
 
 def test_a_page_is_written_beside(run: Path, tmp_path: Path) -> None:
-    _, shown = typed(run, "wave", "--html", tmp_path / "new" / "wave.html")
+    done = invoke("dialogues", "show", run, "wave", "--html", tmp_path / "new" / "wave.html")
     page = (tmp_path / "new" / "wave.html").read_text()
     assert page.startswith("<!doctype html>") and "It waves [sideways]." in page
-    assert "wave.html" in shown
+    assert "wave.html" in done.err
     with pytest.raises(ConfigError, match="needs a CLASS"):
         typed(run, "--html", tmp_path / "all.html")
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from skeletonagent.cli import main, train
+from skeletonagent.cli import main
+from skeletonagent.cli.training_display import watch
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
+from skeletonagent.experiments import run as experiments_run
+from skeletonagent.experiments import timing, training_runs
 from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.experiments.presets import PRESETS, preset
 from skeletonagent.experiments.recipes import PresetSize
@@ -60,6 +63,12 @@ def test_a_stream_that_is_none() -> None:
         parse_stream("bones")
 
 
+def _use(data: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a data set in place of the one that is configured."""
+    for module in (timing, training_runs):
+        monkeypatch.setattr(module, "shared_dataset", lambda *_: data)
+
+
 class Asked:
     """Take the place of a training, and note what was asked for."""
 
@@ -72,7 +81,8 @@ class Asked:
         self.runs.append((config.data.split, config.seed, out, resume))
         top1 = 0.5 + 0.1 * len(self.runs)
         test = {"xsub": {"samples": 1, "top1": top1, "top5": 1.0, "mean_class": top1}}
-        return {"top1": top1, "test": test, "epochs": 1, "seconds": 1.0, "device": "abacus"}
+        return {"top1": top1, "test": test, "epochs": 1, "seconds": 1.0, "device": "abacus",
+                "split": config.data.split, "stream": "joint", "seed": config.seed}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -99,14 +109,14 @@ def test_a_run_for_each_split_and_seed(
     tmp_path: Path,
 ) -> None:
     asked = Asked()
-    monkeypatch.setattr(train, "run_experiment", asked)
-    monkeypatch.setattr(train, "open_data", lambda *_: small_data)
+    monkeypatch.setattr(experiments_run, "run_experiment", asked)
+    _use(small_data, monkeypatch)
     out = tmp_path / "runs"
     monkeypatch.setattr(
         sys, "argv", ["skeletonagent", "train", "synthetic", "--out", str(out), "--json", *options]
     )
     with pytest.raises(SystemExit) as ended:
-        main.run()
+        sys.exit(main.execute())
     assert not ended.value.code
     assert asked.runs == [(split, seed, out / place, r) for split, seed, place, r in expected]
     printed = json.loads(capsys.readouterr().out)
@@ -122,23 +132,25 @@ def test_all_splits_are_checked_before_the_first_run(
     small_data: SkeletonData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = Asked()
-    monkeypatch.setattr(train, "run_experiment", asked)
-    monkeypatch.setattr(train, "open_data", lambda *_: small_data)
+    monkeypatch.setattr(experiments_run, "run_experiment", asked)
+    _use(small_data, monkeypatch)
     monkeypatch.setattr(
-        sys, "argv", ["skeletonagent", "train", "--split", "xsub,nowhere", "--out", str(tmp_path)]
+        sys,
+        "argv",
+        ["skeletonagent", "train", "synthetic", "--split", "xsub,nowhere", "--out", str(tmp_path)],
     )
     with pytest.raises(SystemExit) as ended:
-        main.run()
+        sys.exit(main.execute())
     assert ended.value.code == 2
     assert asked.runs == []
 
 
 def test_a_display_is_an_observer(capsys: pytest.CaptureFixture[str]) -> None:
     found = LatestCheckpoint(Checkpoint(3, {}, {}, step=2), ("epoch_0004 is torn",))
-    with train.watch(preset("synthetic"), found) as display:
+    with watch(preset("synthetic"), found) as display:
         assert isinstance(display, Callback)
     shown = capsys.readouterr().err
-    assert "passed over: epoch_0004 is torn" in shown
+    assert "skipped: epoch_0004 is torn" in shown
     assert "resuming after epoch 3, step 2 of the next" in shown
 
 

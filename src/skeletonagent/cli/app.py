@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from skeletonagent import __version__
 from skeletonagent.cli.commands import COMMANDS
 from skeletonagent.cli.lazy_group import lazy_group
 
@@ -18,12 +19,12 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
+    """Print the version and end, if that is wanted."""
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"skeletonagent {version('skeletonagent')}")
+        typer.echo(f"skeletonagent {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -16,11 +16,11 @@ from skeletonagent.core.dialogue import Exchange, Outcome
 from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.report.dialogue_page import (
-    TITLES,
+    STEP_TITLES,
     ClassDialogue,
     Salience,
-    joints_named,
-    source_in_words,
+    named_joints,
+    describe_provenance,
 )
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -64,7 +64,7 @@ def dialogue_to_json(about: ClassDialogue) -> dict[str, Any]:
     """Return exchanges and salient joints of a class as plain values."""
     layout = about.layout
     exchanges = [
-        {**exchange.to_json(), "joints": _labels(joints_named(exchange, layout), layout)}
+        {**exchange.to_json(), "joints": _labels(named_joints(exchange, layout), layout)}
         for exchange in about.dialogue.exchanges
     ]
     salience = [
@@ -105,13 +105,13 @@ def print_dialogue(about: ClassDialogue) -> None:
 def _print_exchange(exchange: Exchange, layout: SkeletonLayout) -> None:
     style = _STYLES[exchange.outcome]
     output.print(
-        f"\n[bold]{TITLES[exchange.question.step]}[/]  [{style}]{exchange.outcome.value}[/]"
+        f"\n[bold]{STEP_TITLES[exchange.question.step]}[/]  [{style}]{exchange.outcome.value}[/]"
     )
     output.print(Padding(Text(exchange.question.plain, style="dim"), (0, 0, 0, 2)))
     for attempt in exchange.earlier:
         _print_answer(attempt, f"{attempt.outcome.value} attempt")
     _print_answer(exchange, "")
-    joints = joints_named(exchange, layout)
+    joints = named_joints(exchange, layout)
     if joints:
         _print_lines([("joints: " + ", ".join(map(layout.display_name, joints)), "cyan")])
 
@@ -120,7 +120,7 @@ def _print_answer(exchange: Exchange, heading: str) -> None:
     lines = [(heading, _STYLES[exchange.outcome]), (exchange.answer or "(no answer)", "")]
     lines += [(f"! {exchange.problem}", _STYLES[exchange.outcome])] if exchange.problem else []
     lines += [(f"the clips: {remark}", "yellow") for remark in exchange.remarks]
-    _print_lines([*lines, (source_in_words(exchange.source), "dim italic")])
+    _print_lines([*lines, (describe_provenance(exchange.source), "dim italic")])
 
 
 def _print_salience(item: Salience, layout: SkeletonLayout) -> None:

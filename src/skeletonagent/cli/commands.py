@@ -18,7 +18,7 @@ COMMANDS: CommandTable = {
         "Train a recognizer with guidance from its agents, and test it once at the end.",
     ),
     "evaluate": LazyCommand(
-        f"{_CLI}.evaluate", "evaluate", "Evaluate a trained recognizer on a test set."
+        f"{_CLI}.evaluate", "evaluate", "Evaluate a trained recognizer on the test set."
     ),
     "predict": LazyCommand(
         f"{_CLI}.predict", "predict_files", "Predict the action of samples that have no labels."

@@ -69,8 +69,7 @@ def convert(
 
     require_free_folder(out, overwrite=overwrite)
     with console.status(f"reading {escape(str(path))}"):
-        names = _class_names(classes) if classes else None
-        reader = detect_reader(path, _benchmark(benchmark), kpfiles, _layout(layout), names)
+        reader = detect_reader(path, _benchmark(benchmark), kpfiles, _layout(layout), classes)
     with file_progress(reader.title, MofNCompleteColumn()) as progress, _named(path):
         conversion = convert_dataset(
             reader, out, processes=processes, progress=progress, overwrite=overwrite
@@ -134,14 +133,6 @@ def _layout(name: str | None) -> SkeletonLayout | None:
     if name is not None and name not in LAYOUTS:
         raise ConfigError(f"no layout {name!r}; there are {', '.join(LAYOUTS)}")
     return None if name is None else LAYOUTS[name]
-
-
-def _class_names(path: Path) -> tuple[str, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read as class names: {error}", path=path) from error
-    return tuple(line.strip() for line in lines if line.strip())
 
 
 @contextmanager

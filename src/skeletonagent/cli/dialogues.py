@@ -43,9 +43,11 @@ def import_dialogues(
     """
     from skeletonagent.agents.released_dialogues import read_released_dialogues
     from skeletonagent.cli.dialogue_stats import outcome_table
+    from skeletonagent.data.readers.detection import read_class_names
 
     _require_free(out)
-    stats = _save(read_released_dialogues(path, dataset, _class_names(class_names)), out)
+    names = list(read_class_names(class_names)) if class_names else None
+    stats = _save(read_released_dialogues(path, dataset, names), out)
     if as_json:
         print_json({"out": str(out), **asdict(stats)})
     else:
@@ -120,13 +122,3 @@ def _save(collection: DialogueCollection, out: Path) -> DialogueStats:
     line = f"{stats.classes} dialogues written to {out}"
     console.print(line, markup=False, soft_wrap=True)
     return stats
-
-
-def _class_names(path: Path | None) -> list[str] | None:
-    if path is None:
-        return None
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read as class names: {error}", path=path) from error
-    return [line.strip() for line in lines if line.strip()]

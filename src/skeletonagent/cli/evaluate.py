@@ -9,10 +9,8 @@ from typing import Annotated
 import typer
 
 from skeletonagent.cli.console import accuracy_table, output, print_json
+from skeletonagent.cli.options import SetOption
 from skeletonagent.cli.warning_display import warnings_on_console
-from skeletonagent.experiments.datasets import prepare_dataset
-from skeletonagent.inference.evaluate import evaluate_split
-from skeletonagent.inference.predictor import load_predictor
 
 
 def evaluate(
@@ -24,19 +22,22 @@ def evaluate(
     predictions: Annotated[
         Path | None, typer.Option(help="Write the class probabilities to this npz file.")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Override section.key=value, such as clips.test_clips=1."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    set_: SetOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON instead of a table.")
+    ] = False,
 ) -> None:
-    """Test a trained recognizer on the test set.
+    """Evaluate a trained recognizer on the test set.
 
     Examples:
       skeletonagent evaluate runs/utd
 
       skeletonagent evaluate runs/utd --set clips.test_clips=1 --json
     """
+    from skeletonagent.experiments.datasets import prepare_dataset
+    from skeletonagent.inference.evaluate import evaluate_split
+    from skeletonagent.inference.predictor import load_predictor
+
     with warnings_on_console():
         model = load_predictor(run, None, overrides=set_ or ())
     settings = model.config.data

@@ -17,8 +17,8 @@ TERMINATED = 143
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _RESUME_HINTS = {
-    "train": "the same command with --resume continues from there",
-    "ablate": "the same command continues from there",
+    "train": "continue with the same command and --resume",
+    "ablate": "continue with the same command",
 }
 """How to continue a command that was stopped, for those that can."""
 
@@ -62,9 +62,10 @@ def execute() -> int:
     except (SkeletonAgentError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        full = isinstance(error, OSError) and error.errno in _DISK_FULL
-        advice = "; free some space, then repeat the command" if full else ""
-        _print_error(f"error: {_with_hint(f'{error}{advice}') if full else error}")
+        advice = ""
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            advice = f"; free some space, then {_resume_hint() or 'repeat the command'}"
+        _print_error(f"error: {error}{advice}")
         return 2 if isinstance(error, ConfigError) else 1
     return 0
 
@@ -77,6 +78,9 @@ def _print_error(line: str) -> None:
 
 def _with_hint(line: str) -> str:
     """Return a line with how to continue the command, where it can be continued."""
+    return "; ".join(filter(None, [line, _resume_hint()]))
+
+
+def _resume_hint() -> str:
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-    hint = _RESUME_HINTS.get(command)
-    return f"{line}; {hint}" if hint else line
+    return _RESUME_HINTS.get(command, "")

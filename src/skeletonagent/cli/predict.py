@@ -6,7 +6,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -15,8 +15,9 @@ from rich.table import Table
 from skeletonagent.cli.console import output, print_json
 from skeletonagent.cli.warning_display import warnings_on_console
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.inference.predictions import Predictions
-from skeletonagent.inference.predictor import load_predictor
+
+if TYPE_CHECKING:
+    from skeletonagent.inference.predictions import Predictions
 
 
 def predict_files(
@@ -54,6 +55,8 @@ def predict_files(
 
       skeletonagent predict new.pkl recordings.npz --run runs/utd --top-k 1 --csv
     """
+    from skeletonagent.inference.predictor import load_predictor
+
     if as_json and as_csv:
         raise ConfigError("--json and --csv exclude each other; choose one")
     with warnings_on_console():

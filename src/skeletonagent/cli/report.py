@@ -59,10 +59,10 @@ def report(
     """
     from skeletonagent.core.files import write_text
     from skeletonagent.report.page import report_page
-    from skeletonagent.report.runs import runs_below
+    from skeletonagent.report.runs import find_runs
     from skeletonagent.report.sections import ReportOptions
 
-    below = runs_below(runs)
+    below = find_runs(runs)
     options = ReportOptions(tuple(below), baseline, str(data) if data else None, clips, live)
     if live:
         if out is not None:
@@ -85,10 +85,10 @@ def _serve(options: ReportOptions, port: int) -> None:
     """Serve the page until Ctrl-C."""
     from skeletonagent.report.live import HOST, LivePage, live_server
     from skeletonagent.report.page import report_page
-    from skeletonagent.report.runs import compared_runs
+    from skeletonagent.report.runs import compare_runs
 
     paths = [*options.runs, *([options.baseline] if options.baseline else [])]
-    compared_runs(options.runs, options.baseline)
+    compare_runs(options.runs, options.baseline)
     page = LivePage(lambda version: report_page(options, version), paths)
     with live_server(page, port) as server:
         address = f"http://{HOST}:{server.server_address[1]}/"

@@ -90,9 +90,9 @@ class TrainingDisplay(Callback):
         if not console.is_terminal and (record.epoch + 1) % every == 0:
             console.print(f"epoch {record.epoch + 1}: loss {record.loss:.3f}  {self._metrics()}")
 
-    def on_answers(self, done: int, of: int) -> None:
+    def on_answers(self, done: int, total: int) -> None:
         """Show how far the agents are before the first epoch."""
-        status = f"the agents describe the classes: {done}/{of}" if done < of else ""
+        status = f"the agents describe the classes: {done}/{total}" if done < total else ""
         self.progress.update(self.task, status=status)
 
     def on_problem(self, problem: str) -> None:

@@ -100,17 +100,14 @@ class RunInUseError(SkeletonAgentError):
 
 
 class TrainingInterrupted(SkeletonAgentError):
-    """Work that was asked to end, and of which everything is saved.
+    """Training that a signal has ended, and whose state is saved.
 
     Args:
-        signal: The signal that asked.
+        by: The signal.
     """
 
     def __init__(self, by: Signals) -> None:
-        super().__init__(
-            f"stopped by {by.name}, everything is saved; the same command goes on from there "
-            "('train' with --resume)"
-        )
+        super().__init__(f"stopped by {by.name}, everything is saved")
         self.signal = by
 
 

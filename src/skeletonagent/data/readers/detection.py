@@ -19,7 +19,7 @@ def detect_reader(
     benchmark: Benchmark | None,
     kpfiles: Path | None,
     layout: SkeletonLayout | None,
-    class_names: tuple[str, ...] | None,
+    classes: Path | None,
 ) -> DatasetReader:
     """Return the reader of a public data set, from the files at a path.
 
@@ -29,15 +29,16 @@ def detect_reader(
         benchmark: Benchmark that it is, None if it has to be detected.
         kpfiles: Folder of Kinetics' keypoint files.
         layout: Layout of a pickle's skeletons.
-        class_names: Class names of a pickle, in label order.
+        classes: File with the class names of a pickle, one a line, in label order.
 
     Raises:
         ConfigError: If options do not fit the files.
         DataError: If the files are of no data set that can be read.
     """
     if path.is_file() and kpfiles is None:
-        return pyskl_reader(path, benchmark=benchmark, layout=layout, class_names=class_names)
-    if layout or class_names:
+        names = read_class_names(classes) if classes else None
+        return pyskl_reader(path, benchmark=benchmark, layout=layout, class_names=names)
+    if layout or classes:
         raise ConfigError("--layout and --classes are for pickles with key points in them")
     if path.is_file() and kpfiles is not None:
         _expect(benchmark, "kinetics-skeleton")
@@ -52,6 +53,19 @@ def detect_reader(
     raise DataError(
         "holds neither .skeleton files (NTU RGB+D) nor .txt files (UAV-Human)", path=path
     )
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Return the class names in a text file, one a line; empty lines are left out.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read as class names: {error}", path=path) from error
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 def _holds(folder: Path, pattern: str) -> bool:
