@@ -17,14 +17,14 @@ def tasks(count: int, meet: threading.Barrier) -> dict[int, Callable[[], int]]:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_results_keep_the_order_of_the_tasks(workers: int) -> None:
-    said: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     done = run_tasks(
         {n: lambda n=n: n * n for n in (3, 1, 2)},  # type: ignore[misc]
         workers,
-        progress=lambda done, of: said.append((done, of)),
+        progress=lambda done, total: calls.append((done, total)),
     )
     assert list(done.items()) == [(3, 9), (1, 1), (2, 4)]
-    assert said == [(1, 3), (2, 3), (3, 3)]
+    assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_as_many_run_at_once_as_there_are_workers() -> None:
@@ -46,6 +46,29 @@ def test_an_error_is_raised(workers: int) -> None:
 
     with pytest.raises(ValueError, match="no"):
         run_tasks({"a": fail, "b": lambda: 1}, workers)
+
+
+def test_run_tasks_raises_a_timeout_error_of_a_task() -> None:
+    def fail() -> int:
+        raise TimeoutError("of the task")
+
+    with pytest.raises(TimeoutError, match="of the task"):
+        run_tasks({"a": fail}, 2, 20)
+
+
+def test_run_tasks_starts_no_task_after_the_limit() -> None:
+    started: list[str] = []
+    never = threading.Event()
+
+    def task(name: str) -> Callable[[], bool]:
+        return lambda: started.append(name) is not None or never.wait(20)
+
+    assert run_tasks({name: task(name) for name in "ab"}, 1, 0.1) == {}
+    never.set()
+    for thread in threading.enumerate():
+        if thread.name == "agents":
+            thread.join(20)
+    assert started == ["a"]
 
 
 def test_nothing_to_do() -> None:

@@ -1,11 +1,12 @@
-"""Several questions at once, within a time limit."""
+"""Pool of daemon threads that runs tasks at the same time, within a time limit."""
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, as_completed
+from contextlib import suppress
+from threading import Thread
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -16,21 +17,22 @@ def run_tasks(
     tasks: Mapping[K, Callable[[], T]],
     workers: int,
     seconds: float | None = None,
-    progress: Callable[[int, int], None] = lambda done, of: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[K, T]:
     """Return the results of tasks, in their order; those not done in time are left out.
 
-    The threads are daemons, for an answer that is still awaited must not keep a finished training
-    alive. With one worker and no limit everything happens in the caller's thread, in order.
+    With one worker and no limit everything happens in the caller's thread, in order. Otherwise the
+    threads are daemons, since an answer that is still awaited must not keep a finished training
+    alive; a pool of the standard library is joined when the program ends.
 
     Args:
-        tasks: What to do, by name.
-        workers: How many at once.
-        seconds: Limit for all together.
-        progress: Told how many of how many are done.
+        tasks: The tasks by key.
+        workers: Largest number of tasks that run at the same time.
+        seconds: Time limit of all tasks together; None for no limit.
+        progress: Called with the number of tasks done and the number of tasks.
 
     Raises:
-        Exception: The first error of a task, once it is seen; no further task is begun then.
+        Exception: The first error of a task; no further task is started then.
     """
     if workers == 1 and seconds is None:
         results = {}
@@ -38,47 +40,35 @@ def run_tasks(
             results[key] = task()
             progress(done, len(tasks))
         return results
-    waiting: queue.SimpleQueue[tuple[K, Callable[[], T]]] = queue.SimpleQueue()
-    for item in tasks.items():
-        waiting.put(item)
-    finished: queue.SimpleQueue[tuple[K, T | None, Exception | None]] = queue.SimpleQueue()
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                key, task = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                finished.put((key, task(), None))
-            except Exception as error:  # handed to the caller, who raises it
-                finished.put((key, None, error))
-
+    pending = deque(tasks.items())
+    futures: dict[K, Future[T]] = {key: Future() for key in tasks}
     for _ in range(min(workers, len(tasks))):
-        threading.Thread(target=work, daemon=True, name="agents").start()
+        Thread(target=_work, args=(pending, futures), daemon=True, name="agents").start()
+    keys = {future: key for key, future in futures.items()}
+    results, error = {}, None
     try:
-        return _collect(tasks, finished, seconds, progress)
+        with suppress(TimeoutError):
+            for future in as_completed(keys, seconds):
+                error = future.exception()
+                if error is not None:
+                    break
+                results[keys[future]] = future.result()
+                progress(len(results), len(tasks))
     finally:
-        stop.set()
-
-
-def _collect(
-    tasks: Mapping[K, Callable[[], T]],
-    finished: queue.SimpleQueue[tuple[K, T | None, Exception | None]],
-    seconds: float | None,
-    progress: Callable[[int, int], None],
-) -> dict[K, T]:
-    end = None if seconds is None else time.monotonic() + seconds
-    results: dict[K, T] = {}
-    while len(results) < len(tasks):
-        try:
-            left = None if end is None else max(0.0, end - time.monotonic())
-            key, result, error = finished.get(timeout=left)
-        except queue.Empty:
-            break
-        if error is not None:
-            raise error
-        results[key] = result  # type: ignore[assignment]  # without an error it is a result
-        progress(len(results), len(tasks))
+        pending.clear()
+    if error is not None:
+        raise error
     return {key: results[key] for key in tasks if key in results}
+
+
+def _work(pending: deque[tuple[K, Callable[[], T]]], futures: Mapping[K, Future[T]]) -> None:
+    """Run pending tasks until none is left."""
+    while True:
+        try:
+            key, task = pending.popleft()
+        except IndexError:
+            return
+        try:
+            futures[key].set_result(task())
+        except Exception as error:  # the caller raises it
+            futures[key].set_exception(error)

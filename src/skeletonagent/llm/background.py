@@ -1,4 +1,4 @@
-"""Run coroutines for callers that know nothing of them."""
+"""Event loop of the process, in a thread of its own, for callers that are not coroutines."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ _LOCK = Lock()
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine comes to on the process's one background event loop.
+    """Return the result of a coroutine, run on the process's one background event loop.
 
-    May be called from several threads at once; an interrupted caller cancels the coroutine.
+    May be called from several threads at the same time; an interrupted caller cancels the
+    coroutine. There is one loop since a provider's library shares its connections between requests,
+    and connections belong to the loop that opened them.
     """
     with _LOCK:
         loop = _loop(os.getpid())
