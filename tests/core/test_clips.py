@@ -20,7 +20,7 @@ sizes = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 6)), min_size=1, ma
 
 
 def make_sequences(
-    shapes: list[tuple[int, int]], seed: int = 0, groups: bool = True
+    shapes: list[tuple[int, int]], seed: int = 0, subjects: bool = True
 ) -> list[SkeletonSequence]:
     rng = np.random.default_rng(seed)
     return [
@@ -28,7 +28,7 @@ def make_sequences(
             joints=rng.normal(size=(m, t, 3, 2)).astype(np.float32),
             label=index % 2,
             sample_id=f"sample {index}",
-            subject=index // 2 if groups else None,
+            subject=index // 2 if subjects else None,
         )
         for index, (m, t) in enumerate(shapes)
     ]
@@ -58,8 +58,8 @@ def test_gather_equals_a_loop_over_samples(
 
 
 @given(shapes=sizes, subjects=st.booleans())
-def test_sequences_come_out_as_they_went_in(shapes: list[tuple[int, int]], groups: bool) -> None:
-    sequences = make_sequences(shapes, subjects=groups)
+def test_sequences_come_out_as_they_went_in(shapes: list[tuple[int, int]], subjects: bool) -> None:
+    sequences = make_sequences(shapes, subjects=subjects)
     store = make_store(sequences)
     assert len(store) == len(sequences)
     for index, sequence in enumerate(sequences):
@@ -156,7 +156,7 @@ def test_an_unknown_sample_is_an_error() -> None:
         make_store(make_sequences([(1, 2)])).indices(["sample 9"])
 
 
-def test_groups_are_known_for_all_samples_or_not_at_all() -> None:
+def test_subjects_are_given_for_all_samples_or_none() -> None:
     mixed = [*make_sequences([(1, 2)]), make_sequences([(1, 2), (1, 2)], subjects=False)[1]]
     assert make_store(mixed).subjects is None
 

@@ -179,8 +179,8 @@ def test_what_a_killed_process_was_writing_can_be_removed(tmp_path: Path) -> Non
 HOLDING = """
 import sys, time
 from pathlib import Path
-from skeletonagent.core.files import locked
-with locked(Path(sys.argv[1])):
+from skeletonagent.core.files import lock_file
+with lock_file(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """

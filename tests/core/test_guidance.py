@@ -1,11 +1,10 @@
-"""Guidance: the matrix K in its sparse and dense forms, and the plain form."""
+"""Guidance: the matrix K as a mask, and the plain form."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,17 +64,6 @@ def test_a_class_without_joints_counts_them_all(stream: Stream) -> None:
     salient = make_guidance(KINECT_25, (), (3,)).salient(stream)
     assert salient[0].all()
     assert not salient[1].all()
-
-
-@pytest.mark.parametrize("stream", Stream)
-def test_rows_of_k_are_all_ones_or_all_zeros(stream: Stream) -> None:
-    guidance = make_guidance(UAV_17, (0, 5), (16,), ())
-    k = guidance.k(stream)
-    assert k.shape == (3, 17, 17)
-    for y in range(3):
-        for v in range(17):
-            assert (k[y, v] == float(guidance.salient(stream)[y, v])).all()
-    torch.testing.assert_close(k[..., 0], guidance.salient(stream).float())
 
 
 def test_sentences_in_label_order() -> None:

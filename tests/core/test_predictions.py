@@ -1,4 +1,4 @@
-"""Accuracies from class scores, and the file they are kept in."""
+"""Accuracies of class probabilities, and the file they are kept in."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.predictions import ClassProbabilities
 
 
-def make_scores(n: int, y: int, seed: int) -> ClassProbabilities:
-    """Return scores with many ties."""
+def make_predictions(n: int, y: int, seed: int) -> ClassProbabilities:
+    """Return predictions with many ties."""
     rng = np.random.default_rng(seed)
     return ClassProbabilities(
         tuple(f"s{i}" for i in range(n)),
@@ -27,23 +27,23 @@ def make_scores(n: int, y: int, seed: int) -> ClassProbabilities:
 def test_top_k_equals_a_sort_that_puts_the_true_class_last(
     n: int, y: int, k: int, seed: int
 ) -> None:
-    scores = make_scores(n, y, seed)
+    predictions = make_predictions(n, y, seed)
     hits = 0
-    for row, label in zip(scores.probs, scores.labels, strict=True):
+    for row, label in zip(predictions.probs, predictions.labels, strict=True):
         order = sorted(range(y), key=lambda c, row=row, label=label: (-row[c], c == label))
         hits += label in order[:k]
-    assert scores.topk_accuracy(k) == pytest.approx(hits / n)
+    assert predictions.topk_accuracy(k) == pytest.approx(hits / n)
 
 
 @given(n=st.integers(1, 12), y=st.integers(1, 6), seed=st.integers(0, 99))
 def test_accuracy_and_confusions_agree(n: int, y: int, seed: int) -> None:
-    scores = make_scores(n, y, seed)
-    counts = scores.confusions()
+    predictions = make_predictions(n, y, seed)
+    counts = predictions.confusions()
     expected = np.zeros((y, y), dtype=np.int64)
-    for row, label in zip(scores.probs, scores.labels, strict=True):
+    for row, label in zip(predictions.probs, predictions.labels, strict=True):
         expected[label, row.argmax()] += 1
     np.testing.assert_array_equal(counts, expected)
-    for m, accuracy in enumerate(scores.per_class_accuracy()):
+    for m, accuracy in enumerate(predictions.per_class_accuracy()):
         if expected[m].sum():
             assert accuracy == pytest.approx(expected[m, m] / expected[m].sum())
         else:
@@ -51,13 +51,13 @@ def test_accuracy_and_confusions_agree(n: int, y: int, seed: int) -> None:
 
 
 def test_by_hand() -> None:
-    scores = ClassProbabilities(
+    predictions = ClassProbabilities(
         ("a", "b", "c"),
         np.array([0, 1, 1]),
         np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.4, 0.4, 0.2]]),
     )
-    assert [scores.topk_accuracy(k) for k in (1, 2, 3)] == [pytest.approx(1 / 3), 1, 1]
-    np.testing.assert_array_equal(scores.per_class_accuracy(), [1, 0, np.nan])
+    assert [predictions.topk_accuracy(k) for k in (1, 2, 3)] == [pytest.approx(1 / 3), 1, 1]
+    np.testing.assert_array_equal(predictions.per_class_accuracy(), [1, 0, np.nan])
 
 
 def test_equal_scores_earn_nothing() -> None:
@@ -71,20 +71,20 @@ def test_scores_that_are_no_numbers_earn_nothing() -> None:
 
 
 def test_a_subset_keeps_the_order() -> None:
-    scores = make_scores(5, 3, seed=1)
-    part = scores.subset({"s4", "s1", "elsewhere"})
+    predictions = make_predictions(5, 3, seed=1)
+    part = predictions.subset({"s4", "s1", "elsewhere"})
     assert part.sample_ids == ("s1", "s4")
-    np.testing.assert_array_equal(part.labels, scores.labels[[1, 4]])
-    np.testing.assert_array_equal(part.probs, scores.probs[[1, 4]])
+    np.testing.assert_array_equal(part.labels, predictions.labels[[1, 4]])
+    np.testing.assert_array_equal(part.probs, predictions.probs[[1, 4]])
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
-    scores = make_scores(4, 3, seed=2)
-    scores.save(tmp_path / "predictions.npz")
+    predictions = make_predictions(4, 3, seed=2)
+    predictions.save(tmp_path / "predictions.npz")
     again = ClassProbabilities.load(tmp_path / "predictions.npz")
-    assert again.sample_ids == scores.sample_ids
-    np.testing.assert_array_equal(again.labels, scores.labels)
-    np.testing.assert_array_equal(again.probs, scores.probs)
+    assert again.sample_ids == predictions.sample_ids
+    np.testing.assert_array_equal(again.labels, predictions.labels)
+    np.testing.assert_array_equal(again.probs, predictions.probs)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no archive"])
@@ -92,19 +92,19 @@ def test_an_unreadable_file_is_named(tmp_path: Path, content: bytes | None) -> N
     path = tmp_path / "predictions.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match=r"scores\.npz: cannot be read as scores"):
+    with pytest.raises(DataError, match=r"predictions\.npz: cannot be read as predictions"):
         ClassProbabilities.load(path)
 
 
 def test_a_missing_array_is_named(tmp_path: Path) -> None:
-    np.savez(tmp_path / "predictions.npz", labels=np.array([0]), scores=np.ones((1, 1)))
+    np.savez(tmp_path / "predictions.npz", labels=np.array([0]), probs=np.ones((1, 1)))
     with pytest.raises(DataError, match="sample_ids"):
         ClassProbabilities.load(tmp_path / "predictions.npz")
 
 
 def test_a_cut_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "predictions.npz"
-    make_scores(4, 3, seed=2).save(path)
+    make_predictions(4, 3, seed=2).save(path)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(DataError, match="cannot be read as scores"):
+    with pytest.raises(DataError, match="cannot be read as predictions"):
         ClassProbabilities.load(path)

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.frame_sampling import sample_test_frames
 from skeletonagent.data.settings import AugmentSettings, ClipSettings
-from skeletonagent.evaluation.predict import predict
+from skeletonagent.evaluation.predict import predict, predict_distributed
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
 
 STICK = SkeletonLayout("stick", ("top", "middle", "bottom"), ((0, 1), (1, 2)))
@@ -71,7 +72,7 @@ def test_scores_equal_one_clip_at_a_time(
     recognizer: Recognizer, sampler: ClipSampler, clips: int
 ) -> None:
     expected = literal_scores(recognizer, sampler, clips)
-    scores = predict(recognizer, sampler, SAMPLES, clips=clips)
+    scores = predict(recognizer, sampler, SAMPLES, num_clips=clips)
     np.testing.assert_allclose(scores.probs, expected, atol=1e-5)
     np.testing.assert_allclose(scores.probs.sum(axis=1), 1, atol=1e-5)
     assert scores.sample_ids == tuple(f"sample {i}" for i in SAMPLES.tolist())
@@ -83,7 +84,7 @@ def test_the_samplers_number_of_clips_is_taken_unless_another_is_asked_for(
     recognizer: Recognizer, sampler: ClipSampler
 ) -> None:
     default = predict(recognizer, sampler, SAMPLES).probs
-    three, one = (predict(recognizer, sampler, SAMPLES, clips=n).probs for n in (3, 1))
+    three, one = (predict(recognizer, sampler, SAMPLES, num_clips=n).probs for n in (3, 1))
     np.testing.assert_array_equal(default, three)
     assert np.abs(default - one).max() > 1e-3
 
@@ -149,3 +150,30 @@ def test_the_recognizer_runs_in_the_contexts_precision(
     np.testing.assert_allclose(low.probs.sum(axis=1), 1, atol=1e-5)
     full = predict(recognizer, sampler, SAMPLES).probs
     assert 0 < np.abs(low.probs - full).max() < 0.1
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_ranks_together_predict_what_one_does(
+    recognizer: Recognizer, sampler: ClipSampler, world_size: int
+) -> None:
+    whole = predict(recognizer, sampler, SAMPLES, num_clips=1)
+    parts: list[ClassProbabilities] = []
+
+    def all_gather(part: ClassProbabilities) -> list[ClassProbabilities]:
+        """Return the parts of the ranks that have called so far."""
+        parts.append(part)
+        return parts
+
+    for rank in range(world_size):
+        together = predict_distributed(
+            recognizer,
+            sampler,
+            SAMPLES,
+            rank=rank,
+            world_size=world_size,
+            all_gather=all_gather,
+            num_clips=1,
+        )
+    assert together.sample_ids == whole.sample_ids
+    np.testing.assert_array_equal(together.labels, whole.labels)
+    np.testing.assert_allclose(together.probs, whole.probs, atol=1e-6)

@@ -1,4 +1,4 @@
-"""A small world to train in: few joints, random clips, agents and encoders that take notes."""
+"""Small trainings: few joints, random clips, callbacks and encoders that record their calls."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.settings import AugmentSettings, ClipSettings
 from skeletonagent.models.recognizer import build_recognizer
 from skeletonagent.training import trainer
-from skeletonagent.training.callbacks import EpochRecord
+from skeletonagent.training.callbacks import Callback, EpochRecord
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.distributed import init_distributed
+from skeletonagent.training.guidance_tensors import GuidanceTensors
 from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.losses import Losses, SkeletonAgentLoss
-from skeletonagent.training.settings import LossSettings, TrainSettings
+from skeletonagent.training.settings import TrainSettings
 from skeletonagent.training.train_step import TrainState
 from skeletonagent.training.trainer import TrainingData
 
@@ -46,7 +47,7 @@ def samples(count: int, seed: int = 0) -> ClipStore:
     return ClipStore.from_sequences(sequences, ARM, CLASSES)
 
 
-def told(round_: int) -> Guidance:
+def make_guidance(round_: int) -> Guidance:
     """Return guidance that differs in joints and sentences from that of any other round."""
     classes = tuple(
         ClassGuidance(name, ((label + round_) % 4,), f"{name} as of round {round_}")
@@ -55,7 +56,7 @@ def told(round_: int) -> Guidance:
     return Guidance(ARM, classes, round_)
 
 
-def embedded(sentences: Sequence[str]) -> Tensor:
+def encode_sentences(sentences: Sequence[str]) -> Tensor:
     """Return a unit vector per sentence, drawn by its digest."""
     seeds = [int.from_bytes(sha256(s.encode()).digest()[:4]) for s in sentences]
     rows = [np.random.default_rng(seed).normal(0, 1, TEXT_DIM) for seed in seeds]
@@ -63,37 +64,39 @@ def embedded(sentences: Sequence[str]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class NotedSampler(ClipSampler):
-    """A sampler that remembers what it was asked for and gave."""
+class RecordingSampler(ClipSampler):
+    """Sampler that records the samples and batches of its calls."""
 
-    asked: list[list[int]] = field(default_factory=list)
-    given: list[Batch] = field(default_factory=list)
+    sampled: list[list[int]] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
 
     def train_batch(
         self, samples: Tensor, generator: torch.Generator, bodies: int | None = None
     ) -> Batch:
-        """Return the batch, and note it."""
+        """Return the batch, and record it."""
         batch = super().train_batch(samples, generator, bodies)
-        self.asked.append(samples.tolist())
-        self.given.append(batch)
+        self.sampled.append(samples.tolist())
+        self.batches.append(batch)
         return batch
 
 
-@dataclass(frozen=True)
-class NotedObjective(SkeletonAgentLoss):
-    """An objective that remembers the sentences it judged by."""
+class RecordingLoss(SkeletonAgentLoss):
+    """Loss that records the text tables of its calls."""
 
-    tables: list[Tensor] = field(default_factory=list)
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.arguments = arguments
+        self.tables: list[Tensor] = []
 
-    def __call__(self, prediction: Any, labels: Tensor, text_table: Tensor, *others: Any) -> Losses:
-        """Return the losses, and note the table."""
-        self.tables.append(text_table)
-        return super().__call__(prediction, labels, text_table, *others)
+    def forward(self, prediction: Any, labels: Tensor, guidance: GuidanceTensors) -> Losses:
+        """Return the losses, and record the table."""
+        self.tables.append(guidance.text_table)
+        return super().forward(prediction, labels, guidance)
 
 
 @dataclass
-class Notes:
-    """Everything a training showed to whoever was around."""
+class Recorder(Callback):
+    """Callback, text encoder and agents that record all their calls."""
 
     steps: list[tuple[int, int, int]] = field(default_factory=list)
     epochs: list[EpochRecord] = field(default_factory=list)
@@ -105,34 +108,34 @@ class Notes:
     answers: list[tuple[int, int]] = field(default_factory=list)
 
     def on_step(self, epoch: int, step: int, losses: Tensor) -> None:
-        """Note it."""
+        """Record it."""
         self.steps.append((epoch, step, len(losses)))
 
     def on_epoch(self, record: EpochRecord) -> None:
-        """Note it."""
+        """Record it."""
         self.epochs.append(record)
 
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
-        """Note it."""
+        """Record it."""
         self.guidance.append((before, after))
 
-    def on_answers(self, done: int, of: int) -> None:
-        """Note it."""
-        self.answers.append((done, of))
+    def on_answers(self, done: int, total: int) -> None:
+        """Record it."""
+        self.answers.append((done, total))
 
     def on_problem(self, problem: str) -> None:
-        """Note it."""
+        """Record it."""
         self.problems.append(problem)
 
     def encode(self, sentences: Sequence[str]) -> Tensor:
-        """Return the sentences' vectors, and note the sentences."""
+        """Return the sentences' vectors, and record the sentences."""
         self.encoded.append(tuple(sentences))
-        return embedded(sentences)
+        return encode_sentences(sentences)
 
     def refresh(self, confusions: Any, guidance: Guidance) -> Guidance:
-        """Return the next round, and note what it was asked for."""
+        """Return the next round, and record the arguments."""
         self.refreshed.append((confusions.counts.clone(), guidance))
-        return told(guidance.round + 1)
+        return make_guidance(guidance.round + 1)
 
 
 @dataclass
@@ -142,52 +145,65 @@ class Training:
     folder: Path
     settings: TrainSettings
     data: TrainingData
-    learner: TrainState
-    notes: Notes
+    state: TrainState
+    recorder: Recorder
 
     def run(self, **changes: Any) -> Guidance:
-        """Train; arguments of the training and of its rounds may be replaced."""
-        refresh = changes.pop("refresh", self.notes.refresh)
+        """Train; arguments of the trainer and of its updater may be replaced."""
+        refresh = changes.pop("refresh", self.recorder.refresh)
         resume = changes.pop("resume", None)
         arguments: dict[str, Any] = {
-            "learner": self.learner,
+            "state": self.state,
             "data": self.data,
-            "guidance": told(0),
-            "rounds": GuidanceUpdater(refresh, wait=changes.pop("wait", True)),
-            "encode": self.notes.encode,
+            "guidance": make_guidance(0),
+            "updater": GuidanceUpdater(refresh, wait=changes.pop("wait", True)),
+            "encode": self.recorder.encode,
             "checkpoints": CheckpointFolder(self.folder, keep=99),
-            "observer": self.notes,
+            "callback": self.recorder,
             "seed": 7,
             "metadata": {"class_names": list(CLASSES)},
         }
         return trainer.Trainer(**(arguments | changes)).fit(resume)
 
     @property
-    def objective(self) -> SkeletonAgentLoss:
-        """What the recognizer is judged by."""
-        return self.learner.model_with_loss.objective
+    def loss(self) -> RecordingLoss:
+        """The loss."""
+        assert isinstance(self.state.loss, RecordingLoss)
+        return self.state.loss
+
+    def with_loss(self, **arguments: Any) -> Training:
+        """Return the training, with a new loss."""
+        state = self.state
+        loss = RecordingLoss(**arguments)
+        self.state = TrainState(state.recognizer, self.settings, state.context, loss)
+        return self
 
     @property
     def weights(self) -> dict[str, Tensor]:
         """All that learning changes, as it is now."""
-        return {name: tensor.clone() for name, tensor in self.learner.tensors().items()}
+        return {name: tensor.clone() for name, tensor in self.state.tensors().items()}
 
 
 def training(
     folder: Path, *, train_count: int = 9, validation: int = 0, **settings: Any
 ) -> Training:
     """Return a training of ``train_count`` clips; further ones are for validation."""
-    defaults = TrainSettings(epochs=3, batch_size=4, learning_rate=0.05, validation_share=0.0)
+    defaults = TrainSettings(
+        epochs=3,
+        batch_size=4,
+        learning_rate=0.05,
+        validation_share=0.0,
+        ema_reach=100.0,  # averages of a few steps reach back over all of them
+    )
     chosen = replace(defaults, **settings)
-    engine = init_distributed(torch.device("cpu"), "32")
+    context = init_distributed(torch.device("cpu"), "32")
     torch.manual_seed(0)
     recognizer = build_recognizer(
         "stgcn++", ARM, channels=3, persons=1, num_classes=3, text_dim=TEXT_DIM, width=8
     )
-    notes = Notes()
-    objective = NotedObjective(LossSettings(alpha=0.3, beta=0.6))
-    recognizer.register_forward_pre_hook(lambda _, inputs: notes.masks.append(inputs[1]))
-    sampler = NotedSampler(
+    recorder = Recorder()
+    recognizer.register_forward_pre_hook(lambda _, inputs: recorder.masks.append(inputs[1]))
+    sampler = RecordingSampler(
         samples(train_count + validation),
         ClipSettings(frames=5, test_clips=2),
         AugmentSettings(rotation=0.3, mirror=0.5, crop=0.8),
@@ -197,8 +213,8 @@ def training(
         folder=folder,
         settings=chosen,
         data=TrainingData(sampler, numbers[:train_count], numbers[train_count:]),
-        learner=TrainState(recognizer, chosen, engine, objective),
-        notes=notes,
+        state=TrainState(recognizer, chosen, context, RecordingLoss(alpha=0.3, beta=0.6)),
+        recorder=recorder,
     )
 
 

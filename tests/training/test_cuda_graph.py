@@ -8,13 +8,13 @@ from types import ModuleType
 import pytest
 import torch
 
-from skeletonagent.training.cuda_graph import MOST, WARM_UP, CudaGraphStep
+from skeletonagent.training.cuda_graph import MAX_GRAPHS, WARM_UP_CALLS, CudaGraphStep
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def test_on_a_processor_nothing_is_replayed(world: ModuleType, tmp_path: Path) -> None:
-    asked = world.training(tmp_path / "asked", epochs=1, graphs=True)
+    asked = world.training(tmp_path / "asked", epochs=1, cuda_graphs=True)
     asked.run()
     plain = world.training(tmp_path / "plain", epochs=1)
     plain.run()
@@ -34,7 +34,7 @@ def test_replaying_equals_calling() -> None:
         return (loss.detach(),)
 
     start = weight.detach().clone()
-    inputs = [torch.randn(4, 3, device="cuda") for _ in range(WARM_UP + 4)]
+    inputs = [torch.randn(4, 3, device="cuda") for _ in range(WARM_UP_CALLS + 4)]
     plain = [float(step(x, x)[0]) for x in inputs]
     with torch.no_grad():
         weight.copy_(start)
@@ -46,8 +46,8 @@ def test_replaying_equals_calling() -> None:
 @needs_gpu
 def test_rare_shapes_run_as_they_are() -> None:
     doubled = CudaGraphStep(lambda x: (2 * x,))
-    for size in range(1, MOST + 4):
-        for _ in range(WARM_UP + 2):
+    for size in range(1, MAX_GRAPHS + 4):
+        for _ in range(WARM_UP_CALLS + 2):
             x = torch.randn(size, device="cuda")
             torch.testing.assert_close(doubled(x)[0], 2 * x)
-    assert len(doubled._recordings) == MOST
+    assert len(doubled._recordings) == MAX_GRAPHS

@@ -45,26 +45,26 @@ def test_a_missing_gpu_is_said_to_be_missing(name: str) -> None:
 def test_products_are_taken_in_the_precision_asked_for(
     precision: Precision, dtype: torch.dtype
 ) -> None:
-    engine = init_distributed(torch.device("cpu"), precision)
+    context = init_distributed(torch.device("cpu"), precision)
     linear = torch.nn.Linear(2, 2)
-    module, _ = engine.setup(linear, torch.optim.SGD(linear.parameters(), lr=0.1))
-    with engine.autocast():
+    module = context.wrap(linear)
+    with context.autocast():
         assert linear(torch.ones(1, 2)).dtype == dtype
     assert module(torch.ones(1, 2)).dtype == torch.float32  # losses are taken in full precision
     assert linear.weight.dtype == torch.float32
 
 
 def test_alone_everything_is_ones_own() -> None:
-    engine = init_distributed(torch.device("cpu"), "32")
-    assert (engine.world_size, engine.rank, engine.is_main) == (1, 0, True)
-    assert engine.broadcast_object("said") == "said"
-    assert engine.all_gather_object(3) == [3]
-    assert engine.all_reduce_max(5) == 5
-    assert engine.run_on_main(lambda: "made") == "made"
-    assert torch.equal(engine.all_reduce_sum_(torch.ones(2)), torch.ones(2))
+    context = init_distributed(torch.device("cpu"), "32")
+    assert (context.world_size, context.rank, context.is_main) == (1, 0, True)
+    assert context.broadcast_object("said") == "said"
+    assert context.all_gather_object(3) == [3]
+    assert context.all_reduce_max(5) == 5
+    assert context.run_on_main(lambda: "made") == "made"
+    assert torch.equal(context.all_reduce_sum_(torch.ones(2)), torch.ones(2))
     with pytest.raises(DataError, match="no such"):
-        engine.run_on_main(lambda: (_ for _ in ()).throw(DataError("no such file")))
-    with pytest.raises(RuntimeError, match="connection lost"), engine.name_lost_ranks():
+        context.run_on_main(lambda: (_ for _ in ()).throw(DataError("no such file")))
+    with pytest.raises(RuntimeError, match="connection lost"), context.name_lost_ranks():
         raise RuntimeError("connection lost")
 
 

@@ -27,11 +27,11 @@ def following(_: Confusions, guidance: Guidance) -> Guidance:
 
 
 def test_a_round_waited_for_counts_at_once() -> None:
-    rounds = GuidanceUpdater(following, wait=True)
-    assert rounds.collect(KNOWN) == (KNOWN, "")
-    rounds.start(COUNTS, KNOWN)
-    assert rounds.collect(KNOWN) == (following(COUNTS, KNOWN), "")
-    assert rounds.pending is None
+    updater = GuidanceUpdater(following, wait=True)
+    assert updater.collect(KNOWN) == (KNOWN, "")
+    updater.start(COUNTS, KNOWN)
+    assert updater.collect(KNOWN) == (following(COUNTS, KNOWN), "")
+    assert updater.pending is None
 
 
 def test_a_round_beside_the_training_counts_once_it_is_complete() -> None:
@@ -42,16 +42,16 @@ def test_a_round_beside_the_training_counts_once_it_is_complete() -> None:
         seen.append(confusions.counts.tolist())
         return following(confusions, guidance)
 
-    rounds = GuidanceUpdater(refresh, wait=False)
+    updater = GuidanceUpdater(refresh, wait=False)
     counts = Confusions(COUNTS.counts.clone())
-    rounds.start(counts, KNOWN)
-    counts.reset()
-    assert rounds.collect(KNOWN) == (KNOWN, "")
-    assert rounds.pending is not None
-    rounds.start(counts, KNOWN)  # one is under way
+    updater.start(counts, KNOWN)
+    counts.counts.zero_()
+    assert updater.collect(KNOWN) == (KNOWN, "")
+    assert updater.pending is not None
+    updater.start(counts, KNOWN)  # one is under way
     answered.set()
-    while rounds.pending is not None:
-        latest, _ = rounds.collect(KNOWN)
+    while updater.pending is not None:
+        latest, _ = updater.collect(KNOWN)
     assert latest.round == 1
     assert seen == [COUNTS.counts.tolist()], "the counts of its beginning, asked about once"
 
@@ -61,24 +61,24 @@ def test_a_failing_round_costs_its_guidance_alone(wait: bool) -> None:
     def refresh(confusions: Confusions, guidance: Guidance) -> Guidance:
         raise RuntimeError("disk on fire")
 
-    rounds = GuidanceUpdater(refresh, wait=wait)
-    rounds.start(COUNTS, KNOWN)
+    updater = GuidanceUpdater(refresh, wait=wait)
+    updater.start(COUNTS, KNOWN)
     problem = ""
-    while rounds.pending is not None:
-        guidance, problem = rounds.collect(KNOWN)
+    while updater.pending is not None:
+        guidance, problem = updater.collect(KNOWN)
     assert problem == "RuntimeError: disk on fire"
     assert guidance == Guidance(COCO_17, (), round=1)
 
 
 def test_training_goes_on_while_the_agents_answer(world: ModuleType, tmp_path: Path) -> None:
-    training = world.training(tmp_path, epochs=6, period=2)
+    training = world.training(tmp_path, epochs=6, guidance_period=2)
     answered = threading.Event()
 
     def refresh(confusions: Confusions, guidance: Guidance) -> Guidance:
         answered.wait(20)
-        return world.told(guidance.round + 1)
+        return world.make_guidance(guidance.round + 1)
 
-    class Watch(world.Notes):  # type: ignore[name-defined, misc]
+    class Watch(world.Recorder):  # type: ignore[name-defined, misc]
         def on_epoch(self, record: EpochRecord) -> None:
             super().on_epoch(record)
             if record.epoch == 3:
@@ -86,7 +86,7 @@ def test_training_goes_on_while_the_agents_answer(world: ModuleType, tmp_path: P
                 [t.join() for t in threading.enumerate() if t.name == "round"]
 
     notes = Watch()
-    training.run(refresh=refresh, wait=False, observer=notes)
+    training.run(refresh=refresh, wait=False, callback=notes)
     assert [record.round for record in notes.epochs] == [0, 0, 0, 0, 1, 1]
 
 
@@ -100,20 +100,20 @@ def test_a_run_killed_during_a_round_asks_the_same_again(world: ModuleType, tmp_
 
     class Killed(Exception): ...
 
-    class Kill(world.Notes):  # type: ignore[name-defined, misc]
+    class Kill(world.Recorder):  # type: ignore[name-defined, misc]
         def on_epoch(self, record: EpochRecord) -> None:
             if record.epoch == 4:
                 raise Killed
 
-    training = world.training(tmp_path, epochs=6, period=2)
+    training = world.training(tmp_path, epochs=6, guidance_period=2)
     with pytest.raises(Killed):
-        training.run(refresh=never, wait=False, observer=Kill())
+        training.run(refresh=never, wait=False, callback=Kill())
     checkpoint = load_checkpoint(tmp_path / "epoch_0004")
-    again = world.training(tmp_path, epochs=6, period=2)
+    again = world.training(tmp_path, epochs=6, guidance_period=2)
     last = again.run(resume=checkpoint)
-    assert again.notes.refreshed[0][0].tolist() == asked[0]
+    assert again.recorder.refreshed[0][0].tolist() == asked[0]
     assert len(asked) == 1
-    assert last == world.told(1)
+    assert last == world.make_guidance(1)
 
 
 def asks_alone(rank: int, folder: str) -> None:
@@ -131,17 +131,17 @@ def asks_alone(rank: int, folder: str) -> None:
             raise RuntimeError("nobody answers")
         return following(confusions, guidance)
 
-    rounds = GuidanceUpdater(refresh, wait=True, asking=rank == 0, share=share)
-    guidance, told = KNOWN, []
+    updater = GuidanceUpdater(refresh, wait=True, is_main=rank == 0, broadcast=share)
+    guidance, seen = KNOWN, []
     for _ in range(2):
-        rounds.start(COUNTS, guidance)
-        guidance, problem = rounds.collect(guidance)
-        told.append(f"{guidance.round} {problem}")
-    (Path(folder) / f"told{rank}").write_text("\n".join(told))
+        updater.start(COUNTS, guidance)
+        guidance, problem = updater.collect(guidance)
+        seen.append(f"{guidance.round} {problem}")
+    (Path(folder) / f"seen{rank}").write_text("\n".join(seen))
     dist.destroy_process_group()
 
 
 def test_two_processes_share_what_the_first_was_told(tmp_path: Path) -> None:
     mp.start_processes(asks_alone, (str(tmp_path),), nprocs=2, start_method="fork")
-    told = [(tmp_path / f"told{rank}").read_text() for rank in range(2)]
-    assert told[0] == told[1] == "1 \n2 RuntimeError: nobody answers"
+    seen = [(tmp_path / f"seen{rank}").read_text() for rank in range(2)]
+    assert seen[0] == seen[1] == "1 \n2 RuntimeError: nobody answers"

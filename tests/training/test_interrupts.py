@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from skeletonagent.core.errors import SkeletonAgentError, TrainingInterrupted
-from skeletonagent.training.interrupts import HANDLED, interrupt_on_signals
+from skeletonagent.training.interrupts import HANDLED_SIGNALS, interrupt_on_signals
 
 
 class Usual(Exception):
@@ -25,7 +25,7 @@ def usual() -> Iterator[None]:
     def act(number: int, _: object) -> None:
         raise Usual(number)
 
-    before = {number: signal.signal(number, act) for number in HANDLED}
+    before = {number: signal.signal(number, act) for number in HANDLED_SIGNALS}
     yield
     for number, old in before.items():
         signal.signal(number, old)
@@ -41,12 +41,12 @@ def test_nothing_is_asked_without_a_signal() -> None:
         stop.raise_if_set()
 
 
-@pytest.mark.parametrize("number", HANDLED)
+@pytest.mark.parametrize("number", HANDLED_SIGNALS)
 def test_a_signal_is_remembered_and_obeyed_later(number: signal.Signals) -> None:
     with interrupt_on_signals() as stop:
         send(number)
         assert stop.is_set and stop.signal == number
-        with pytest.raises(TrainingInterrupted, match=f"{number.name}.*saved.*--resume") as caught:
+        with pytest.raises(TrainingInterrupted, match=f"{number.name}.*saved") as caught:
             stop.raise_if_set()
     assert caught.value.signal == number
     assert isinstance(caught.value, SkeletonAgentError)
@@ -70,9 +70,9 @@ def test_a_scheduler_may_warn_twice_and_then_end() -> None:
             send(signal.SIGTERM)
 
 
-@pytest.mark.parametrize("number", HANDLED)
+@pytest.mark.parametrize("number", HANDLED_SIGNALS)
 def test_all_is_as_before_afterwards(number: signal.Signals) -> None:
-    before = {each: signal.getsignal(each) for each in HANDLED}
+    before = {each: signal.getsignal(each) for each in HANDLED_SIGNALS}
 
     def fail() -> None:
         with interrupt_on_signals():
@@ -81,7 +81,7 @@ def test_all_is_as_before_afterwards(number: signal.Signals) -> None:
 
     with pytest.raises(RuntimeError):
         fail()
-    assert {each: signal.getsignal(each) for each in HANDLED} == before
+    assert {each: signal.getsignal(each) for each in HANDLED_SIGNALS} == before
     with pytest.raises(Usual):
         send(number)
 
@@ -95,12 +95,12 @@ def test_what_is_ignored_stays_ignored() -> None:
 
 
 def test_another_thread_than_the_main_one_handles_nothing() -> None:
-    before = {each: signal.getsignal(each) for each in HANDLED}
+    before = {each: signal.getsignal(each) for each in HANDLED_SIGNALS}
     seen = []
 
     def work() -> None:
         with interrupt_on_signals() as stop:
-            seen.append({each: signal.getsignal(each) for each in HANDLED} == before)
+            seen.append({each: signal.getsignal(each) for each in HANDLED_SIGNALS} == before)
             stop.raise_if_set()
             seen.append(stop.is_set)
 
@@ -121,12 +121,12 @@ def test_one_within_another_is_asked_alone() -> None:
 
 PATIENT = """
 import time
-from skeletonagent.training.interrupts import stop_on_signals
-with stop_on_signals() as stop:
+from skeletonagent.training.interrupts import interrupt_on_signals
+with interrupt_on_signals() as flag:
     print("ready", flush=True)
-    while not stop.asked:
+    while not flag.is_set:
         time.sleep(0.005)
-    print("asked", flush=True)
+    print("set", flush=True)
     time.sleep(600)
 """
 
@@ -137,7 +137,7 @@ def test_a_process_ends_at_once_at_the_second(number: signal.Signals, tmp_path: 
         [sys.executable, "-c", PATIENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         assert process.stdout is not None
-        for line in (b"ready\n", b"asked\n"):
+        for line in (b"ready\n", b"set\n"):
             assert process.stdout.readline() == line
             process.send_signal(number)
         assert process.wait() == -number

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from skeletonagent.models.recognizer import Prediction
-from skeletonagent.training.emphasis import Contrast, among_rivals
+from skeletonagent.training.guidance_tensors import GuidanceTensors
 from skeletonagent.training.losses import (
     Losses,
     SkeletonAgentLoss,
     alignment_loss,
     alignment_targets,
-    step_losses,
 )
 from skeletonagent.training.settings import AlignTargets, LogitScale, LossSettings
 
@@ -43,8 +42,17 @@ def random_texts(seed: int = 0) -> Tensor:
     return F.normalize(torch.randn(CLASSES, WIDTH, generator=generator), dim=1)
 
 
-def judge(prediction: Prediction, labels: list[int], texts: Tensor, **settings: Any) -> Losses:
-    return SkeletonAgentLoss(LossSettings(**settings))(prediction, torch.tensor(labels), texts)
+def guidance_of(texts: Tensor) -> GuidanceTensors:
+    return GuidanceTensors(torch.ones(CLASSES, 1), texts)
+
+
+def losses_of(prediction: Prediction, labels: list[int], texts: Tensor, **arguments: Any) -> Losses:
+    loss = SkeletonAgentLoss(**arguments)
+    return loss(prediction, torch.tensor(labels), guidance_of(texts))
+
+
+def values_of(losses: Losses) -> Tensor:
+    return torch.stack([losses.cls, losses.con, losses.align, losses.total])
 
 
 def literal_alignment(skeletons: Tensor, texts: Tensor, labels: list[int], tau: float) -> float:
@@ -70,7 +78,7 @@ def literal_alignment(skeletons: Tensor, texts: Tensor, labels: list[int], tau: 
 def test_alignment_equals_the_papers_equations(labels: list[int], seed: int, tau: float) -> None:
     prediction, texts = random_prediction(len(labels), seed), random_texts(seed)
     expected = literal_alignment(prediction.embedding, texts[labels], labels, tau)
-    align = judge(prediction, labels, texts, temperature=tau).align
+    align = losses_of(prediction, labels, texts, temperature=tau).align
     assert float(align) == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
@@ -91,7 +99,7 @@ def test_embeddings_that_tell_nothing_apart_are_at_chance(labels: list[int]) -> 
     prediction = random_prediction(n)._replace(embedding=torch.ones(n, WIDTH))
     texts = F.normalize(torch.ones(CLASSES, WIDTH), dim=1)
     chance = sum(math.log(n / labels.count(own)) for own in labels) / n
-    assert float(judge(prediction, labels, texts).align) == pytest.approx(chance, abs=1e-5)
+    assert float(losses_of(prediction, labels, texts).align) == pytest.approx(chance, abs=1e-5)
 
 
 def test_one_positive_each_at_chance_is_the_logarithm_of_the_batch() -> None:
@@ -103,7 +111,7 @@ def test_one_positive_each_at_chance_is_the_logarithm_of_the_batch() -> None:
 def test_embeddings_that_are_their_sentences_cost_nothing(labels: list[int]) -> None:
     texts = torch.eye(CLASSES, WIDTH)
     prediction = random_prediction(len(labels))._replace(embedding=5 * texts[labels])
-    assert float(judge(prediction, labels, texts, temperature=0.02).align) < 1e-5
+    assert float(losses_of(prediction, labels, texts, temperature=0.02).align) < 1e-5
 
 
 @given(labels=labels_of_batches, seed=seeds)
@@ -116,9 +124,9 @@ def test_losses_depend_neither_on_order_nor_on_the_length_of_embeddings(
         embedding=prediction.embedding * torch.linspace(0.5, 9, len(labels))[:, None]
     )
     shuffled = Prediction(*(part[order] for part in stretched))
-    before = judge(prediction, labels, texts)
-    after = judge(shuffled, [labels[i] for i in order.tolist()], texts)
-    torch.testing.assert_close(step_losses(after), step_losses(before), atol=1e-5, rtol=1e-5)
+    before = losses_of(prediction, labels, texts)
+    after = losses_of(shuffled, [labels[i] for i in order.tolist()], texts)
+    torch.testing.assert_close(values_of(after), values_of(before), atol=1e-5, rtol=1e-5)
     assert float(before.align) >= -1e-6
 
 
@@ -136,7 +144,7 @@ def literal_cross_entropy(logits: Tensor, labels: list[int], smoothing: float = 
 def test_class_and_constraint_are_cross_entropies(smoothing: float) -> None:
     labels = [3, 0, 0, 4]
     prediction = random_prediction(4)
-    losses = judge(prediction, labels, random_texts(), label_smoothing=smoothing)
+    losses = losses_of(prediction, labels, random_texts(), label_smoothing=smoothing)
     expected = literal_cross_entropy(prediction.logits, labels, smoothing)
     assert float(losses.cls) == pytest.approx(expected, rel=1e-5)
     expected = literal_cross_entropy(prediction.joint_logits, labels)
@@ -145,7 +153,7 @@ def test_class_and_constraint_are_cross_entropies(smoothing: float) -> None:
 
 @given(alpha=st.floats(0, 2), beta=st.floats(0, 2), seed=seeds)
 def test_the_total_is_weighted(alpha: float, beta: float, seed: int) -> None:
-    losses = judge(
+    losses = losses_of(
         random_prediction(4, seed), [0, 1, 1, 4], random_texts(seed), alpha=alpha, beta=beta
     )
     expected = float(losses.cls) + alpha * float(losses.con) + beta * float(losses.align)
@@ -157,16 +165,38 @@ def test_the_default_weights_are_the_papers() -> None:
     assert (settings.alpha, settings.beta, settings.temperature) == (0.2, 0.5, 0.1)
 
 
-def test_without_guidance_the_objective_is_the_cross_entropy() -> None:
+def test_the_defaults_are_those_of_the_settings() -> None:
+    defaults = vars(SkeletonAgentLoss())
+    for settings, arguments in [
+        (LossSettings(), {}),
+        (LossSettings(shuffle_guidance=True), {}),
+        (LossSettings(0.3, 0.4, 0.5, 0.1, AlignTargets.SOFTMAX, mixup=0.2),
+         dict(zip(("alpha", "beta", "temperature", "label_smoothing", "align_targets", "mixup"),
+                  (0.3, 0.4, 0.5, 0.1, "softmax", 0.2), strict=True))),
+    ]:  # fmt: skip
+        made = vars(SkeletonAgentLoss.from_settings(settings))
+        own = {name: value for name, value in made.items() if not name.startswith("_")}
+        assert own == {name: arguments.get(name, defaults[name]) for name in own}
+    learned = SkeletonAgentLoss.from_settings(LossSettings(logit_scale=LogitScale.LEARNED))
+    assert learned.logit_scale is not None
+
+
+@pytest.mark.parametrize("argument", ["align_targets", "logit_scale"])
+def test_unknown_choices_are_refused(argument: str) -> None:
+    with pytest.raises(ValueError, match="odd"):
+        SkeletonAgentLoss(**{argument: "odd"})
+
+
+def test_without_guidance_the_loss_is_the_cross_entropy() -> None:
     prediction, labels = random_prediction(4), [2, 0, 2, 1]
-    losses = judge(prediction, labels, random_texts(), alpha=0.0, beta=0.0)
+    losses = losses_of(prediction, labels, random_texts(), alpha=0.0, beta=0.0)
     expected = F.cross_entropy(prediction.logits, torch.tensor(labels))
     torch.testing.assert_close(losses.total, expected, atol=0, rtol=0)
 
 
 def gradients(alpha: float, beta: float) -> tuple[Prediction, Prediction]:
     prediction = Prediction(*(part.requires_grad_() for part in random_prediction(4)))
-    judge(prediction, [0, 1, 1, 4], random_texts(), alpha=alpha, beta=beta).total.backward()
+    losses_of(prediction, [0, 1, 1, 4], random_texts(), alpha=alpha, beta=beta).total.backward()
     return prediction, Prediction(*(part.grad for part in prediction))
 
 
@@ -190,31 +220,23 @@ def test_learning_alignment_brings_clips_to_their_sentences() -> None:
     optimizer = torch.optim.Adam([embedding], lr=0.1)
     for _ in range(100):
         optimizer.zero_grad()
-        judge(random_prediction(6)._replace(embedding=embedding), labels, texts).align.backward()
+        losses_of(
+            random_prediction(6)._replace(embedding=embedding), labels, texts
+        ).align.backward()
         optimizer.step()
     nearest = (F.normalize(embedding, dim=1) @ texts.T).argmax(dim=1)
     assert nearest.tolist() == labels
 
 
-def test_half_precision_embeddings_are_judged_in_single() -> None:
+def test_half_precision_embeddings_are_compared_in_single() -> None:
     prediction = random_prediction(4)
     prediction = prediction._replace(embedding=prediction.embedding.bfloat16())
-    losses = judge(prediction, [0, 1, 1, 4], random_texts())
+    losses = losses_of(prediction, [0, 1, 1, 4], random_texts())
     expected = literal_alignment(
         prediction.embedding.float(), random_texts()[[0, 1, 1, 4]], [0, 1, 1, 4], 0.1
     )
     assert losses.align.dtype == torch.float32
     assert float(losses.align) == pytest.approx(expected, rel=1e-4)
-
-
-def test_step_losses_are_detached_and_in_order() -> None:
-    prediction = Prediction(*(part.requires_grad_() for part in random_prediction(3)))
-    losses = judge(prediction, [0, 1, 1], random_texts())
-    vector = step_losses(losses)
-    assert not vector.requires_grad
-    assert vector.tolist() == pytest.approx(
-        [part.item() for part in (losses.cls, losses.con, losses.align, losses.total)]
-    )
 
 
 @given(labels=labels_of_batches)
@@ -240,93 +262,40 @@ def test_released_targets_by_hand() -> None:
 @given(seed=seeds, scale=st.floats(0.1, 20))
 def test_a_learned_scale_multiplies_where_a_temperature_divides(seed: int, scale: float) -> None:
     prediction, texts, labels = random_prediction(4, seed), random_texts(seed), [0, 1, 1, 4]
-    objective = SkeletonAgentLoss(LossSettings(logit_scale=LogitScale.LEARNED))
+    loss = SkeletonAgentLoss(logit_scale=LogitScale.LEARNED)
     with torch.no_grad():
-        assert objective.scaling.factor is not None
-        objective.scaling.factor.fill_(scale)
-    learned = objective(prediction, torch.tensor(labels), texts)
-    fixed = judge(prediction, labels, texts, temperature=1 / scale)
+        assert loss.logit_scale is not None
+        loss.logit_scale.fill_(scale)
+    learned = loss(prediction, torch.tensor(labels), guidance_of(texts))
+    fixed = losses_of(prediction, labels, texts, temperature=1 / scale)
     torch.testing.assert_close(learned.align, fixed.align, rtol=1e-4, atol=1e-5)
 
 
 def test_a_scale_is_learned_only_if_asked_for() -> None:
-    assert not list(SkeletonAgentLoss(LossSettings()).scaling.parameters())
-    assert not SkeletonAgentLoss(LossSettings()).scaling.state_dict()
-    objective = SkeletonAgentLoss(LossSettings(logit_scale=LogitScale.LEARNED))
-    (factor,) = objective.scaling.parameters()
-    assert factor.item() == pytest.approx(2.659)
+    assert not list(SkeletonAgentLoss().parameters())
+    assert not SkeletonAgentLoss().state_dict()
+    loss = SkeletonAgentLoss(logit_scale="learned")
+    (scale,) = loss.parameters()
+    assert scale.item() == pytest.approx(2.659)
     labels = torch.tensor([0, 1, 1, 4])
-    objective(random_prediction(4), labels, random_texts()).total.backward()
-    assert factor.grad is not None and factor.grad != 0
-    before = SkeletonAgentLoss(LossSettings(logit_scale=LogitScale.LEARNED))
-    assert next(iter(before.scaling.parameters())) is not factor
+    loss(random_prediction(4), labels, guidance_of(random_texts())).total.backward()
+    assert scale.grad is not None and scale.grad != 0
+    assert list(loss.state_dict()) == ["logit_scale"]
 
 
 @given(seed=seeds, weight=st.floats(0, 3))
 def test_a_mixed_copy_adds_its_soft_cross_entropy_to_the_total_alone(
     seed: int, weight: float
 ) -> None:
-    labels, texts = torch.tensor([0, 1, 1, 4]), random_texts(seed)
-    objective = SkeletonAgentLoss(LossSettings(mixup=weight))
-    clean = objective(random_prediction(4, seed), labels, texts)
+    labels, guidance = torch.tensor([0, 1, 1, 4]), guidance_of(random_texts(seed))
+    loss = SkeletonAgentLoss(mixup=weight)
+    clean = loss(random_prediction(4, seed), labels, guidance)
     logits = random_prediction(4, seed + 1).logits
     targets = random_prediction(4, seed + 2).logits.softmax(dim=1)
-    both = objective.with_copy(clean, logits, targets)
+    both = loss.add_mixup(clean, logits, targets)
     soft = 0.0
     for row, target in zip(logits.tolist(), targets.tolist(), strict=True):
         normaliser = math.log(sum(math.exp(value) for value in row))
         soft -= sum(q * (v - normaliser) for q, v in zip(target, row, strict=True)) / 4
     assert float(both.total) == pytest.approx(float(clean.total) + weight * soft, rel=1e-4)
     assert (both.cls, both.con, both.align) == (clean.cls, clean.con, clean.align)
-
-
-def rivals_of(pairs: set[tuple[int, int]]) -> Tensor:
-    return torch.tensor([[(m, n) in pairs for n in range(CLASSES)] for m in range(CLASSES)])
-
-
-@given(seed=seeds)
-def test_by_default_rivals_change_nothing(seed: int) -> None:
-    prediction, texts, labels = random_prediction(4, seed), random_texts(seed), [0, 1, 1, 4]
-    objective = SkeletonAgentLoss(LossSettings())
-    told = objective(prediction, torch.tensor(labels), texts, rivals_of({(0, 1), (1, 4)}))
-    torch.testing.assert_close(step_losses(told), step_losses(judge(prediction, labels, texts)))
-
-
-@given(seed=seeds, weight=st.floats(0, 3))
-def test_a_weight_is_that_of_both_losses_of_the_guidance(seed: int, weight: float) -> None:
-    prediction, labels = random_prediction(4, seed), torch.tensor([0, 1, 1, 4])
-    objective = SkeletonAgentLoss(LossSettings(alpha=0.3, beta=0.7))
-    told = objective(prediction, labels, random_texts(seed), None, torch.tensor(weight))
-    guided = 0.3 * float(told.con) + 0.7 * float(told.align)
-    assert float(told.total) == pytest.approx(float(told.cls) + weight * guided, rel=1e-4)
-
-
-def test_the_joint_constraint_may_be_among_rivals() -> None:
-    labels, texts = torch.tensor([0, 1, 1, 4]), random_texts()
-    prediction, rivals = random_prediction(4), rivals_of({(0, 1), (1, 0), (4, 2), (4, 3)})
-    objective = SkeletonAgentLoss(LossSettings(contrast=Contrast.RIVALS))
-    told = objective(prediction, labels, texts, rivals)
-    expected = F.cross_entropy(among_rivals(prediction.joint_logits, labels, rivals), labels)
-    assert float(told.con) == pytest.approx(float(expected))
-    unknown = objective(prediction, labels, texts)
-    assert float(unknown.con) == pytest.approx(
-        float(F.cross_entropy(prediction.joint_logits, labels))
-    )
-
-
-@given(seed=seeds, weight=st.floats(0.25, 8))
-def test_a_rivals_sentence_counts_several_times_among_the_others(seed: int, weight: float) -> None:
-    """As if the sentence were there so many times: eq. 6 with a weight in its sum."""
-    prediction, texts, labels = random_prediction(4, seed), random_texts(seed), [0, 1, 2, 4]
-    pairs = {(0, 1), (1, 4), (4, 0)}
-    objective = SkeletonAgentLoss(LossSettings(rival_weight=weight, temperature=0.5))
-    told = objective(prediction, torch.tensor(labels), texts, rivals_of(pairs))
-    cosine = F.normalize(prediction.embedding, dim=1) @ texts[labels].T
-    expected = 0.0
-    for i, own in enumerate(labels):
-        rows = [((own, other) in pairs, float(cosine[i, j])) for j, other in enumerate(labels)]
-        columns = [((other, own) in pairs, float(cosine[j, i])) for j, other in enumerate(labels)]
-        for terms in (rows, columns):
-            total = sum((weight if rival else 1) * math.exp(c / 0.5) for rival, c in terms)
-            expected += (math.log(total) - float(cosine[i, i]) / 0.5) / (2 * len(labels))
-    assert float(told.align) == pytest.approx(expected, rel=1e-4, abs=1e-5)

@@ -29,9 +29,9 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def with_answer(guidance: Guidance, label: int, answer: str) -> Guidance:
     """Return the next round, in which one class was asked about."""
-    told = guidance.classes[label]
-    question = Question(told.action, Step.DISTINGUISH, ("a", "b"), ("rest",), "What?")
-    new = replace(told, dialogue=Dialogue(told.action, (Exchange(question, answer),)))
+    before = guidance.classes[label]
+    question = Question(before.action, Step.DISTINGUISH, ("a", "b"), ("rest",), "What?")
+    new = replace(before, dialogue=Dialogue(before.action, (Exchange(question, answer),)))
     classes = (*guidance.classes[:label], new, *guidance.classes[label + 1 :])
     return replace(guidance, classes=classes, round=guidance.round + 1)
 
@@ -53,12 +53,12 @@ def test_a_line_per_epoch(tmp_path: Path) -> None:
 def test_a_resumed_run_forgets_what_has_no_checkpoint(tmp_path: Path, world: ModuleType) -> None:
     run = RunDirectory(tmp_path)
     killed = RunLogger(run)
-    killed.on_guidance(None, world.told(0))
+    killed.on_guidance(None, world.make_guidance(0))
     for epoch in range(4):
         killed.on_epoch(record(epoch, loss=9.0))
-        killed.on_guidance(world.told(epoch), world.told(epoch + 1))
+        killed.on_guidance(world.make_guidance(epoch), world.make_guidance(epoch + 1))
     again = RunLogger(run, first_epoch=2)
-    again.on_guidance(None, world.told(2))
+    again.on_guidance(None, world.make_guidance(2))
     again.on_epoch(record(2))
     assert [(line["epoch"], line["loss"]) for line in run.read_metrics()] == [
         (0, 9.0), (1, 9.0), (2, 1.0),
@@ -70,8 +70,8 @@ def test_a_run_begun_anew_keeps_nothing(tmp_path: Path, world: ModuleType) -> No
     run = RunDirectory(tmp_path)
     for _ in range(2):
         recorder = RunLogger(run)
-        recorder.on_guidance(None, world.told(0))
-        recorder.on_guidance(world.told(0), world.told(1))
+        recorder.on_guidance(None, world.make_guidance(0))
+        recorder.on_guidance(world.make_guidance(0), world.make_guidance(1))
         recorder.on_epoch(record(0))
     assert len(run.read_metrics()) == 1
     assert [r["round"] for r in json.loads(run.guidance.read_text())["rounds"]] == [0, 1]
@@ -79,7 +79,7 @@ def test_a_run_begun_anew_keeps_nothing(tmp_path: Path, world: ModuleType) -> No
 
 def test_rounds_tell_joints_and_sentences(tmp_path: Path, world: ModuleType) -> None:
     run = RunDirectory(tmp_path)
-    RunLogger(run).on_guidance(None, world.told(1))
+    RunLogger(run).on_guidance(None, world.make_guidance(1))
     (first,) = json.loads(run.guidance.read_text())["rounds"]
     assert first["classes"][0] == {
         "action": "lift", "joints": ["2-shoulder"], "sentence": "lift as of round 1",
@@ -90,7 +90,7 @@ def test_rounds_tell_joints_and_sentences(tmp_path: Path, world: ModuleType) -> 
 def test_dialogues_are_written_when_they_change(tmp_path: Path, world: ModuleType) -> None:
     run = RunDirectory(tmp_path)
     recorder = RunLogger(run)
-    first = with_answer(world.told(0), 1, "the hand")
+    first = with_answer(world.make_guidance(0), 1, "the hand")
     recorder.on_guidance(None, first)
     files = sorted(path.name for path in run.dialogues.glob("*.jsonl"))
     assert files == ["001_lift.jsonl", "002_swing.jsonl", "003_rest.jsonl"]
@@ -110,9 +110,9 @@ def test_dialogues_are_written_when_they_change(tmp_path: Path, world: ModuleTyp
 
 def test_no_class_name_leads_out_of_the_folder(tmp_path: Path, world: ModuleType) -> None:
     run = RunDirectory(tmp_path / "run")
-    told = world.told(0)
-    wild = replace(told.classes[0], action="../../a/b: c*\n")
-    RunLogger(run).on_guidance(None, replace(told, classes=(wild, *told.classes[1:])))
+    guidance = world.make_guidance(0)
+    wild = replace(guidance.classes[0], action="../../a/b: c*\n")
+    RunLogger(run).on_guidance(None, replace(guidance, classes=(wild, *guidance.classes[1:])))
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert len(list(run.dialogues.iterdir())) == 4
 
@@ -139,17 +139,17 @@ def test_a_run_has_begun_once_it_is_configured(tmp_path: Path) -> None:
     assert run.exists
 
 
-def test_several_observers_are_one(world: ModuleType) -> None:
-    each = [world.Notes(), world.Notes()]
-    together: Callback = CallbackList(each)
+def test_several_callbacks_are_one(world: ModuleType) -> None:
+    recorders = [world.Recorder(), world.Recorder()]
+    together: Callback = CallbackList(recorders)
     together.on_step(1, 2, torch.zeros(3, 4))
     together.on_epoch(record(1))
-    together.on_guidance(None, world.told(0))
+    together.on_guidance(None, world.make_guidance(0))
     together.on_problem("nobody answers")
     together.on_answers(3, 9)
-    for notes in each:
+    for notes in recorders:
         assert notes.problems == ["nobody answers"]
         assert notes.answers == [(3, 9)]
         assert notes.steps == [(1, 2, 3)]
         assert notes.epochs == [record(1)]
-        assert notes.guidance == [(None, world.told(0))]
+        assert notes.guidance == [(None, world.make_guidance(0))]

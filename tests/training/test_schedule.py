@@ -1,4 +1,4 @@
-"""How fast each step learns."""
+"""Learning rate and EMA decay of each step."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from skeletonagent.training.schedule import learning_rate_at, step_hyperparamete
 from skeletonagent.training.settings import TrainSettings
 
 
-@given(epochs=st.integers(1, 200), steps=st.integers(1, 1000), average=st.floats(0, 0.999))
+@given(epochs=st.integers(1, 200), steps=st.integers(1, 1000), ema_decay=st.floats(0, 0.999))
 def test_the_average_reaches_back_over_a_tenth_of_the_steps_at_most(
-    epochs: int, steps: int, average: float
+    epochs: int, steps: int, ema_decay: float
 ) -> None:
     kept = step_hyperparameters(
-        0, 0, steps, TrainSettings(epochs=epochs, ema_decay=average)
+        0, 0, steps, TrainSettings(epochs=epochs, ema_decay=ema_decay)
     ).ema_decay
-    assert 0 <= kept <= average
+    assert 0 <= kept <= ema_decay
     assert 1 / (1 - kept) <= max(epochs * steps / 10, 1) * (1 + 1e-9)
-    if epochs * steps >= 10 / (1 - average):
-        assert kept == average
+    if epochs * steps >= 10 / (1 - ema_decay):
+        assert kept == ema_decay
 
 
 def test_an_average_of_a_short_training_by_hand() -> None:

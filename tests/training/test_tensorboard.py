@@ -10,7 +10,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.training.callbacks import Callback, EpochRecord
 from skeletonagent.training.tensorboard import TensorBoardCallback
 
-from .conftest import told
+from .conftest import make_guidance
 
 
 class Writer:
@@ -40,9 +40,9 @@ def test_figures_and_rounds_are_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
     board = TensorBoardCallback(tmp_path)
     assert isinstance(board, Callback)
-    board.on_guidance(None, told(0))
+    board.on_guidance(None, make_guidance(0))
     board.on_epoch(record(0, 0.5))
-    board.on_guidance(told(0), told(1))
+    board.on_guidance(make_guidance(0), make_guidance(1))
     board.on_problem("offline")
     board.on_epoch(record(1, None))
     written = board._writer.written

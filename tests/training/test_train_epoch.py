@@ -16,7 +16,7 @@ def test_every_sample_is_learned_from_once(
     persons: list[int], size: int, epoch: int, p: int
 ) -> None:
     samples = torch.arange(len(persons))[torch.arange(len(persons)) % 3 != 1]
-    plan = BatchPlan.draw(samples, torch.tensor(persons), size, seed=1, epoch=epoch, processes=p)
+    plan = BatchPlan.draw(samples, torch.tensor(persons), size, seed=1, epoch=epoch, world_size=p)
     assert sorted(torch.cat(plan.batches).tolist()) == samples.tolist()
     assert all(len(batch) == size for batch in plan.batches[:-1])
     assert len(plan.batches) == 1 or len(plan.batches[-1]) >= 2 * p

@@ -1,4 +1,4 @@
-"""The online confusion matrix H of the paper: what goes up from the recognizer to the agents."""
+"""Online confusion matrix H of the paper, which the recognizer passes to the agents."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Confusions:
-    """Counts of one epoch: ``counts[m, n]`` samples of class ``m`` were predicted as ``n``.
+    """Confusion counts of one epoch.
 
-    The tensor lives on the training device and is added to in place, so that counting never
-    makes the host wait for the device.
+    The tensor lies on the training device and is added to in place, so that counting never makes
+    the host wait for the device.
+
+    Args:
+        counts: Counts; ``[m, n]`` is samples of class ``m`` predicted as ``n``.
+
+    >>> confusions = Confusions.empty(2)
+    >>> confusions.add(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]))
+    >>> confusions.counts.tolist(), round(confusions.accuracy, 2)
+    ([[1, 1], [0, 1]], 0.67)
     """
 
     counts: Int[Tensor, "y y"]
@@ -29,13 +37,9 @@ class Confusions:
         y = self.counts.shape[0]
         self.counts.view(-1).index_add_(0, labels * y + predictions, torch.ones_like(labels))
 
-    def reset(self) -> None:
-        """Set all counts to zero, for the next epoch."""
-        self.counts.zero_()
-
     @property
     def accuracy(self) -> float:
-        """The share of right predictions, 0 if nothing was counted."""
+        """Share of right predictions, 0 if nothing was counted."""
         return float(self.counts.diagonal().sum() / self.counts.sum().clamp(min=1))
 
 
@@ -47,7 +51,7 @@ def similar_classes(
     Args:
         confusions: Counts; ``[m, n]`` is samples of class ``m`` predicted as ``n``.
         k: Largest size of a set.
-        padded: Whether sets are filled up to k, see below.
+        padded: Whether sets are filled up to ``k``, see below.
 
     Returns:
         One tuple per class, most confused first, ties by index. Classes never predicted by
@@ -57,6 +61,9 @@ def similar_classes(
 
     Raises:
         ValueError: If ``k`` is not positive.
+
+    >>> similar_classes(torch.tensor([[5, 1, 3], [0, 9, 0], [2, 0, 7]]), k=2)
+    [(2, 1), (), (0,)]
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")

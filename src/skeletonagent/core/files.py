@@ -1,9 +1,8 @@
-"""Writing files so that a kill at any moment leaves either the old file or the new one."""
+"""Atomic writing of files, which a kill leaves as the old file or the new one, and lock files."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import platform
 import tempfile
@@ -13,17 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from filelock import FileLock, Timeout
+
 from skeletonagent.core.errors import RunInUseError
 
 _DRAFT = ".draft"
-"""End of the names of files that are being written."""
+"""End of the names of temporary files."""
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file for writing that takes the place of ``path`` once written whole.
+    """Open a temporary file for writing that replaces ``path`` once it is complete.
 
     Raises:
         OSError: Naming the file, if it cannot be written; an old one stays as it was.
@@ -52,7 +53,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Remove what killed processes were writing below a directory that nobody writes to now."""
+    """Remove temporary files of killed processes below a directory that nobody writes to."""
     for draft in folder.rglob(f".*{_DRAFT}"):
         draft.unlink(missing_ok=True)
 
@@ -63,7 +64,7 @@ def sync_directory(path: Path) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some file systems keep no directory back
+        if error.errno != errno.EINVAL:  # some file systems cannot sync a directory
             raise
     finally:
         os.close(handle)
@@ -74,35 +75,20 @@ def lock_file(path: Path) -> Iterator[None]:
     """Hold a lock file, which names the process and its host, and remove it at the end.
 
     The system frees the lock however its holder ends, so a file that a killed process left behind
-    is no obstacle, neither here nor on another host of a shared file system.
+    is no obstacle, neither here nor on another host of a shared file system. A file system without
+    locks is warned about and used.
 
     Raises:
-        BusyError: If it is held by another process, or elsewhere in this one.
+        RunInUseError: If it is held by another process, or elsewhere in this one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        _lock(file, path)
-        if _lies_at(path, file):
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {platform.node()}".encode())
-            file.flush()
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
-            return
-    with lock_file(path):
-        yield
-
-
-def _lock(file: IO[bytes], path: Path) -> None:
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.seek(0)
-        holder = file.read().decode(errors="replace") or "another process"
+        lock.acquire()
+    except Timeout as error:
         raise RunInUseError(
-            f"{holder} is writing to {path.parent}; wait for its end, or choose another --out"
+            f"{_holder(path)} is writing to {path.parent}; wait for its end, or choose another "
+            "--out"
         ) from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
@@ -111,13 +97,19 @@ def _lock(file: IO[bytes], path: Path) -> None:
             f"{path.parent} cannot be locked ({error.strerror}): start nothing else that writes "
             "there",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
-
-
-def _lies_at(path: Path, file: IO[bytes]) -> bool:
-    """Return whether an opened file still has its name, which its last holder may have removed."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+        path.write_text(f"process {os.getpid()} on {platform.node()}")
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # while the lock is held, lest another one's file is removed
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    """Return who holds a lock, in words."""
+    try:
+        return path.read_text(errors="replace") or "another process"
+    except FileNotFoundError:  # its holder has just ended
+        return "another process"

@@ -1,7 +1,7 @@
-"""Guidance: what comes down from the agents to the recognizer.
+"""Guidance that the agents give the recognizer.
 
-For each class a set of salient joints (the paper's matrix K) and one distinguishing sentence,
-with the dialogue both were taken from.
+For each class: salient joints (the paper's matrix K) and one distinguishing sentence, with the
+dialogue both were taken from.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from skeletonagent.core.dialogue import Dialogue
@@ -21,15 +21,15 @@ from skeletonagent.core.streams import Stream
 
 @dataclass(frozen=True)
 class ClassGuidance:
-    """What a recognizer is told about one class.
+    """Guidance for one class.
 
     Args:
         action: Name of the class.
-        joints: Salient joints, ascending; empty means nothing is known.
-        sentence: What sets the class apart, in one sentence.
-        rivals: The classes the latest question was about, worst first.
-        dialogue: What was said; joints and sentence were taken from it.
-        notes: What went wrong in the latest round and what was done instead.
+        joints: Salient joints, ascending; empty means that all count.
+        sentence: Sentence that sets the class apart.
+        rivals: Classes the latest question was about, most confused first.
+        dialogue: Dialogue that joints and sentence were taken from.
+        notes: Problems of the latest round, with what was done instead.
     """
 
     action: str
@@ -45,9 +45,9 @@ class Guidance:
     """Guidance for all classes at one time of training.
 
     Args:
-        layout: The skeleton whose joints are meant.
-        classes: One per class, in label order.
-        round: How many times the agents have been asked; 0 before training.
+        layout: Skeleton whose joints are meant.
+        classes: Guidance of each class, in label order.
+        round: Number of rounds of the agents so far; 0 before training.
     """
 
     layout: SkeletonLayout
@@ -56,14 +56,14 @@ class Guidance:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The distinguishing sentence of each class."""
+        """Distinguishing sentence of each class."""
         return tuple(guidance.sentence for guidance in self.classes)
 
     def salient(self, stream: Stream = Stream.JOINT) -> Bool[Tensor, "y v"]:
         """Return K as a mask: which joints, or bones by their outer end, are salient.
 
-        In the bone streams a bone is salient if either of its ends is. A class of which
-        nothing is known counts all joints, so that its constraint constrains nothing.
+        In the bone streams a bone is salient if either of its ends is. A class without joints
+        counts all of them, so that its constraint constrains nothing.
         Source: paper section 3.4; the bones' rule is the released code's, spec 3.2.
         """
         mask = torch.zeros(len(self.classes), self.layout.num_joints, dtype=torch.bool)
@@ -73,11 +73,6 @@ class Guidance:
             stream.base
         )
         return mask if ends is None else mask | mask[:, list(ends)]
-
-    def k(self, stream: Stream = Stream.JOINT) -> Float[Tensor, "y v v"]:
-        """Return the paper's matrix K: row ``v`` of a class is ones if joint ``v`` is salient."""
-        mask = self.salient(stream).float()
-        return mask[:, :, None].expand(-1, -1, mask.shape[1]).clone()
 
     def to_json(self) -> dict[str, Any]:
         """Return the guidance, dialogues included, as plain values."""

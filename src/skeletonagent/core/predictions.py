@@ -1,4 +1,4 @@
-"""Class scores of a set of samples: what evaluation passes on."""
+"""Class probabilities of a set of samples, the result of evaluation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from skeletonagent.core.files import write_atomically
 
 @dataclass(frozen=True)
 class ClassProbabilities:
-    """Scores of samples, each row a probability over the classes.
+    """Class probabilities of samples.
 
     Args:
         sample_ids: Names of the samples.
         labels: True classes.
-        probs: Mean over a sample's clips of the softmax.
+        probs: Mean over a sample's clips of the softmax; a row for each sample.
+
+    >>> predictions = ClassProbabilities(
+    ...     ("a", "b"), np.array([0, 1]), np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2]])
+    ... )
+    >>> predictions.topk_accuracy(1), predictions.topk_accuracy(2)
+    (0.5, 1.0)
     """
 
     sample_ids: tuple[str, ...]
@@ -29,29 +35,29 @@ class ClassProbabilities:
     probs: Float[np.ndarray, "n y"]
 
     def topk_accuracy(self, k: int) -> float:
-        """Return the share of samples with their class among the ``k`` best; ties count against."""
-        own = np.take_along_axis(self.probs, self.labels[:, None], axis=1)
-        not_worse = (~(self.probs < own)).sum(axis=1)  # itself counts, and so does NaN
+        """Return the share of samples whose class is among the ``k`` best; ties count against."""
+        true = np.take_along_axis(self.probs, self.labels[:, None], axis=1)
+        not_worse = (~(self.probs < true)).sum(axis=1)  # itself counts, and so does NaN
         return float((not_worse <= k).mean())
 
     def per_class_accuracy(self) -> Float[np.ndarray, " y"]:
         """Return the top-1 accuracy of each class; NaN for a class without samples."""
-        right = self.probs.argmax(axis=1) == self.labels
+        correct = self.probs.argmax(axis=1) == self.labels
         y = self.probs.shape[1]
-        hits = np.bincount(self.labels, weights=right, minlength=y)
+        hits = np.bincount(self.labels, weights=correct, minlength=y)
         total = np.bincount(self.labels, minlength=y)
         accuracy: np.ndarray = np.divide(hits, total, out=np.full(y, np.nan), where=total > 0)
         return accuracy
 
     def confusions(self) -> Int[np.ndarray, "y y"]:
-        """Return counts: ``[m, n]`` samples of class ``m`` were predicted as ``n``."""
+        """Return counts: ``[m, n]`` is samples of class ``m`` predicted as ``n``."""
         counts = np.zeros((self.probs.shape[1],) * 2, dtype=np.int64)
         np.add.at(counts, (self.labels, self.probs.argmax(axis=1)), 1)
         return counts
 
     @classmethod
     def interleave(cls, parts: Sequence[ClassProbabilities]) -> ClassProbabilities:
-        """Return the scores of samples that were dealt out like cards to several parts."""
+        """Return the predictions of all samples; of n parts, part i has every n-th from i on."""
         places = [
             np.arange(place, sum(len(p.labels) for p in parts), len(parts))
             for place in range(len(parts))
@@ -65,16 +71,16 @@ class ClassProbabilities:
         )
 
     def subset(self, sample_ids: Set[str]) -> ClassProbabilities:
-        """Return the scores of some of the samples, in the same order."""
+        """Return the predictions of some of the samples, in the same order."""
         keep = np.array([sample in sample_ids for sample in self.sample_ids], dtype=bool)
-        kept = tuple(s for s, chosen in zip(self.sample_ids, keep, strict=True) if chosen)
+        kept = tuple(s for s, keeps in zip(self.sample_ids, keep, strict=True) if keeps)
         return ClassProbabilities(kept, self.labels[keep], self.probs[keep])
 
     def save(self, path: Path) -> None:
-        """Write ``sample_ids``, ``labels`` and ``scores`` to an npz file."""
+        """Write ``sample_ids``, ``labels`` and ``probs`` to an npz file."""
         with write_atomically(path) as file:
             np.savez(
-                file, sample_ids=np.array(self.sample_ids), labels=self.labels, scores=self.probs
+                file, sample_ids=np.array(self.sample_ids), labels=self.labels, probs=self.probs
             )
 
     @classmethod
@@ -86,6 +92,6 @@ class ClassProbabilities:
         """
         try:
             with np.load(path, allow_pickle=False) as file:
-                return cls(tuple(file["sample_ids"].tolist()), file["labels"], file["scores"])
+                return cls(tuple(file["sample_ids"].tolist()), file["labels"], file["probs"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(f"cannot be read as scores: {error}", path=path) from error
+            raise DataError(f"cannot be read as predictions: {error}", path=path) from error

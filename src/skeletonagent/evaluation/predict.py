@@ -1,8 +1,8 @@
-"""Score samples with a trained recognizer."""
+"""Class probabilities of samples by a trained recognizer, on one rank or several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -20,37 +20,73 @@ from skeletonagent.models.recognizer import Recognizer
 @torch.inference_mode()
 def predict(
     recognizer: Recognizer,
-    source: ClipLoader,
+    loader: ClipLoader,
     samples: Int[Tensor, " n"],
     *,
     batch_size: int = 64,
-    clips: int | None = None,
+    num_clips: int | None = None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> ClassProbabilities:
     """Return the mean over each sample's test clips of the softmax of its logits.
 
     Args:
-        recognizer: The model; what inference needs of it is copied, and it is left as it is.
-        source: Where the clips come from.
-        samples: Which samples.
-        batch_size: Clips scored at once, rounded down to whole samples, at least one.
-        clips: Clips of a sample, if not as many as the source's settings say.
+        recognizer: Recognizer; it is copied for inference and stays as it is.
+        loader: Loader of the clips.
+        samples: Indices of the samples.
+        batch_size: Number of clips at once, rounded down to whole samples, at least one.
+        num_clips: Number of clips of a sample, if not that of the loader's settings.
         autocast: Context whose precision the recognizer runs in.
     """
-    count = clips or source.settings.test_clips
-    at_once = max(1, batch_size // count)
+    count = num_clips or loader.settings.test_clips
+    samples_at_once = max(1, batch_size // count)
     device = next(recognizer.parameters()).device
     model = fuse_for_inference(recognizer, _precision(device, autocast))
     rows = []
-    for turn in iterate_batches(source, samples.split(at_once)):
-        for batch in turn.sampler.test_batches(turn.indices, at_once, count):
+    for sampler, indices, _ in iterate_batches(loader, samples.split(samples_at_once)):
+        for batch in sampler.test_batches(indices, samples_at_once, count):
             logits = model(batch.clips, batch.bodies)
             rows.append(logits.softmax(dim=1).unflatten(0, (-1, count)).mean(dim=1))
     return ClassProbabilities(
-        sample_ids=tuple(source.store.sample_ids[i] for i in samples.tolist()),
-        labels=source.store.labels[samples].cpu().numpy(),
+        sample_ids=tuple(loader.store.sample_ids[i] for i in samples.tolist()),
+        labels=loader.store.labels[samples].cpu().numpy(),
         probs=torch.cat(rows).cpu().numpy(),
     )
+
+
+def predict_distributed(
+    recognizer: Recognizer,
+    loader: ClipLoader,
+    samples: Int[Tensor, " n"],
+    *,
+    rank: int,
+    world_size: int,
+    all_gather: Callable[[ClassProbabilities], Sequence[ClassProbabilities]],
+    batch_size: int = 64,
+    num_clips: int | None = None,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> ClassProbabilities:
+    """Return what :func:`predict` does, in all ranks; each computes an equal part of it.
+
+    Args:
+        recognizer: Recognizer, the same in all ranks.
+        loader: Loader of the clips.
+        samples: Indices of the samples, the same in all ranks.
+        rank: Number of this process, from 0.
+        world_size: Number of processes.
+        all_gather: Function that returns the values of all ranks, in their order.
+        batch_size: Number of clips at once in each rank.
+        num_clips: Number of clips of a sample, if not that of the loader's settings.
+        autocast: Context whose precision the recognizer runs in.
+    """
+    part = predict(
+        recognizer,
+        loader,
+        samples[rank::world_size],
+        batch_size=batch_size,
+        num_clips=num_clips,
+        autocast=autocast,
+    )
+    return ClassProbabilities.interleave(all_gather(part))
 
 
 def _precision(
@@ -62,12 +98,12 @@ def _precision(
 
 
 def evaluate_parts(
-    scores: ClassProbabilities, parts: Mapping[str, Set[str]]
+    predictions: ClassProbabilities, parts: Mapping[str, Set[str]]
 ) -> dict[str, dict[str, Any]]:
-    """Return accuracies of each test part, as plain values.
+    """Return accuracies of each part of the test set, as plain values.
 
     Args:
-        scores: Of all tested samples.
+        predictions: Class probabilities of all test samples.
         parts: Sample ids of each part; parts may overlap.
     """
     return {
@@ -77,5 +113,5 @@ def evaluate_parts(
             "top5": part.topk_accuracy(5),
             "mean_class": float(np.nanmean(part.per_class_accuracy())),
         }
-        for name, part in ((name, scores.subset(ids)) for name, ids in parts.items())
+        for name, part in ((name, predictions.subset(ids)) for name, ids in parts.items())
     }

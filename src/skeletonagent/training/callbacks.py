@@ -1,11 +1,11 @@
-"""TODO."""
+"""Callbacks of a training run: the base class, a list of them, and the run's log files."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -18,7 +18,7 @@ from skeletonagent.training.run_directory import RunDirectory
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch came to; a line of ``metrics.jsonl``."""
+    """Metrics of one epoch; a line of ``metrics.jsonl``."""
 
     epoch: int
     loss: float
@@ -33,69 +33,77 @@ class EpochRecord:
     seconds: float
 
 
-@runtime_checkable
-class Callback(Protocol):
-    """Whoever watches a training run; the loop waits for none of them to look."""
+class Callback:
+    """Base class of what is called during a training run; every method may be left out."""
 
     def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
-        """See the losses of the epoch's first ``step`` steps; reading them waits for the device."""
+        """Handle the end of a step.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            step: Number of steps done of it.
+            losses: Losses cls, con, align and total of all its steps, zero for those to come;
+                reading them waits for the device.
+        """
 
     def on_epoch(self, record: EpochRecord) -> None:
-        """See a finished epoch."""
+        """Handle the end of an epoch."""
 
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
-        """See new guidance; ``before`` is None for the first."""
+        """Handle new guidance; ``before`` is None for the first."""
 
-    def on_answers(self, done: int, of: int) -> None:
-        """See of how many classes the agents have told before training."""
+    def on_answers(self, done: int, total: int) -> None:
+        """Handle the agents' progress before training: ``done`` of ``total`` classes."""
 
     def on_problem(self, problem: str) -> None:
-        """See why a round of the agents came to nothing."""
+        """Handle a round of the agents that failed."""
 
 
 @dataclass(frozen=True)
-class CallbackList:
-    """Several observers as one."""
+class CallbackList(Callback):
+    """Several callbacks as one, called in their order."""
 
     callbacks: Sequence[Callback]
 
     def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
-        """Tell each."""
-        for observer in self.callbacks:
-            observer.on_step(epoch, step, losses)
+        """Call all callbacks."""
+        for callback in self.callbacks:
+            callback.on_step(epoch, step, losses)
 
     def on_epoch(self, record: EpochRecord) -> None:
-        """Tell each."""
-        for observer in self.callbacks:
-            observer.on_epoch(record)
+        """Call all callbacks."""
+        for callback in self.callbacks:
+            callback.on_epoch(record)
 
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
-        """Tell each."""
-        for observer in self.callbacks:
-            observer.on_guidance(before, after)
+        """Call all callbacks."""
+        for callback in self.callbacks:
+            callback.on_guidance(before, after)
 
-    def on_answers(self, done: int, of: int) -> None:
-        """Tell each."""
-        for observer in self.callbacks:
-            observer.on_answers(done, of)
+    def on_answers(self, done: int, total: int) -> None:
+        """Call all callbacks."""
+        for callback in self.callbacks:
+            callback.on_answers(done, total)
 
     def on_problem(self, problem: str) -> None:
-        """Tell each."""
-        for observer in self.callbacks:
-            observer.on_problem(problem)
+        """Call all callbacks."""
+        for callback in self.callbacks:
+            callback.on_problem(problem)
 
 
-class RunLogger:
-    """Write metrics, guidance and dialogues of a run as it goes."""
+class RunLogger(Callback):
+    """Writer of a run's metrics, guidance, dialogues and problems, as it goes.
+
+    Args:
+        run: Run directory.
+        first_epoch: Epoch to start from; records of it and later ones, which a killed run left,
+            are dropped.
+    """
 
     def __init__(self, run: RunDirectory, first_epoch: int = 0) -> None:
-        """Begin at ``first_epoch``; records of that epoch and later are those of a killed run."""
         self.run = run
         self.records = [record for record in run.read_metrics() if record["epoch"] < first_epoch]
         self.rounds = run.read_rounds() if first_epoch else []
-
-    def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
-        """Nothing is written within an epoch."""
 
     def on_epoch(self, record: EpochRecord) -> None:
         """Write the metrics, this epoch included."""
@@ -113,15 +121,12 @@ class RunLogger:
             write_metadata(self.run.dialogues, after.layout, names)
         for index, guidance in enumerate(after.classes):
             if before is None or before.classes[index].dialogue != guidance.dialogue:
-                said = replace(guidance.dialogue, action=guidance.action)
-                write_dialogue(self.run.dialogues, index, said)
-
-    def on_answers(self, done: int, of: int) -> None:
-        """Nothing is written before all classes are told of."""
+                dialogue = replace(guidance.dialogue, action=guidance.action)
+                write_dialogue(self.run.dialogues, index, dialogue)
 
     def on_problem(self, problem: str) -> None:
-        """Remember the problem, in ``problems.log``."""
-        with (self.run.path / "problems.log").open("a", encoding="utf-8") as file:
+        """Append the problem to ``problems.log``."""
+        with self.run.problems.open("a", encoding="utf-8") as file:
             file.write(f"{problem}\n")
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on, in one directory, written atomically.
+"""Checkpoints: everything a run needs to resume, in one directory, written atomically.
 
 All tensors lie in one safetensors file and all else in one JSON file, so that reading a
 checkpoint can run no code. Both have checksums. Random numbers need no state: they are derived
@@ -27,12 +27,12 @@ from skeletonagent.core.files import sync_directory, write_text
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
-FORMAT = 3
-"""3: the state has a checksum too, and an epoch may be under way."""
+FORMAT = 4
+"""Version of the format. 4: tensors and metadata have the names of this version's modules."""
 DRAFT = ".draft_"
-"""Beginning of the names of checkpoints not yet complete; a killed run leaves one."""
+"""Start of the names of incomplete checkpoints; a killed run leaves one."""
 REPLACED = "_replaced"
-"""End of the name of a checkpoint that is just being written anew."""
+"""End of the name of a checkpoint that is being replaced."""
 
 _NAME = re.compile(rf"epoch_(\d+)(?:_step_(\d+))?({REPLACED})?")
 _SEAL = ', "seal": "'
@@ -40,13 +40,17 @@ _SEAL = ', "seal": "'
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training run between two steps.
+    """State of a training run between two steps.
 
     Args:
         epoch: Number of epochs done.
-        tensors: Weights, buffers, optimizer state and counts, by dotted names.
+        tensors: Tensors by dotted names: ``recognizer.``, ``ema.``, ``loss.`` and ``momentum.``
+            are weights, their average, the loss's parameters and the optimizer's momentum;
+            ``ema_steps`` counts the steps averaged, ``confusions`` the latest epoch's predictions.
+            Within an epoch ``epoch_state.`` is its progress; while the agents are asked,
+            ``pending`` is the confusions they are asked about.
         metadata: All else as plain JSON values: configuration, class names, guidance.
-        step: Number of steps done of the epoch that is under way; 0 between two epochs.
+        step: Number of steps done of the epoch under way; 0 between two epochs.
     """
 
     epoch: int
@@ -56,7 +60,7 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """The name of its directory."""
+        """Name of its directory."""
         step = f"_step_{self.step:06d}" if self.step else ""
         return f"epoch_{self.epoch:04d}{step}"
 
@@ -68,11 +72,11 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class LatestCheckpoint:
-    """Where a run can go on.
+    """Latest readable checkpoint of a run.
 
     Args:
-        checkpoint: The newest checkpoint that can be read; None if there is none at all.
-        corrupt: What is wrong with each newer one, newest first.
+        checkpoint: Newest checkpoint that can be read; None if there is none at all.
+        corrupt: Problems of the newer ones that cannot be read, newest first.
     """
 
     checkpoint: Checkpoint | None
@@ -81,18 +85,18 @@ class LatestCheckpoint:
 
 @dataclass(frozen=True)
 class CheckpointFolder:
-    """The checkpoints of one run.
+    """Checkpoints of one run.
 
     Args:
-        path: The directory they lie in, one directory each.
-        keep: How many of the newest are kept.
+        path: Directory they lie in, one directory each.
+        keep: Number of the newest ones that are kept.
     """
 
     path: Path
     keep: int = 2
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint; until it is complete the earlier ones stay as they are.
+        """Write a checkpoint; until it is complete the earlier ones stay untouched.
 
         Raises:
             CheckpointError: If it cannot be written; earlier checkpoints are untouched.
@@ -116,31 +120,31 @@ class CheckpointFolder:
         return target
 
     def latest(self) -> LatestCheckpoint:
-        """Return the newest checkpoint that can be read, and what is wrong with newer ones.
+        """Return the newest checkpoint that can be read, and the problems of newer ones.
 
         Raises:
             CheckpointError: If there are checkpoints but none can be read, or the newest is of
                 another format.
         """
-        damaged: list[str] = []
+        corrupt: list[str] = []
         for path in reversed(self._all()):
             try:
-                return LatestCheckpoint(load_checkpoint(path), tuple(damaged))
+                return LatestCheckpoint(load_checkpoint(path), tuple(corrupt))
             except CorruptCheckpointError as error:
-                damaged.append(str(error))
-        if damaged:
+                corrupt.append(str(error))
+        if corrupt:
             raise CheckpointError(
-                f"no checkpoint in {self.path} can be read ({'; '.join(damaged)}); put one back "
+                f"no checkpoint in {self.path} can be read ({'; '.join(corrupt)}); put one back "
                 "from a copy, then --resume, or begin anew with another --out"
             )
         return LatestCheckpoint(None)
 
     def clear(self) -> None:
-        """Remove all checkpoints and what killed runs left behind."""
+        """Remove all checkpoints, incomplete ones included."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _all(self) -> list[Path]:
-        """Return where checkpoints lie, in the order of (epoch, step)."""
+        """Return the directories of all checkpoints, in the order of (epoch, step)."""
         named = ((_NAME.fullmatch(path.name), path) for path in self.path.glob("epoch_*"))
         order = {
             path: (int(match[1]), int(match[2] or 0), match[3] is None)
@@ -150,15 +154,15 @@ class CheckpointFolder:
         return sorted(order, key=order.__getitem__)
 
     def _prune(self, written: Path) -> None:
-        """Remove all but the checkpoint just written and the newest sound ones of the others.
+        """Remove all but the checkpoint just written and the newest readable ones of the others.
 
-        A damaged one counts for nothing, lest it take the place of the last that can be read.
+        Corrupt ones do not count, lest they take the place of the last that can be read.
         """
         kept = 1
         for path in reversed(self._all()):
             if path == written:
                 continue
-            if kept < self.keep and _is_sound(path):
+            if kept < self.keep and _is_readable(path):
                 kept += 1
             else:
                 shutil.rmtree(path, ignore_errors=True)
@@ -170,7 +174,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Return the checkpoint in a directory.
 
     Raises:
-        DamagedError: If it is missing, torn or altered.
+        CorruptCheckpointError: If it is missing, torn or altered.
         CheckpointError: If it is of another format.
     """
     try:
@@ -179,7 +183,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CorruptCheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
 
 
-def _is_sound(path: Path) -> bool:
+def _is_readable(path: Path) -> bool:
     try:
         load_checkpoint(path)
     except CheckpointError:
@@ -188,7 +192,7 @@ def _is_sound(path: Path) -> bool:
 
 
 def _read(path: Path) -> Checkpoint:
-    """Return a checkpoint, after a look at its checksums and its format."""
+    """Return a checkpoint whose checksums and format are right."""
     text = (path / STATE).read_text(encoding="utf-8")
     body, seal, _ = text.rpartition(_SEAL)
     if seal and text != _sealed(body):
@@ -196,8 +200,8 @@ def _read(path: Path) -> Checkpoint:
     state = json.loads(text)
     if state["format"] != FORMAT:
         raise CheckpointError(
-            f"{path} has format {state['format']}, and this version reads {FORMAT}; go on with "
-            "the version that wrote it, or begin anew with another --out"
+            f"{path} has format {state['format']}, but this version reads format {FORMAT}; train "
+            "anew with another --out, or resume with the version that wrote it"
         )
     if not seal:
         raise CorruptCheckpointError(f"{path / STATE} is damaged: its checksum is gone")
@@ -235,7 +239,7 @@ def _sealed(body: str) -> str:
 
 
 def _put(draft: Path, target: Path) -> None:
-    """Give a complete draft its name; a checkpoint of that name can be found until it has it."""
+    """Give a complete draft its name; a checkpoint of that name stays readable until then."""
     aside = target.with_name(f"{target.name}{REPLACED}")
     if target.exists():
         shutil.rmtree(aside, ignore_errors=True)

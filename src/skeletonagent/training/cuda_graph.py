@@ -1,4 +1,4 @@
-"""Record a step's GPU kernels once, then replay them: the host launches one graph a step."""
+"""Training step as a CUDA graph: its kernels are recorded once, then replayed as one launch."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-WARM_UP = 3
-"""Calls of each combination of shapes that run as they are, before the next is recorded."""
+WARM_UP_CALLS = 3
+"""Calls with each combination of shapes that run without a graph before the next is recorded."""
 
-MOST = 4
+MAX_GRAPHS = 4
 """Combinations of shapes that are recorded; each keeps memory for its intermediate results."""
 
 Inputs = tuple[Tensor | None, ...]
@@ -27,14 +27,14 @@ class _Recording:
 
 
 class CudaGraphStep:
-    """A function of tensors whose kernels are replayed as a CUDA graph.
+    """Function of tensors whose kernels are replayed as a CUDA graph.
 
-    The function must not look at values on the host, and whatever it changes besides (weights,
-    momentum, running means) must stay where it is in memory. Its results are overwritten by the
-    next call.
+    The function must not read values on the host, and whatever it changes besides its results
+    (weights, momentum, running statistics) must stay at its place in memory. Results are
+    overwritten by the next call.
 
     Args:
-        function: Takes tensors, or None where there is none, and returns tensors.
+        function: Function that takes tensors, or None for a missing one, and returns tensors.
     """
 
     def __init__(self, function: Callable[..., tuple[Tensor, ...]]) -> None:
@@ -45,22 +45,22 @@ class CudaGraphStep:
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
-        """Return what the function returns; rare shapes run as they are."""
-        shapes = tuple(None if each is None else (each.shape, each.dtype) for each in inputs)
+        """Return the function's results; rare shapes run without a graph."""
+        shapes = tuple(None if x is None else (x.shape, x.dtype) for x in inputs)
         if shapes not in self._recordings:
             self._calls[shapes] += 1
-            if self._calls[shapes] <= WARM_UP or len(self._recordings) == MOST:
-                return self._beside(inputs)
+            if self._calls[shapes] <= WARM_UP_CALLS or len(self._recordings) == MAX_GRAPHS:
+                return self._run(inputs)
             self._recordings[shapes] = self._record(inputs)
         recording = self._recordings[shapes]
-        for held, given in zip(recording.inputs, inputs, strict=True):
-            if held is not None and given is not None:
-                held.copy_(given)
+        for recorded, given in zip(recording.inputs, inputs, strict=True):
+            if recorded is not None and given is not None:
+                recorded.copy_(given)
         recording.graph.replay()
         return recording.outputs
 
-    def _beside(self, inputs: Inputs) -> tuple[Tensor, ...]:
-        """Run the function on the stream that recordings are made on, as warming up requires."""
+    def _run(self, inputs: Inputs) -> tuple[Tensor, ...]:
+        """Call the function on the stream that recordings are made on, as warming up requires."""
         present = torch.cuda.current_stream()
         self._stream.wait_stream(present)
         with torch.cuda.stream(self._stream):
@@ -69,9 +69,9 @@ class CudaGraphStep:
         return outputs
 
     def _record(self, inputs: Inputs) -> _Recording:
-        held = tuple(None if each is None else each.clone() for each in inputs)
+        recorded = tuple(None if x is None else x.clone() for x in inputs)
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-            outputs = self._function(*held)
-        return _Recording(graph, held, outputs)
+            outputs = self._function(*recorded)
+        return _Recording(graph, recorded, outputs)

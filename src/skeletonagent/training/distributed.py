@@ -1,86 +1,101 @@
-"""The engine: the only module that knows how and with whom a step is run."""
+"""Devices, precision and ranks of a run: the only module that calls torch.distributed."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from skeletonagent.core.errors import ConfigError, SkeletonAgentError, TrainingError
+from skeletonagent.training.launch import LaunchInfo, main_address
 from skeletonagent.training.settings import DistributedSettings, Precision
 
 T = TypeVar("T")
 
 LIVENESS_TIMEOUT = 5.0
-"""Seconds in which a process has to answer once another is missed."""
+"""Seconds in which a rank has to answer once another one is missed."""
 
 
 class DistributedContext:
-    """What moves, casts and steps, and what the processes of a run say to each other."""
+    """Device and precision of this process, and its communication with the run's other ranks.
 
-    def __init__(self, fabric: Fabric, settings: DistributedSettings) -> None:
-        """Meet the other processes, if there are any."""
+    Args:
+        device: Device this process computes on.
+        precision: Precision of the forward pass.
+        settings: Settings of the distributed run.
+        launch: Place of this process among the ranks.
+        store: Store that all ranks can read and write, also after one of them is gone; None if
+            there is a single process.
+    """
+
+    def __init__(
+        self,
+        device: torch.device,
+        precision: Precision,
+        settings: DistributedSettings,
+        launch: LaunchInfo | None = None,
+        store: dist.Store | None = None,
+    ) -> None:
+        self.device = device
         self.settings = settings
-        self._fabric = fabric
+        self._precision = precision
+        self._launch = launch or LaunchInfo()
+        self._store = store
         self._control: dist.ProcessGroup | None = None
-        if fabric.world_size > 1:
-            # Of its own, so that words can be exchanged while the devices are still working.
+        if store is not None:
+            # A group of its own, so that ranks can communicate while their devices are at work.
             limit = timedelta(seconds=settings.timeout)
             self._control = dist.new_group(backend="gloo", timeout=limit)
-            self._store.set(f"who/{self.rank}", f"{socket.gethostname()}, pid {os.getpid()}")
-
-    @property
-    def device(self) -> torch.device:
-        """Where this process computes."""
-        return self._fabric.device
+            store.set(f"who/{self.rank}", f"{socket.gethostname()}, pid {os.getpid()}")
 
     @property
     def world_size(self) -> int:
-        """How many processes share the work."""
-        return int(self._fabric.world_size)
+        """Number of processes that share the work."""
+        return self._launch.world_size
 
     @property
     def rank(self) -> int:
         """Number of this process, from 0."""
-        return int(self._fabric.global_rank)
+        return self._launch.rank
 
     @property
     def is_main(self) -> bool:
-        """Whether this process speaks for all: it asks the agents and writes the files."""
+        """Whether this is the first rank, which asks the agents and writes the files."""
         return self.rank == 0
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Return the context in which a recognizer runs in the engine's precision."""
-        context: AbstractContextManager[object] = self._fabric.autocast()
-        return context
+        """Return the context in which a recognizer runs in the run's precision."""
+        if self._precision == "32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
-    def setup(
-        self, module: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """Return module and optimizer as they are to be called here."""
-        ready: tuple[nn.Module, torch.optim.Optimizer] = self._fabric.setup(module, optimizer)
-        return ready
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """Return the module with the run's precision in forward, and gradients averaged over ranks.
 
-    def backward(self, loss: Tensor) -> None:
-        """Compute gradients, and average them over the processes."""
-        self._fabric.backward(loss)
+        In bfloat16 its floating-point inputs are cast, and its outputs are single precision.
+        """
+        if self._control is not None:
+            on_gpu = self.device.type == "cuda"
+            # DDP captures what it sets up on the current stream, which must not be the default.
+            stream = torch.cuda.stream(torch.cuda.Stream()) if on_gpu else nullcontext()
+            with stream:
+                device_ids = [self.device.index] if on_gpu else None
+                module = DistributedDataParallel(module, device_ids=device_ids)
+        return module if self._precision == "32" else _MixedPrecision(module, self.autocast)
 
     def broadcast_object(self, value: Any) -> Any:
-        """Return the first process's value, in all of them."""
+        """Return the first rank's value, in all ranks."""
         if self._control is None:
             return value
         values = [value]
@@ -88,14 +103,14 @@ class DistributedContext:
         return values[0]
 
     def all_gather_object(self, value: Any) -> list[Any]:
-        """Return the values of all processes, in all of them."""
+        """Return the values of all ranks, in all ranks."""
         values: list[Any] = [value] * self.world_size
         if self._control is not None:
             dist.all_gather_object(values, value, group=self._control)
         return values
 
     def all_reduce_max(self, number: int) -> int:
-        """Return the largest of the processes' numbers; devices go on working meanwhile."""
+        """Return the largest of the ranks' numbers; devices go on computing meanwhile."""
         if self._control is None:
             return number
         largest = torch.tensor(number)
@@ -103,19 +118,25 @@ class DistributedContext:
         return int(largest)
 
     def all_reduce_sum_(self, tensor: Tensor) -> Tensor:
-        """Return the sum over all processes, in place of the tensor."""
+        """Return the sum over all ranks, in place of the tensor."""
         if self._control is not None:
             dist.all_reduce(tensor)
         return tensor
 
     def broadcast_(self, tensors: list[Tensor]) -> None:
-        """Overwrite tensors by the first process's."""
+        """Overwrite tensors by the first rank's."""
         if self._control is not None:
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
 
     def run_on_main(self, work: Callable[[], T]) -> T:
-        """Return what the first process makes; if it fails, all fail for the same reason."""
+        """Return the first rank's result of a function; if it fails there, all ranks fail.
+
+        Raises:
+            SkeletonAgentError: On the first rank, what the function raised.
+            OSError: On the first rank, what the function raised.
+            TrainingError: On the other ranks, with the same message.
+        """
         result: Any = None
         failure: Exception | None = None
         if self.is_main:
@@ -123,27 +144,27 @@ class DistributedContext:
                 result = work()
             except (SkeletonAgentError, OSError) as error:
                 failure = error
-        result, told = self.broadcast_object((result, failure and str(failure)))
+        result, message = self.broadcast_object((result, failure and str(failure)))
         if failure is not None:
             raise failure
-        if told is not None:
-            raise TrainingError(told)
+        if message is not None:
+            raise TrainingError(message)
         shared: T = result
         return shared
 
     @contextmanager
     def name_lost_ranks(self) -> Iterator[None]:
-        """Turn the loss of a process into an error that names it.
+        """Turn the loss of a rank into an error that names it.
 
         Raises:
-            TrainingError: If a process is gone or does not answer in time.
+            TrainingError: If a rank is gone or does not answer in time.
         """
         try:
             yield
         except RuntimeError as error:
-            if self._control is None or not _is_about_talking(error):
+            if self._store is None or not _is_communication_error(error):
                 raise
-            lost = self._lost_ranks()
+            lost = self._lost_ranks(self._store)
             named = ", ".join(lost) or "one of the processes (all answer by now)"
             raise TrainingError(
                 f"{named} of {self.world_size} is gone or did not answer within "
@@ -151,126 +172,168 @@ class DistributedContext:
                 "with --resume"
             ) from error
 
-    @property
-    def _store(self) -> Any:
-        """What all processes can write to and read from, even after one is gone."""
-        return dist.distributed_c10d._get_default_store()
-
-    def _lost_ranks(self) -> list[str]:
-        """Return the processes that do not answer a roll call."""
+    def _lost_ranks(self, store: dist.Store) -> list[str]:
+        """Return the ranks that do not answer a roll call, with their hosts."""
         try:
-            self._store.set(f"here/{self.rank}", "")
-            waited = time.monotonic()
-            missing = [p for p in range(self.world_size) if p != self.rank]
-            while missing and time.monotonic() - waited < min(
-                LIVENESS_TIMEOUT, self.settings.timeout
-            ):
-                missing = [p for p in missing if not self._store.check([f"here/{p}"])]
+            store.set(f"here/{self.rank}", "")
+            start = time.monotonic()
+            limit = min(LIVENESS_TIMEOUT, self.settings.timeout)
+            missing = [rank for rank in range(self.world_size) if rank != self.rank]
+            while missing and time.monotonic() - start < limit:
+                missing = [rank for rank in missing if not store.check([f"here/{rank}"])]
                 time.sleep(0.1)
-            return [f"process {p} ({self._store.get(f'who/{p}').decode()})" for p in missing]
-        except RuntimeError:  # the first process kept the list of who is there
+            return [f"process {rank} ({store.get(f'who/{rank}').decode()})" for rank in missing]
+        except RuntimeError:  # under SLURM the store lives in the first rank
             return ["process 0"]
 
 
-def _is_about_talking(error: RuntimeError) -> bool:
-    words = str(error).lower()
+def _is_communication_error(error: RuntimeError) -> bool:
+    text = str(error).lower()
     return isinstance(error, dist.DistError) or any(
-        word in words for word in ("gloo", "nccl", "connection", "timed out", "peer")
+        word in text for word in ("gloo", "nccl", "connection", "timed out", "peer")
     )
 
 
-class _Sum(torch.autograd.Function):
-    """A sum over processes whose gradient is the sum of theirs."""
+class _MixedPrecision(nn.Module):
+    """Module whose forward pass runs in bfloat16 where autocast considers it safe.
+
+    Args:
+        module: Module with positional tensor arguments that returns a tensor or a tuple of them.
+        autocast: Function that returns the autocast context.
+    """
+
+    def __init__(
+        self, module: nn.Module, autocast: Callable[[], AbstractContextManager[object]]
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self._autocast = autocast
+
+    def forward(self, *inputs: Tensor | None) -> Any:
+        """Return the module's output in single precision."""
+        with self._autocast():
+            output = self.module(*(_cast(value, torch.bfloat16) for value in inputs))
+        if isinstance(output, tuple):
+            return tuple(_cast(value, torch.float32) for value in output)
+        return _cast(output, torch.float32)
+
+
+def _cast(value: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """Return the value, cast if it is a floating-point tensor."""
+    return value.to(dtype) if value is not None and value.is_floating_point() else value
+
+
+class _AllReduceSum(torch.autograd.Function):
+    """Sum over ranks whose gradient is the sum of the ranks' gradients.
+
+    torch.distributed.nn.functional.all_reduce does the same, but warns from torch 2.13 on that it
+    is deprecated in favour of a private module.
+    """
 
     @staticmethod
-    def forward(context: Any, tensor: Tensor) -> Tensor:
-        return _added_up(tensor)
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        return _all_reduce_sum(tensor)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        return _added_up(gradient)
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _all_reduce_sum(gradient)
 
 
-def _added_up(tensor: Tensor) -> Tensor:
-    summed = tensor.detach().clone(memory_format=torch.contiguous_format)
-    dist.all_reduce(summed)
-    return summed
+def _all_reduce_sum(tensor: Tensor) -> Tensor:
+    total = tensor.detach().clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total)
+    return total
 
 
 def differentiable_sum(tensor: Tensor) -> Tensor:
-    """Return the sum over all processes, through which gradients flow back to each."""
-    summed: Tensor = _Sum.apply(tensor)  # type: ignore[no-untyped-call]
-    return summed
+    """Return the sum over all ranks, through which gradients flow back to each of them."""
+    total: Tensor = _AllReduceSum.apply(tensor)  # type: ignore[no-untyped-call]
+    return total
 
 
 def init_distributed(
     device: torch.device, precision: Precision, settings: DistributedSettings | None = None
 ) -> DistributedContext:
-    """Return the engine of this process: on one device, or as one of several processes.
+    """Return the context of this process, alone or as one of several ranks.
 
     Raises:
         ConfigError: If several processes were started in a way that cannot work.
     """
     launch = LaunchInfo.detect()
     settings = settings or DistributedSettings()
-    mode: Any = "bf16-mixed" if precision == "bf16" else "32-true"
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
-    if not launch.is_distributed:
-        index: list[int] | int = [device.index or 0] if device.type == "cuda" else 1
-        alone = Fabric(accelerator=device.type, devices=index, strategy="auto", precision=mode)
-        return DistributedContext(alone, settings)
-    if device.index is not None:
+    if launch.is_distributed and device.index is not None:
         raise ConfigError(
-            f"{launch.world_size} processes cannot share device {device}; name cuda, and each takes "
-            "its own"
+            f"{launch.world_size} processes cannot share device {device}; name cuda, and each "
+            "takes its own"
         )
-    strategy = DDPStrategy(timeout=timedelta(seconds=settings.timeout))
+    device = _select_device(device, launch)
+    if not launch.is_distributed:
+        return DistributedContext(device, precision, settings)
     try:
-        fabric = Fabric(
-            accelerator=device.type,
-            devices=launch.world_size // launch.num_nodes,
-            num_nodes=launch.num_nodes,
-            strategy=strategy,
-            precision=mode,
-        )
-        fabric.launch()
+        store = _init_process_group(device, launch, timedelta(seconds=settings.timeout))
     except (ValueError, RuntimeError) as error:
         raise ConfigError(f"{launch.world_size} processes cannot work together: {error}") from error
-    return DistributedContext(fabric, settings)
+    return DistributedContext(device, precision, settings, launch, store)
 
 
-@dataclass(frozen=True)
-class LaunchInfo:
-    """How many processes were started together.
+def _select_device(device: torch.device, launch: LaunchInfo) -> torch.device:
+    """Return this rank's device, made the current one."""
+    if device.type != "cuda":
+        return device
+    index = launch.local_rank if launch.is_distributed else device.index or 0
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise ConfigError(
+            f"process {launch.rank} of {launch.world_size} needs GPU {index} of its machine, which "
+            f"has {count}; start at most {count} process(es) on each machine"
+            if launch.is_distributed
+            else f"device 'cuda:{index}' was asked for, but this machine has {count} GPU(s)"
+        )
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
 
-    Args:
-        world_size: In all.
-        num_nodes: Machines they are on, with as many processes each.
-        rank: Number of this one, from 0.
-    """
 
-    world_size: int = 1
-    num_nodes: int = 1
-    rank: int = 0
+_STORES: list[dist.Store] = []
+"""Store of the process group, which a process joins once, however many runs it trains."""
 
-    @property
-    def is_distributed(self) -> bool:
-        """Whether there is more than one."""
-        return self.world_size > 1
 
-    @classmethod
-    def detect(cls) -> LaunchInfo:
-        """Return what torchrun or SLURM's srun says in the environment."""
-        env = os.environ
-        if TorchElasticEnvironment.detect():
-            processes = int(env["WORLD_SIZE"])
-            nodes = processes // int(env["LOCAL_WORLD_SIZE"])
-            return cls(processes, nodes, int(env["RANK"]))
-        if "SLURM_PROCID" in env and SLURMEnvironment.detect():
-            nodes = int(env.get("SLURM_NNODES", 1))
-            return cls(int(env["SLURM_NTASKS"]), nodes, int(env["SLURM_PROCID"]))
-        return cls()
+def _init_process_group(device: torch.device, launch: LaunchInfo, timeout: timedelta) -> dist.Store:
+    """Join the other ranks unless this process already has, and return their store."""
+    if dist.is_initialized():
+        return _STORES[0]
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, _num_cpus() // launch.local_world_size))
+    host, port = main_address()
+    os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = host, str(port)
+    rendezvous = dist.rendezvous("env://", launch.rank, launch.world_size, timeout=timeout)
+    store, rank, world_size = next(rendezvous)
+    store.set_timeout(timeout)
+    on_gpu = device.type == "cuda"
+    dist.init_process_group(
+        "nccl" if on_gpu else "gloo",
+        store=dist.PrefixStore("default_pg", store),
+        rank=rank,
+        world_size=world_size,
+        timeout=timeout,
+        device_id=device if on_gpu else None,
+    )
+    if on_gpu:  # torch warns about an NCCL process group that is not destroyed
+        atexit.register(_destroy_process_group)
+    _STORES.append(dist.PrefixStore("skeletonagent", store))
+    return _STORES[0]
+
+
+def _destroy_process_group() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def _num_cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def pick_device(name: str) -> torch.device:

@@ -1,4 +1,4 @@
-"""Snapshots of a training: where some clips lie among each other, and which graphs are learnt."""
+"""Feature snapshots of a training: embeddings of some clips, and the learned graphs."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ from torch import Tensor
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically
-from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.models.recognizer import Recognizer
-from skeletonagent.training.callbacks import EpochRecord
+from skeletonagent.training.callbacks import Callback, EpochRecord
 from skeletonagent.training.train_step import TrainState
 from skeletonagent.training.trainer import TrainingData
 
 FOLDER = "snapshots"
-"""Where they lie in a run directory."""
+"""Folder of the snapshots in a run directory."""
 MAX_SAMPLES = 400
-"""Clips that are looked at, so that a snapshot costs about as much as a small validation."""
+"""Most clips of a snapshot, so that it costs about as much as a small validation."""
 GRAPHS = ".graphs"
-"""How the names of learnt graphs end among a recognizer's tensors."""
+"""End of the names of learned graphs among a recognizer's tensors."""
 
 
 @dataclass(frozen=True)
 class FeatureSnapshot:
-    """A recognizer after some epochs, as far as it can be looked at.
+    """Embeddings and learned graphs of a recognizer after some epochs.
 
     Args:
         epoch: Number of epochs done.
-        sample_ids: The clips; the same in every snapshot of a run.
-        labels: Their classes.
-        embeddings: Their pooled features.
-        graphs: Learnt graphs by the name of their block, where the backbone has any.
+        sample_ids: Samples of the clips, the same in every snapshot of a run.
+        labels: Classes of the clips.
+        embeddings: Pooled features of the clips.
+        graphs: Learned graphs by the name of their block, where the backbone has any.
     """
 
     epoch: int
@@ -88,58 +87,47 @@ class FeatureSnapshot:
             raise DataError(f"cannot be read as a snapshot: {error}", path=path) from error
 
 
-class SnapshotCallback:
-    """Watch a training and take a few snapshots of it: the first epoch, the last, some between.
+class SnapshotCallback(Callback):
+    """Callback that saves feature snapshots after the first epoch, the last and some between.
 
-    Where several processes train together, one of them is enough.
+    Of several ranks one is enough.
+
+    Args:
+        folder: Run directory.
+        state: State whose recognizer is evaluated.
+        data: Data whose validation clips are taken, or training clips if there are none.
+        count: Number of snapshots; 0 takes none.
     """
 
-    def __init__(self, folder: Path, learner: TrainState, data: TrainingData, count: int) -> None:
-        """Choose epochs and clips.
-
-        Args:
-            folder: The run directory.
-            learner: Whose recognizer is looked at.
-            data: Its validation clips are looked at, or those it learns from if there are none.
-            count: How many snapshots; 0 takes none.
-        """
+    def __init__(self, folder: Path, state: TrainState, data: TrainingData, count: int) -> None:
         self._folder = folder / FOLDER
-        self._learner = learner
-        self._source = data.loader
-        self._epochs = snapshot_epochs(learner.settings.epochs, count)
-        whole = data.validation if len(data.validation) else data.train
-        self._samples = select_balanced(whole, data.loader.store.labels[whole])
+        self._state = state
+        self._loader = data.loader
+        self._epochs = snapshot_epochs(state.settings.epochs, count)
+        samples = data.validation if len(data.validation) else data.train
+        self._samples = select_balanced(samples, data.loader.store.labels[samples])
 
     def on_epoch(self, record: EpochRecord) -> None:
-        """Take a snapshot if the epoch is one of those."""
+        """Save a snapshot if the epoch is one of the chosen."""
         if record.epoch not in self._epochs:
             return
         take_snapshot(
-            self._learner.eval_model,
-            self._source,
+            self._state.eval_model,
+            self._loader,
             self._samples,
             record.epoch + 1,
-            batch_size=4 * self._learner.settings.batch_size,
-            autocast=self._learner.context.autocast,
+            batch_size=4 * self._state.settings.batch_size,
+            autocast=self._state.context.autocast,
         ).save(self._folder)
-
-    def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
-        """Nothing is looked at within an epoch."""
-
-    def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
-        """Guidance is recorded elsewhere."""
-
-    def on_answers(self, done: int, of: int) -> None:
-        """Nothing has been learnt yet."""
-
-    def on_problem(self, problem: str) -> None:
-        """Problems are recorded elsewhere."""
 
 
 def snapshot_epochs(epochs: int, count: int) -> frozenset[int]:
-    """Return which epochs to look at, counted from 0: first, last and evenly between.
+    """Return the epochs after which to take snapshots, from 0: first, last and evenly between.
 
     A single one is the last.
+
+    >>> sorted(snapshot_epochs(150, 4))
+    [0, 50, 99, 149]
     """
     if count < 2:
         return frozenset({epochs - 1} if count else ())
@@ -150,7 +138,7 @@ def snapshot_epochs(epochs: int, count: int) -> frozenset[int]:
 def select_balanced(
     samples: Int[Tensor, " n"], labels: Int[Tensor, " n"], most: int = MAX_SAMPLES
 ) -> Int[Tensor, " m"]:
-    """Return at most ``most`` samples, as many of each class as can be, in their order."""
+    """Return at most ``most`` samples in their order, classes as balanced as possible."""
     order = labels.argsort(stable=True)
     counts = torch.bincount(labels)
     first = counts.cumsum(0) - counts
@@ -164,53 +152,50 @@ def select_balanced(
 @torch.inference_mode()
 def take_snapshot(
     recognizer: Recognizer,
-    source: ClipLoader,
+    loader: ClipLoader,
     samples: Int[Tensor, " n"],
     epoch: int,
     *,
     batch_size: int = 64,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> FeatureSnapshot:
-    """Return what a recognizer makes of samples, one clip each; no random number is drawn.
+    """Return a recognizer's embeddings of samples, one clip each; draws no random number.
 
     Args:
-        recognizer: What is looked at.
-        source: Where the clips come from.
-        samples: Which samples.
+        recognizer: Recognizer; its mode is restored afterwards.
+        loader: Loader of the clips.
+        samples: Indices of the samples.
         epoch: Number of epochs done.
-        batch_size: Clips at once.
+        batch_size: Number of clips at once.
         autocast: Context in which the recognizer runs, for lower precision.
     """
     was_training = recognizer.training
     recognizer.eval()
-    pooled: list[Tensor] = []
-    # What the class scores are taken from: the mean over bodies, frames and joints.
-    seen = recognizer.cls_head.register_forward_pre_hook(lambda _, given: pooled.append(given[0]))
+    features: list[Tensor] = []
     try:
-        for sampler, chosen, _ in iterate_batches(source, samples.split(batch_size)):
-            for batch in sampler.test_batches(chosen, batch_size, clips=1):
+        for sampler, indices, _ in iterate_batches(loader, samples.split(batch_size)):
+            for batch in sampler.test_batches(indices, batch_size, 1):
                 with autocast():
-                    recognizer.classify(batch.clips, batch.bodies)
+                    features.append(recognizer.features(batch.clips, batch.bodies))
     finally:
-        seen.remove()
         recognizer.train(was_training)
     return FeatureSnapshot(
         epoch=epoch,
-        sample_ids=tuple(source.store.sample_ids[i] for i in samples.tolist()),
-        labels=source.store.labels[samples].cpu().numpy(),
-        embeddings=torch.cat(pooled).float().cpu().numpy(),
+        sample_ids=tuple(loader.store.sample_ids[i] for i in samples.tolist()),
+        labels=loader.store.labels[samples].cpu().numpy(),
+        embeddings=torch.cat(features).float().cpu().numpy(),
         graphs=learned_graphs(recognizer.state_dict()),
     )
 
 
 def learned_graphs(tensors: Mapping[str, Tensor]) -> dict[str, Float[np.ndarray, "k v v"]]:
     """Return the graphs among a recognizer's tensors, by the name of their block, in order."""
-    found = {
+    graphs = {
         name.removesuffix(GRAPHS).removeprefix("backbone."): tensor.float().cpu().numpy()
         for name, tensor in tensors.items()
         if name.endswith(GRAPHS)
     }
-    return {name: found[name] for name in sorted(found, key=_numbers)}
+    return {name: graphs[name] for name in sorted(graphs, key=_numbers)}
 
 
 def _numbers(name: str) -> tuple[list[int], str]:

@@ -1,4 +1,4 @@
-"""Ending on request: a signal is remembered, and heeded where everything can be saved."""
+"""Interruption by signals: remembered at once, obeyed where everything can be saved."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from types import FrameType
 
 from skeletonagent.core.errors import TrainingInterrupted
 
-HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+HANDLED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 """A scheduler's or a user's ``kill``, Ctrl-C, and what SLURM can send before the time is up."""
 
 
 class InterruptFlag:
-    """Whether training has been asked to end, and by which signal."""
+    """Flag that a signal sets; ``signal`` is the first one received."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -26,10 +26,10 @@ class InterruptFlag:
         return self.signal is not None
 
     def raise_if_set(self) -> None:
-        """Return if nothing was asked; to be called where everything is saved.
+        """Raise if a signal was received; call where everything is saved.
 
         Raises:
-            Stopped: If training has been asked to end.
+            TrainingInterrupted: If a signal was received.
         """
         if self.signal is not None:
             raise TrainingInterrupted(self.signal)
@@ -37,28 +37,28 @@ class InterruptFlag:
 
 @contextmanager
 def interrupt_on_signals() -> Iterator[InterruptFlag]:
-    """Give a flag that signals set, once each; a second one of a kind acts as it always did.
+    """Yield a flag that signals set; a second signal of a kind has its usual effect.
 
-    SIGUSR1 has no usual meaning worth having and goes on to set the flag. What this process was
-    told to ignore stays ignored. In other threads than the main one, which alone may handle
-    signals, nothing sets the flag.
+    SIGUSR1 has no useful effect of its own and keeps setting the flag. Signals that this process
+    ignores stay ignored. In threads other than the main one, which alone may handle signals,
+    nothing sets the flag.
     """
-    stop = InterruptFlag()
+    flag = InterruptFlag()
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield flag
         return
-    before = {number: signal.getsignal(number) for number in HANDLED}
-    heeded = {n: old for n, old in before.items() if old not in (None, signal.SIG_IGN)}
+    previous = {number: signal.getsignal(number) for number in HANDLED_SIGNALS}
+    replaced = {n: old for n, old in previous.items() if old not in (None, signal.SIG_IGN)}
 
-    def remember(number: int, _frame: FrameType | None) -> None:
-        stop.signal = stop.signal or signal.Signals(number)
+    def handle(number: int, _frame: FrameType | None) -> None:
+        flag.signal = flag.signal or signal.Signals(number)
         if number != signal.SIGUSR1:
-            signal.signal(number, heeded[signal.Signals(number)])
+            signal.signal(number, replaced[signal.Signals(number)])
 
-    for number in heeded:
-        signal.signal(number, remember)
+    for number in replaced:
+        signal.signal(number, handle)
     try:
-        yield stop
+        yield flag
     finally:
-        for number, old in heeded.items():
+        for number, old in replaced.items():
             signal.signal(number, old)

@@ -1,4 +1,4 @@
-"""The run directory: what a training run leaves behind for people and programs to read."""
+"""Run directory: files that a training run writes for people and programs to read."""
 
 from __future__ import annotations
 
@@ -13,72 +13,81 @@ from skeletonagent.training.checkpoint import CheckpointFolder
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Names of what lies in a run directory."""
+    """Paths and contents of a run directory.
+
+    Args:
+        path: Directory.
+    """
 
     path: Path
 
     @property
     def config(self) -> Path:
-        """The resolved configuration."""
+        """Resolved configuration."""
         return self.path / "config.yaml"
 
     @property
     def metrics(self) -> Path:
-        """A JSON line per epoch."""
+        """Metrics, a JSON line per epoch."""
         return self.path / "metrics.jsonl"
 
     @property
     def guidance(self) -> Path:
-        """Joints, sentences and where they came from, per round."""
+        """Salient joints and sentences of each round of the agents."""
         return self.path / "guidance.json"
 
     @property
     def dialogues(self) -> Path:
-        """What was said about each class, a file per class and a line per exchange."""
+        """Dialogues, a file per class and a line per exchange."""
         return self.path / "dialogues"
 
     @property
+    def problems(self) -> Path:
+        """Failures of the agents' rounds, a line each; missing if there were none."""
+        return self.path / "problems.log"
+
+    @property
     def confusions(self) -> Path:
-        """Confusion counts of the test part."""
+        """Confusion counts of the test set."""
         return self.path / "confusions.npz"
 
     @property
     def predictions(self) -> Path:
-        """Scores of the test part."""
+        """Class probabilities of the test set."""
         return self.path / "predictions.npz"
 
     @property
     def evaluation_parts(self) -> Path:
-        """Sample ids of each part that was tested."""
+        """Sample ids of each split of the test set that accuracy is reported for."""
         return self.path / "evaluation_parts.json"
 
     @property
     def validation_predictions(self) -> Path:
-        """Scores of the validation part, where nothing was ever learned from it."""
+        """Class probabilities of the validation set, where it was never trained on."""
         return self.path / "validation_predictions.npz"
 
     @property
     def summary(self) -> Path:
-        """What the run came to."""
+        """Results of the finished run."""
         return self.path / "summary.json"
 
     @property
     def checkpoints(self) -> CheckpointFolder:
-        """The checkpoints."""
+        """Checkpoints."""
         return CheckpointFolder(self.path / "checkpoints")
 
     @property
     def lock(self) -> Path:
-        """Held by the process that writes here."""
+        """Lock file of the process that writes here."""
         return self.path / "lock"
 
     @property
     def exists(self) -> bool:
-        """Whether a run lives here."""
+        """Whether a run has begun here."""
         return self.config.exists()
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the epochs' records, oldest first.
+        """Return the record of each epoch, oldest first.
 
         Raises:
             DataError: If the file is damaged.
@@ -98,7 +107,7 @@ class RunDirectory:
         return list(_parsed(self.guidance.read_text(), self.guidance)["rounds"])
 
     def read_summary(self) -> dict[str, Any] | None:
-        """Return what the run came to, None before its end.
+        """Return the results of the run, None before its end.
 
         Raises:
             DataError: If the file is damaged.

@@ -1,4 +1,4 @@
-"""How long and how fast to learn: of the whole training, and of each step."""
+"""Learning rate and EMA decay of each step."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ from typing import NamedTuple
 
 from skeletonagent.training.settings import TrainSettings
 
-MAX_EMA_REACH = 0.1
-"""Share of the training the running average reaches back over at most.
-
-A longer average would hold weights of a short training's beginning, with which it recognises
-nothing.
-"""
-
 
 class StepHyperparameters(NamedTuple):
-    """How fast a step learns.
+    """Hyperparameters of one step.
 
     Args:
-        learning_rate: Its learning rate.
-        ema_decay: Share of the running average of the weights that is kept.
+        learning_rate: Learning rate.
+        ema_decay: Decay of the moving average of the weights.
     """
 
     learning_rate: float
@@ -30,21 +23,26 @@ class StepHyperparameters(NamedTuple):
 def step_hyperparameters(
     epoch: int, step: int, steps: int, settings: TrainSettings
 ) -> StepHyperparameters:
-    """Return the pace of a step.
+    """Return the hyperparameters of a step.
 
     Args:
-        epoch: Epochs done.
-        step: Steps done of the one under way.
-        steps: Steps of an epoch.
-        settings: Length and speed of the whole training.
+        epoch: Number of epochs done.
+        step: Number of steps done of the epoch under way.
+        steps: Number of steps in an epoch.
+        settings: Settings of the whole training.
     """
-    reach = max(MAX_EMA_REACH * settings.epochs * steps, 1.0)
-    kept = min(settings.ema_decay, 1 - 1 / reach)
-    return StepHyperparameters(learning_rate_at(epoch + step / steps, settings), kept)
+    reach = max(settings.ema_reach * settings.epochs * steps, 1.0)
+    ema_decay = min(settings.ema_decay, 1 - 1 / reach)
+    return StepHyperparameters(learning_rate_at(epoch + step / steps, settings), ema_decay)
 
 
 def learning_rate_at(epoch: float, settings: TrainSettings) -> float:
-    """Return the learning rate after ``epoch`` epochs: a linear rise, then a cosine to zero."""
+    """Return the learning rate after ``epoch`` epochs: a linear warm-up, then a cosine to zero.
+
+    >>> settings = TrainSettings(epochs=10, learning_rate=0.1)
+    >>> learning_rate_at(0, settings), round(learning_rate_at(5, settings), 4)
+    (0.1, 0.05)
+    """
     if epoch < settings.warmup_epochs:
         return settings.learning_rate * epoch / settings.warmup_epochs
     rest = max(settings.epochs - settings.warmup_epochs, 1e-9)

@@ -1,18 +1,15 @@
-"""Figures of a training for TensorBoard, where it is installed."""
+"""Training curves for TensorBoard, where it is installed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.guidance import Guidance
-from skeletonagent.training.callbacks import EpochRecord
+from skeletonagent.training.callbacks import Callback, EpochRecord
 
-NAMES = {
+TAGS = {
     "loss": "loss/total",
     "cls": "loss/classes",
     "con": "loss/joint constraint",
@@ -23,14 +20,14 @@ NAMES = {
     "clips_per_second": "clips per second",
     "round": "agents/round",
 }
-"""What each figure of an epoch is called there."""
+"""TensorBoard tag of each metric of an epoch."""
 
 
-class TensorBoardCallback:
-    """Write what a training comes to, epoch by epoch, as TensorBoard reads it."""
+class TensorBoardCallback(Callback):
+    """Writer of each epoch's metrics as TensorBoard reads them."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin to write, or go on writing, into a folder.
+        """Open a folder for writing, new or with earlier epochs.
 
         Raises:
             ConfigError: If TensorBoard is not installed.
@@ -45,27 +42,21 @@ class TensorBoardCallback:
         self._epoch = 0
 
     def on_epoch(self, record: EpochRecord) -> None:
-        """Write the epoch's figures."""
+        """Write the epoch's metrics."""
         self._epoch = record.epoch + 1
-        for key, name in NAMES.items():
+        for key, tag in TAGS.items():
             value = getattr(record, key)
             if value is not None:
-                self._writer.add_scalar(name, value, self._epoch)
+                self._writer.add_scalar(tag, value, self._epoch)
         self._writer.flush()
 
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
-        """Write how many classes' guidance a round changed."""
+        """Write the number of classes whose guidance a round changed."""
         if before is None:
             return
         pairs = zip(before.classes, after.classes, strict=True)
         changed = sum((a.joints, a.sentence) != (b.joints, b.sentence) for a, b in pairs)
         self._writer.add_scalar("agents/classes changed", changed, self._epoch)
-
-    def on_step(self, epoch: int, step: int, losses: Float[Tensor, "s 4"]) -> None:
-        """Nothing is written within an epoch, lest the device be waited for."""
-
-    def on_answers(self, done: int, of: int) -> None:
-        """Nothing is written before training."""
 
     def on_problem(self, problem: str) -> None:
         """Write the problem."""

@@ -1,4 +1,4 @@
-"""One epoch: every sample is learned from once, and nothing in a step waits for the device."""
+"""One epoch of training: every sample once, and no step waits for the device."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from skeletonagent.training.train_step import StepOutput, TrainState
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """In which order an epoch goes through its samples; the same in all processes.
+    """Order of an epoch's samples, the same in all ranks.
 
     Args:
-        seed: Of all randomness of the run.
+        seed: Seed of all randomness of the run.
         epoch: Number of the epoch.
         batches: Samples of each step, on the host.
     """
@@ -43,62 +43,61 @@ class BatchPlan:
         *,
         seed: int,
         epoch: int,
-        processes: int = 1,
+        world_size: int = 1,
     ) -> BatchPlan:
         """Return a random order of samples.
 
         Batches have nearly equal numbers of bodies, so that steps take equally long and few
-        shapes occur. A last one too small for every process to have statistics joins its
-        neighbour.
+        shapes occur. A last one too small for every rank to have statistics joins its neighbour.
 
         Args:
-            samples: What is learned from.
-            persons: Bodies of every sample of the store.
-            batch_size: Clips in a step, of all processes together.
-            seed: Of all randomness of the run.
+            samples: Samples to train on.
+            persons: Number of bodies of every sample of the store.
+            batch_size: Number of clips in a step, of all ranks together.
+            seed: Seed of all randomness of the run.
             epoch: Number of the epoch.
-            processes: How many share a batch.
+            world_size: Number of ranks that share a batch.
         """
         generator = torch.Generator().manual_seed(_derive_seed(seed, epoch))
         order = samples.cpu()[torch.randperm(len(samples), generator=generator)]
-        chunks = list(balance_by_persons(order, persons.cpu()[order]).split(batch_size))
-        if len(chunks) > 1 and len(chunks[-1]) < 2 * processes:
-            chunks[-2:] = [torch.cat(chunks[-2:])]
-        return cls(seed, epoch, tuple(chunks))
+        batches = list(balance_by_persons(order, persons.cpu()[order]).split(batch_size))
+        if len(batches) > 1 and len(batches[-1]) < 2 * world_size:
+            batches[-2:] = [torch.cat(batches[-2:])]
+        return cls(seed, epoch, tuple(batches))
 
-    def rank_batch(self, step: int, process: int, processes: int) -> Int[Tensor, " n"]:
-        """Return what one of the processes learns from in a step."""
-        return self.batches[step][process::processes]
+    def rank_batch(self, step: int, rank: int, world_size: int) -> Int[Tensor, " n"]:
+        """Return the samples of one rank in a step."""
+        return self.batches[step][rank::world_size]
 
-    def seed_of(self, step: int, process: int) -> int:
-        """Return a seed of its own for every step of every process."""
-        return _derive_seed(self.seed, self.epoch, step + 1, process)
+    def seed_of(self, step: int, rank: int) -> int:
+        """Return a seed that differs for every step of every rank."""
+        return _derive_seed(self.seed, self.epoch, step + 1, rank)
 
 
 def balance_by_persons(order: Int[Tensor, " n"], persons: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """Return the samples so that those of any number of persons are spread evenly.
+    """Return the samples with those of any number of persons spread evenly.
 
     Args:
-        order: Samples in random order; those of as many persons stay in it among themselves.
-        persons: Bodies of each.
+        order: Samples in random order; those of equally many persons keep it among themselves.
+        persons: Number of bodies of each sample.
     """
     place = torch.empty(len(order), dtype=torch.float64)
     for count in persons.unique():
-        own = (persons == count).nonzero().flatten()
-        place[own] = (torch.arange(len(own), dtype=place.dtype) + 0.5) / len(own)
+        members = (persons == count).nonzero().flatten()
+        place[members] = (torch.arange(len(members), dtype=place.dtype) + 0.5) / len(members)
     return order[place.argsort(stable=True)]
 
 
 @dataclass
 class EpochState:
-    """How far an epoch has come; all but the step lies on the training device.
+    """Progress of an epoch; all but the step lies on the training device.
 
-    With several processes each counts its own share, until :meth:`all_reduce_`.
+    With several ranks each counts its own part, until :meth:`all_reduce_`.
 
     Args:
-        step: Steps done.
-        losses: cls, con, align and total of each step, zero of those to come.
-        confusions: What samples were taken for.
+        step: Number of steps done.
+        losses: Losses cls, con, align and total of each step, zero of those to come.
+        confusions: Counts of the predictions.
     """
 
     step: int
@@ -110,88 +109,92 @@ class EpochState:
         """Return the beginning of an epoch."""
         return cls(0, torch.zeros(steps, 4, device=device), Confusions.empty(num_classes, device))
 
-    def add(self, labels: Int[Tensor, " n"], judgement: StepOutput, weight: float) -> None:
-        """Count a step; ``weight`` is the process's share in the whole batch's means."""
-        self.losses[self.step] = judgement.losses * weight
-        self.confusions.add(labels, judgement.logits.argmax(dim=1))
+    def add(self, labels: Int[Tensor, " n"], output: StepOutput, weight: float) -> None:
+        """Count a step; ``weight`` is the rank's share in the means of the whole batch."""
+        self.losses[self.step] = output.losses * weight
+        self.confusions.add(labels, output.logits.argmax(dim=1))
         self.step += 1
 
-    def all_reduce_(self, engine: DistributedContext) -> None:
-        """Make the counts of all processes everybody's."""
-        engine.all_reduce_sum_(self.losses)
-        engine.all_reduce_sum_(self.confusions.counts)
+    def all_reduce_(self, context: DistributedContext) -> None:
+        """Sum the counts of all ranks, in all of them."""
+        context.all_reduce_sum_(self.losses)
+        context.all_reduce_sum_(self.confusions.counts)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what a checkpoint keeps of it."""
+        """Return the tensors that a checkpoint keeps."""
         return {"losses": self.losses, "confusions": self.confusions.counts}
 
-    def load(self, step: int, tensors: Mapping[str, Tensor], engine: DistributedContext) -> None:
-        """Go on after ``step`` steps; the first process answers for what was counted in them."""
+    def load(self, step: int, tensors: Mapping[str, Tensor], context: DistributedContext) -> None:
+        """Restore the counts after ``step`` steps; the first rank takes all of them."""
         self.step = step
-        if engine.is_main:
+        if context.is_main:
             for name, tensor in self.tensors().items():
                 tensor.copy_(tensors[name])
 
 
 def train_one_epoch(
-    learner: TrainState,
-    source: ClipLoader,
+    state: TrainState,
+    loader: ClipLoader,
     plan: BatchPlan,
-    progress: EpochState,
-    signals: GuidanceTensors,
+    epoch_state: EpochState,
+    guidance: GuidanceTensors,
     *,
     on_step: Callable[[EpochState], None],
     stop: Callable[[], Signals | None],
 ) -> Signals | None:
-    """Learn from all batches not yet learned from; return the signal that stopped it, if one did.
+    """Train on the remaining batches of an epoch; return the signal that stopped it, if any.
 
     Args:
-        learner: What learns.
-        source: Where the clips come from.
-        plan: Which, in which order.
-        progress: Where to begin; counted on in place.
-        signals: The guidance.
-        on_step: Shown how far it is after each step.
+        state: Recognizer and optimizer.
+        loader: Loader of the clips.
+        plan: Batches of the epoch.
+        epoch_state: Progress to start from; updated in place.
+        guidance: Guidance of all classes.
+        on_step: Called with the progress after each step.
         stop: Asked after each step but the last for a signal to stop.
 
     Raises:
         TrainingError: If the loss was not finite, naming the samples of the batch.
     """
-    engine, store = learner.context, source.store
-    generator = torch.Generator(engine.device)
-    blended = learner.model_with_loss.objective.settings.mixup > 0
+    context, store = state.context, loader.store
+    generator = torch.Generator(context.device)
+    mixes = state.loss.mixup > 0
     steps = len(plan.batches)
-    left = range(progress.step, steps)
-    own = [plan.rank_batch(step, engine.rank, engine.world_size) for step in left]
-    turns = iterate_batches(source, [share.to(store.device) for share in own])
+    remaining = range(epoch_state.step, steps)
+    rank_batches = [plan.rank_batch(step, context.rank, context.world_size) for step in remaining]
+    batches = iterate_batches(loader, [samples.to(store.device) for samples in rank_batches])
     signal = None
-    learner.module.train()
-    for step, share, (sampler, samples, known) in zip(left, own, turns, strict=True):
-        seed = plan.seed_of(step, engine.rank)
+    state.module.train()
+    for step, rank_batch, (sampler, samples, on_host) in zip(
+        remaining, rank_batches, batches, strict=True
+    ):
+        seed = plan.seed_of(step, context.rank)
         torch.manual_seed(seed)
         generator.manual_seed(seed)
-        batch = sampler.train_batch(samples, generator, sampler.count_bodies(known))
-        copy = (
+        batch = sampler.train_batch(samples, generator, sampler.count_bodies(on_host))
+        mixup = (
             body_part_mixup(batch.clips, batch.labels, store.layout, generator, store.num_classes)
-            if blended
+            if mixes
             else None
         )
-        weight = len(share) / len(plan.batches[step])
-        pace = step_hyperparameters(plan.epoch, step, steps, learner.settings)
-        judgement = learner.train_step(batch, signals, pace, copy, weight * engine.world_size)
-        progress.add(batch.labels, judgement, weight)
-        on_step(progress)
-        signal = stop() if progress.step < steps else None
+        weight = len(rank_batch) / len(plan.batches[step])
+        hyperparameters = step_hyperparameters(plan.epoch, step, steps, state.settings)
+        output = state.train_step(
+            batch, guidance, hyperparameters, mixup, weight * context.world_size
+        )
+        epoch_state.add(batch.labels, output, weight)
+        on_step(epoch_state)
+        signal = stop() if epoch_state.step < steps else None
         if signal:
             break
-    progress.all_reduce_(engine)
-    _require_finite(progress, plan, store.sample_ids)
+    epoch_state.all_reduce_(context)
+    _require_finite(epoch_state, plan, store.sample_ids)
     return signal
 
 
-def _require_finite(progress: EpochState, plan: BatchPlan, sample_ids: tuple[str, ...]) -> None:
+def _require_finite(state: EpochState, plan: BatchPlan, sample_ids: tuple[str, ...]) -> None:
     """Raise once an epoch if a loss was not finite, so that no step waits for the device."""
-    bad = (~torch.isfinite(progress.losses[:, 3])).nonzero().flatten().tolist()
+    bad = (~torch.isfinite(state.losses[:, 3])).nonzero().flatten().tolist()
     if bad:
         ids = [sample_ids[i] for i in plan.batches[bad[0]].tolist()]
         raise TrainingError(

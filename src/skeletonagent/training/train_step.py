@@ -1,22 +1,22 @@
-"""A recognizer and what it is judged by, as one module: clips in, losses out."""
+"""Training step, and the state that it changes: weights, their moving average, momentum."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from skeletonagent.core.clips import Batch
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.loader import ClipLoader
 from skeletonagent.data.mixup import MixupBatch
-from skeletonagent.evaluation.predict import predict
+from skeletonagent.evaluation.predict import predict_distributed
 from skeletonagent.models.batch_norm import enable_sync_batch_norm
 from skeletonagent.models.recognizer import Prediction, Recognizer
 from skeletonagent.training.checkpoint import Checkpoint
@@ -29,110 +29,117 @@ from skeletonagent.training.settings import BatchNormRule, TrainSettings
 
 
 class StepOutput(NamedTuple):
-    """What a batch comes to; a tuple, so that wrappers of modules can look inside."""
+    """Output of a step; a tuple, so that wrappers of modules can look inside."""
 
     logits: Float[Tensor, "n y"]
-    """Class scores of the clips as they are, not of their mixed copies."""
+    """Class logits of the clips themselves, not of their mixed copies."""
     losses: Float[Tensor, "4"]
-    """cls, con, align and total, each a mean over the clips."""
+    """Losses cls, con, align and total, each a mean over the clips."""
 
 
 class ModelWithLoss(nn.Module):
-    """A recognizer with its objective.
+    """A recognizer with its loss: all trained parameters below one module.
 
-    All that gradients change is below one module, so that whatever wraps modules (processes that
-    average gradients, compilers, graphs) takes in all of it.
+    Whatever wraps modules (ranks that average gradients, compilers, CUDA graphs) then takes in
+    all of them.
 
     Args:
-        recognizer: What learns.
-        objective: What it is judged by; its learned scale, if it has one, learns as well.
+        recognizer: Recognizer to train.
+        loss: Loss; its learned logit scale, if it has one, is trained as well.
     """
 
-    def __init__(self, recognizer: Recognizer, objective: SkeletonAgentLoss) -> None:
+    def __init__(self, recognizer: Recognizer, loss: SkeletonAgentLoss) -> None:
         super().__init__()
         self.recognizer = recognizer
-        self.scaling = objective.scaling
-        self.objective = objective
+        self.loss = loss
 
     def forward(
         self,
         clips: Float[Tensor, "n m t v c"],
         labels: Int[Tensor, " n"],
         bodies: Int[Tensor, " b"] | None,
-        mixed: Float[Tensor, "n m t v c"] | None,
-        targets: Float[Tensor, "n y"] | None,
-        *signals: Tensor,
+        mixed_clips: Float[Tensor, "n m t v c"] | None,
+        mixed_targets: Float[Tensor, "n y"] | None,
+        salient: Float[Tensor, "y v"],
+        text_table: Float[Tensor, "y d"],
     ) -> StepOutput:
-        """Return class scores and losses of a batch; a mixed copy has a share in the total.
+        """Return class logits and losses of a batch; a mixed copy adds to the total.
 
-        Batch and copy go through the recognizer together, so that they have their statistics in
-        common.
+        Batch and copy go through the recognizer together, so that they share their batch
+        statistics.
 
         Args:
-            clips: The batch.
+            clips: Batch of clips.
             labels: True classes.
-            bodies: Which bodies are there, see :class:`~skeletonagent.core.clips.Batch`.
-            mixed: Mixed copies of the clips, which are learned from as well.
-            targets: Each class's share in them.
-            signals: The guidance, see :attr:`GuidanceTensors.tensors`.
+            bodies: Bodies that are present, see :class:`~skeletonagent.core.clips.Batch`.
+            mixed_clips: Mixed copies of the clips, or None.
+            mixed_targets: Share of each class in the mixed clips, or None.
+            salient: Salient joints of each class.
+            text_table: Embedding of each class's sentence.
         """
-        told = GuidanceTensors(*signals)
         n = len(labels)
-        whole = clips if mixed is None else torch.cat([clips, mixed])
-        prediction: Prediction = self.recognizer(whole, told.salient, bodies)
-        clean = Prediction(*(part[:n] for part in prediction))
-        losses = self.objective(clean, labels, told.text_table, told.rivals, told.weight)
-        if targets is not None:
-            losses = self.objective.with_copy(losses, prediction.logits[n:], targets)
+        inputs = clips if mixed_clips is None else torch.cat([clips, mixed_clips])
+        prediction: Prediction = self.recognizer(inputs, salient, bodies)
+        clean = Prediction(*(output[:n] for output in prediction))
+        losses = self.loss(clean, labels, GuidanceTensors(salient, text_table))
+        if mixed_targets is not None:
+            losses = self.loss.add_mixup(losses, prediction.logits[n:], mixed_targets)
         return StepOutput(
             clean.logits, torch.stack([losses.cls, losses.con, losses.align, losses.total]).float()
         )
 
 
+_Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
+
 Update = Callable[..., tuple[Tensor, ...]]
-"""A step: takes a batch and the guidance, returns what the batch came to."""
+"""A step's update: takes batch and guidance as tensors, returns the fields of a StepOutput."""
 
 
 class TrainState:
-    """A recognizer with all that learning changes: weights, their average, momentum."""
+    """A recognizer with everything that training changes: weights, their average, momentum.
+
+    Args:
+        recognizer: Recognizer to train.
+        settings: Settings of the optimization.
+        context: Device, precision and ranks of the run.
+        loss: Loss to train with.
+
+    Raises:
+        ConfigError: If a batch is too small for the number of ranks.
+    """
 
     def __init__(
         self,
         recognizer: Recognizer,
         settings: TrainSettings,
-        engine: DistributedContext,
-        objective: SkeletonAgentLoss,
+        context: DistributedContext,
+        loss: SkeletonAgentLoss,
     ) -> None:
-        """Put all on the engine's device and start the optimizer.
-
-        Args:
-            recognizer: What learns.
-            settings: How long and how fast.
-            engine: How a step is run.
-            objective: What it is judged by; what of it is learned, learns too.
-
-        Raises:
-            ConfigError: If a batch is too small for the number of processes.
-        """
-        if settings.batch_size < 2 * engine.world_size:
+        if settings.batch_size < 2 * context.world_size:
             raise ConfigError(
-                f"training.batch_size {settings.batch_size} is too small for {engine.world_size} "
+                f"training.batch_size {settings.batch_size} is too small for {context.world_size} "
                 "processes; each needs two clips of a batch"
             )
         self.settings = settings
-        self.context = engine
+        self.context = context
         self.recognizer = recognizer
-        self.model_with_loss = ModelWithLoss(recognizer, objective).to(engine.device)
-        self._loss_modules = nn.ModuleDict({"scaling": objective.scaling})
-        self.ema = copy.deepcopy(recognizer) if settings.ema_decay else recognizer
-        if engine.world_size > 1 and engine.settings.batch_norm is BatchNormRule.SYNCHRONISED:
+        self.loss = loss
+        self.model_with_loss = ModelWithLoss(recognizer, loss).to(context.device)
+        self._ema_decay = settings.ema_decay
+        self.ema = (
+            AveragedModel(recognizer, multi_avg_fn=self._average, use_buffers=True)
+            if settings.ema_decay
+            else None
+        )
+        """Exponential moving average of weights and running statistics, or None."""
+        synchronised = context.settings.batch_norm is BatchNormRule.SYNCHRONISED
+        if context.world_size > 1 and synchronised:
             enable_sync_batch_norm(recognizer, differentiable_sum)
-        self.ema_steps = 0
-        on_gpu = engine.device.type == "cuda"
+        on_gpu = context.device.type == "cuda"
         self._learning_rate: float | Tensor = settings.learning_rate
         if on_gpu:  # a number on the device: replayed kernels read it anew
-            self._learning_rate = torch.tensor(settings.learning_rate, device=engine.device)
-        optimizer = torch.optim.SGD(
+            self._learning_rate = torch.tensor(settings.learning_rate, device=context.device)
+        self.optimizer = torch.optim.SGD(
             list(self._parameters.values()),
             lr=self._learning_rate,
             momentum=settings.momentum,
@@ -142,44 +149,53 @@ class TrainState:
         )
         if settings.compile:
             self.model_with_loss.compile()
-        self.module, self.optimizer = engine.setup(self.model_with_loss, optimizer)
-        replayed = settings.cuda_graphs and on_gpu and engine.world_size == 1
+        self.module = context.wrap(self.model_with_loss)
+        replayed = settings.cuda_graphs and on_gpu and context.world_size == 1
         self._update: Update = CudaGraphStep(self._update_once) if replayed else self._update_once
 
     @property
     def eval_model(self) -> Recognizer:
         """The recognizer to evaluate: the average of the weights, if one is kept."""
-        return self.ema
+        if self.ema is None:
+            return self.recognizer
+        return cast(Recognizer, self.ema.module)
+
+    @property
+    def ema_steps(self) -> int:
+        """Number of steps that the average of the weights covers."""
+        return 0 if self.ema is None else int(self.ema.n_averaged)
 
     def train_step(
         self,
         batch: Batch,
-        signals: GuidanceTensors,
-        pace: StepHyperparameters,
-        mixed: MixupBatch | None = None,
-        share: float = 1.0,
+        guidance: GuidanceTensors,
+        hyperparameters: StepHyperparameters,
+        mixup: MixupBatch | None = None,
+        weight: float = 1.0,
     ) -> StepOutput:
-        """Take one step on a batch, and return what it came to before.
+        """Take one step on a batch, and return its output from before the update.
 
         Args:
-            batch: What is learned from.
-            signals: The guidance.
-            pace: How fast to learn.
-            mixed: A mixed copy of the batch that is learned from beside it.
-            share: Weight of the batch beside those of the other processes, one on average.
+            batch: Batch of clips.
+            guidance: Guidance of all classes.
+            hyperparameters: Learning rate and EMA decay of the step.
+            mixup: Mixed copy of the batch, to train on beside it.
+            weight: Weight of the batch relative to those of the other ranks, one on average.
         """
-        self._set_learning_rate(pace.learning_rate)
+        self._set_learning_rate(hyperparameters.learning_rate)
         inputs = (batch.clips, batch.labels, batch.bodies)
-        copied = (None, None) if mixed is None else (mixed.clips, mixed.targets)
-        scaled = None if share == 1 else torch.tensor(share, device=self.context.device)
-        judgement = StepOutput(*self._update(*inputs, *copied, scaled, *signals.tensors))
-        self._update_ema(pace.ema_decay)
-        return judgement
+        mixed = (None, None) if mixup is None else (mixup.clips, mixup.targets)
+        factor = None if weight == 1 else torch.tensor(weight, device=self.context.device)
+        output = StepOutput(*self._update(*inputs, *mixed, factor, *guidance))
+        if self.ema is not None:
+            self._ema_decay = hyperparameters.ema_decay
+            self.ema.update_parameters(self.recognizer)
+        return output
 
     def optimizer_step(self, loss: Float[Tensor, ""]) -> None:
         """Take one optimizer step at the present learning rate."""
         self.optimizer.zero_grad(set_to_none=True)
-        self.context.backward(loss)
+        loss.backward()
         self.optimizer.step()
 
     def _update_once(
@@ -187,13 +203,13 @@ class TrainState:
         clips: Tensor,
         labels: Tensor,
         bodies: Tensor | None,
-        mixed: Tensor | None,
-        targets: Tensor | None,
-        share: Tensor | None,
-        *signals: Tensor,
+        mixed_clips: Tensor | None,
+        mixed_targets: Tensor | None,
+        factor: Tensor | None,
+        *guidance: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        logits, losses = self.module(clips, labels, bodies, mixed, targets, *signals)
-        self.optimizer_step(losses[3] if share is None else share * losses[3])
+        logits, losses = self.module(clips, labels, bodies, mixed_clips, mixed_targets, *guidance)
+        self.optimizer_step(losses[3] if factor is None else factor * losses[3])
         return logits.detach(), losses.detach()
 
     def _set_learning_rate(self, rate: float) -> None:
@@ -203,107 +219,91 @@ class TrainState:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
 
-    @torch.no_grad()
-    def _update_ema(self, kept: float) -> None:
-        """Move the average of weights and running means; it starts as the first of them."""
-        if not self.settings.ema_decay:
-            return
-        self.ema_steps += 1
-        moved = 1.0 if self.ema_steps == 1 else 1 - kept
-        torch._foreach_lerp_(*self._ema_pairs, moved)
+    def _average(self, averages: _Tensors, values: _Tensors, _: Tensor | int) -> None:
+        """Move averages towards values of the same type; the first step has copied them."""
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, values, 1 - self._ema_decay)
+        else:  # the batch norms' counts of batches
+            torch._foreach_copy_(averages, values)
 
-    @cached_property
-    def _ema_pairs(self) -> tuple[list[Tensor], list[Tensor]]:
-        """The averages of all fractional numbers, and the numbers themselves."""
-        pairs = zip(_numbers(self.ema), _numbers(self.recognizer), strict=True)
-        kept = [(average, number) for average, number in pairs if number.is_floating_point()]
-        return [average for average, _ in kept], [number for _, number in kept]
+    def predict(
+        self,
+        loader: ClipLoader,
+        samples: Int[Tensor, " n"],
+        *,
+        batch_size: int,
+        num_clips: int | None = None,
+    ) -> ClassProbabilities:
+        """Return the class probabilities of all samples, in all ranks; they share the work.
+
+        Args:
+            loader: Loader of the clips.
+            samples: Indices of the samples.
+            batch_size: Number of clips at once in each rank.
+            num_clips: Number of clips of a sample, if not that of the loader's settings.
+        """
+        context = self.context
+        return predict_distributed(
+            self.eval_model,
+            loader,
+            samples,
+            rank=context.rank,
+            world_size=context.world_size,
+            all_gather=context.all_gather_object,
+            batch_size=batch_size,
+            num_clips=num_clips,
+            autocast=context.autocast,
+        )
 
     def broadcast_buffers(self) -> None:
-        """Take over the first process's running means, for evaluation and checkpoints."""
+        """Take over the first rank's running statistics, for evaluation and checkpoints."""
         buffers = [*self.recognizer.buffers()]
-        if self.settings.ema_decay:
-            buffers += self.ema.buffers()
+        if self.ema is not None:
+            buffers += self.ema.module.buffers()
         self.context.broadcast_(buffers)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return all tensors that learning changes, by dotted names."""
+        """Return all tensors that training changes, by the dotted names of a checkpoint."""
         names = {id(p): n for n, p in self._parameters.items()}
-        momentum = {
-            f"momentum.{names[id(parameter)]}": state["momentum_buffer"]
-            for parameter, state in self.optimizer.state.items()
-            if state.get("momentum_buffer") is not None
-        }
-        averaged = self.ema.state_dict() if self.settings.ema_decay else {}
-        return {
-            **{
-                f"recognizer.{name}": tensor
-                for name, tensor in self.recognizer.state_dict().items()
+        states: dict[str, dict[str, Tensor]] = {
+            "recognizer": self.recognizer.state_dict(),
+            "ema": {} if self.ema is None else self.ema.module.state_dict(),
+            "loss": self.loss.state_dict(),
+            "momentum": {
+                names[id(parameter)]: state["momentum_buffer"]
+                for parameter, state in self.optimizer.state.items()
+                if state.get("momentum_buffer") is not None
             },
-            **{f"ema.{name}": tensor for name, tensor in averaged.items()},
-            **{f"loss.{name}": tensor for name, tensor in self._loss_modules.state_dict().items()},
-            **momentum,
-            "ema_steps": torch.tensor(self.ema_steps),
         }
+        tensors = {
+            f"{prefix}.{name}": tensor
+            for prefix, state in states.items()
+            for name, tensor in state.items()
+        }
+        return {**tensors, "ema_steps": torch.tensor(self.ema_steps)}
 
     def load(self, checkpoint: Checkpoint) -> None:
-        """Go back to what :meth:`tensors` returned.
+        """Restore the tensors of a checkpoint.
 
         Raises:
-            CheckpointError: If the checkpoint is of another recognizer or objective.
+            CheckpointError: If the checkpoint is of another recognizer or loss.
         """
         try:
             self.recognizer.load_state_dict(checkpoint.tensors_under("recognizer"))
-            self._loss_modules.load_state_dict(checkpoint.tensors_under("loss"))
-            if self.settings.ema_decay:
-                self.ema.load_state_dict(checkpoint.tensors_under("ema"))
+            self.loss.load_state_dict(checkpoint.tensors_under("loss"))
+            if self.ema is not None:
+                self.ema.module.load_state_dict(checkpoint.tensors_under("ema"))
+                self.ema.n_averaged.copy_(checkpoint.tensors["ema_steps"])
         except RuntimeError as error:
             raise CheckpointError(
-                f"the checkpoint is of another recognizer or objective: {error}"
+                f"the checkpoint is of another recognizer or loss: {error}"
             ) from error
-        self.ema_steps = int(checkpoint.tensors["ema_steps"])
         for name, buffer in checkpoint.tensors_under("momentum").items():
             parameter = self._parameters[name]
             self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
 
     @cached_property
     def _parameters(self) -> dict[str, nn.Parameter]:
-        """All that gradients change, the objective's under names of its own."""
-        judging = {f"loss.{n}": p for n, p in self._loss_modules.named_parameters()}
-        learning = {n: p for n, p in self.recognizer.named_parameters() if p.requires_grad}
-        return {**learning, **judging}
-
-
-def _numbers(module: nn.Module) -> Iterator[Tensor]:
-    yield from module.parameters()
-    yield from module.buffers()
-
-
-def predict_distributed(
-    learner: TrainState,
-    source: ClipLoader,
-    samples: Int[Tensor, " n"],
-    *,
-    batch_size: int,
-    clips: int | None = None,
-) -> ClassProbabilities:
-    """Return the scores of all samples, in all processes; each scores an equal part of them.
-
-    Args:
-        learner: Whose recognizer scores: the averaged one, if an average is kept.
-        source: Where the clips come from.
-        samples: Which samples.
-        batch_size: Clips scored at once by each process.
-        clips: Clips of a sample, if not as many as the source's settings say.
-    """
-    engine = learner.context
-    own = samples[engine.rank :: engine.world_size]
-    part = predict(
-        learner.eval_model,
-        source,
-        own,
-        batch_size=batch_size,
-        clips=clips,
-        autocast=engine.autocast,
-    )
-    return ClassProbabilities.interleave(engine.all_gather_object(part))
+        """All trained parameters by name, those of the loss with a prefix."""
+        recognizer = {n: p for n, p in self.recognizer.named_parameters() if p.requires_grad}
+        return {**recognizer, **{f"loss.{n}": p for n, p in self.loss.named_parameters()}}

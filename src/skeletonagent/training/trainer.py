@@ -1,7 +1,7 @@
-"""The training loop: refresh the guidance, update, validate, save.
+"""The training loop: refresh the guidance, train an epoch, validate, save.
 
-The loop meets the agents at two values only: it hands up :class:`Confusions` and is handed down
-:class:`Guidance`. It does not know that a language model exists.
+The loop exchanges two values with the agents: it passes :class:`Confusions` up and gets
+:class:`Guidance` back. It does not depend on the agents or on a language model.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.interrupts import InterruptFlag
 from skeletonagent.training.schedule import learning_rate_at
 from skeletonagent.training.train_epoch import BatchPlan, EpochState, train_one_epoch
-from skeletonagent.training.train_step import TrainState, predict_distributed
+from skeletonagent.training.train_step import TrainState
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is learned from.
+    """Clips to train and to validate on.
 
     Args:
-        loader: Where the clips of all samples come from.
-        train: Samples learned from.
-        validation: Samples kept apart, maybe none.
+        loader: Loader of the clips of all samples.
+        train: Training samples.
+        validation: Validation samples, perhaps none.
     """
 
     loader: ClipLoader
@@ -47,21 +47,22 @@ class TrainingData:
 
 @dataclass
 class Trainer:
-    """A recognizer's training with guidance that follows its confusions.
+    """Training of a recognizer with guidance that follows its confusions.
 
-    All processes of a run train; the first one writes the checkpoints.
+    All ranks of a run train; the first one writes the checkpoints.
 
     Args:
-        state: The recognizer to train.
-        data: What it learns from.
-        guidance: What the agents say before training; replaced by the checkpoint's on resuming.
-        updater: The agents.
-        encode: The text encoder; called once per change of the sentences.
-        checkpoints: Where to save after each epoch.
-        callback: Who watches.
-        seed: Of all randomness, together with epoch, step and process.
-        metadata: What else a checkpoint says: the configuration and the class names.
-        interrupt: Whether a signal has asked this process to end.
+        state: Recognizer and optimizer.
+        data: Training and validation samples.
+        guidance: Guidance before training; replaced by the checkpoint's on resuming.
+        updater: Rounds of the agents.
+        encode: Text encoder; called once per change of the sentences.
+        checkpoints: Folder to save to after each epoch.
+        callback: Callback.
+        seed: Seed of all randomness, together with epoch, step and rank.
+        metadata: Further content of a checkpoint: the configuration and the class names.
+        shuffle_guidance: Whether each class gets another class's guidance, as a control.
+        interrupt: Flag that a signal sets to end this process.
     """
 
     state: TrainState
@@ -73,12 +74,13 @@ class Trainer:
     callback: Callback
     seed: int
     metadata: Mapping[str, Any]
+    shuffle_guidance: bool = False
     interrupt: InterruptFlag = field(default_factory=InterruptFlag)
     confusions: Confusions = field(init=False)
-    """Of the latest epoch that came to its end."""
+    """Confusions of the latest complete epoch."""
 
     def __post_init__(self) -> None:
-        """Begin without confusions."""
+        """Start without confusions."""
         store = self.data.loader.store
         self.confusions = Confusions.empty(store.num_classes, self.state.context.device)
 
@@ -88,22 +90,22 @@ class Trainer:
         Raises:
             TrainingError: If the loss stops being finite, naming the samples of the batch.
             CheckpointError: If a checkpoint cannot be written or is of another recognizer.
-            Stopped: If a process was asked to end; how far all came is saved.
+            TrainingInterrupted: If a rank got a signal to end; everything is saved.
         """
         if resume is not None:
             self._restore(resume)
         self.callback.on_guidance(None, self.guidance)
-        signals = self._guidance_tensors()
+        tensors = self._guidance_tensors()
         first = resume.epoch if resume else 0
         for epoch in range(first, self.state.settings.epochs):
             begun = resume if resume and resume.step and epoch == first else None
-            started = time.perf_counter()
+            start = time.perf_counter()
             if begun is None and self._refresh(epoch):
-                signals = self._guidance_tensors()
-            progress = self._run_epoch(epoch, signals, begun)
-            seconds = time.perf_counter() - started
-            self.confusions = progress.confusions
-            self._log_epoch(epoch, progress, seconds)
+                tensors = self._guidance_tensors()
+            epoch_state = self._run_epoch(epoch, tensors, begun)
+            seconds = time.perf_counter() - start
+            self.confusions = epoch_state.confusions
+            self._log_epoch(epoch, epoch_state, seconds)
             self._save(epoch + 1)
             if signal := self._interrupted_by():
                 raise TrainingInterrupted(signal)
@@ -117,16 +119,16 @@ class Trainer:
             self.updater.start(Confusions(checkpoint.tensors["pending"]), self.guidance)
 
     def _guidance_tensors(self) -> GuidanceTensors:
-        return GuidanceTensors.of(
+        return GuidanceTensors.from_guidance(
             self.guidance,
             self.data.loader.settings.stream,
             self.encode,
             self.state.context.device,
-            self.state.model_with_loss.objective.settings,
+            shuffle=self.shuffle_guidance,
         )
 
     def _refresh(self, epoch: int) -> bool:
-        """Begin a round of the agents where one is due, and return whether one changed a class."""
+        """Start a round of the agents where one is due, and return whether one changed a class."""
         period = self.state.settings.guidance_period
         if epoch and period and epoch % period == 0:
             self.updater.start(self.confusions, self.guidance)
@@ -139,39 +141,38 @@ class Trainer:
         return self.guidance.classes != before.classes
 
     def _run_epoch(
-        self, epoch: int, signals: GuidanceTensors, begun: Checkpoint | None
+        self, epoch: int, guidance: GuidanceTensors, begun: Checkpoint | None
     ) -> EpochState:
-        """Return what an epoch came to, begun anew or in the middle."""
-        learner, source, engine = self.state, self.data.loader, self.state.context
-        schedule = learner.model_with_loss.objective.settings.schedule
+        """Train an epoch, from its beginning or from a checkpoint within it."""
+        state, loader, context = self.state, self.data.loader, self.state.context
         plan = BatchPlan.draw(
             self._samples_of(epoch),
-            source.store.persons,
-            learner.settings.batch_size,
+            loader.store.persons,
+            state.settings.batch_size,
             seed=self.seed,
             epoch=epoch,
-            processes=engine.world_size,
+            world_size=context.world_size,
         )
-        progress = EpochState.start(len(plan.batches), source.store.num_classes, engine.device)
+        epoch_state = EpochState.start(len(plan.batches), loader.store.num_classes, context.device)
         if begun:
-            progress.load(begun.step, begun.tensors_under("progress"), engine)
+            epoch_state.load(begun.step, begun.tensors_under("epoch_state"), context)
         signal = train_one_epoch(
-            learner,
-            source,
+            state,
+            loader,
             plan,
-            progress,
-            signals.at(epoch / learner.settings.epochs, schedule),
+            epoch_state,
+            guidance,
             on_step=lambda p: self.callback.on_step(epoch, p.step, p.losses),
             stop=self._interrupted_by,
         )
-        learner.broadcast_buffers()
+        state.broadcast_buffers()
         if signal:
-            self._save(epoch, progress)
+            self._save(epoch, epoch_state)
             raise TrainingInterrupted(signal)
-        return progress
+        return epoch_state
 
-    def _log_epoch(self, epoch: int, progress: EpochState, seconds: float) -> None:
-        cls, con, align, total = progress.losses.mean(dim=0).tolist()
+    def _log_epoch(self, epoch: int, epoch_state: EpochState, seconds: float) -> None:
+        cls, con, align, total = epoch_state.losses.mean(dim=0).tolist()
         self.callback.on_epoch(
             EpochRecord(
                 epoch=epoch,
@@ -179,7 +180,7 @@ class Trainer:
                 cls=cls,
                 con=con,
                 align=align,
-                train_top1=progress.confusions.accuracy,
+                train_top1=epoch_state.confusions.accuracy,
                 validation_top1=self._validate(epoch),
                 learning_rate=learning_rate_at(epoch + 1, self.state.settings),
                 round=self.guidance.round,
@@ -188,37 +189,38 @@ class Trainer:
             )
         )
 
-    def _save(self, epoch: int, progress: EpochState | None = None) -> None:
-        """Save between two epochs, or in the middle of one."""
+    def _save(self, epoch: int, epoch_state: EpochState | None = None) -> None:
+        """Save a checkpoint between two epochs, or within one."""
         tensors = {**self.state.tensors(), "confusions": self.confusions.counts}
-        if progress:
-            tensors |= {f"progress.{name}": t for name, t in progress.tensors().items()}
+        if epoch_state:
+            tensors |= {f"epoch_state.{name}": t for name, t in epoch_state.tensors().items()}
         if self.updater.pending is not None:
             tensors["pending"] = self.updater.pending.counts
-        facts = {**self.metadata, "guidance": self.guidance.to_json()}
-        checkpoint = Checkpoint(epoch, tensors, facts, step=progress.step if progress else 0)
+        metadata = {**self.metadata, "guidance": self.guidance.to_json()}
+        step = epoch_state.step if epoch_state else 0
+        checkpoint = Checkpoint(epoch, tensors, metadata, step=step)
         self.state.context.run_on_main(lambda: self.checkpoints.save(checkpoint))
 
     def _interrupted_by(self) -> Signals | None:
-        """Return a signal that any of the processes got, the same in all of them."""
+        """Return a signal that any of the ranks got, the same in all of them."""
         number = self.state.context.all_reduce_max(self.interrupt.signal or 0)
         return Signals(number) if number else None
 
     def _samples_of(self, epoch: int) -> Int[Tensor, " n"]:
         data = self.data
-        held_out = self._holds_out(epoch)
-        return data.train if held_out else torch.cat([data.train, data.validation])
+        return data.train if self._validates(epoch) else torch.cat([data.train, data.validation])
 
-    def _holds_out(self, epoch: int) -> bool:
+    def _validates(self, epoch: int) -> bool:
+        """Return whether the validation samples are not trained on yet."""
         settings = self.state.settings
         return epoch < settings.validation_until * settings.epochs
 
     def _validate(self, epoch: int) -> float | None:
-        """Return the accuracy on the validation part while it is kept apart, a clip a sample."""
-        if not len(self.data.validation) or not self._holds_out(epoch):
+        """Return the accuracy on the validation samples, a clip each, until they are trained on."""
+        if not len(self.data.validation) or not self._validates(epoch):
             return None
-        size = 4 * self.state.settings.batch_size
-        scores = predict_distributed(
-            self.state, self.data.loader, self.data.validation, batch_size=size, clips=1
+        batch_size = 4 * self.state.settings.batch_size
+        predictions = self.state.predict(
+            self.data.loader, self.data.validation, batch_size=batch_size, num_clips=1
         )
-        return scores.topk_accuracy(1)
+        return predictions.topk_accuracy(1)
