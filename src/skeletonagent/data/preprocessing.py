@@ -21,7 +21,7 @@ from skeletonagent.core.layout import COCO_17, COCO_20
 from skeletonagent.data.archive import require_finite
 from skeletonagent.data.settings import Origin, Scale
 
-CHUNK = 128
+PREPROCESSING_CHUNK = 128
 """Samples preprocessed at a time: few enough to stay in a processor's cache."""
 
 
@@ -71,7 +71,7 @@ def scale_to_unit(store: ClipStore, scale: Scale) -> ClipStore:
         return store
     images = store.image_sizes
     if images is None:
-        sizes = torch.cat([chunk.rms_sizes() for chunk in _chunks(store, CHUNK)])
+        sizes = torch.cat([chunk.rms_sizes() for chunk in _chunks(store, PREPROCESSING_CHUNK)])
     else:
         sizes = images.amax(dim=1)
     frames = store.frames.float().clone()
@@ -83,7 +83,7 @@ def scale_to_unit(store: ClipStore, scale: Scale) -> ClipStore:
 
 
 def center_store(
-    store: ClipStore, origin: Origin = Origin.PERSON, chunk_size: int = CHUNK
+    store: ClipStore, origin: Origin = Origin.PERSON, chunk_size: int = PREPROCESSING_CHUNK
 ) -> ClipStore:
     """Return the store with each sample centred as by :func:`center_sequence`.
 
