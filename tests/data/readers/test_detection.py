@@ -17,7 +17,11 @@ def test_a_pickle_is_read_as_pyskls(tmp_path: Path) -> None:
     path = write_ntu60(tmp_path / "any.pkl")
     assert detect_reader(path, None, None, None, None).name == "ntu60"
     names = tuple(map(str, range(60)))
-    assert detect_reader(path, None, None, KINECT_25, names).class_names == names
+    (tmp_path / "classes.txt").write_text("\n".join(names) + "\n\n")
+    reader = detect_reader(path, None, None, KINECT_25, tmp_path / "classes.txt")
+    assert reader.class_names == names
+    with pytest.raises(DataError, match="cannot be read as class names"):
+        detect_reader(path, None, None, None, tmp_path / "absent.txt")
 
 
 @pytest.mark.parametrize(
@@ -50,4 +54,4 @@ def test_kpfiles_belong_to_kinetics(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="these are files of kinetics-skeleton"):
         detect_reader(path, BENCHMARKS["ntu60"], tmp_path, None, None)
     with pytest.raises(ConfigError, match="--layout and --classes are for pickles"):
-        detect_reader(path, None, tmp_path, None, ("a",))
+        detect_reader(path, None, tmp_path, None, tmp_path / "classes.txt")
