@@ -1,4 +1,4 @@
-"""Several streams of one data set: trained in one command, in processes too, and fused."""
+"""Several streams of one data set: trained in one command, in workers too, and fused."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def six(training: Any, finished: Any, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def learned(run: Path) -> dict[str, Any]:
-    """Return what a run came to, but for times, places and the device's name."""
+    """Return the results of a run, without times, paths and the device's name."""
     summary = json.loads((run / "summary.json").read_text())
     newest = sorted((run / "checkpoints").iterdir())[-1]
     arrays = {}
-    for name in ("scores", "validation_scores"):
+    for name in ("predictions", "validation_predictions"):
         with np.load(run / f"{name}.npz") as file:
             arrays |= {f"{name} {key}": file[key].tolist() for key in file.files}
     return arrays | {
@@ -63,7 +63,7 @@ def learned(run: Path) -> dict[str, Any]:
 
 
 def assert_same(one: Path, other: Path) -> None:
-    """Check that two runs came to the same, without printing megabytes if not."""
+    """Check that two runs have the same results, without printing megabytes if not."""
     expected, got = learned(one), learned(other)
     assert [key for key in expected if expected[key] != got[key]] == []
 
@@ -82,7 +82,9 @@ def test_all_streams_are_trained_and_fused(six: Path) -> None:
     assert printed["runs"] == [
         json.loads((six / stream / "summary.json").read_text()) for stream in STREAMS
     ]
-    assert "top1" not in printed  # a mean over streams would be taken for what they come to
+    assert (
+        "top1" not in printed
+    )  # a mean over streams would look like their fusion
     (fused,) = printed["ensembles"]
     assert [run["stream"] for run in fused["runs"]] == STREAMS
     assert [fusion["name"] for fusion in fused["fusions"]] == [
@@ -115,25 +117,27 @@ def test_some_streams_are_those_of_all(
     for stream in ("joint", "bone"):
         assert_same(six / stream, tmp_path / "two" / stream)
     assert [fusion["name"] for fusion in done.json["ensembles"][0]["fusions"]] == ["2 streams"]
-    assert "2 streams" in done.err and "first, 4 samples" in done.err
+    again = training("j,b", tmp_path / "two", "--resume")
+    shown = command(*(argument for argument in again if argument != "--json"))
+    assert "2 streams" in shown.out and "first, 4 samples" in shown.out
 
 
-def test_processes_come_to_the_same(six: Path, training: Any, command: Any, tmp_path: Path) -> None:
+def test_workers_train_the_same(six: Path, training: Any, command: Any, tmp_path: Path) -> None:
     out = tmp_path / "several"
     done = command(*training("j,km", out, "--devices", "cpu,cpu"))
     assert done.status == 0, done.err
     for stream in ("joint", "kbone_motion"):
         assert_same(six / stream, out / stream)
-        assert f"{out / stream} begins on cpu" in done.err
-        assert f"{out / stream} is done" in done.err
-        assert "everything is in" in (out / f"{stream}.log").read_text()
+        assert f"{out / stream}: started on cpu" in done.err
+        assert f"{out / stream}: finished" in done.err
+        assert "epoch 2: loss" in (out / f"{stream}.log").read_text()
     assert [run["stream"] for run in done.json["runs"]] == ["joint", "kbone_motion"]
     assert json.loads((out / "summary.json").read_text()) == done.json
     (fusion,) = done.json["ensembles"][0]["fusions"]
     assert (fusion["name"], fusion["weights"]) == ("all runs", [2, 1])
 
 
-def test_a_process_that_fails_is_told_and_another_device_goes_on(
+def test_a_run_that_fails_is_reported_and_the_other_device_goes_on(
     six: Path, training: Any, command: Any, tmp_path: Path
 ) -> None:
     out = tmp_path / "runs"
