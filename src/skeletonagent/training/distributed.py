@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from skeletonagent.core.errors import ConfigError, SkeletonAgentError, TrainingError
@@ -45,7 +47,7 @@ class DistributedContext:
         precision: Precision,
         settings: DistributedSettings,
         launch: LaunchInfo | None = None,
-        store: dist.Store | None = None,
+        store: Store | None = None,
     ) -> None:
         self.device = device
         self.settings = settings
@@ -172,7 +174,7 @@ class DistributedContext:
                 "with --resume"
             ) from error
 
-    def _lost_ranks(self, store: dist.Store) -> list[str]:
+    def _lost_ranks(self, store: Store) -> list[str]:
         """Return the ranks that do not answer a roll call, with their hosts."""
         try:
             store.set(f"here/{self.rank}", "")
@@ -295,11 +297,11 @@ def _select_device(device: torch.device, launch: LaunchInfo) -> torch.device:
     return torch.device("cuda", index)
 
 
-_STORES: list[dist.Store] = []
+_STORES: list[Store] = []
 """Store of the process group, which a process joins once, however many runs it trains."""
 
 
-def _init_process_group(device: torch.device, launch: LaunchInfo, timeout: timedelta) -> dist.Store:
+def _init_process_group(device: torch.device, launch: LaunchInfo, timeout: timedelta) -> Store:
     """Join the other ranks unless this process already has, and return their store."""
     if dist.is_initialized():
         return _STORES[0]
@@ -307,13 +309,14 @@ def _init_process_group(device: torch.device, launch: LaunchInfo, timeout: timed
         torch.set_num_threads(max(1, _num_cpus() // launch.local_world_size))
     host, port = main_address()
     os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = host, str(port)
-    rendezvous = dist.rendezvous("env://", launch.rank, launch.world_size, timeout=timeout)
-    store, rank, world_size = next(rendezvous)
+    store, rank, world_size = next(
+        rendezvous("env://", launch.rank, launch.world_size, timeout=timeout)
+    )
     store.set_timeout(timeout)
     on_gpu = device.type == "cuda"
     dist.init_process_group(
         "nccl" if on_gpu else "gloo",
-        store=dist.PrefixStore("default_pg", store),
+        store=PrefixStore("default_pg", store),
         rank=rank,
         world_size=world_size,
         timeout=timeout,
@@ -321,7 +324,7 @@ def _init_process_group(device: torch.device, launch: LaunchInfo, timeout: timed
     )
     if on_gpu:  # torch warns about an NCCL process group that is not destroyed
         atexit.register(_destroy_process_group)
-    _STORES.append(dist.PrefixStore("skeletonagent", store))
+    _STORES.append(PrefixStore("skeletonagent", store))
     return _STORES[0]
 
 
