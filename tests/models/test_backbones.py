@@ -1,4 +1,4 @@
-"""What every backbone promises, and what each is known to be."""
+"""Contract of all backbones, and published sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Norms against torch's, alone and with statistics of several batches joined."""
+"""Batch norms against torch's, alone and with the statistics of several batches."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def assert_same_buffers(ours: nn.Module, theirs: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_a_constant_left_out_of_the_maps_makes_no_difference(training: bool) -> None:
+def test_a_skipped_bias_makes_no_difference(training: bool) -> None:
     ours, theirs = (norm.train(training) for norm in pair())
     x, probe = torch.randn(3, 4, 5, 2), torch.randn(3, 4, 5, 2)
     results = []
@@ -149,7 +149,7 @@ def test_norm_without_all_reduce_is_torchs_bit_for_bit() -> None:
     assert_same_buffers(ours, theirs)
 
 
-def test_moments_of_each_slot_equal_numpys_way() -> None:
+def test_batch_moments_of_a_slot_equal_numpys() -> None:
     joints = torch.randn(5, 4, 2, 3) + 10
     slots = torch.tensor([0, 2, 0, 0, 2])
     frames, mean, covariance = batch_moments(joints, slots, 3, None)

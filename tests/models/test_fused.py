@@ -1,4 +1,4 @@
-"""What inference runs gives the recognizer's own scores."""
+"""Fused recognizer against the recognizer it was made of."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def some_clips() -> torch.Tensor:
 @torch.no_grad()
 @pytest.mark.parametrize("rule", PersonPooling)
 @pytest.mark.parametrize("name", BACKBONES)
-def test_scores_are_the_recognizers(name: str, rule: PersonPooling) -> None:
+def test_logits_are_the_recognizers(name: str, rule: PersonPooling) -> None:
     recognizer = trained(name, rule)
     clips = some_clips()
     expected = recognizer.classify(clips)
@@ -66,7 +66,7 @@ def test_scores_are_the_recognizers(name: str, rule: PersonPooling) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", BACKBONES)
-def test_scores_do_not_depend_on_how_many_bodies_are_run_at_once(
+def test_logits_do_not_depend_on_the_chunk_size(
     name: str,
 ) -> None:
     recognizer, clips, sizes = trained(name), some_clips(), list[int]()
@@ -123,7 +123,7 @@ def test_the_recognizer_is_left_as_it_is(name: str) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", BACKBONES)
-def test_clips_are_scored_apart(name: str) -> None:
+def test_clips_do_not_influence_one_another(name: str) -> None:
     model, clips = fuse_for_inference(trained(name)), some_clips()
     one_by_one = torch.cat([model(clip) for clip in clips.split(1)])
     torch.testing.assert_close(model(clips), one_by_one, rtol=1e-4, atol=1e-4)

@@ -25,7 +25,7 @@ Shake = Callable[..., nn.Module]
 ARM = SkeletonLayout("arm", ("chest", "shoulder", "elbow", "hand"), ((1, 0), (2, 1), (3, 2)))
 
 
-def dynamic_graph_literally(unit: DGGraphConv, x: Tensor) -> Tensor:
+def dg_graph_conv_literally(unit: DGGraphConv, x: Tensor) -> Tensor:
     """Spec 1.2 with two convolutions over all frames and one graph product per subset."""
     k = len(unit.graphs)
     w1, w2 = unit.attention.weight.chunk(2)
@@ -44,20 +44,20 @@ def dynamic_graph_literally(unit: DGGraphConv, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(("c_in", "c_out"), [(16, 16), (8, 16)])
-def test_dynamic_graph_equals_the_formula(c_in: int, c_out: int, shaken: Shake) -> None:
+def test_dg_graph_conv_equals_the_formula(c_in: int, c_out: int, shaken: Shake) -> None:
     unit = shaken(DGGraphConv(c_in, c_out, torch.randn(8, 5, 5)))
     x = torch.randn(2, c_in, 6, 5)
-    torch.testing.assert_close(unit(x), dynamic_graph_literally(unit, x), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(unit(x), dg_graph_conv_literally(unit, x), rtol=1e-4, atol=1e-4)
 
 
-def test_dynamic_graph_starts_as_its_fixed_graphs() -> None:
+def test_dg_graph_conv_starts_as_its_fixed_graphs() -> None:
     graphs = torch.randn(8, 4, 4)
     unit = DGGraphConv(8, 16, graphs)
     expected = graphs.repeat_interleave(2, dim=0).expand(3, -1, -1, -1)
     torch.testing.assert_close(unit.adapted_graphs(torch.randn(3, 8, 4)), expected)
 
 
-def test_dynamic_graph_keeps_its_own_copy_of_the_graphs() -> None:
+def test_dg_graph_conv_keeps_its_own_copy_of_the_graphs() -> None:
     graphs = torch.zeros(8, 4, 4)
     first, second = DGGraphConv(8, 8, graphs), DGGraphConv(8, 8, graphs)
     with torch.no_grad():
@@ -65,7 +65,7 @@ def test_dynamic_graph_keeps_its_own_copy_of_the_graphs() -> None:
     assert not second.graphs.any()
 
 
-def test_bone_graphs_of_a_fork() -> None:
+def test_spatial_adjacency_of_a_fork() -> None:
     fork = SkeletonLayout("fork", ("middle", "one end", "other end"), ((1, 0), (2, 0)))
     identity, inward, outward = spatial_adjacency(fork)
     torch.testing.assert_close(identity, torch.eye(3))
@@ -74,7 +74,7 @@ def test_bone_graphs_of_a_fork() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: layout.name)
-def test_bone_graphs_take_means_of_neighbours(layout: SkeletonLayout) -> None:
+def test_spatial_adjacency_take_means_of_neighbours(layout: SkeletonLayout) -> None:
     _, inward, outward = spatial_adjacency(layout)
     parents = {parent for _, parent in layout.bones}
     children = {child for child, _ in layout.bones}
@@ -84,7 +84,7 @@ def test_bone_graphs_take_means_of_neighbours(layout: SkeletonLayout) -> None:
 
 
 @pytest.mark.parametrize(("c_in", "c_out"), [(3, 8), (8, 8)])
-def test_skeleton_graph_equals_convolution_before_the_graph(
+def test_adaptive_graph_conv_equals_convolution_before_the_graph(
     c_in: int, c_out: int, shaken: Shake
 ) -> None:
     unit = shaken(AdaptiveGraphConv(c_in, c_out, COCO_17))
@@ -95,7 +95,7 @@ def test_skeleton_graph_equals_convolution_before_the_graph(
     torch.testing.assert_close(unit(x), expected, rtol=1e-4, atol=1e-4)
 
 
-def refined_graph_literally(unit: CTRGraphConv, x: Tensor) -> Tensor:
+def ctr_graph_conv_literally(unit: CTRGraphConv, x: Tensor) -> Tensor:
     """CTR-GCN, section 3.3: each graph with convolutions of its own over all frames."""
     k = len(unit.graphs)
     gathered = 0
@@ -115,14 +115,14 @@ def refined_graph_literally(unit: CTRGraphConv, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(("c_in", "c_out"), [(3, 8), (8, 8), (80, 12)])
-def test_refined_graph_equals_the_formula(c_in: int, c_out: int, shaken: Shake) -> None:
+def test_ctr_graph_conv_equals_the_formula(c_in: int, c_out: int, shaken: Shake) -> None:
     unit = shaken(CTRGraphConv(c_in, c_out, COCO_17))
     x = torch.randn(2, c_in, 4, 17)
-    expected = refined_graph_literally(unit, x)
+    expected = ctr_graph_conv_literally(unit, x)
     torch.testing.assert_close(unit(x), expected, rtol=1e-4, atol=1e-3)
 
 
-def test_refined_graph_starts_as_the_bones_and_as_its_shortcut() -> None:
+def test_ctr_graph_conv_starts_as_the_bones_and_as_its_shortcut() -> None:
     unit = CTRGraphConv(8, 8, COCO_17)
     x = torch.randn(2, 8, 4, 17)
     expected = spatial_adjacency(COCO_17)[None, :, None].expand(2, -1, 8, -1, -1)
@@ -130,7 +130,7 @@ def test_refined_graph_starts_as_the_bones_and_as_its_shortcut() -> None:
     torch.testing.assert_close(unit(x), x.relu(), rtol=0, atol=1e-4)
 
 
-def test_joints_are_compared_in_an_eighth_of_the_channels_but_in_eight_at_least() -> None:
+def test_ctr_graph_conv_compares_joints_in_an_eighth_of_the_channels() -> None:
     compared = [CTRGraphConv(c, 4, COCO_17).refine.in_channels // 3 for c in (3, 64, 128, 256)]
     assert compared == [8, 8, 16, 32]
 

@@ -1,4 +1,4 @@
-"""The recognizer: who counts, what inference runs, and what it refuses."""
+"""Recognizer: pooling over persons, features, inference and errors."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def test_other_content_is_refused(content: Any, tmp_path: Path) -> None:
 SPOILT = {
     "unknown name": ({"backbone.gcn.0.gcn.what": torch.ones(1)}, "backbone.gcn.0.gcn.what is not"),
     "another network": ({"layer1.0.conv1.weight": torch.ones(1)}, "layer1.0.conv1.weight is not"),
-    "one block more": (dict(norm("backbone.gcn.9.gcn.bn", 4)), "leave.1.bias is not known"),
+    "one block more": (dict(norm("backbone.gcn.9.gcn.bn", 4)), "leave.1.bias is unknown"),
     "no classes": ({"cls_head.fc_cls.weight": None}, "cls_head.fc.weight is missing"),
     "no bias": ({"backbone.gcn.4.gcn.post.bias": None}, "4.graph.leave.0.bias is missing"),
     "a branch gone": ({"backbone.gcn.2.tcn.branches.5.bias": None}, "has shape"),

@@ -1,4 +1,4 @@
-"""The authors' names and ours."""
+"""Names of the authors' weights and ours."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_only_the_first_gate_counts() -> None:
     assert state == {"graph.alpha": torch.tensor(3.0), "graph.beta": torch.tensor(5.0)}
 
 
-def test_branches_are_joined_in_their_order_whatever_the_files() -> None:
+def test_branches_are_concatenated_in_order() -> None:
     parts = {
         **{f"tcn__branches__{i}__0__bias": torch.tensor([float(i)]) for i in (3, 0, 4, 1, 2)},
         "tcn__branches__5__bias": torch.tensor([5.0]),
@@ -50,7 +50,7 @@ def test_batches_are_counted_once() -> None:
     assert converted(**tracked) == {"temporal.branches.norm.num_batches_tracked": torch.tensor(7)}
 
 
-def test_what_is_no_part_of_a_recognizer_is_left_out() -> None:
+def test_ignored_keys_are_left_out() -> None:
     state = convert_released_keys(
         {
             "backbone.pos_embedding": torch.randn(1, 4, 6),
@@ -79,7 +79,7 @@ def test_unknown_names_are_named(key: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["head", "cls_head"])
-def test_the_class_layer_goes_by_two_names(prefix: str) -> None:
+def test_the_class_head_has_two_names(prefix: str) -> None:
     bias = torch.randn(3)
     assert convert_released_keys({f"{prefix}.fc_cls.bias": bias}).keys() == {"cls_head.fc.bias"}
 

@@ -1,4 +1,4 @@
-"""What the stems normalise over."""
+"""Normalisation by the stems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temporal units against their formulas, written out."""
+"""Temporal convolutions against their formulas, written out."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_temporal_branches_equal_separate_ones(
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("frames", [1, 2, 5, 8])
-def test_highest_is_max_pooling_of_what_is_not_negative(frames: int, stride: int) -> None:
+def test_temporal_max_pool_is_torchs_for_values_not_negative(frames: int, stride: int) -> None:
     x = torch.randn(2, 3, frames, 4).relu().requires_grad_()
     expected = functional.max_pool2d(x, (3, 1), (stride, 1), (1, 0))
     actual = temporal_max_pool(x, stride)
@@ -97,7 +97,7 @@ def test_temporal_branches_need_a_channel_each() -> None:
         TemporalBranches(5, 1)
 
 
-def test_posture_unit_adds_the_mean_joint(shaken: Shake) -> None:
+def test_dg_temporal_conv_adds_the_mean_joint(shaken: Shake) -> None:
     unit = shaken(DGTemporalConv(12, 2, 4))
     x = torch.randn(2, 12, 6, 4)
     local, body = unit.branches(x), unit.branches(x.mean(-1, keepdim=True))
@@ -105,21 +105,21 @@ def test_posture_unit_adds_the_mean_joint(shaken: Shake) -> None:
     torch.testing.assert_close(unit(x), expected)
 
 
-def test_posture_unit_without_shares_is_the_plain_unit() -> None:
+def test_dg_temporal_conv_without_shares_is_the_multi_scale_tcn() -> None:
     posture, plain = DGTemporalConv(12, 1, 4).eval(), MultiScaleTCN(12, 1).eval()
     plain.load_state_dict({k: v for k, v in posture.state_dict().items() if k != "share"})
     x = torch.randn(2, 12, 6, 4)
     torch.testing.assert_close(posture(x), plain(x))
 
 
-def test_temporal_unit_keeps_joints_apart(shaken: Shake) -> None:
+def test_multi_scale_tcn_keeps_joints_apart(shaken: Shake) -> None:
     unit = shaken(MultiScaleTCN(12, 1))
     x = torch.randn(2, 12, 6, KINECT_25.num_joints)
     order = torch.randperm(KINECT_25.num_joints)
     torch.testing.assert_close(unit(x)[..., order], unit(x[..., order]))
 
 
-def test_wide_branches_are_normalised_each_after_its_convolution() -> None:
+def test_ctr_temporal_conv_normalises_its_branches() -> None:
     unit = CTRTemporalConv(8, 2)
     y = unit(5 * torch.randn(4, 8, 9, 3) + 1)
     assert y.shape == (4, 8, 5, 3)

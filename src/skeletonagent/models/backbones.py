@@ -27,7 +27,7 @@ from skeletonagent.models.stems import BatchNormStem, EmbeddingStem
 from skeletonagent.models.temporal_conv import CTRTemporalConv, DGTemporalConv, MultiScaleTCN
 
 DG_GRAPHS = 8
-"""Learnt graphs of each block of DG-STGCN and the paper's recognizer."""
+"""Number of learnt graphs in a block of DG-STGCN and of the paper's backbone."""
 
 
 class Backbone(nn.Module):

@@ -64,9 +64,9 @@ class DGGraphConv(nn.Module):
         """Return the graph of each sample and output channel, from the mean over its frames."""
         attended = self.attention(pooled[..., None]).squeeze(-1)
         source, target = attended.unflatten(1, (2, len(self.graphs), -1)).unbind(1)  # b k m v
-        affinity = (source.mT @ target).softmax(dim=-2)  # over the joints given from
+        affinity = (source.mT @ target).softmax(dim=-2)  # over the source joints
         difference = torch.tanh(source[..., :, None] - target[..., None, :])
-        # In the differences' own precision: under autocast all would be promoted.
+        # In the precision of the differences: under autocast all would be promoted.
         shared = (self.graphs + self.beta * affinity).to(difference.dtype)
         alpha = self.alpha.to(difference.dtype)
         return torch.addcmul(shared[:, :, None], alpha, difference).flatten(1, 2)

@@ -1,4 +1,4 @@
-"""Reading the authors' released checkpoints, without running any code they may hold."""
+"""Checkpoints of the authors' released code, read without running any code in them."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from skeletonagent.models.recognizer import Recognizer, build_recognizer
 from skeletonagent.models.released_keys import TEXT_TOWER, K, convert_released_keys
 from skeletonagent.models.settings import PersonPooling
 
-PERSONS = 2
-"""Bodies of a released clip, where the weights do not tell."""
+DEFAULT_PERSONS = 2
+"""Bodies of a clip of the released DG-STGCN, whose weights do not contain the number."""
 
 _SCALAR = np.float64(0).__reduce__()[0]
-_HARMLESS: list[Any] = [
+_SAFE_GLOBALS: list[Any] = [
     (_SCALAR, "numpy.core.multiarray.scalar"),
     (_SCALAR, "numpy._core.multiarray.scalar"),
     np.dtype,
     *(type(np.dtype(name)) for name in ("float32", "float64", "int64")),
 ]
-"""NumPy's numbers, as which mmcv notes the best accuracy."""
+"""Types of NumPy's numbers, in which mmcv stores the best accuracy."""
 
-_UNREADABLE = (
+_LOAD_ERRORS = (
     OSError, EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError,
     ArithmeticError, AssertionError, struct.error, pickle.UnpicklingError, zipfile.BadZipFile,
 )  # fmt: skip
-"""What ``torch.load`` raises where a file is not what its name says."""
+"""Errors that ``torch.load`` raises for files that are no checkpoints or damaged."""
 
 
 @dataclass(frozen=True)
 class ReleasedCheckpoint:
-    """A released checkpoint.
+    """Checkpoint of the released code.
 
     Args:
         state: Weights under this package's names.
@@ -57,9 +57,9 @@ class ReleasedCheckpoint:
         persons: M.
         num_classes: Y.
         text_dim: D.
-        salient: K as a mask, in the stream it was trained on; None if the file has none.
-        stream: The stream, where the file tells.
-        epoch: Number of epochs done; 0 where the file does not tell.
+        salient: K as a mask, in the stream of the training; None if the file has none.
+        stream: Stream of the training; None if the file does not contain it.
+        epoch: Number of epochs done; 0 if the file does not contain it.
         text_tower: Number of the text encoder's tensors, which are left out.
     """
 
@@ -77,13 +77,13 @@ class ReleasedCheckpoint:
     text_tower: int
 
     def recognizer(self, layout: SkeletonLayout) -> Recognizer:
-        """Return the recognizer with these weights, which counts absent persons like present ones.
+        """Return the recognizer with these weights, with absent persons counted as released.
 
         Raises:
-            CheckpointError: If a tensor is missing, not known or of another shape.
+            CheckpointError: If a tensor is missing, unknown or of another shape.
         """
         try:
-            # Without memory, so that sizes a file only claims cost nothing before they are checked.
+            # Without memory, so that wrong sizes in a file cost nothing before they are checked.
             with torch.device("meta"):
                 recognizer = build_recognizer(
                     self.backbone,
@@ -98,7 +98,7 @@ class ReleasedCheckpoint:
         except ValueError as error:
             raise CheckpointError(f"not a released recognizer: {error}") from error
         expected = recognizer.state_dict()
-        _require_same(self.state, expected)
+        _check_state(self.state, expected)
         state = {key: tensor.to(expected[key].dtype) for key, tensor in self.state.items()}
         recognizer.load_state_dict(state, assign=True)
         return recognizer
@@ -106,65 +106,67 @@ class ReleasedCheckpoint:
     def guidance(
         self, layout: SkeletonLayout, class_names: Sequence[str], stream: Stream
     ) -> Guidance:
-        """Return the guidance of which K was made; sentences, not kept, are the class names.
+        """Return the guidance that K was made from; its sentences are lost, class names stand in.
 
         In the bone streams a bone is salient if either of its ends is, so several sets of joints
-        may give a row of K: their union is taken. A row that no set gives gets what comes
-        nearest, and a note.
+        may give a row of K: their union is taken. A row that no set gives gets the nearest set,
+        and a note.
         """
         classes = tuple(ClassGuidance(name, (), name) for name in class_names)
         if self.salient is None:
             return Guidance(layout, classes)
-        mask = _rows_in_order(self.salient, stream)
-        inner = mask.clone()
+        mask = _swap_ntu_bones(self.salient, stream)
+        joints = mask.clone()
         ends = {Stream.BONE: layout.parents, Stream.KBONE: layout.grandparents}.get(stream.base)
         for bone, end in enumerate(ends or ()):
-            inner[:, end] &= mask[:, bone]
-        told = tuple(
+            joints[:, end] &= mask[:, bone]
+        classes = tuple(
             replace(guidance, joints=tuple(int(joint) for joint in row.nonzero()))
-            for guidance, row in zip(classes, inner, strict=True)
+            for guidance, row in zip(classes, joints, strict=True)
         )
-        given = (Guidance(layout, told).salient(stream) == mask).all(dim=1).tolist()
+        exact = (Guidance(layout, classes).salient(stream) == mask).all(dim=1).tolist()
         note = "no set of joints gives the released K"
         return Guidance(
             layout,
             tuple(
-                item if same else replace(item, notes=(note,))
-                for item, same in zip(told, given, strict=True)
+                guidance if same else replace(guidance, notes=(note,))
+                for guidance, same in zip(classes, exact, strict=True)
             ),
         )
 
 
 def read_released_checkpoint(path: Path) -> ReleasedCheckpoint:
-    """Return the released checkpoint in a file of tensors and plain values.
+    """Return the released checkpoint in a file.
 
     Raises:
-        CheckpointError: If the file cannot be read, holds more than tensors and plain values, or
-            is not the checkpoint of a released recognizer.
+        CheckpointError: If the file cannot be read, contains more than tensors and plain values,
+            or is not the checkpoint of a released recognizer.
     """
     content = _load(path)
-    inner = content.get("state_dict", content)
-    if not isinstance(inner, Mapping) or not all(isinstance(t, Tensor) for t in inner.values()):
+    tensors = content.get("state_dict", content)
+    if not isinstance(tensors, Mapping) or not all(
+        isinstance(tensor, Tensor) for tensor in tensors.values()
+    ):
         raise CheckpointError(f"{path} holds no state dict of tensors")
-    state = {str(key).removeprefix("module."): tensor for key, tensor in inner.items()}
+    state = {str(key).removeprefix("module."): tensor for key, tensor in tensors.items()}
     meta = content.get("meta")
     try:
-        return _described(state, meta if isinstance(meta, Mapping) else {})
+        return _describe(state, meta if isinstance(meta, Mapping) else {})
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 
 def _load(path: Path) -> Mapping[str, Any]:
     try:
-        with safe_globals(_HARMLESS):
+        with safe_globals(_SAFE_GLOBALS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"no file {path}") from error
-    except _UNREADABLE as error:
-        asked = re.search(r"GLOBAL (\S+)", str(error))
+    except _LOAD_ERRORS as error:
+        requested = re.search(r"GLOBAL (\S+)", str(error))
         raise CheckpointError(
-            f"{path} asks for {asked[1]}; only tensors and plain values are read, no code"
-            if asked
+            f"{path} asks for {requested[1]}; only tensors and plain values are read, no code"
+            if requested
             else f"{path} is no checkpoint of PyTorch, or damaged ({type(error).__name__})"
         ) from error
     if not isinstance(content, Mapping):
@@ -172,7 +174,7 @@ def _load(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _described(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> ReleasedCheckpoint:
+def _describe(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> ReleasedCheckpoint:
     renamed = convert_released_keys(state)
     _, joints, _ = _shape(renamed, "backbone.blocks.0.graph.graphs", 3)
     (normed,) = _shape(renamed, "backbone.stem.norm.weight", 1)
@@ -185,7 +187,7 @@ def _described(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Released
     else:
         backbone = "dg-stgcn"
         width, _, _, _ = _shape(renamed, "backbone.blocks.0.graph.leave.0.weight", 4)
-        channels, persons = normed // joints, PERSONS
+        channels, persons = normed // joints, DEFAULT_PERSONS
     epoch = meta.get("epoch")
     return ReleasedCheckpoint(
         state=renamed,
@@ -196,15 +198,15 @@ def _described(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Released
         persons=persons,
         num_classes=num_classes,
         text_dim=text_dim,
-        salient=_mask(state[K], num_classes, joints) if K in state else None,
-        stream=_stream(str(meta.get("config"))),
+        salient=_salient_mask(state[K], num_classes, joints) if K in state else None,
+        stream=_trained_stream(str(meta.get("config"))),
         epoch=epoch if isinstance(epoch, int) else 0,
         text_tower=sum(key.startswith(TEXT_TOWER) for key in state),
     )
 
 
 def _shape(state: Mapping[str, Tensor], key: str, ndim: int) -> tuple[int, ...]:
-    """Return a shape without zeros, from which sizes are read."""
+    """Return the shape of a tensor, with all dimensions at least 1."""
     if key not in state:
         raise CheckpointError(f"not a released recognizer: {key} is missing")
     shape = tuple(state[key].shape)
@@ -213,8 +215,8 @@ def _shape(state: Mapping[str, Tensor], key: str, ndim: int) -> tuple[int, ...]:
     return shape
 
 
-def _mask(k: Tensor, num_classes: int, joints: int) -> Bool[Tensor, "y v"]:
-    """Return which rows of each class's K are ones; others are zeros."""
+def _salient_mask(k: Tensor, num_classes: int, joints: int) -> Bool[Tensor, "y v"]:
+    """Return K as a mask: the rows of each class that are ones, where others are zeros."""
     if k.shape == (num_classes, joints, joints):
         row = k[..., :1].bool()
         if torch.equal(k, row.to(k.dtype).expand_as(k)):
@@ -224,28 +226,29 @@ def _mask(k: Tensor, num_classes: int, joints: int) -> Bool[Tensor, "y v"]:
     )
 
 
-def _rows_in_order(mask: Bool[Tensor, "y v"], stream: Stream) -> Bool[Tensor, "y v"]:
-    """Return K with the bones in the joints' order.
+def _swap_ntu_bones(mask: Bool[Tensor, "y v"], stream: Stream) -> Bool[Tensor, "y v"]:
+    """Return K with the bones in the order of the joints.
 
-    In the released K of NTU's bone streams, the rows of joints 20 and 21 have changed places.
+    In the released K of NTU's bone streams the rows of joints 20 and 21 are swapped.
     """
     if mask.shape[1] != 25 or stream.base is Stream.JOINT:
         return mask
     return mask[:, [*range(20), 21, 20, 22, 23, 24]]
 
 
-def _stream(config: str) -> Stream | None:
-    named = re.search(r"^modality\s*=\s*['\"](\w+)['\"]", config, flags=re.MULTILINE)
+def _trained_stream(config: str) -> Stream | None:
+    """Return the stream in the text of a configuration of the released code."""
+    modality = re.search(r"^modality\s*=\s*['\"](\w+)['\"]", config, flags=re.MULTILINE)
     try:
-        return Stream.parse(named[1]) if named else None
+        return Stream.parse(modality[1]) if modality else None
     except ValueError:
         return None
 
 
-def _require_same(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+def _check_state(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     problems = [
         *(f"{key} is missing" for key in expected.keys() - state.keys()),
-        *(f"{key} is not known" for key in state.keys() - expected.keys()),
+        *(f"{key} is unknown" for key in state.keys() - expected.keys()),
         *(
             f"{key} has shape {tuple(state[key].shape)}, not {tuple(expected[key].shape)}"
             for key in expected.keys() & state.keys()

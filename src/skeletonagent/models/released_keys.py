@@ -1,4 +1,4 @@
-"""The names of the authors' released weights, and ours."""
+"""Names of the authors' released weights, and their counterparts in this package."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from skeletonagent.core.errors import CheckpointError
 
 K = "backbone.examplar"
-"""The frozen matrix K of all classes, (Y, V, V)."""
+"""Name of the frozen matrix K of all classes, (Y, V, V)."""
 
 TEXT_TOWER = "backbone.model_text_dict."
-"""Beginning of the names of CLIP's text encoder."""
+"""Prefix of the names of CLIP's text encoder."""
 
-LEFT_OUT = ("backbone.logit_scale", K, TEXT_TOWER)
-"""Beginnings of the names of what is no part of a recognizer, the temperature among them."""
+IGNORED = ("backbone.logit_scale", K, TEXT_TOWER)
+"""Prefixes of the names that are no part of a recognizer, the temperature among them."""
 
 _BLOCK = r"backbone\.gcn\.(\d+)\."
 _RENAMED = tuple(
@@ -56,40 +56,40 @@ _RENAMED = tuple(
 def convert_released_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the authors' state dict as that of a recognizer.
 
-    It is that of the backbone ``skeletonagent`` or, for Kinetics-400, whose released recognizer
-    does not embed the joints, of ``dg-stgcn``.
+    The recognizer has the backbone ``skeletonagent`` or, for Kinetics-400, whose released one does
+    not embed the joints, ``dg-stgcn``.
 
     The 1x1 convolutions that open the six temporal branches, their BatchNorms and the two
     convolutions of the attention are one layer each here, so theirs are concatenated.
-    Whether shapes fit is for ``load_state_dict`` to say.
+    Shapes are left to ``load_state_dict`` to check.
 
     Args:
-        state: Tensors under the authors' names; :data:`LEFT_OUT` are passed over.
+        state: Tensors under the authors' names; :data:`IGNORED` are left out.
 
     Raises:
-        CheckpointError: If a name is not known, or tensors that belong together do not fit.
+        CheckpointError: If a name is unknown, or tensors to be concatenated do not fit.
     """
     parts: dict[str, list[Tensor]] = defaultdict(list)
     for key in sorted(state):  # branches and convolutions in the order of their numbers
-        if not key.startswith(LEFT_OUT):
-            parts[_renamed(key)].append(state[key])
+        if not key.startswith(IGNORED):
+            parts[_rename(key)].append(state[key])
     graphs = parts.get("backbone.blocks.0.graph.graphs")
     joints = graphs[0].shape[-1] if graphs and graphs[0].ndim else None
     try:
-        return {key: _fitted(key, tensors, joints) for key, tensors in parts.items()}
+        return {key: _merge(key, tensors, joints) for key, tensors in parts.items()}
     except (RuntimeError, IndexError) as error:
         raise CheckpointError(f"not the weights of a released recognizer: {error}") from error
 
 
-def _renamed(key: str) -> str:
+def _rename(key: str) -> str:
     for pattern, replacement in _RENAMED:
         if pattern.match(key):
             return pattern.sub(replacement, key, count=1)
     raise CheckpointError(f"{key} is not a name of the released recognizer's state dict")
 
 
-def _fitted(key: str, tensors: Sequence[Tensor], joints: int | None) -> Tensor:
-    """Return one tensor of the parts, without what the released code carries but never uses."""
+def _merge(key: str, tensors: Sequence[Tensor], joints: int | None) -> Tensor:
+    """Return the parts as one tensor, without values that the released code never uses."""
     match key.rsplit(".", 1)[-1]:
         case "alpha" | "beta" | "num_batches_tracked":
             return tensors[0].flatten()[0]

@@ -23,13 +23,13 @@ class TemporalBranches(nn.Module):
     equally; the first branch also gets the remainder.
 
     Args:
-        channels: Channels taken and given.
+        channels: Channels of the input and of the output.
         stride: Step in time.
         kernel: Frames that a dilated branch sees at once, an odd number.
         dilations: Dilation of each dilated branch.
 
     Raises:
-        ValueError: If there is not a channel for each branch.
+        ValueError: If there are fewer channels than branches.
     """
 
     def __init__(
