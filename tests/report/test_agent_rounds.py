@@ -25,8 +25,8 @@ def test_every_round_tells_what_was_asked_and_what_changed(runs: Path) -> None:
     assert rounds[1]["epoch"] == 2 and rounds[1]["outcomes"] == {"repaired": 1}
     (entry,) = details[1]
     assert (entry["label"], entry["confused"]) == (0, 4)
-    assert (entry["before"], entry["joints"]) == ([11, 7], [11, 8])
-    assert entry["sentence"].endswith("round 1.") and entry["earlier"].endswith("round 0.")
+    assert (entry["joints_before"], entry["joints"]) == ([11, 7], [11, 8])
+    assert entry["sentence"].endswith("round 1.") and entry["sentence_before"].endswith("round 0.")
     (said,) = entry["exchanges"]
     assert said["rivals"] == [[1, 3], ["gone", 1]]
     assert said["answer"] == f"Joints: 12\nDifference: {EVIL} 1."
@@ -37,7 +37,9 @@ def test_every_round_tells_what_was_asked_and_what_changed(runs: Path) -> None:
 def test_before_training_every_class_is_new(runs: Path) -> None:
     _, details = told(runs / "guided")
     assert [entry["label"] for entry in details[0]] == [0, 1, 2]
-    assert all(entry["before"] is None and entry["earlier"] == "" for entry in details[0])
+    assert all(
+        entry["joints_before"] is None and entry["sentence_before"] == "" for entry in details[0]
+    )
 
 
 def test_without_guidance_there_is_none(runs: Path) -> None:

@@ -32,7 +32,7 @@ from skeletonagent.report.clip_player import (
     upright_axes,
 )
 from skeletonagent.report.runs import read_runs
-from skeletonagent.report.skeleton_svg import positions
+from skeletonagent.report.skeleton_svg import joint_positions
 
 from .conftest import CLASSES, data
 from .test_serialize import unpacked
@@ -142,7 +142,7 @@ def test_a_still_joint_has_no_importance_and_the_whole_clip_comes_last() -> None
 def test_a_standing_person_stands_whatever_the_axes(
     layout: SkeletonLayout, places: tuple[int, ...], signs: tuple[int, ...]
 ) -> None:
-    drawn = positions(layout)
+    drawn = joint_positions(layout)
     person = np.concatenate([drawn, np.zeros((len(drawn), 1))], axis=1)
     joints = np.zeros((1, 6, len(drawn), 3), dtype=np.float32)
     for shown, (axis, sign) in enumerate(zip(places, signs, strict=True)):
@@ -154,7 +154,7 @@ def test_a_standing_person_stands_whatever_the_axes(
 
 
 def test_joints_of_an_image_stand_upright_and_have_no_depth() -> None:
-    drawn = positions(COCO_17)
+    drawn = joint_positions(COCO_17)
     joints = np.repeat((drawn * (100, -100))[None, None], 500, axis=1).astype(np.float32)
     scored = np.concatenate([joints, np.ones_like(joints[..., :1])], axis=-1)
     sequence = SkeletonSequence(scored, 0, "s")

@@ -11,9 +11,9 @@ from skeletonagent.core.layout import COCO_17
 from skeletonagent.report.dialogue_page import (
     ClassDialogue,
     Salience,
+    describe_provenance,
     dialogue_page,
-    joints_named,
-    source_in_words,
+    named_joints,
 )
 
 SOURCE = Provenance(
@@ -105,7 +105,7 @@ def test_the_page_tells_everything_as_it_was_said(page: str) -> None:
         "wave & <go>", "Class 3 of 27 · 17 joints", "A hand <b>moves</b>.", "No & <no>", "no form",
         "1 earlier attempt", "the nose does nothing", "offline", "No answer.", "a note",
         "mistaken for <clap> (9×), drink (3×)", "Before training", "Round 2", "Round 3", "Round 4",
-        source_in_words(SOURCE), "Lost.", "All joints count.",
+        describe_provenance(SOURCE), "Lost.", "All joints count.",
         *(exchange.question.text.split("\n")[0] for exchange in TOLD.dialogue.exchanges),
     ):  # fmt: skip
         assert text in words, text
@@ -127,7 +127,7 @@ def test_the_page_needs_nothing_else(page: str) -> None:
 
 def test_a_class_of_which_nothing_was_said() -> None:
     reader = Reader(dialogue_page(ClassDialogue(COCO_17, 1, 2, Dialogue("sit"), ())))
-    assert "Nothing was said about this class." in "".join(reader.text)
+    assert "There is no dialogue about this class." in "".join(reader.text)
     assert reader.salient == [0]
 
 
@@ -145,15 +145,15 @@ def test_a_class_of_which_nothing_was_said() -> None:
 def test_joints_are_those_the_selector_would_read(
     step: Step, answer: str, joints: tuple[int, ...]
 ) -> None:
-    assert joints_named(said(step, answer), COCO_17) == joints
-    assert joints_named(said(step, answer, outcome=Outcome.REJECTED), COCO_17) == ()
+    assert named_joints(said(step, answer), COCO_17) == joints
+    assert named_joints(said(step, answer, outcome=Outcome.REJECTED), COCO_17) == ()
 
 
 def test_sources_in_words() -> None:
     told = "openai:gpt-4o · 1,200 + 34 tokens · 1.2 s · 2 requests · failed before: timeout · "
-    assert source_in_words(SOURCE) == f"{told}2026-01-02 03:04 UTC"
-    assert source_in_words(Provenance("analyst")) == "analyst"
-    assert source_in_words(None) == ""
+    assert describe_provenance(SOURCE) == f"{told}2026-01-02 03:04 UTC"
+    assert describe_provenance(Provenance("analyst")) == "analyst"
+    assert describe_provenance(None) == ""
 
 
 def test_rounds_are_in_order_and_name_the_rivals_with_counts_where_known() -> None:

@@ -100,7 +100,7 @@ def test_a_run_under_way_says_what_is_not_there_yet(runs: Path) -> None:
     going = Page(report_page(ReportOptions((runs / "going",))))
     missing = [name for name, data in going.data["sections"].items() if data is None]
     assert missing == ["accuracy", "classes", "player"]
-    assert "scored once, at the end" in " ".join(going.text.values())
+    assert "tested once, at the end" in " ".join(going.text.values())
     assert "epochs done" in " ".join(going.text.values())
     begun = Page(report_page(ReportOptions((runs / "begun",))))
     assert not any(begun.data["sections"].values())
@@ -110,7 +110,7 @@ def test_an_unguided_run_has_no_agents(runs: Path) -> None:
     page = Page(report_page(ReportOptions((runs / "unguided",), clips=0)))
     assert page.data["sections"]["agents"] is None and page.data["sections"]["player"] is None
     words = " ".join(page.text.values())
-    assert "trained without agents" in words and "No clips were asked for" in words
+    assert "trained without agents" in words and "requested without clips" in words
 
 
 def test_without_data_or_a_sound_checkpoint_the_rest_is_there(runs: Path, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_runs_of_one_folder_are_titled_by_it(runs: Path, tmp_path: Path) -> None
     shutil.copytree(runs / "unguided", tmp_path / "other")
     own = tuple(tmp_path / "mine" / f"seed{seed}" for seed in range(4))
     page = report_page(ReportOptions((*own, tmp_path / "other"), clips=0))
-    assert "<title>mine, 4 runs against unguided" in page
+    assert "<title>mine, 4 runs compared with unguided" in page
     alone = report_page(ReportOptions(own[:2], clips=0))
     assert "<title>seed0, seed1" in alone
 

@@ -102,7 +102,7 @@ def test_names_and_answers_stay_text(browser: Any, file: Path) -> None:
         page.locator("#agents-round-1").click()
         assert EVIL in page.locator("#agents-entries h3").first.inner_text()
         page.locator("#agents-entries summary:has-text('earlier')").first.click()
-        assert page.locator("#agents-entries .said").filter(has_text=EVIL).count() > 0
+        assert page.locator("#agents-entries .quote").filter(has_text=EVIL).count() > 0
 
 
 def test_the_player_plays_steps_and_filters(browser: Any, file: Path) -> None:
@@ -143,7 +143,7 @@ def test_the_matrix_is_sorted_and_read_by_keyboard(browser: Any, file: Path) -> 
         for key in ("ArrowUp", "ArrowUp", "ArrowLeft", "ArrowLeft", "ArrowDown"):
             page.keyboard.press(key)
         told = page.locator("#matrix-detail").inner_text()
-        assert told.startswith('clap & "shout"') and f"taken for {EVIL}" in told
+        assert told.startswith('clap & "shout"') and f"mistaken for {EVIL}" in told
         assert page.locator("#spoken").text_content()
 
 

@@ -9,13 +9,13 @@ import pytest
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.report.results import (
-    accuracies,
-    class_figures,
+    accuracy_rows,
+    class_results,
     confusion_matrices,
-    curves,
-    fusions,
+    ensemble_rows,
+    training_curves,
 )
-from skeletonagent.report.runs import ReportedRun, read_runs, recipes
+from skeletonagent.report.runs import ReportedRun, group_by_recipe, read_runs
 
 from .test_serialize import unpacked
 
@@ -39,18 +39,18 @@ def of(run: ReportedRun, right: list[int], seed: int = 0) -> ReportedRun:
 
 
 def test_a_recipe_of_several_runs_has_a_row_for_their_mean(three: list[ReportedRun]) -> None:
-    rows = accuracies(recipes(three))
+    rows = accuracy_rows(group_by_recipe(three))
     assert [row["name"] for row in rows] == ["guided", "again", "mean of 2", "unguided"]
     one, two, mean, _ = (row["top1"] for row in rows)
     assert mean["value"] == pytest.approx((one["value"] + two["value"]) / 2)
     assert one["low"] < one["value"] < one["high"]
     assert (one["n"], mean["n"]) == (9, 2)
     assert 0 <= mean["low"] <= mean["high"] <= 1
-    assert accuracies(recipes([replace(run, predictions=None) for run in three])) == []
+    assert accuracy_rows(group_by_recipe([replace(run, predictions=None) for run in three])) == []
 
 
 def test_curves_are_columns(three: list[ReportedRun]) -> None:
-    (first, *_) = curves(three)
+    (first, *_) = training_curves(three)
     assert first["run"] == "guided" and first["epoch"] == [0, 1, 2, 3]
     assert first["loss"] == [3.0, 2.5, 2.0, 1.5]
     assert first["validation_top1"] == [0.0, 0.2, 0.4, None]
@@ -63,7 +63,7 @@ def test_confusions_are_those_of_the_scores(three: list[ReportedRun]) -> None:
     for matrix, run in zip(matrices, three, strict=False):
         assert run.predictions is not None
         dense = np.zeros(9, dtype=int)
-        dense[unpacked(matrix["place"]).astype(int)] = unpacked(matrix["count"])
+        dense[unpacked(matrix["index"]).astype(int)] = unpacked(matrix["count"])
         assert (dense.reshape(3, 3) == run.predictions.confusions()).all()
     assert unpacked(matrices[3]["count"]).tolist() == [5, 1, 2, 4, 6]
 
@@ -71,7 +71,7 @@ def test_confusions_are_those_of_the_scores(three: list[ReportedRun]) -> None:
 def test_classes_against_a_baseline(three: list[ReportedRun]) -> None:
     runs = [of(three[0], [4, 2], 0), of(three[1], [4, 4], 1)]
     other = [of(three[2], [2, 4], 0), of(three[2], [1, 4], 1)]
-    figures = class_figures(runs, other)
+    figures = class_results(runs, other)
     assert figures is not None
     assert figures["accuracy"] == [1, 0.75]
     assert figures["baseline"] == [0.375, 1]
@@ -86,18 +86,18 @@ def test_classes_against_a_baseline(three: list[ReportedRun]) -> None:
 
 
 def test_classes_alone(three: list[ReportedRun]) -> None:
-    figures = class_figures([of(three[0], [2, 4])], [])
+    figures = class_results([of(three[0], [2, 4])], [])
     assert figures is not None
     assert figures["baseline"] is None and figures["comparison"] is None
     assert [subset["classes"] for subset in figures["subsets"]] == [[0], [], [1]]
-    assert class_figures([replace(three[0], predictions=None)], []) is None
+    assert class_results([replace(three[0], predictions=None)], []) is None
 
 
 def test_other_samples_are_compared_by_class_alone(three: list[ReportedRun]) -> None:
     run = of(three[0], [4, 4])
     assert run.predictions is not None
     other = replace(run, predictions=replace(run.predictions, sample_ids=tuple("abcdefgh")))
-    figures = class_figures([run], [other])
+    figures = class_results([run], [other])
     assert figures is not None and figures["comparison"]["p"] is None
 
 
@@ -107,6 +107,6 @@ def test_streams_are_fused_as_the_paper_does(three: list[ReportedRun]) -> None:
         return of(replace(run, config=replace(run.config, clips=clips)), right)
 
     joint, bone = seen(three[0], Stream.JOINT, [4, 3]), seen(three[1], Stream.BONE, [4, 3])
-    (row,) = fusions(joint, [joint, bone, three[2]])
+    (row,) = ensemble_rows(joint, [joint, bone, three[2]])
     assert (row["name"], row["recipe"], row["top1"]["value"]) == ("2 streams fused", "j, b", 0.875)
-    assert fusions(joint, [joint]) == []
+    assert ensemble_rows(joint, [joint]) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skeletonagent.core.errors import CheckpointError, DataError
-from skeletonagent.report.runs import compared_runs, read_runs, recipes, runs_below
+from skeletonagent.report.runs import compare_runs, find_runs, group_by_recipe, read_runs
 
 from .conftest import CLASSES, RunMaker
 
@@ -21,15 +21,15 @@ def test_runs_are_named_from_where_they_part(runs: Path) -> None:
 
 
 def test_a_folder_stands_for_the_runs_within(runs: Path, tmp_path: Path) -> None:
-    assert runs_below([runs / "again"]) == [runs / "again"]
+    assert find_runs([runs / "again"]) == [runs / "again"]
     shutil.copytree(runs / "again", tmp_path / "all" / "b" / "seed0")
     shutil.copytree(runs / "guided", tmp_path / "all" / "a")
     within = [tmp_path / "all" / "a", tmp_path / "all" / "b" / "seed0"]
-    assert runs_below([runs / "again", tmp_path / "all"]) == [runs / "again", *within]
+    assert find_runs([runs / "again", tmp_path / "all"]) == [runs / "again", *within]
     (tmp_path / "none").mkdir()
     for path in (tmp_path / "none", tmp_path / "missing"):
         with pytest.raises(DataError, match="holds no run"):
-            runs_below([runs / "again", path])
+            find_runs([runs / "again", path])
 
 
 def test_unfinished_runs_are_read_as_far_as_they_are(runs: Path) -> None:
@@ -42,7 +42,7 @@ def test_unfinished_runs_are_read_as_far_as_they_are(runs: Path) -> None:
 def test_runs_are_one_recipe_if_only_the_seed_differs(runs: Path, make_run: RunMaker) -> None:
     make_run(runs / "other", "agents.chat=none", "loss.alpha=0", "training.momentum=0.4")
     names = ("guided", "unguided", "again", "other")
-    found = recipes(read_runs([runs / name for name in names]))
+    found = group_by_recipe(read_runs([runs / name for name in names]))
     assert [(group.name, [run.name for run in group.runs]) for group in found] == [
         ("training.momentum=0.9, chat=analyst", ["guided", "again"]),
         ("unguided, training.momentum=0.9", ["unguided"]),
@@ -53,18 +53,18 @@ def test_runs_are_one_recipe_if_only_the_seed_differs(runs: Path, make_run: RunM
 
 def test_what_is_compared_with_what(runs: Path) -> None:
     paths = [runs / name for name in ("guided", "again", "unguided")]
-    whole = compared_runs(paths, None)
+    whole = compare_runs(paths, None)
     assert whole.baseline is not None and whole.baseline.name == "unguided"
     assert [run.name for run in whole.main.runs] == ["guided", "again"]
-    assert compared_runs(paths[::-1], None).baseline is None  # about the unguided one itself
-    assert compared_runs(paths[:2], None).baseline is None
-    added = compared_runs(paths[:1], paths[2])
+    assert compare_runs(paths[::-1], None).baseline is None  # about the unguided one itself
+    assert compare_runs(paths[:2], None).baseline is None
+    added = compare_runs(paths[:1], paths[2])
     assert len(added.runs) == 2 and added.baseline is not None
     assert added.baseline.runs[0].name == "unguided"
 
 
 def test_a_run_of_the_same_settings_can_be_the_baseline(runs: Path) -> None:
-    compared = compared_runs([runs / "guided", runs / "again"], runs / "again")
+    compared = compare_runs([runs / "guided", runs / "again"], runs / "again")
     assert compared.baseline is not None and compared.baseline.name == "baseline"
     assert [run.name for run in compared.main.runs] == ["guided"]
     assert [len(group.runs) for group in compared.recipes] == [1, 1]
@@ -80,7 +80,7 @@ def test_what_cannot_be_compared_is_refused(runs: Path, tmp_path: Path) -> None:
     facts["class_names"] = facts["class_names"][:2]
     about.write_text(json.dumps(facts))
     with pytest.raises(DataError, match="other classes"):
-        compared_runs([runs / "guided", odd], None)
+        compare_runs([runs / "guided", odd], None)
 
 
 def test_the_newest_sound_checkpoint_is_taken(runs: Path, tmp_path: Path) -> None:

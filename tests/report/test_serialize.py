@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from skeletonagent.report.serialize import (
-    compressed,
+    compress_json,
     escape_for_script,
     pack_json,
     pack_shares,
@@ -80,10 +80,10 @@ def test_no_text_breaks_out_of_a_script(text: str) -> None:
 
 def test_long_texts_are_compressed_and_the_same_each_time() -> None:
     value = {"said": ["the same again and again ü"] * 500}
-    back = compressed(value)
+    back = compress_json(value)
     assert json.loads(gzip.decompress(b64decode(back["gzip"]))) == value
     assert len(back["gzip"]) < 400
-    assert back == compressed(value)
+    assert back == compress_json(value)
 
 
 def test_numbers_that_are_none_are_refused() -> None:

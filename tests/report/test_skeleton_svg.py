@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.core.layout import COCO_17, KINECT_20, KINECT_25, LAYOUTS, SkeletonLayout
-from skeletonagent.report.skeleton_svg import layout_drawing, positions, skeleton_svg
+from skeletonagent.report.skeleton_svg import joint_positions, layout_drawing, skeleton_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -22,7 +22,7 @@ def drawn(svg: str) -> ET.Element:
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_known_skeleton_stands_and_is_its_own_mirror_image(layout: SkeletonLayout) -> None:
-    places = positions(layout)
+    places = joint_positions(layout)
     mirrored = places[list(layout.mirror)] * (-1, 1)
     np.testing.assert_allclose(places, mirrored, atol=1e-6)
     named = {layout.display_name(joint): places[joint] for joint in range(layout.num_joints)}
@@ -33,12 +33,12 @@ def test_a_known_skeleton_stands_and_is_its_own_mirror_image(layout: SkeletonLay
 
 
 def test_a_joint_between_known_ones_lies_at_the_mean_of_its_neighbours() -> None:
-    places = positions(KINECT_20)
+    places = joint_positions(KINECT_20)
     hips, spine, shoulders = (
         KINECT_20.joints.index(name) for name in ("hip center", "spine", "shoulder center")
     )
     np.testing.assert_allclose(places[spine], (places[hips] + places[shoulders]) / 2, atol=1e-6)
-    places, spine = positions(KINECT_25), KINECT_25.joints.index("spine")
+    places, spine = joint_positions(KINECT_25), KINECT_25.joints.index("spine")
     around = [c if p == spine else p for c, p in KINECT_25.bones if spine in (c, p)]
     np.testing.assert_allclose(places[spine], places[around].mean(axis=0), atol=1e-6)
 
@@ -47,14 +47,14 @@ def test_an_unknown_joint_lies_beyond_what_it_hangs_on() -> None:
     tail = SkeletonLayout(
         "x", (*KINECT_20.joints, "hat", "feather"), (*KINECT_20.bones, (20, 3), (21, 20))
     )
-    places, head = positions(tail), KINECT_20.joints.index("head")
-    np.testing.assert_allclose(places[:20], positions(KINECT_20))
+    places, head = joint_positions(tail), KINECT_20.joints.index("head")
+    np.testing.assert_allclose(places[:20], joint_positions(KINECT_20))
     assert places[head, 1] < places[20, 1] < places[21, 1]
 
 
 def test_unknown_names_are_drawn_as_a_tree() -> None:
     layout = SkeletonLayout("x", tuple("abcde"), ((1, 0), (2, 0), (3, 2), (4, 2)))
-    places = positions(layout)
+    places = joint_positions(layout)
     np.testing.assert_allclose(places[[1, 3, 4], 0], places[1, 0] + np.array([0, 0.16, 0.32]))
     assert places[2, 0] == pytest.approx(places[[3, 4], 0].mean())
     np.testing.assert_allclose(places[:, 1], -0.22 * np.array([0, 1, 1, 2, 2]))
@@ -68,7 +68,7 @@ def test_every_joint_of_any_skeleton_has_a_place_of_its_own(
     order: list[str], parents: list[int]
 ) -> None:
     bones = tuple((child, parent) for child, parent in enumerate(parents) if parent < child)
-    places = positions(SkeletonLayout("x", tuple(order), bones))
+    places = joint_positions(SkeletonLayout("x", tuple(order), bones))
     assert np.isfinite(places).all()
     assert len(np.unique(places.round(6), axis=0)) == 10
 
@@ -78,7 +78,7 @@ def test_real_skeletons_have_a_figure_too(shared: Path) -> None:
         facts = json.loads((shared / "data" / name / f"{name}.json").read_text())
         bones = tuple((child, parent) for child, parent in facts["bones"])
         layout = SkeletonLayout(name, tuple(facts["joint_names"]), bones)
-        places = positions(layout)
+        places = joint_positions(layout)
         np.testing.assert_allclose(places, places[list(layout.mirror)] * (-1, 1), atol=1e-6)
         assert np.ptp(places[:, 1]) > 1.5
 
@@ -115,4 +115,4 @@ def test_all_is_within_the_picture(layout: SkeletonLayout) -> None:
 
 def test_the_drawing_has_a_place_for_each_joint() -> None:
     drawn = layout_drawing(KINECT_20)
-    assert len(drawn["places"]) == len(drawn["names"]) == 20 and len(drawn["bones"]) == 19
+    assert len(drawn["positions"]) == len(drawn["names"]) == 20 and len(drawn["bones"]) == 19

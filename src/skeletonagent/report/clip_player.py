@@ -18,7 +18,7 @@ from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.experiments.datasets import prepare_dataset
 from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.report.serialize import pack_shares, quantize, round_floats
-from skeletonagent.report.skeleton_svg import positions
+from skeletonagent.report.skeleton_svg import joint_positions
 from skeletonagent.training.checkpoint import Checkpoint
 
 MISTAKES_SHARE = 0.75
@@ -184,7 +184,7 @@ def upright_axes(
         joints = sequence.joints[..., :coordinates]
         present = joints[joints.any(axis=(2, 3))]
         means.append(present.mean(axis=0) if len(present) else joints.mean(axis=(0, 1)))
-    agreement = _correlations(np.mean(means, axis=0), positions(layout))
+    agreement = _correlations(np.mean(means, axis=0), joint_positions(layout))
     up = int(np.abs(agreement[:, 1]).argmax())
     others = [axis for axis in range(len(agreement)) if axis != up]
     right = max(others, key=lambda axis: abs(agreement[axis, 0]))

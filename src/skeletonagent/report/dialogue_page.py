@@ -1,4 +1,4 @@
-"""One class's dialogue, and what became salient of it, as a page that stands by itself."""
+"""Dialogue about one class and its salient joints, as a page that needs no other file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.report.skeleton_svg import skeleton_svg
 
-TITLES = {
+STEP_TITLES = {
     Step.OVERVIEW: "The action at a glance",
     Step.BODY_PARTS: "Part by part",
     Step.CRITICAL_JOINTS: "Critical joints",
@@ -24,18 +24,18 @@ TITLES = {
     Step.KEY_FEATURES: "Key features",
     Step.DISTINGUISH: "What sets it apart",
 }
-"""What a step is about, for people."""
+"""Titles of the steps."""
 
 
 @dataclass(frozen=True)
 class Salience:
-    """What the recognizer was told of a class after a round.
+    """Guidance for a class after a round.
 
     Args:
         round: Number of the round, 0 before training.
         joints: Salient joints, ascending; empty if all count.
-        sentence: What sets the class apart.
-        notes: What went wrong in the round.
+        sentence: Distinguishing sentence.
+        notes: Problems in the round.
     """
 
     round: int
@@ -46,12 +46,12 @@ class Salience:
 
 @dataclass(frozen=True)
 class Round:
-    """What happened to a class in one round of the agents.
+    """One round of the agents for a class.
 
     Args:
         number: Number of the round, 0 before training.
-        exchanges: What was said.
-        salience: What became salient; None if that did not change.
+        exchanges: Questions and answers.
+        salience: New guidance; None if it did not change.
     """
 
     number: int
@@ -60,30 +60,30 @@ class Round:
 
     @property
     def title(self) -> str:
-        """What the round is called."""
+        """Title of the round."""
         return f"Round {self.number}" if self.number else "Before training"
 
     @property
     def rivals(self) -> str:
-        """The classes it was mistaken for, each with how often where that is known."""
+        """Classes it was mistaken for, each with its count if that is recorded."""
         for question in (exchange.question for exchange in self.exchanges):
             counts = [f" ({count}×)" for count in question.counts]
             if question.rivals:
-                named = zip_longest(question.rivals, counts, fillvalue="")
-                return ", ".join(f"{rival}{count}" for rival, count in named)
+                pairs = zip_longest(question.rivals, counts, fillvalue="")
+                return ", ".join(f"{rival}{count}" for rival, count in pairs)
         return ""
 
 
 @dataclass(frozen=True)
 class ClassDialogue:
-    """One class's dialogue and what came of it.
+    """Dialogue about one class and the guidance it led to.
 
     Args:
-        layout: The skeleton that is spoken of.
+        layout: Skeleton of the joints.
         number: 1-based number of the class.
-        classes: How many classes there are.
-        dialogue: What was said.
-        salience: What became salient, oldest first; only rounds that changed something.
+        classes: Number of classes.
+        dialogue: Questions and answers.
+        salience: Guidance of each round that changed it, oldest first.
     """
 
     layout: SkeletonLayout
@@ -94,20 +94,20 @@ class ClassDialogue:
 
     @property
     def rounds(self) -> list[Round]:
-        """What happened in each round, in order."""
-        said = self.dialogue.exchanges
-        numbers = {e.question.round for e in said} | {s.round for s in self.salience}
+        """Rounds in order."""
+        exchanges = self.dialogue.exchanges
+        numbers = {e.question.round for e in exchanges} | {s.round for s in self.salience}
         return [
             Round(
                 number,
-                tuple(e for e in said if e.question.round == number),
+                tuple(e for e in exchanges if e.question.round == number),
                 next((s for s in self.salience if s.round == number), None),
             )
             for number in sorted(numbers)
         ]
 
 
-def joints_named(exchange: Exchange, layout: SkeletonLayout) -> tuple[int, ...]:
+def named_joints(exchange: Exchange, layout: SkeletonLayout) -> tuple[int, ...]:
     """Return the joints an answer chooses; none if it chooses none or cannot be used."""
     if not exchange.usable:
         return ()
@@ -117,21 +117,21 @@ def joints_named(exchange: Exchange, layout: SkeletonLayout) -> tuple[int, ...]:
         return ()
 
 
-def source_in_words(source: Provenance | None) -> str:
-    """Return who answered, at what cost and when; empty if that is not recorded."""
+def describe_provenance(source: Provenance | None) -> str:
+    """Return model, tokens and time of an answer in words; empty if they are not recorded."""
     if source is None:
         return ""
     tokens = source.input_tokens + source.output_tokens
-    counted = f"{source.input_tokens:,} + {source.output_tokens:,} tokens" if tokens else ""
+    spent = f"{source.input_tokens:,} + {source.output_tokens:,} tokens" if tokens else ""
     seconds = f"{source.seconds:.1f} s" if source.seconds else ""
     requests = f"{source.requests} requests" if source.requests > 1 else ""
     failed = f"failed before: {', '.join(source.faults)}" if source.faults else ""
     when = source.asked.replace("T", " ").removesuffix("Z")[:16]
     asked = f"{when} UTC" if when else ""
-    return " · ".join(filter(None, [source.model, counted, seconds, requests, failed, asked]))
+    return " · ".join(filter(None, [source.model, spent, seconds, requests, failed, asked]))
 
 
-def dialogue_page(told: ClassDialogue) -> str:
+def dialogue_page(about: ClassDialogue) -> str:
     """Return the page: HTML that needs no other file, in light and dark, for screen and paper."""
     environment = Environment(
         loader=PackageLoader("skeletonagent.report"),
@@ -140,33 +140,33 @@ def dialogue_page(told: ClassDialogue) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("dialogue.html.jinja").render(
-        told=told,
-        rounds=told.rounds,
-        show=lambda exchange: shown(exchange, told.layout),
-        latest=told.salience[-1] if told.salience else None,
-        figure=lambda joints: Markup(skeleton_svg(told.layout, joints)),
-        figures=_totals(told.dialogue.exchanges),
+        about=about,
+        rounds=about.rounds,
+        show=lambda exchange: exchange_to_json(exchange, about.layout),
+        latest=about.salience[-1] if about.salience else None,
+        figure=lambda joints: Markup(skeleton_svg(about.layout, joints)),
+        figures=_totals(about.dialogue.exchanges),
     )
 
 
-def shown(exchange: Exchange, layout: SkeletonLayout) -> dict[str, Any]:
-    """Return what pages show of an exchange, as plain values."""
+def exchange_to_json(exchange: Exchange, layout: SkeletonLayout) -> dict[str, Any]:
+    """Return an exchange as plain values for a page."""
     return {
-        "title": TITLES[exchange.question.step],
+        "title": STEP_TITLES[exchange.question.step],
         "step": exchange.question.step.value,
         "question": exchange.question.plain,
         "answer": exchange.answer,
         "outcome": exchange.outcome.value,
         "problem": exchange.problem,
         "remarks": exchange.remarks,
-        "source": source_in_words(exchange.source),
-        "joints": joints_named(exchange, layout),
-        "earlier": [shown(attempt, layout) for attempt in exchange.earlier],
+        "source": describe_provenance(exchange.source),
+        "joints": named_joints(exchange, layout),
+        "earlier": [exchange_to_json(attempt, layout) for attempt in exchange.earlier],
     }
 
 
 def _totals(exchanges: Sequence[Exchange]) -> list[tuple[str, str]]:
-    """Return figures about a dialogue, each with its name."""
+    """Return totals of a dialogue by their names."""
     attempts = [attempt for exchange in exchanges for attempt in exchange.attempts]
     sources = [attempt.source for attempt in attempts if attempt.source]
     tokens = sum(source.input_tokens + source.output_tokens for source in sources)

@@ -1,4 +1,4 @@
-"""A report that is made anew while its runs go on, shown to a browser on this machine alone."""
+"""Live report: a page that is updated while runs train, served to this machine alone."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from skeletonagent.training.run_directory import RunDirectory
 
 HOST = "127.0.0.1"
 Build = Callable[[str], str]
-"""Makes the page of a version."""
+"""Function that returns the page of a version."""
 
 
 class LivePage:
-    """The newest page of some runs, made when it is asked for and the runs' files have changed."""
+    """Newest page of some runs, made on request when the runs' files have changed."""
 
     def __init__(self, build: Build, runs: Sequence[Path]) -> None:
-        """Make nothing yet.
+        """Keep what the page is made of; it is made on the first request.
 
         Args:
-            build: Makes the page, given its version.
-            runs: Run directories it is made of.
+            build: Function that returns the page of a version.
+            runs: Run directories of the report.
         """
         self._build, self._runs = build, runs
         self._lock = Lock()
         self._version, self._page = "", b""
 
     def newest(self) -> tuple[str, bytes]:
-        """Return version and page. What cannot be read at the moment leaves the page as it was.
+        """Return version and page; while a file cannot be read, the page before is returned.
 
         Raises:
-            SkeletonAgentError: If there is no earlier page.
+            SkeletonAgentError: If a file cannot be read and there is no earlier page.
         """
         with self._lock:
             version = fingerprint(self._runs)
@@ -64,22 +64,22 @@ def fingerprint(runs: Sequence[Path]) -> str:
 
 
 def live_server(page: LivePage, port: int = 0) -> ThreadingHTTPServer:
-    """Return a server of one page on this machine's own address; it serves once it is run.
+    """Return a server of one page on the loopback address; it serves once it is run.
 
     Args:
-        page: What is served under ``/``, and nothing else.
-        port: Where; 0 takes a free one.
+        page: Page that is served under ``/``; nothing else is.
+        port: Port; 0 takes a free one.
 
     Raises:
         OSError: If the port is taken.
     """
 
     class Handler(BaseHTTPRequestHandler):
-        """Answers GET of the page; whoever has the newest version is told that there is no news."""
+        """Handler of GET requests; a browser that has the newest version gets status 304."""
 
         def do_GET(self) -> None:
             """Send the page."""
-            if not self._asks_here():
+            if not self._is_local():
                 self.send_error(HTTPStatus.FORBIDDEN, "ask for 127.0.0.1 or localhost")
             elif self.path.partition("?")[0] != "/":
                 self.send_error(HTTPStatus.NOT_FOUND)
@@ -87,10 +87,10 @@ def live_server(page: LivePage, port: int = 0) -> ThreadingHTTPServer:
                 self._send_page()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing of requests."""
+            """Log no requests."""
 
-        def _asks_here(self) -> bool:
-            # A web page elsewhere may point a name of its own at this address.
+        def _is_local(self) -> bool:
+            # A web page elsewhere may resolve a name of its own to this address (DNS rebinding).
             name = self.headers.get("Host", "").rpartition(":")[0]
             return name in (HOST, "localhost")
 
@@ -101,16 +101,16 @@ def live_server(page: LivePage, port: int = 0) -> ThreadingHTTPServer:
                 self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, explain=str(error))
                 return
             tag = f'"{version}"'
-            fresh = self.headers.get("If-None-Match") == tag
-            self.send_response(HTTPStatus.NOT_MODIFIED if fresh else HTTPStatus.OK)
+            unchanged = self.headers.get("If-None-Match") == tag
+            self.send_response(HTTPStatus.NOT_MODIFIED if unchanged else HTTPStatus.OK)
             self.send_header("ETag", tag)
             self.send_header("Cache-Control", "no-cache")
             self.send_header("X-Content-Type-Options", "nosniff")
-            if not fresh:
+            if not unchanged:
                 self.send_header("Content-Type", "text/html; charset=utf-8")
                 self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            if not fresh:
+            if not unchanged:
                 self.wfile.write(content)
 
     return ThreadingHTTPServer((HOST, port), Handler)

@@ -1,4 +1,4 @@
-"""A report of runs as one page that needs no other file and no network."""
+"""Report of runs: one page that needs no other file and no network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from skeletonagent.report.runs import ReportedRun, RunComparison, compared_runs
+from skeletonagent.report.runs import ReportedRun, RunComparison, compare_runs
 from skeletonagent.report.sections import ReportOptions, Section, all_sections
 from skeletonagent.report.serialize import escape_for_script
 from skeletonagent.report.skeleton_svg import layout_drawing
@@ -19,44 +19,44 @@ SCRIPTS = (
     "base", "colours", "saving", "chart", "accuracy", "curves", "classes", "matrix", "agents",
     "topologies", "embedding", "player", "start",
 )  # fmt: skip
-"""The page's script, in the order in which its parts are joined."""
+"""Parts of the page's script, in the order in which they are joined."""
 
 
-def report_page(wanted: ReportOptions, version: str = "") -> str:
-    """Return the page: HTML with its style, script and data inside.
+def report_page(options: ReportOptions, version: str = "") -> str:
+    """Return the page: HTML with style, script and data inside.
 
     Args:
-        wanted: What it is to be of.
-        version: Of what it was made, so that a live page can tell whether there is news.
+        options: Runs and extent of the report.
+        version: Digest of the runs' files, by which a live page detects changes.
 
     Raises:
         DataError: If a directory holds no run, its files are damaged, or the runs are of
             different classes.
         ConfigError: If a run's configuration cannot be read.
     """
-    compared = compared_runs(wanted.runs, wanted.baseline)
-    sections = all_sections(wanted, compared)
+    comparison = compare_runs(options.runs, options.baseline)
+    sections = all_sections(options, comparison)
     environment = Environment(
         loader=PackageLoader("skeletonagent.report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    first = compared.main.runs[0]
+    first = comparison.main.runs[0]
     data = {
         "classes": first.class_names,
-        "layout": layout_drawing(first.transcripts.layout) if first.transcripts else None,
+        "layout": layout_drawing(first.dialogues.layout) if first.dialogues else None,
         "main": first.name,
-        "live": wanted.live,
+        "live": options.live,
         "version": version,
         "sections": {section.name: section.data for section in sections},
     }
     return environment.get_template("report.html.jinja").render(
-        title=_title(compared),
-        facts=_facts(first),
-        figures=_figures(compared, sections),
+        title=_title(comparison),
+        properties=_properties(first),
+        key_figures=_key_figures(comparison, sections),
         sections=sections,
-        live=wanted.live,
+        live=options.live,
         style=Markup(_template("report.css")),
         script=Markup("\n".join(_template(f"{name}.js") for name in SCRIPTS)),
         data=escape_for_script(data),
@@ -68,22 +68,22 @@ def _template(name: str) -> str:
     return (folder / name).read_text(encoding="utf-8")
 
 
-def _title(compared: RunComparison) -> str:
-    names = [run.name for run in compared.main.runs]
+def _title(comparison: RunComparison) -> str:
+    names = [run.name for run in comparison.main.runs]
     folders = {Path(name).parent for name in names}
     if len(names) > 1 and len(folders) == 1 and Path() not in folders:
-        told = f"{folders.pop()}, {len(names)} runs"
+        title = f"{folders.pop()}, {len(names)} runs"
     else:
-        told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{told} against {compared.baseline.name}" if compared.baseline else told
+        title = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{title} compared with {comparison.baseline.name}" if comparison.baseline else title
 
 
-def _facts(run: ReportedRun) -> list[tuple[str, str]]:
-    """Return what the first run is, in words."""
+def _properties(run: ReportedRun) -> list[tuple[str, str]]:
+    """Return the properties of a run by their names."""
     config, summary = run.config, run.summary or {}
     device = summary.get("device", "")
     agents = summary.get("agents", {})
-    facts = {
+    properties = {
         "data": Path(summary.get("data", config.data.archive)).name,
         "split": summary.get("split", config.data.split or ""),
         "stream": config.clips.stream.value.replace("_", " "),
@@ -95,33 +95,39 @@ def _facts(run: ReportedRun) -> list[tuple[str, str]]:
         "seed": str(config.seed),
         "device": device,
     }
-    return [(name, str(value)) for name, value in facts.items() if value]
+    return [(name, str(value)) for name, value in properties.items() if value]
 
 
-def _figures(compared: RunComparison, sections: Sequence[Section]) -> list[tuple[str, str, str]]:
-    """Return the figures that stand above all: value, what it is, and how sure it is."""
-    main, baseline = compared.main, compared.baseline
-    found = {section.name: section.data for section in sections}
-    own = [row for row in found["accuracy"] or [] if row["recipe"] == main.name]
-    if not own:
+def _key_figures(
+    comparison: RunComparison, sections: Sequence[Section]
+) -> list[tuple[str, str, str]]:
+    """Return the figures at the top of the page: value, name and uncertainty of each."""
+    main, baseline = comparison.main, comparison.baseline
+    data = {section.name: section.data for section in sections}
+    rows = [row for row in data["accuracy"] or [] if row["recipe"] == main.name]
+    if not rows:
         records = main.runs[0].metrics
-        return _figures_of_epoch(records[-1]) if records else []
-    chief = own[-1]
+        return _epoch_figures(records[-1]) if records else []
+    chief = rows[-1]
     figures = [
         (f"{chief['top1']['value']:.1%}", "top-1 accuracy", _interval(chief["top1"])),
         (f"{chief['top5']:.1%}", "top-5 accuracy", ""),
-        (f"{chief['mean_class']:.1%}", "mean over classes", ""),
+        (f"{chief['mean_class']:.1%}", "mean per-class accuracy", ""),
     ]
-    classes = found["classes"]
+    classes = data["classes"]
     if baseline is not None and classes and classes["comparison"]:
         difference = 100 * classes["comparison"]["difference"]
         figures.append(
-            (f"{difference:+.1f}", f"points over {baseline.name}", _trust(classes["comparison"]))
+            (
+                f"{difference:+.1f}",
+                f"points over {baseline.name}",
+                _confidence(classes["comparison"]),
+            )
         )
     return figures
 
 
-def _figures_of_epoch(record: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _epoch_figures(record: dict[str, Any]) -> list[tuple[str, str, str]]:
     figures = [
         (f"{record['epoch'] + 1}", "epochs done", ""),
         (f"{record['train_top1']:.1%}", "training accuracy", "of the last epoch"),
@@ -138,8 +144,8 @@ def _interval(estimate: dict[str, Any]) -> str:
     return f"95% interval {estimate['low']:.1%} to {estimate['high']:.1%}"
 
 
-def _trust(comparison: dict[str, Any]) -> str:
-    """Return in words how far a difference may be trusted."""
+def _confidence(comparison: dict[str, Any]) -> str:
+    """Return the confidence interval of a difference in words."""
     paired = comparison["paired"]
     if paired is None or paired["low"] is None:
         return "of one pair of runs" if comparison["seeds"] == 1 else ""

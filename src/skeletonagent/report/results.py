@@ -1,4 +1,4 @@
-"""Results of runs as plain values: accuracies, curves, confusions, and what a baseline changes."""
+"""Results of runs as plain values: accuracies, curves, confusions, differences to a baseline."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from skeletonagent.report.runs import RecipeRuns, ReportedRun
 from skeletonagent.report.serialize import pack_json, round_floats
 from skeletonagent.training.checkpoint import Checkpoint
 
-CURVES = (
+CURVE_METRICS = (
     "epoch", "round", "loss", "cls", "con", "align", "train_top1", "validation_top1",
     "learning_rate", "seconds",
 )  # fmt: skip
-"""What of an epoch is drawn."""
+"""Metrics of an epoch that are drawn."""
 
 
-def accuracies(groups: Sequence[RecipeRuns]) -> list[dict[str, Any]]:
-    """Return a row for each tested run, and after those of a recipe one for its mean."""
+def accuracy_rows(groups: Sequence[RecipeRuns]) -> list[dict[str, Any]]:
+    """Return a row for each tested run, and one for the mean of each recipe after its runs."""
     rows: list[dict[str, Any]] = []
     for group in groups:
         tested = [run for run in group.runs if run.predictions is not None]
@@ -43,36 +43,36 @@ def accuracies(groups: Sequence[RecipeRuns]) -> list[dict[str, Any]]:
 
 def _run_row(run: ReportedRun, recipe: str) -> dict[str, Any]:
     assert run.predictions is not None
-    return _scored(run.predictions, run.name, recipe) | {"parts": _parts(run)}
+    return _accuracy_row(run.predictions, run.name, recipe) | {"parts": _parts(run)}
 
 
-def _scored(scores: ClassProbabilities, name: str, recipe: str) -> dict[str, Any]:
+def _accuracy_row(predictions: ClassProbabilities, name: str, recipe: str) -> dict[str, Any]:
     return {
         "name": name,
         "recipe": recipe,
         "mean": False,
-        "top1": _estimate(accuracy_interval(scores)),
-        "top5": scores.topk_accuracy(5),
-        "mean_class": float(np.nanmean(scores.per_class_accuracy())),
+        "top1": _estimate(accuracy_interval(predictions)),
+        "top5": predictions.topk_accuracy(5),
+        "mean_class": float(np.nanmean(predictions.per_class_accuracy())),
         "parts": {},
     }
 
 
 def _parts(run: ReportedRun) -> dict[str, float]:
-    """Return the accuracy of each part the run was tested on, where there are several."""
-    tested = (run.summary or {}).get("test", {})
-    return {name: part["top1"] for name, part in tested.items()} if len(tested) > 1 else {}
+    """Return the accuracy on each test set of the run, where there are several."""
+    results = (run.summary or {}).get("test", {})
+    return {name: part["top1"] for name, part in results.items()} if len(results) > 1 else {}
 
 
 def _mean_row(runs: Sequence[ReportedRun], recipe: str) -> dict[str, Any]:
-    scores = [run.predictions for run in runs if run.predictions is not None]
+    tested = [run.predictions for run in runs if run.predictions is not None]
     return {
-        "name": f"mean of {len(scores)}",
+        "name": f"mean of {len(tested)}",
         "recipe": recipe,
         "mean": True,
-        "top1": _cut(_estimate(mean_interval([each.topk_accuracy(1) for each in scores]))),
-        "top5": float(np.mean([each.topk_accuracy(5) for each in scores])),
-        "mean_class": float(np.mean([np.nanmean(each.per_class_accuracy()) for each in scores])),
+        "top1": _clip_interval(_estimate(mean_interval([p.topk_accuracy(1) for p in tested]))),
+        "top5": float(np.mean([p.topk_accuracy(5) for p in tested])),
+        "mean_class": float(np.mean([np.nanmean(p.per_class_accuracy()) for p in tested])),
         "parts": {},
     }
 
@@ -86,10 +86,11 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def fusions(first: ReportedRun, runs: Sequence[ReportedRun]) -> list[dict[str, Any]]:
-    """Return a row for each of the paper's ensembles that the runs' streams allow.
+def ensemble_rows(first: ReportedRun, runs: Sequence[ReportedRun]) -> list[dict[str, Any]]:
+    """Return a row for each of the paper's ensembles that can be formed of the runs.
 
-    Only runs take part that are guided as the first one is, and tested on the same samples.
+    Members are runs that are guided, or unguided, like the first one. All must have been tested on
+    the same samples.
     """
     members = [
         EnsembleMember(
@@ -101,27 +102,30 @@ def fusions(first: ReportedRun, runs: Sequence[ReportedRun]) -> list[dict[str, A
     rows = []
     for fusion in paper_ensembles(members):
         try:
-            scores = fusion.predictions
+            predictions = fusion.predictions
         except DataError:
             return []
         names = ", ".join(member.stream.short for member in fusion.members)
-        rows.append(_scored(scores, f"{fusion.name} fused", names))
+        rows.append(_accuracy_row(predictions, f"{fusion.name} fused", names))
     return rows
 
 
-def _cut(estimate: dict[str, Any]) -> dict[str, Any]:
-    """Return the interval of a share, which is of few runs wider than a share can be."""
+def _clip_interval(estimate: dict[str, Any]) -> dict[str, Any]:
+    """Return an estimate with its interval within 0 and 1, which that of few runs may exceed."""
     ends = {key: estimate[key] for key in ("low", "high") if estimate[key] is not None}
     return estimate | {key: min(max(end, 0.0), 1.0) for key, end in ends.items()}
 
 
-def curves(runs: Sequence[ReportedRun]) -> list[dict[str, Any]]:
-    """Return each run's figures over the epochs, as columns."""
+def training_curves(runs: Sequence[ReportedRun]) -> list[dict[str, Any]]:
+    """Return each run's metrics over the epochs, a list for each metric."""
     return [
         {
             "run": run.name,
             "epochs": run.config.training.epochs,
-            **{key: round_floats([record.get(key) for record in run.metrics]) for key in CURVES},
+            **{
+                key: round_floats([record.get(key) for record in run.metrics])
+                for key in CURVE_METRICS
+            },
         }
         for run in runs
         if run.metrics
@@ -134,12 +138,12 @@ def confusion_matrices(
     """Return the confusions of each tested run, and those of the first run's last epoch.
 
     Args:
-        runs: The runs.
-        checkpoint: Where the first run stands; it has counted its training clips.
+        runs: Runs.
+        checkpoint: Newest checkpoint of the first run, with the counts of its training clips.
     """
     matrices = [
         {
-            "title": f"test part, {run.name}",
+            "title": f"test set, {run.name}",
             "run": run.name,
             **_sparse(run.predictions.confusions()),
         }
@@ -147,58 +151,58 @@ def confusion_matrices(
         if run.predictions is not None
     ]
     if checkpoint is not None and "confusions" in checkpoint.tensors:
-        title = f"training clips, as last counted, {runs[0].name}"
+        title = f"training clips of the last epoch, {runs[0].name}"
         counts = checkpoint.tensors["confusions"].numpy()
         matrices.append({"title": title, "run": "", **_sparse(counts)})
     return matrices
 
 
 def _sparse(counts: Int[np.ndarray, "y y"]) -> dict[str, Any]:
-    place = np.flatnonzero(counts)
+    indices = np.flatnonzero(counts)
     return {
-        "place": pack_json(place.astype(np.uint32)),
-        "count": pack_json(counts.reshape(-1)[place].astype(np.uint32)),
+        "index": pack_json(indices.astype(np.uint32)),
+        "count": pack_json(counts.reshape(-1)[indices].astype(np.uint32)),
     }
 
 
-def class_figures(
+def class_results(
     runs: Sequence[ReportedRun], baseline: Sequence[ReportedRun]
 ) -> dict[str, Any] | None:
-    """Return the accuracy of each class, with the baseline's where there is one.
+    """Return the per-class accuracy, a mean over the runs, and that of the baseline.
 
-    None if nothing is tested yet. Of several runs the mean is taken.
+    None if no run is tested yet.
     """
-    own = _mean_class_accuracy(runs)
-    if own is None:
+    accuracy = _mean_class_accuracy(runs)
+    if accuracy is None:
         return None
-    other = _mean_class_accuracy(baseline)
+    baseline_accuracy = _mean_class_accuracy(baseline)
     tested = next(run.predictions for run in runs if run.predictions is not None)
-    samples = np.bincount(tested.labels, minlength=len(own))
+    samples = np.bincount(tested.labels, minlength=len(accuracy))
     return {
         "samples": samples.tolist(),
-        "accuracy": round_floats(own.tolist()),
-        "baseline": None if other is None else round_floats(other.tolist()),
+        "accuracy": round_floats(accuracy.tolist()),
+        "baseline": None if baseline_accuracy is None else round_floats(baseline_accuracy.tolist()),
         "subsets": _subsets(runs, baseline),
-        "comparison": None if other is None else _comparison(runs, baseline),
+        "comparison": None if baseline_accuracy is None else _comparison(runs, baseline),
     }
 
 
 def _mean_class_accuracy(runs: Sequence[ReportedRun]) -> Float[np.ndarray, " y"] | None:
-    each = [run.predictions.per_class_accuracy() for run in runs if run.predictions is not None]
-    if not each:
+    rows = [run.predictions.per_class_accuracy() for run in runs if run.predictions is not None]
+    if not rows:
         return None
-    mean: Float[np.ndarray, " y"] = np.mean(each, axis=0)
+    mean: Float[np.ndarray, " y"] = np.mean(rows, axis=0)
     return mean
 
 
 def _subsets(runs: Sequence[ReportedRun], baseline: Sequence[ReportedRun]) -> list[dict[str, Any]]:
-    """Return how the runs do on the hard, medium and easy classes (paper table 6)."""
-    own = [run.predictions for run in runs if run.predictions is not None]
-    other = [run.predictions for run in baseline if run.predictions is not None]
-    subsets = class_difficulty(*(other or own))
+    """Return the accuracy on the hard, medium and easy classes (paper table 6)."""
+    ours = [run.predictions for run in runs if run.predictions is not None]
+    theirs = [run.predictions for run in baseline if run.predictions is not None]
+    subsets = class_difficulty(*(theirs or ours))
     tables = {
-        "accuracy": [subset_accuracy(each, subsets) for each in own],
-        "baseline": [subset_accuracy(each, subsets) for each in other],
+        "accuracy": [subset_accuracy(predictions, subsets) for predictions in ours],
+        "baseline": [subset_accuracy(predictions, subsets) for predictions in theirs],
     }
     return [
         {"name": name, "classes": list(classes)}
@@ -211,19 +215,25 @@ def _subsets(runs: Sequence[ReportedRun], baseline: Sequence[ReportedRun]) -> li
 
 
 def _comparison(runs: Sequence[ReportedRun], baseline: Sequence[ReportedRun]) -> dict[str, Any]:
-    """Return what the difference to the baseline may be trusted for."""
-    own = {run.config.seed: run.predictions for run in runs if run.predictions is not None}
-    other = {run.config.seed: run.predictions for run in baseline if run.predictions is not None}
-    seeds = sorted(own.keys() & other.keys())
-    first, second = next(iter(own.values())), next(iter(other.values()))
+    """Return the difference to the baseline, with its interval and a test of significance."""
+    ours = {run.config.seed: run.predictions for run in runs if run.predictions is not None}
+    theirs = {run.config.seed: run.predictions for run in baseline if run.predictions is not None}
+    seeds = sorted(ours.keys() & theirs.keys())
+    first, second = next(iter(ours.values())), next(iter(theirs.values()))
     if seeds:
-        first, second = own[seeds[0]], other[seeds[0]]
-    means = [float(np.mean([s.topk_accuracy(1) for s in side.values()])) for side in (own, other)]
-    pairs = [own[s].topk_accuracy(1) for s in seeds], [other[s].topk_accuracy(1) for s in seeds]
+        first, second = ours[seeds[0]], theirs[seeds[0]]
+    means = [
+        float(np.mean([predictions.topk_accuracy(1) for predictions in side.values()]))
+        for side in (ours, theirs)
+    ]
+    pairs = (
+        [ours[seed].topk_accuracy(1) for seed in seeds],
+        [theirs[seed].topk_accuracy(1) for seed in seeds],
+    )
     paired = paired_difference(*pairs) if len(seeds) > 1 else None
     try:
         test = mcnemar(first, second)
-    except DataError:  # of other samples, which can be compared by class alone
+    except DataError:  # other test samples, which can be compared by class alone
         test = None
     return {
         "difference": means[0] - means[1],

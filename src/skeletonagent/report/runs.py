@@ -1,4 +1,4 @@
-"""The runs a report is about: what they left, and which of them are one recipe."""
+"""Runs of a report: their files, and groups of runs of the same recipe."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from skeletonagent.experiments.config import Config, config_to_dict, read_config
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.run_directory import RunDirectory
 
-UNEQUAL = ("seed", "device", "data.archive", "training.feature_snapshots")
+IGNORED_SETTINGS = ("seed", "device", "data.archive", "training.feature_snapshots")
 """Settings in which runs of one recipe may differ."""
-CHAT = "agents.chat"
+CHAT_SETTING = "agents.chat"
 GUIDANCE_WEIGHTS = ("loss.alpha", "loss.beta")
 """Weights of the losses that need guidance, zero without agents."""
 
 
 @dataclass(frozen=True)
 class ReportedRun:
-    """A run as it lies there, finished or not.
+    """Files of a run, finished or not.
 
     Args:
-        name: What it is called in the report.
-        directory: Where it lies.
-        config: Its configuration.
-        metrics: Its epochs.
-        rounds: Its guidance, round by round.
-        summary: What it came to, None before its end.
-        predictions: Of the test part, None before its end.
-        transcripts: What was said, None before the agents have told of every class.
+        name: Name of the run in the report.
+        directory: Run directory.
+        config: Configuration.
+        metrics: Metrics of each epoch.
+        rounds: Guidance of each round.
+        summary: Summary, None before the end of the training.
+        predictions: Class probabilities of the test set, None before the end of the training.
+        dialogues: Dialogues about all classes, None before the first guidance.
     """
 
     name: str
@@ -45,7 +45,7 @@ class ReportedRun:
     rounds: Sequence[dict[str, Any]]
     summary: dict[str, Any] | None
     predictions: ClassProbabilities | None
-    transcripts: DialogueCollection | None
+    dialogues: DialogueCollection | None
 
     @property
     def guided(self) -> bool:
@@ -55,16 +55,16 @@ class ReportedRun:
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names in label order; none before the first guidance."""
-        return tuple(d.action for d in self.transcripts.dialogues) if self.transcripts else ()
+        return tuple(d.action for d in self.dialogues.dialogues) if self.dialogues else ()
 
     @property
     def settings(self) -> dict[str, Any]:
         """All settings of the recipe, by their dotted names."""
         flat = _flat(config_to_dict(self.config))
-        return {key: value for key, value in flat.items() if key not in UNEQUAL}
+        return {key: value for key, value in flat.items() if key not in IGNORED_SETTINGS}
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return where the recognizer stands: the newest checkpoint that can be read, or None."""
+        """Return the newest checkpoint that can be read, or None."""
         return self.directory.checkpoints.latest().checkpoint
 
 
@@ -73,8 +73,8 @@ class RecipeRuns:
     """Runs that differ in their seed alone.
 
     Args:
-        name: In what the recipe differs from the others of the report.
-        runs: At least one.
+        name: Settings in which the recipe differs from the others of the report.
+        runs: Runs, at least one.
     """
 
     name: str
@@ -83,13 +83,13 @@ class RecipeRuns:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """The runs of a report, and what is held against what.
+    """Runs of a report, grouped by recipe, and the recipes that are compared.
 
     Args:
-        runs: All of them.
-        recipes: The same, by recipe.
-        main: The recipe the report is about, which is the first run's.
-        baseline: The recipe it is compared with, if there is one.
+        runs: All runs.
+        recipes: The same runs, grouped by recipe.
+        main: Recipe that the report is about, that of the first run.
+        baseline: Recipe that it is compared with, if there is one.
     """
 
     runs: tuple[ReportedRun, ...]
@@ -98,56 +98,55 @@ class RunComparison:
     baseline: RecipeRuns | None
 
 
-def runs_below(paths: Sequence[Path]) -> list[Path]:
-    """Return run directories: each path that is one, in place of others the runs within.
+def find_runs(paths: Sequence[Path]) -> list[Path]:
+    """Return run directories: each path that is one, and the runs within the other paths.
 
     Raises:
         DataError: If there is none within.
     """
-    found: list[Path] = []
+    directories: list[Path] = []
     for path in paths:
         run = RunDirectory(path)
         within = [path] if run.exists else [c.parent for c in sorted(path.rglob(run.config.name))]
         if not within:
             raise DataError("holds no run; 'skeletonagent runs list' finds them", path=path)
-        found += within
-    return found
+        directories += within
+    return directories
 
 
-def compared_runs(paths: Sequence[Path], baseline: Path | None) -> RunComparison:
-    """Return runs as they are to be compared.
+def compare_runs(paths: Sequence[Path], baseline: Path | None) -> RunComparison:
+    """Return runs grouped for a comparison.
 
     Args:
         paths: Run directories; the report is about the first.
-        baseline: A further one, or one of them, to compare with; without it that is the unguided
-            recipe of the same stream.
+        baseline: Run directory to compare with; by default the unguided recipe of the same stream.
 
     Raises:
         DataError: If one holds no run, its files are damaged, or they are of different classes.
         ConfigError: If a configuration cannot be read.
     """
-    known = [path.resolve() for path in paths]
-    added = [baseline] if baseline and baseline.resolve() not in known else []
+    resolved = [path.resolve() for path in paths]
+    added = [baseline] if baseline and baseline.resolve() not in resolved else []
     runs = read_runs([*paths, *added])
     require_same_classes(runs)
-    found = recipes(runs)
+    recipes = group_by_recipe(runs)
     if baseline is None:
-        return RunComparison(tuple(runs), tuple(found), found[0], _unguided(found))
+        return RunComparison(tuple(runs), tuple(recipes), recipes[0], _unguided(recipes))
     other = next(r for r in runs if r.directory.path.resolve() == baseline.resolve())
-    without = tuple(run for run in found[0].runs if run is not other)
-    main = replace(found[0], runs=without or found[0].runs)
-    against = next(group for group in found if other in group.runs)
-    if against is found[0]:  # other code, perhaps, but the same settings
+    without = tuple(run for run in recipes[0].runs if run is not other)
+    main = replace(recipes[0], runs=without or recipes[0].runs)
+    against = next(group for group in recipes if other in group.runs)
+    if against is recipes[0]:  # other code, perhaps, but the same settings
         against = RecipeRuns("baseline", (other,))
-        found = [main, against, *found[1:]]
-    return RunComparison(tuple(runs), tuple(found), main, against)
+        recipes = [main, against, *recipes[1:]]
+    return RunComparison(tuple(runs), tuple(recipes), main, against)
 
 
-def _unguided(found: Sequence[RecipeRuns]) -> RecipeRuns | None:
-    first = found[0].runs[0]
+def _unguided(recipes: Sequence[RecipeRuns]) -> RecipeRuns | None:
+    first = recipes[0].runs[0]
     stream = first.config.clips.stream
     others = [
-        g for g in found[1:] if not g.runs[0].guided and g.runs[0].config.clips.stream is stream
+        g for g in recipes[1:] if not g.runs[0].guided and g.runs[0].config.clips.stream is stream
     ]
     return others[0] if others and first.guided else None
 
@@ -161,11 +160,11 @@ def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
     for path in paths:
         if not RunDirectory(path).exists:
             raise DataError("holds no run; 'skeletonagent runs list' finds them", path=path)
-    whole = [path.resolve() for path in paths]
-    above = os.path.commonpath([path.parent for path in whole])
+    resolved = [path.resolve() for path in paths]
+    parent = os.path.commonpath([path.parent for path in resolved])
     return [
-        _read_run(path, str(known.relative_to(above)))
-        for path, known in zip(paths, whole, strict=True)
+        _read_run(path, str(full.relative_to(parent)))
+        for path, full in zip(paths, resolved, strict=True)
     ]
 
 
@@ -179,7 +178,7 @@ def _read_run(path: Path, name: str) -> ReportedRun:
         rounds=run.read_rounds(),
         summary=run.read_summary(),
         predictions=ClassProbabilities.load(run.predictions) if run.predictions.exists() else None,
-        transcripts=DialogueCollection.load(path)
+        dialogues=DialogueCollection.load(path)
         if (run.dialogues / DIALOGUES_METADATA).exists()
         else None,
     )
@@ -191,18 +190,18 @@ def require_same_classes(runs: Sequence[ReportedRun]) -> None:
     Raises:
         DataError: Naming two that differ.
     """
-    known = [run for run in runs if run.class_names]
-    for run in known[1:]:
-        if run.class_names != known[0].class_names:
+    started = [run for run in runs if run.class_names]
+    for run in started[1:]:
+        if run.class_names != started[0].class_names:
             raise DataError(
-                f"is of other classes than {known[0].directory.path}; one report is of one data "
+                f"is of other classes than {started[0].directory.path}; one report is of one data "
                 "set, so make one for each",
                 path=run.directory.path,
             )
 
 
-def recipes(runs: Sequence[ReportedRun]) -> list[RecipeRuns]:
-    """Return the runs by recipe, in the order in which the recipes first come."""
+def group_by_recipe(runs: Sequence[ReportedRun]) -> list[RecipeRuns]:
+    """Return the runs grouped by recipe, in the order of each recipe's first run."""
     groups: list[list[ReportedRun]] = []
     for run in runs:
         same = next((group for group in groups if group[0].settings == run.settings), None)
@@ -211,29 +210,29 @@ def recipes(runs: Sequence[ReportedRun]) -> list[RecipeRuns]:
         else:
             same.append(run)
     settings = [group[0].settings for group in groups]
-    guided = [each for each in settings if each[CHAT] != NOBODY]
+    guided = [values for values in settings if values[CHAT_SETTING] != NOBODY]
     differing = [
         key
         for key in settings[0]
         # Settings of the guidance are the same for all unguided recipes.
-        if _differs(key, guided if _is_of_guidance(key) and key != CHAT else settings)
+        if _differs(key, guided if _is_of_guidance(key) and key != CHAT_SETTING else settings)
     ]
     return [
-        RecipeRuns(_named(each, differing), tuple(group))
-        for each, group in zip(settings, groups, strict=True)
+        RecipeRuns(_recipe_name(values, differing), tuple(group))
+        for values, group in zip(settings, groups, strict=True)
     ]
 
 
 def _differs(key: str, settings: Sequence[dict[str, Any]]) -> bool:
-    return len({repr(each.get(key)) for each in settings}) > 1
+    return len({repr(values.get(key)) for values in settings}) > 1
 
 
-def _named(settings: dict[str, Any], differing: Sequence[str]) -> str:
-    if settings[CHAT] != NOBODY:
-        told = [f"{key.removeprefix('agents.')}={settings[key]}" for key in differing]
-        return ", ".join(told) or "this recipe"
-    told = [f"{key}={settings[key]}" for key in differing if not _is_of_guidance(key)]
-    return ", ".join(["unguided", *told])
+def _recipe_name(settings: dict[str, Any], differing: Sequence[str]) -> str:
+    if settings[CHAT_SETTING] != NOBODY:
+        parts = [f"{key.removeprefix('agents.')}={settings[key]}" for key in differing]
+        return ", ".join(parts) or "this recipe"
+    parts = [f"{key}={settings[key]}" for key in differing if not _is_of_guidance(key)]
+    return ", ".join(["unguided", *parts])
 
 
 def _is_of_guidance(key: str) -> bool:

@@ -1,4 +1,4 @@
-"""The parts of a report, each with its data or with why there are none."""
+"""Sections of a report, each with its data or the reason why there are none."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from skeletonagent.report.agent_rounds import agent_rounds
 from skeletonagent.report.clip_player import clip_player, open_clip_context
 from skeletonagent.report.embedding import embedding
 from skeletonagent.report.results import (
-    accuracies,
-    class_figures,
+    accuracy_rows,
+    class_results,
     confusion_matrices,
-    curves,
-    fusions,
+    ensemble_rows,
+    training_curves,
 )
 from skeletonagent.report.runs import ReportedRun, RunComparison
 from skeletonagent.report.serialize import round_floats
@@ -24,19 +24,19 @@ from skeletonagent.report.topologies import topologies
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.feature_snapshots import read_snapshots
 
-UNTESTED = "The test part is scored once, at the end of the training."
+UNTESTED = "The recognizer is tested once, at the end of the training."
 
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What a report is to be of.
+    """Runs and extent of a report.
 
     Args:
-        runs: Run directories; rounds, graphs, embedding and clips are shown of the first.
-        baseline: A run to compare with; without it, the unguided ones among the runs.
-        archive: Where the data are, if not where the run's configuration says.
-        clips: How many test clips can be played.
-        live: Whether the page is made again and again while a run goes on.
+        runs: Run directories; rounds, graphs, embedding and clips are those of the first.
+        baseline: Run directory to compare with; by default the unguided ones among the runs.
+        archive: Path of the archive, if it differs from the run's configuration.
+        clips: Number of test clips that can be played.
+        live: Whether the page is updated while a run is training.
     """
 
     runs: tuple[Path, ...]
@@ -48,13 +48,13 @@ class ReportOptions:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page.
+    """Section of the page.
 
     Args:
-        name: Under which the script finds its place and its data.
-        title: For people.
+        name: Name by which the script finds its element and its data.
+        title: Title.
         data: Plain values; None if there are none yet.
-        note: Why there are none, or what to know of them.
+        note: Reason why there are none.
     """
 
     name: str
@@ -63,37 +63,37 @@ class Section:
     note: str = ""
 
 
-def all_sections(wanted: ReportOptions, compared: RunComparison) -> list[Section]:
-    """Return all parts of the page, also those of which there is nothing yet."""
-    runs, main = compared.runs, compared.main
+def all_sections(options: ReportOptions, comparison: RunComparison) -> list[Section]:
+    """Return all sections of the page, also those without data yet."""
+    runs, main = comparison.runs, comparison.main
     first = main.runs[0]
-    checkpoint, trouble = _checkpoint(first)
-    against = compared.baseline.runs if compared.baseline else ()
-    scored = [*accuracies(compared.recipes), *fusions(main.runs[0], runs)]
+    checkpoint, problem = _checkpoint(first)
+    baseline = comparison.baseline.runs if comparison.baseline else ()
+    rows = [*accuracy_rows(comparison.recipes), *ensemble_rows(main.runs[0], runs)]
     return [
-        Section("accuracy", "Accuracy", round_floats(scored) or None, UNTESTED),
-        Section("curves", "Training", curves(runs) or None, "No epoch has ended yet."),
-        Section("classes", "Classes", class_figures(main.runs, against), UNTESTED),
+        Section("accuracy", "Accuracy", round_floats(rows) or None, UNTESTED),
+        Section("curves", "Training", training_curves(runs) or None, "No epoch has ended yet."),
+        Section("classes", "Classes", class_results(main.runs, baseline), UNTESTED),
         Section(
             "matrix",
             "Confusions",
             confusion_matrices(runs, checkpoint) or None,
-            "Nothing has been counted yet: no epoch has ended, and no test part is scored.",
+            "Nothing has been counted yet: no epoch has ended, and the test set was not predicted.",
         ),
         _agents(first),
-        _topologies(first, checkpoint, trouble),
+        _topologies(first, checkpoint, problem),
         Section(
             "embedding",
             "Embedding",
-            embedding(read_snapshots(first.directory.path), quick=wanted.live),
-            "This run kept no snapshots; train with training.feature_snapshots above 0.",
+            embedding(read_snapshots(first.directory.path), quick=options.live),
+            "This run kept no feature snapshots; train with training.feature_snapshots above 0.",
         ),
-        _player(wanted, first, checkpoint, trouble),
+        _player(options, first, checkpoint, problem),
     ]
 
 
 def _checkpoint(run: ReportedRun) -> tuple[Checkpoint | None, str]:
-    """Return where a run stands, or why that cannot be told."""
+    """Return the newest checkpoint of a run, and the reason if there is none."""
     try:
         return run.checkpoint(), "There is no checkpoint yet."
     except CheckpointError as error:
@@ -104,30 +104,30 @@ def _agents(run: ReportedRun) -> Section:
     if not run.guided:
         note = f"{run.name} was trained without agents (agents.chat=none)."
         return Section("agents", "The agents", None, note)
-    note = "The agents have not told of the classes yet."
+    note = "The agents have not described the classes yet."
     return Section("agents", "The agents", agent_rounds(run), note)
 
 
 def _topologies(run: ReportedRun, checkpoint: Checkpoint | None, note: str) -> Section:
-    shown = None
-    if checkpoint is not None and run.transcripts is not None:
-        guidance = Guidance.from_json(checkpoint.metadata["guidance"], run.transcripts.layout)
-        shown = topologies(checkpoint, guidance, read_snapshots(run.directory.path))
+    graphs = None
+    if checkpoint is not None and run.dialogues is not None:
+        guidance = Guidance.from_json(checkpoint.metadata["guidance"], run.dialogues.layout)
+        graphs = topologies(checkpoint, guidance, read_snapshots(run.directory.path))
         note = f"The backbone {run.config.model.backbone} learns no graphs."
-    return Section("topologies", "Learnt graphs", shown, note)
+    return Section("topologies", "Learned graphs", graphs, note)
 
 
 def _player(
-    wanted: ReportOptions, run: ReportedRun, checkpoint: Checkpoint | None, trouble: str
+    options: ReportOptions, run: ReportedRun, checkpoint: Checkpoint | None, problem: str
 ) -> Section:
     name, title = "player", "Clips"
     if run.predictions is None or checkpoint is None:
-        return Section(name, title, None, UNTESTED if run.predictions is None else trouble)
-    if not wanted.clips:
-        return Section(name, title, None, "No clips were asked for.")
+        return Section(name, title, None, UNTESTED if run.predictions is None else problem)
+    if not options.clips:
+        return Section(name, title, None, "The report was requested without clips.")
     try:
-        context = open_clip_context(checkpoint, wanted.archive)
-        shown = clip_player(context, run.predictions, wanted.clips)
+        context = open_clip_context(checkpoint, options.archive)
+        clips = clip_player(context, run.predictions, options.clips)
     except (DataError, CheckpointError, ConfigError, OSError) as error:
         return Section(name, title, None, f"No clips can be shown: {error}. Name them with --data.")
-    return Section(name, title, shown, "None of the tested clips is in the data.")
+    return Section(name, title, clips, "None of the test clips is in the data.")

@@ -1,4 +1,4 @@
-"""A skeleton as a drawing, laid out from nothing but the names of its joints and its bones."""
+"""Drawing of a skeleton as SVG, laid out by the names of its joints and its bones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from skeletonagent.core.layout import SkeletonLayout
 
-_PLACES = {
+_POSITIONS = {
     "head": (0, 1.72), "face": (0, 1.7), "nose": (0, 1.67), "eye": (0.05, 1.73),
     "ear": (0.115, 1.7), "neck": (0, 1.53),
     "shoulder center": (0, 1.46), "middle of shoulders": (0, 1.46), "mid shoulder": (0, 1.46),
@@ -23,27 +23,27 @@ _PLACES = {
     "hip": (0.1, 0.95), "knee": (0.14, 0.53), "ankle": (0.17, 0.1), "heel": (0.15, 0.02),
     "foot": (0.24, 0.02), "big toe": (0.24, 0.02), "small toe": (0.28, 0.04),
 }  # fmt: skip
-"""Where a joint of a standing person is, outward and up, in metres."""
+"""Positions of the joints of a standing person, outward and up, in metres."""
 _HEAD = ("head", "face", "nose", "eye", "ear")
 _SIDE_WORDS = re.compile(r"\b(?:left|right|l|r)\b|^(?:left|right)|[-.]")
-STEP = 0.14
-"""Length of a bone to a joint of which nothing is known."""
-LEAF, LEVEL = 0.16, 0.22
-"""Breadth of a leaf and height of a level where the skeleton is drawn as a tree."""
+UNKNOWN_BONE_LENGTH = 0.14
+"""Length of a bone to a joint of unknown name."""
+LEAF_WIDTH, LEVEL_HEIGHT = 0.16, 0.22
+"""Width of a leaf and height of a level of a skeleton that is drawn as a tree."""
 MARGIN = 0.16
 _UNITS = 100
 """Units of a drawing in a metre."""
 
 
-def positions(layout: SkeletonLayout) -> Float[np.ndarray, "v 2"]:
-    """Return where to draw each joint: right and up, in metres, no two at the same place.
+def joint_positions(layout: SkeletonLayout) -> Float[np.ndarray, "v 2"]:
+    """Return where to draw each joint: right and up, in metres, no two at the same position.
 
-    Joints of known names make a person who stands and faces the viewer, so left is on the right of
-    the picture; all others lie between or beyond those. A skeleton of mostly unknown names is
-    drawn as the tree it is, roots above.
+    Joints with known names form a standing person who faces the viewer, so left is on the right of
+    the picture; the others are placed between or beyond them. A skeleton of mostly unknown names
+    is drawn as a tree, roots at the top.
     """
-    figure = _figure(layout)
-    return _tree(layout) if figure is None else figure
+    person = _standing_person(layout)
+    return _tree(layout) if person is None else person
 
 
 def skeleton_svg(
@@ -55,61 +55,60 @@ def skeleton_svg(
 
     Args:
         layout: The skeleton.
-        highlighted: Joints to bring out.
-        description: What the drawing shows, for those who cannot see it; by default the
-            highlighted joints.
+        highlighted: Joints to highlight.
+        description: Alternative text of the drawing; by default the highlighted joints.
     """
-    places = positions(layout) * (_UNITS, -_UNITS)
-    low = places.min(axis=0) - MARGIN * _UNITS
-    width, height = places.max(axis=0) + MARGIN * _UNITS - low
-    named = ", ".join(layout.display_name(joint) for joint in sorted(highlighted))
-    told = escape(description or f"Skeleton, {named or 'no joint'} highlighted", quote=True)
+    positions = joint_positions(layout) * (_UNITS, -_UNITS)
+    low = positions.min(axis=0) - MARGIN * _UNITS
+    width, height = positions.max(axis=0) + MARGIN * _UNITS - low
+    names = ", ".join(layout.display_name(joint) for joint in sorted(highlighted))
+    label = escape(description or f"Skeleton, {names or 'no joint'} highlighted", quote=True)
     return (
-        f'<svg class="skeleton" role="img" aria-label="{told}" xmlns="http://www.w3.org/2000/svg" '
+        f'<svg class="skeleton" role="img" aria-label="{label}" xmlns="http://www.w3.org/2000/svg" '
         f'viewBox="{low[0]:.0f} {low[1]:.0f} {width:.0f} {height:.0f}">'
-        f"{''.join(_lines(layout, places, set(highlighted)))}"
-        f"{''.join(_dots(layout, places, set(highlighted)))}</svg>"
+        f"{''.join(_lines(layout, positions, set(highlighted)))}"
+        f"{''.join(_dots(layout, positions, set(highlighted)))}</svg>"
     )
 
 
 def layout_drawing(layout: SkeletonLayout) -> dict[str, Any]:
-    """Return a skeleton as plain values: where to draw its joints, its bones and its names."""
+    """Return a skeleton as plain values: positions to draw its joints at, bones and names."""
     return {
-        "places": positions(layout).round(4).tolist(),
+        "positions": joint_positions(layout).round(4).tolist(),
         "bones": [list(bone) for bone in layout.bones],
         "names": [layout.display_name(joint) for joint in range(layout.num_joints)],
     }
 
 
 def _lines(
-    layout: SkeletonLayout, places: Float[np.ndarray, "v 2"], highlighted: set[int]
+    layout: SkeletonLayout, positions: Float[np.ndarray, "v 2"], highlighted: set[int]
 ) -> Iterator[str]:
-    """Give the body as broad pale strokes, then its bones as thin ones."""
+    """Yield the body as broad pale strokes, then the bones as thin ones."""
 
     def path(bones: list[tuple[int, int]]) -> str:
-        ends = [(places[child], places[parent]) for child, parent in bones]
+        ends = [(positions[child], positions[parent]) for child, parent in bones]
         return "".join(f"M{a[0]:.1f} {a[1]:.1f}L{b[0]:.1f} {b[1]:.1f}" for a, b in ends)
 
     style = 'fill="none" stroke-linecap="round" stroke-linejoin="round"'
-    every = list(layout.bones)
-    bright = [bone for bone in every if highlighted.issuperset(bone)]
-    yield f'<path d="{path(every)}" {style} style="stroke:var(--body,#e6e9ee);stroke-width:11"/>'
+    bones = list(layout.bones)
+    bright = [bone for bone in bones if highlighted.issuperset(bone)]
+    yield f'<path d="{path(bones)}" {style} style="stroke:var(--body,#e6e9ee);stroke-width:11"/>'
     head = [joint for joint in range(layout.num_joints) if _kind(layout, joint) in _HEAD]
-    if head and _figure(layout) is not None:
-        x, y = places[head].mean(axis=0)
+    if head and _standing_person(layout) is not None:
+        x, y = positions[head].mean(axis=0)
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="14" style="fill:var(--body,#e6e9ee)"/>'
-    yield f'<path d="{path(every)}" {style} style="stroke:var(--bone,#8d96a5);stroke-width:1.6"/>'
+    yield f'<path d="{path(bones)}" {style} style="stroke:var(--bone,#8d96a5);stroke-width:1.6"/>'
     if bright:
         line = "stroke:var(--salient,#c2410c);stroke-width:3.2"
         yield f'<path d="{path(bright)}" {style} style="{line}"/>'
 
 
 def _dots(
-    layout: SkeletonLayout, places: Float[np.ndarray, "v 2"], highlighted: set[int]
+    layout: SkeletonLayout, positions: Float[np.ndarray, "v 2"], highlighted: set[int]
 ) -> Iterator[str]:
-    """Give the joints, those brought out last so that nothing covers them."""
+    """Yield the joints, highlighted ones last so that nothing covers them."""
     for joint in sorted(range(layout.num_joints), key=lambda joint: joint in highlighted):
-        x, y = places[joint]
+        x, y = positions[joint]
         radius, colour = (4.6, "salient,#c2410c") if joint in highlighted else (2.3, "bone,#8d96a5")
         state = ' class="salient"' if joint in highlighted else ""
         yield (
@@ -119,16 +118,16 @@ def _dots(
         )
 
 
-def _figure(layout: SkeletonLayout) -> Float[np.ndarray, "v 2"] | None:
-    """Return the joints of a standing person; None if too few are known or two coincide."""
-    known = _known(layout)
-    if 2 * len(known) < layout.num_joints:
+def _standing_person(layout: SkeletonLayout) -> Float[np.ndarray, "v 2"] | None:
+    """Return positions of a standing person; None if too few names are known or two coincide."""
+    placed = _named_joints(layout)
+    if 2 * len(placed) < layout.num_joints:
         return None
-    _beyond(layout, _between(layout, known), known)
-    places = np.array([known[joint] for joint in range(layout.num_joints)], dtype=np.float64)
-    distances = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    apart = distances[~np.eye(len(places), dtype=bool)].min(initial=1.0)
-    return places if apart > 1e-3 else None
+    _place_outer_joints(layout, _place_inner_joints(layout, placed), placed)
+    positions = np.array([placed[joint] for joint in range(layout.num_joints)], dtype=np.float64)
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    smallest = distances[~np.eye(len(positions), dtype=bool)].min(initial=1.0)
+    return positions if smallest > 1e-3 else None
 
 
 def _kind(layout: SkeletonLayout, joint: int) -> str:
@@ -136,74 +135,78 @@ def _kind(layout: SkeletonLayout, joint: int) -> str:
     return " ".join(_SIDE_WORDS.sub(" ", layout.display_name(joint)).split())
 
 
-def _known(layout: SkeletonLayout) -> dict[int, tuple[float, float]]:
-    """Return the places of the joints whose names say where they are."""
+def _named_joints(layout: SkeletonLayout) -> dict[int, tuple[float, float]]:
+    """Return the positions of the joints whose names are known."""
     side = {left: 1 for left, _ in layout.pairs} | {right: -1 for _, right in layout.pairs}
-    found: dict[int, tuple[float, float]] = {}
+    placed: dict[int, tuple[float, float]] = {}
     for joint in range(layout.num_joints):
-        outward, up = _PLACES.get(_kind(layout, joint), (0, -1))
+        outward, up = _POSITIONS.get(_kind(layout, joint), (0, -1))
         if up >= 0 and bool(outward) == (joint in side):
-            found[joint] = (side.get(joint, 0) * outward, up)
-    return found
+            placed[joint] = (side.get(joint, 0) * outward, up)
+    return placed
 
 
-def _between(layout: SkeletonLayout, known: dict[int, tuple[float, float]]) -> list[set[int]]:
-    """Place the joints between known ones at the mean of their neighbours; return neighbours."""
+def _place_inner_joints(
+    layout: SkeletonLayout, placed: dict[int, tuple[float, float]]
+) -> list[set[int]]:
+    """Place joints between placed ones at the mean of their neighbours; return neighbours."""
     neighbours: list[set[int]] = [set() for _ in range(layout.num_joints)]
     for child, parent in layout.bones:
         neighbours[child].add(parent)
         neighbours[parent].add(child)
     inner = set(range(layout.num_joints))
-    while loose := [v for v in inner - known.keys() if len(neighbours[v] & inner) < 2]:
+    while loose := [v for v in inner - placed.keys() if len(neighbours[v] & inner) < 2]:
         inner -= set(loose)
-    fixed = set(known)
+    fixed = set(placed)
     for _ in range(200 if inner - fixed else 0):
         for joint in sorted(inner - fixed):
-            around = [known[other] for other in neighbours[joint] & inner if other in known]
-            if around:
-                x, y = np.mean(around, axis=0).tolist()
-                known[joint] = (x, y)
+            nearby = [placed[other] for other in neighbours[joint] & inner if other in placed]
+            if nearby:
+                x, y = np.mean(nearby, axis=0).tolist()
+                placed[joint] = (x, y)
     return neighbours
 
 
-def _beyond(
-    layout: SkeletonLayout, neighbours: list[set[int]], known: dict[int, tuple[float, float]]
+def _place_outer_joints(
+    layout: SkeletonLayout, neighbours: list[set[int]], placed: dict[int, tuple[float, float]]
 ) -> None:
-    """Place the rest, each a step beyond the joint it hangs on, several of them fanned out."""
-    while len(known) < layout.num_joints:
-        edge = [joint for joint in sorted(known) if neighbours[joint] - known.keys()]
+    """Place the other joints beyond their neighbours, several of them fanned out."""
+    while len(placed) < layout.num_joints:
+        edge = [joint for joint in sorted(placed) if neighbours[joint] - placed.keys()]
         if not edge:
-            lost = next(v for v in range(layout.num_joints) if v not in known)
-            known[lost] = (max(x for x, _ in known.values()) + 2 * STEP, 1.0)
+            isolated = next(v for v in range(layout.num_joints) if v not in placed)
+            placed[isolated] = (max(x for x, _ in placed.values()) + 2 * UNKNOWN_BONE_LENGTH, 1.0)
             continue
         joint = edge[0]
-        here = np.array(known[joint])
-        behind = [known[other] for other in neighbours[joint] & known.keys()]
-        away = here - np.mean(behind, axis=0) if behind else np.array([0.0, 1.0])
+        position = np.array(placed[joint])
+        behind = [placed[other] for other in neighbours[joint] & placed.keys()]
+        away = position - np.mean(behind, axis=0) if behind else np.array([0.0, 1.0])
         angle = np.arctan2(away[1], away[0])
-        new = sorted(neighbours[joint] - known.keys())
+        new = sorted(neighbours[joint] - placed.keys())
         for number, other in enumerate(new):
-            turned = angle + 0.7 * (number - (len(new) - 1) / 2)
-            x, y = (here + STEP * np.array([np.cos(turned), np.sin(turned)])).tolist()
-            known[other] = (x, y)
+            direction = angle + 0.7 * (number - (len(new) - 1) / 2)
+            x, y = (
+                position + UNKNOWN_BONE_LENGTH * np.array([np.cos(direction), np.sin(direction)])
+            ).tolist()
+            placed[other] = (x, y)
 
 
 def _tree(layout: SkeletonLayout) -> Float[np.ndarray, "v 2"]:
-    """Return the skeleton as a tree: a place for each leaf, and parents over their children."""
+    """Return positions of the skeleton as a tree: parents above the middle of their children."""
     children: dict[int, list[int]] = {joint: [] for joint in range(layout.num_joints)}
     for child, parent in layout.bones:
         children[parent].append(child)
-    places = np.zeros((layout.num_joints, 2))
+    positions = np.zeros((layout.num_joints, 2))
     leaves = 0
     pending = [(root, 0, False) for root in sorted(layout.roots, reverse=True)]
     while pending:
         joint, depth, visited = pending.pop()
         if not children[joint]:
-            places[joint] = leaves * LEAF, -depth * LEVEL
+            positions[joint] = leaves * LEAF_WIDTH, -depth * LEVEL_HEIGHT
             leaves += 1
         elif visited:
-            places[joint] = places[children[joint], 0].mean(), -depth * LEVEL
+            positions[joint] = positions[children[joint], 0].mean(), -depth * LEVEL_HEIGHT
         else:
             below = [(child, depth + 1, False) for child in reversed(children[joint])]
             pending += [(joint, depth, True), *below]
-    return places
+    return positions

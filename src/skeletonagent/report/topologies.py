@@ -1,4 +1,4 @@
-"""Learnt graphs as plain values: how a recognizer has joined the joints, and how it came to it."""
+"""Learned graphs as plain values: after training, and after each feature snapshot."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from skeletonagent.training.feature_snapshots import FeatureSnapshot, learned_gr
 def topologies(
     checkpoint: Checkpoint, guidance: Guidance, snapshots: Sequence[FeatureSnapshot]
 ) -> dict[str, Any] | None:
-    """Return the learnt graphs beside the salient joints (paper fig. 6); None without graphs.
+    """Return the learned graphs beside the salient joints (paper fig. 6); None without graphs.
 
     Args:
-        checkpoint: Where the recognizer stands.
-        guidance: Whose K is shown.
-        snapshots: How the graphs came about.
+        checkpoint: Checkpoint of the recognizer.
+        guidance: Guidance whose K is shown.
+        snapshots: Feature snapshots, with the graphs of earlier epochs.
     """
     graphs = learned_graphs(
         checkpoint.tensors_under("ema") or checkpoint.tensors_under("recognizer")

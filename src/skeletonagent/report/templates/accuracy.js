@@ -18,20 +18,20 @@ function drawAccuracy(place, rows) {
       ]),
       rows.map((row, index) => accuracyRow(row, x, index * line + line / 2 + (narrow ? 7 : 0), { narrow, left, width, colour: recipes.indexOf(row.recipe) ? "var(--other)" : "var(--accent)" }))));
   });
-  const recipeTold = recipes.length > 1;
+  const showRecipe = recipes.length > 1;
   const table = html("div", { class: "scroll" }, html("table", {},
-    html("thead", {}, html("tr", {}, ["run", recipeTold ? "recipe" : null, "top-1", "95% interval", "top-5", "mean over classes"].filter(Boolean)
-      .map((name, index) => html("th", { scope: "col", class: index > (recipeTold ? 1 : 0) ? "n" : null }, name)))),
+    html("thead", {}, html("tr", {}, ["run", showRecipe ? "recipe" : null, "top-1", "95% interval", "top-5", "mean per-class accuracy"].filter(Boolean)
+      .map((name, index) => html("th", { scope: "col", class: index > (showRecipe ? 1 : 0) ? "n" : null }, name)))),
     html("tbody", {}, rows.map((row) => html("tr", {},
       html("td", {}, row.mean ? html("strong", {}, row.name) : row.name,
         Object.entries(row.parts).map(([part, share]) => html("div", { class: "dim small" }, `${part}: ${percent(share)}`))),
-      recipeTold ? html("td", { class: "dim" }, row.recipe) : null,
+      showRecipe ? html("td", { class: "dim" }, row.recipe) : null,
       [percent(row.top1.value), row.top1.low === null ? "–" : `${percent(row.top1.low)} – ${percent(row.top1.high)}`, percent(row.top5), percent(row.mean_class)]
         .map((text) => html("td", { class: "n" }, text)))))));
   place.append(figure({
-    name: "accuracy", title: "Top-1 accuracy on the test part", plot: chart,
+    name: "accuracy", title: "Top-1 accuracy on the test set", plot: chart,
     caption: "Bars are 95% intervals: of a run, over samples like these; of a mean, over runs with other seeds.",
-    rows: () => [["run", "recipe", "top-1", "low", "high", "top-5", "mean over classes"],
+    rows: () => [["run", "recipe", "top-1", "low", "high", "top-5", "mean per-class accuracy"],
       ...rows.map((row) => [row.name, row.recipe, row.top1.value, row.top1.low, row.top1.high, row.top5, row.mean_class])],
   }), html("div", { class: "card" }, table));
 }

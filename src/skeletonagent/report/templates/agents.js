@@ -1,13 +1,13 @@
-// The agents' rounds: which classes were confused with which, what was asked, answered and changed.
+// Rounds of the agents: confused classes, questions, answers and changes of the guidance.
 
 let filterAgents = () => {};
-const AT_ONCE = 10;
+const PAGE_SIZE = 10;
 const ODD = ["repaired", "rejected", "unanswered"];
 
 async function drawAgents(place, { rounds, details }) {
-  const told = await inflate(details);
+  const entries = await inflate(details);
   const last = rounds.length - 1;
-  const state = { round: last, label: "", which: "all", search: "", most: AT_ONCE };
+  const state = { round: last, label: "", which: "all", search: "", limit: PAGE_SIZE };
   const list = html("div", { class: "entries", id: "agents-entries" });
   const tabs = rounds.map((round, index) => html("button", { type: "button", role: "tab", id: `agents-round-${index}`, on: { click: () => { state.round = index; update(); } } },
     html("span", {}, round.number ? `Round ${round.number}` : "Before training"),
@@ -23,26 +23,26 @@ async function drawAgents(place, { rounds, details }) {
     tabs[state.round].focus();
   });
   const classes = select("agents-class", "Class", classOptions("every class"), (value) => { state.label = value; update(); });
-  const which = select("agents-which", "Show", [["all", "all"], ["changed", "what changed"], ["odd", "repaired, rejected, unanswered"], ["remarks", "what the clips speak against"]], (value) => { state.which = value; update(); });
+  const which = select("agents-which", "Show", [["all", "all"], ["changed", "what changed"], ["odd", "repaired, rejected, unanswered"], ["remarks", "contradicted by the clips"]], (value) => { state.which = value; update(); });
   const search = html("input", { id: "agents-search", type: "search", placeholder: "words in question or answer", on: { input: () => { state.search = search.value.toLowerCase(); update(); } } });
 
   const update = (grown = false) => {
-    if (!grown) state.most = AT_ONCE;
+    if (!grown) state.limit = PAGE_SIZE;
     tabs.forEach((tab, index) => {
       tab.setAttribute("aria-selected", index === state.round);
       tab.tabIndex = index === state.round ? 0 : -1;
     });
-    const found = told[state.round].filter((entry) => wanted(entry, state));
-    list.replaceChildren(...found.slice(0, state.most).map(entryCard));
-    if (!found.length) list.append(html("p", { class: "missing" }, emptyNote(told[state.round], state)));
-    if (found.length > state.most) {
-      list.append(html("p", {}, html("button", { type: "button", class: "button", on: { click: () => { state.most += 3 * AT_ONCE; update(true); } } }, `Show more (${found.length - state.most} left)`)));
+    const matching = entries[state.round].filter((entry) => matches(entry, state));
+    list.replaceChildren(...matching.slice(0, state.limit).map(entryCard));
+    if (!matching.length) list.append(html("p", { class: "missing" }, emptyNote(entries[state.round], state)));
+    if (matching.length > state.limit) {
+      list.append(html("p", {}, html("button", { type: "button", class: "button", on: { click: () => { state.limit += 3 * PAGE_SIZE; update(true); } } }, `Show more (${matching.length - state.limit} left)`)));
     }
   };
   filterAgents = (label) => {
     classes.control.value = state.label = String(label);
     which.control.value = state.which = "all";
-    const rows = told.map((entries) => entries.some((entry) => entry.label === label));
+    const rows = entries.map((listed) => listed.some((entry) => entry.label === label));
     if (!rows[state.round]) state.round = Math.max(0, rows.lastIndexOf(true));
     update();
   };
@@ -58,33 +58,33 @@ function outcomeBar(outcomes) {
     ["accepted", ...ODD].filter((outcome) => outcomes[outcome]).map((outcome) => html("i", { class: outcome, style: `flex:${outcomes[outcome] / total}` })));
 }
 
-function wanted(entry, { label, which, search }) {
+function matches(entry, { label, which, search }) {
   if (label !== "" && entry.label !== Number(label)) return false;
   if (which === "changed" && !entry.changed) return false;
-  if (which === "odd" && !entry.exchanges.some((said) => ODD.includes(said.outcome) || said.earlier.length)) return false;
-  if (which === "remarks" && !entry.exchanges.some((said) => said.remarks.length)) return false;
+  if (which === "odd" && !entry.exchanges.some((exchange) => ODD.includes(exchange.outcome) || exchange.earlier.length)) return false;
+  if (which === "remarks" && !entry.exchanges.some((exchange) => exchange.remarks.length)) return false;
   if (!search) return true;
-  return [className(entry.label), entry.sentence, ...entry.exchanges.flatMap((said) => [said.question, said.answer])]
+  return [className(entry.label), entry.sentence, ...entry.exchanges.flatMap((exchange) => [exchange.question, exchange.answer])]
     .some((text) => text.toLowerCase().includes(search));
 }
 
 function emptyNote(entries, { label, which, search }) {
-  if (label !== "" && which === "all" && !search) return `Nothing was said about ${className(Number(label))} in this round: it was hardly mistaken for another class.`;
-  return entries.length ? "Nothing in this round is like that." : "Nothing was asked in this round.";
+  if (label !== "" && which === "all" && !search) return `There is no exchange about ${className(Number(label))} in this round: it was hardly mistaken for another class.`;
+  return entries.length ? "Nothing in this round matches." : "Nothing was asked in this round.";
 }
 
 function entryCard(entry) {
   const marks = jointMarks(entry);
-  const targeted = entry.exchanges.filter((said) => said.rivals.length);
+  const targeted = entry.exchanges.filter((exchange) => exchange.rivals.length);
   const [first] = targeted;
   return html("article", { class: "card entry" },
     html("div", {},
       html("div", {}, html("h3", {}, className(entry.label)), first ? html("p", { class: "dim" }, "mistaken for ", rivalsInWords(first.rivals)) : null),
       entry.exchanges.length > 2
-        ? html("details", {}, html("summary", {}, `${entry.exchanges.length} questions and answers`), entry.exchanges.map((said) => exchange(said, true)))
-        : entry.exchanges.map((said) => exchange(said, entry.exchanges.length > 1 || !said.rivals.length)),
-      html("div", { class: "told" }, html("p", {}, entry.sentence),
-        entry.earlier ? html("details", {}, html("summary", {}, "The sentence before"), html("p", { class: "dim small" }, entry.earlier)) : null),
+        ? html("details", {}, html("summary", {}, `${entry.exchanges.length} questions and answers`), entry.exchanges.map((exchange) => exchangeBlock(exchange, true)))
+        : entry.exchanges.map((exchange) => exchangeBlock(exchange, entry.exchanges.length > 1 || !exchange.rivals.length)),
+      html("div", { class: "guidance" }, html("p", {}, entry.sentence),
+        entry.sentence_before ? html("details", {}, html("summary", {}, "The sentence before"), html("p", { class: "dim small" }, entry.sentence_before)) : null),
       jointChips(marks), list("remarks", entry.notes, "Notes")),
     html("div", {}, report.layout ? skeleton(marks, `Skeleton; salient: ${jointNames(entry.joints) || "all joints"}`) : null));
 }
@@ -92,8 +92,8 @@ function entryCard(entry) {
 const rivalsInWords = (rivals) => rivals.map(([rival, count]) => `${className(rival)}${count === null ? "" : ` (${count}×)`}`).join(", ");
 const jointNames = (joints) => joints.map((joint) => report.layout.names[joint]).join(", ");
 
-/** Return what became of each joint: kept, added or removed. */
-function jointMarks({ joints, before }) {
+/** Return the change of each joint: kept, added or removed. */
+function jointMarks({ joints, joints_before: before }) {
   const marks = {};
   joints.forEach((joint) => { marks[joint] = before && !before.includes(joint) ? "added" : "kept"; });
   (before || []).forEach((joint) => { marks[joint] = marks[joint] || "removed"; });
@@ -102,7 +102,7 @@ function jointMarks({ joints, before }) {
 
 function jointChips(marks) {
   const joints = Object.keys(marks).map(Number);
-  if (!joints.some((joint) => marks[joint] !== "removed")) return html("p", { class: "dim small" }, "No joint is known to be salient; all of them count.");
+  if (!joints.some((joint) => marks[joint] !== "removed")) return html("p", { class: "dim small" }, "No joint is salient; all of them count.");
   return html("ul", { class: "chips", "aria-label": "Joints" }, joints.map((joint) =>
     html("li", { class: marks[joint] === "kept" ? null : marks[joint] }, report.layout.names[joint],
       marks[joint] === "kept" ? null : html("span", { class: "unseen" }, ` (${marks[joint]})`))));
@@ -110,22 +110,22 @@ function jointChips(marks) {
 
 const list = (name, texts, label) => (texts.length ? html("ul", { class: name, "aria-label": label }, texts.map((text) => html("li", {}, text))) : null);
 
-function exchange(said, titled) {
-  // What was accepted has become the sentence and the joints that are shown in any case.
-  const plainly = said.outcome === "accepted";
+function exchangeBlock(exchange, titled) {
+  // An accepted answer became the sentence and the joints, which are shown anyway.
+  const accepted = exchange.outcome === "accepted";
   return html("div", { class: titled ? "attempt" : null },
-    html("div", { class: "headline" }, titled ? html("strong", {}, said.title) : null, html("span", { class: `outcome ${said.outcome}` }, said.outcome)),
-    html("details", { open: !plainly }, html("summary", {}, plainly ? "Question and answer" : "The answer"),
-      plainly ? html("p", { class: "said dim small" }, said.question) : null, answered(said)),
-    plainly ? null : html("details", {}, html("summary", {}, "The question"), html("p", { class: "said dim small" }, said.question)),
-    list("remarks", said.remarks, "What the clips say against it"),
-    said.earlier.length ? html("details", {}, html("summary", {}, said.earlier.length === 1 ? "An earlier attempt" : `${said.earlier.length} earlier attempts`),
-      said.earlier.map((attempt) => html("div", { class: "attempt" }, html("span", { class: `outcome ${attempt.outcome}` }, attempt.outcome), answered(attempt), list("remarks", attempt.remarks, "What the clips say against it")))) : null);
+    html("div", { class: "headline" }, titled ? html("strong", {}, exchange.title) : null, html("span", { class: `outcome ${exchange.outcome}` }, exchange.outcome)),
+    html("details", { open: !accepted }, html("summary", {}, accepted ? "Question and answer" : "The answer"),
+      accepted ? html("p", { class: "quote dim small" }, exchange.question) : null, answerBlock(exchange)),
+    accepted ? null : html("details", {}, html("summary", {}, "The question"), html("p", { class: "quote dim small" }, exchange.question)),
+    list("remarks", exchange.remarks, "Evidence against it"),
+    exchange.earlier.length ? html("details", {}, html("summary", {}, exchange.earlier.length === 1 ? "An earlier attempt" : `${exchange.earlier.length} earlier attempts`),
+      exchange.earlier.map((attempt) => html("div", { class: "attempt" }, html("span", { class: `outcome ${attempt.outcome}` }, attempt.outcome), answerBlock(attempt), list("remarks", attempt.remarks, "Evidence against it")))) : null);
 }
 
-function answered({ answer, problem, outcome, source }) {
+function answerBlock({ answer, problem, outcome, source }) {
   return [
-    answer ? html("p", { class: "said" }, answer) : html("p", { class: "dim" }, "No answer."),
+    answer ? html("p", { class: "quote" }, answer) : html("p", { class: "dim" }, "No answer."),
     problem ? html("p", { class: `small ${outcome}` }, problem) : null,
     source ? html("p", { class: "dim small" }, source) : null,
   ];

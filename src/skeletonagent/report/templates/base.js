@@ -110,8 +110,8 @@ function goTo(name) {
 
 /** Return the skeleton as an SVG; `marks` tells the class of each joint that stands out. */
 function skeleton(marks, description, links = []) {
-  const { places, bones, names } = report.layout;
-  const points = places.map(([x, y]) => [100 * x, -100 * y]);
+  const { positions, bones, names } = report.layout;
+  const points = positions.map(([x, y]) => [100 * x, -100 * y]);
   const xs = points.map((point) => point[0]), ys = points.map((point) => point[1]);
   const [left, top] = [Math.min(...xs) - 16, Math.min(...ys) - 16];
   const path = bones.map(([a, b]) => `M${points[a].join(" ")}L${points[b].join(" ")}`).join("");

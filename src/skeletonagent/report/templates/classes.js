@@ -13,7 +13,7 @@ function drawClasses(place, { samples, accuracy, baseline, subsets, comparison }
   const box = figure({
     name: "classes", plot: chart,
     title: baseline ? "Accuracy of each class, against the baseline" : "Accuracy of each class",
-    caption: baseline ? "Points gained (right, blue) or lost (left, orange); means where there are several runs." : "Of the test part. Name a second run, or --baseline RUN, to see differences.",
+    caption: baseline ? "Points gained (right, blue) or lost (left, orange); means where there are several runs." : "Of the test set. Name a second run, or --baseline RUN, to see differences.",
     rows: () => [["class", "samples", "accuracy", "baseline"], ...labels.map((each) => [report.classes[each], samples[each], accuracy[each], baseline ? baseline[each] : null])],
   });
   box.insertBefore(html("div", { class: "controls" }, ordering.field), chart);
@@ -31,16 +31,16 @@ function drawClassBars(chart, width, labels, { gain, accuracy, baseline, samples
   const most = baseline ? Math.max(0.01, ...labels.map((label) => Math.abs(gain(label)))) : 1;
   const low = baseline ? -most : 0;
   const x = (value) => left + ((value - low) / (most - low)) * (width - left - right);
-  const told = (label) => `${report.classes[label]}: ${percent(accuracy[label])}`
+  const describe = (label) => `${report.classes[label]}: ${percent(accuracy[label])}`
     + `${baseline ? `, baseline ${percent(baseline[label])}, ${signed(100 * gain(label))} points` : ""}, ${samples[label]} samples`;
-  chart.replaceChildren(svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Bars, longest first: ${labels.slice(0, 3).map(told).join("; ")}` },
+  chart.replaceChildren(svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Bars, longest first: ${labels.slice(0, 3).map(describe).join("; ")}` },
     ticks(low, most, width < 560 ? 3 : 6).map((value) => [
       svg("line", { class: "rule", x1: x(value), x2: x(value), y1: 0, y2: height - 22 }),
       svg("text", { x: x(value), y: height - 6, "text-anchor": "middle" }, baseline ? plain(100 * value) : percent(value, 0)),
     ]),
     labels.map((label, index) => {
       const y = index * line, value = gain(label), from = x(Math.min(0, value)), to = x(Math.max(0, value));
-      return svg("g", {}, svg("title", {}, told(label)),
+      return svg("g", {}, svg("title", {}, describe(label)),
         svg("rect", { x: 0, y, width, height: line, fill: "transparent" }),
         svg("text", { class: "strong", x: left - 10, y: y + line / 2 + 4, "text-anchor": "end", "font-size": line < 15 ? 9 : 12 }, shortened(report.classes[label], Math.floor(left / 6.8))),
         svg("rect", { x: from, y: y + 3, width: Math.max(to - from, 1), height: line - 6, rx: 2, fill: value < 0 ? "var(--below)" : "var(--above)" }),

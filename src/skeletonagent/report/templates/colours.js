@@ -1,4 +1,4 @@
-// Colours of figures, in both themes, told apart by the colour-blind too.
+// Colours of figures, in both themes, distinguishable for the colour-blind too.
 
 const root = document.documentElement;
 const themeListeners = [];

@@ -1,7 +1,7 @@
 // Where clips lie among each other, epoch by epoch (paper figure 5).
 
-function drawEmbedding(place, { method, epochs, sample_ids: ids, labels, places, neighbours, voters }) {
-  const points = unpack(places), last = epochs.length - 1;
+function drawEmbedding(place, { method, epochs, sample_ids: ids, labels, positions, neighbour_accuracy: neighbours, num_neighbours: voters }) {
+  const points = unpack(positions), last = epochs.length - 1;
   const state = { at: last, label: "", moving: 0, timer: 0 };
   const canvas = html("canvas", { tabindex: 0, role: "application" });
   const plot = html("div", { class: "plot", "data-draws": "canvas" }, canvas);

@@ -72,20 +72,20 @@ function drawMatrix(place, matrices) {
 }
 
 /** Return counts by `row * y + column`, with the sums of rows. */
-function dense({ place, count }, y) {
+function dense({ index: packed, count }, y) {
   const counts = new Uint32Array(y * y), totals = new Uint32Array(y), mistakes = new Uint32Array(y);
-  const places = unpack(place).values, values = unpack(count).values;
-  places.forEach((index, entry) => {
+  const indices = unpack(packed).values, values = unpack(count).values;
+  indices.forEach((index, entry) => {
     const m = Math.floor(index / y);
     counts[index] = values[entry];
     totals[m] += values[entry];
     if (m !== index % y) mistakes[m] += values[entry];
   });
-  return { y, counts, totals, mistakes, places };
+  return { y, counts, totals, mistakes, indices };
 }
 
 const countOf = ({ counts, y }, m, n) => counts[m * y + n];
-const nonzero = (matrix) => [...matrix.places].map((index) => [Math.floor(index / matrix.y), index % matrix.y, matrix.counts[index]]);
+const nonzero = (matrix) => [...matrix.indices].map((index) => [Math.floor(index / matrix.y), index % matrix.y, matrix.counts[index]]);
 
 function worstPairs(matrix, most) {
   return nonzero(matrix).filter(([m, n]) => m !== n).map(([m, n, count]) => ({ m, n, count, share: count / matrix.totals[m] }))
@@ -94,7 +94,7 @@ function worstPairs(matrix, most) {
 
 function cellInWords(matrix, m, n) {
   const count = countOf(matrix, m, n), of = `${count} of ${matrix.totals[m]} (${percent(count / (matrix.totals[m] || 1), 0)})`;
-  return m === n ? `${report.classes[m]}\nrecognised: ${of}` : `${report.classes[m]}\ntaken for ${report.classes[n]}: ${of}`;
+  return m === n ? `${report.classes[m]}\nrecognised: ${of}` : `${report.classes[m]}\nmistaken for ${report.classes[n]}: ${of}`;
 }
 
 function describe(detail, { matrix, pinned }, m, n) {
@@ -104,7 +104,7 @@ function describe(detail, { matrix, pinned }, m, n) {
   const { player, agents } = report.sections;
   const clips = player ? player.clips.filter((clip) => clip.label === m && clip.predicted === n) : [];
   if (clips.length) links.append(html("button", { type: "button", class: "button", on: { click: () => { filterPlayer(m, n); goTo("player"); } } }, `Play ${clips.length === 1 ? "a clip" : `${clips.length} clips`}`));
-  if (agents) links.append(html("button", { type: "button", class: "button", on: { click: () => { filterAgents(m); goTo("agents"); } } }, "What the agents said"));
+  if (agents) links.append(html("button", { type: "button", class: "button", on: { click: () => { filterAgents(m); goTo("agents"); } } }, "Dialogue of the agents"));
   detail.replaceChildren(html("h3", {}, first), html("p", {}, second), ...[reverse].filter(Boolean), links,
     ...(pinned ? [] : [html("p", { class: "dim small" }, "Point at a cell; a click keeps it.")]));
 }

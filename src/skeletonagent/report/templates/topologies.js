@@ -1,11 +1,11 @@
-// The learnt graphs of each block, beside the salient joints of a class (paper figure 6).
+// The learned graphs of each block, beside the salient joints of a class (paper figure 6).
 
 function drawTopologies(place, { epoch, blocks, epochs, means, salient }) {
   const graphs = blocks.map((block) => unpack(block.graphs));
   const history = means ? unpack(means) : null;
   const k = unpack(salient), v = report.layout.names.length;
   const state = { block: blocks.length - 1, graph: "mean", label: 0, epoch: epochs.length };
-  const heat = html("canvas", { tabindex: 0, role: "application", "aria-label": "Learnt graph, what each joint (column) takes from another (row). Arrow keys move." });
+  const heat = html("canvas", { tabindex: 0, role: "application", "aria-label": "Learned graph, what each joint (column) takes from another (row). Arrow keys move." });
   const mask = html("canvas", { role: "img" });
   const heatPlot = html("div", { class: "plot", "data-draws": "canvas" }, heat);
   const maskPlot = html("div", { class: "plot", "data-draws": "canvas" }, mask);
@@ -62,7 +62,7 @@ function drawTopologies(place, { epoch, blocks, epochs, means, salient }) {
     const [row, column] = [Math.floor(index / v), index % v];
     return [report.layout.names[row], report.layout.names[column], at(row, column)];
   })];
-  const first = figure({ name: "graph", title: "Learnt graph", caption: "Row: the joint that gives; column: the joint that takes. Blue adds, orange takes away.", plot: heatPlot, rows: () => table(values().values)() });
+  const first = figure({ name: "graph", title: "Learned graph", caption: "Row: the joint that gives; column: the joint that takes. Blue adds, orange takes away.", plot: heatPlot, rows: () => table(values().values)() });
   first.append(caption);
   place.append(
     html("div", { class: "controls" }, block.field, graph.field, label.field, epochs.length ? time.field : null),
