@@ -29,7 +29,7 @@ from skeletonagent.training.checkpoint import (
     load_checkpoint,
 )
 
-FACTS = {"class_names": ["wave", "grüßen"], "config": {"a": [1, 2.5, None, True]}}
+METADATA = {"class_names": ["wave", "grüßen"], "config": {"a": [1, 2.5, None, True]}}
 
 
 def made(epoch: int = 3, seed: int = 0, step: int = 0) -> Checkpoint:
@@ -47,7 +47,7 @@ def made(epoch: int = 3, seed: int = 0, step: int = 0) -> Checkpoint:
         "seen": torch.tensor([True, False]),
         "nothing": torch.empty(0, 3),
     }
-    return Checkpoint(epoch, tensors, FACTS, step)
+    return Checkpoint(epoch, tensors, METADATA, step)
 
 
 def small(epoch: int, step: int = 0, value: float = 0.0) -> Checkpoint:
@@ -69,7 +69,7 @@ def test_what_is_saved_is_loaded_bit_for_bit(tmp_path: Path) -> None:
     path = CheckpointFolder(tmp_path).save(made())
     again = load_checkpoint(path)
     assert path.name == "epoch_0003"
-    assert (again.epoch, again.step, again.metadata) == (3, 0, FACTS)
+    assert (again.epoch, again.step, again.metadata) == (3, 0, METADATA)
     assert again.tensors.keys() == made().tensors.keys()
     for name, tensor in made().tensors.items():
         assert bits(again.tensors[name]) == bits(tensor), name
@@ -270,16 +270,21 @@ def test_without_a_sound_one_it_is_told_what_to_do(tmp_path: Path) -> None:
         checkpoints.latest()
 
 
+OTHER_FORMAT = r"epoch_0002 has format \d, but .* reads format 4; train anew with another --out"
+
+
 def test_another_format_is_no_damage(tmp_path: Path) -> None:
     checkpoints = CheckpointFolder(tmp_path)
     for epoch in (1, 2):
         checkpoints.save(made(epoch))
     path = tmp_path / "epoch_0002" / STATE
     state = json.loads(path.read_bytes())
-    older = {"format": 2, **{key: state[key] for key in ("epoch", "sha256", "metadata")}}
-    for content in (json.dumps(older).encode(), sealed({**state, "format": FORMAT + 1})):
+    unsealed = {"format": 2, **{key: state[key] for key in ("epoch", "sha256", "metadata")}}
+    former = {**state, "format": 3}  # the last one before modules and tensors had today's names
+    newer = {**state, "format": FORMAT + 1}
+    for content in (json.dumps(unsealed).encode(), sealed(former), sealed(newer)):
         path.write_bytes(content)
-        with pytest.raises(CheckpointError, match="epoch_0002 has format") as caught:
+        with pytest.raises(CheckpointError, match=OTHER_FORMAT) as caught:
             checkpoints.latest()
         assert not isinstance(caught.value, CorruptCheckpointError)
 

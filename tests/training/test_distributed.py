@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 import torch
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.training.distributed import (
-    LaunchInfo,
-    describe_device,
-    init_distributed,
-    pick_device,
-)
+from skeletonagent.training.distributed import describe_device, init_distributed, pick_device
+from skeletonagent.training.launch import LaunchInfo
 from skeletonagent.training.settings import Precision
 
 WITH_GPU = torch.cuda.is_available()
@@ -54,6 +48,24 @@ def test_products_are_taken_in_the_precision_asked_for(
     assert linear.weight.dtype == torch.float32
 
 
+def test_a_tuple_of_outputs_is_single_precision_and_whole_numbers_stay() -> None:
+    class Pair(torch.nn.Module):
+        def forward(
+            self, x: torch.Tensor, labels: torch.Tensor, missing: None
+        ) -> tuple[torch.Tensor, ...]:
+            assert x.dtype == torch.bfloat16 and missing is None
+            return x @ x.T, labels
+
+    module = init_distributed(torch.device("cpu"), "bf16").wrap(Pair())
+    product, labels = module(torch.ones(2, 3), torch.tensor([1, 2]), None)
+    assert product.dtype == torch.float32 and labels.dtype == torch.int64
+
+
+def test_in_single_precision_alone_nothing_is_wrapped() -> None:
+    linear = torch.nn.Linear(2, 2)
+    assert init_distributed(torch.device("cpu"), "32").wrap(linear) is linear
+
+
 def test_alone_everything_is_ones_own() -> None:
     context = init_distributed(torch.device("cpu"), "32")
     assert (context.world_size, context.rank, context.is_main) == (1, 0, True)
@@ -66,36 +78,6 @@ def test_alone_everything_is_ones_own() -> None:
         context.run_on_main(lambda: (_ for _ in ()).throw(DataError("no such file")))
     with pytest.raises(RuntimeError, match="connection lost"), context.name_lost_ranks():
         raise RuntimeError("connection lost")
-
-
-LAUNCHES = {
-    "alone": ({}, LaunchInfo()),
-    "torchrun": (
-        {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4", "RANK": "5"},
-        LaunchInfo(8, 2, 5),
-    ),
-    "srun": (
-        {
-            "SLURM_PROCID": "3", "SLURM_NTASKS": "4", "SLURM_NNODES": "2",
-            "SLURM_JOB_NAME": "train", "SLURM_STEP_ID": "0", "SLURM_JOB_ID": "1",
-        },
-        LaunchInfo(4, 2, 3),
-    ),
-    "a batch script without srun": ({"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train"}, LaunchInfo()),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("how", LAUNCHES)
-def test_the_environment_tells_how_many_there_are(
-    monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    environment, expected = LAUNCHES[how]
-    for name in list(os.environ):
-        if name.startswith(("SLURM_", "TORCHELASTIC_")):
-            monkeypatch.delenv(name)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert LaunchInfo.detect() == expected
 
 
 def test_processes_cannot_share_one_gpu_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

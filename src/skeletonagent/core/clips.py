@@ -1,4 +1,4 @@
-"""Skeleton clips: one sequence, a whole data set on a device, and a batch of it."""
+"""Skeleton clips: one sequence, a data set on a device, and a batch of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SkeletonSequence:
             joint is all zeros.
         label: Class index.
         sample_id: Name of the sample, unique in its data set.
-        subject: Whoever performed it, so that people can be kept apart; None if unknown.
+        subject: Number of the person who performs it; None if unknown.
         image_size: Width and height of the image, where coordinates are its pixels; else None.
     """
 
@@ -37,7 +37,7 @@ class SkeletonSequence:
 
 @dataclass(frozen=True)
 class Split:
-    """Sample ids of a training and a test part."""
+    """Training and test set of a data set, as sample ids."""
 
     train: tuple[str, ...]
     test: tuple[str, ...]
@@ -48,10 +48,10 @@ class Batch:
     """Clips of equal length, as the recognizer takes them.
 
     Args:
-        clips: Clips with room for M bodies; where a body is absent, there are zeros.
+        clips: Clips with M person slots; a slot without a body is all zeros.
         labels: Class index of each clip.
-        bodies: The bodies that are there, ascending: body ``m`` of clip ``n`` as ``n M + m``.
-            None if all are to be taken for that.
+        bodies: Bodies that are present, ascending: body ``m`` of clip ``n`` as ``n M + m``.
+            None if all count as present.
     """
 
     clips: Float[Tensor, "n m t v c"]
@@ -74,12 +74,12 @@ class ClipStore:
         labels: Class index of each sample.
         sample_ids: Name of each sample.
         subjects: Subject of each sample, or None where subjects are not known.
-        layout: The skeleton's joints and bones.
-        class_names: Names in the order of the labels.
-        has_confidence: Whether the last channel is the detector's confidence instead of a coordinate.
+        layout: Joints and bones of the skeleton.
+        class_names: Names of the classes, in label order.
+        has_confidence: Whether the last channel is the detector's confidence, no coordinate.
         image_sizes: Width and height of each sample's image, where coordinates are its pixels;
             else None.
-        person_slots: Bodies a clip has room for, where that is not the largest number in one sample.
+        person_slots: Number of bodies a clip has room for, if not the largest in one sample.
     """
 
     frames: Float[Tensor, "f v c"]
@@ -101,22 +101,22 @@ class ClipStore:
 
     @property
     def device(self) -> torch.device:
-        """The device the frames lie on."""
+        """Device the frames lie on."""
         return self.frames.device
 
     @property
     def num_classes(self) -> int:
-        """Y, the number of classes."""
+        """Number of classes, Y."""
         return len(self.class_names)
 
     @property
     def channels(self) -> int:
-        """C, the number of coordinates, and one more if there are scores."""
+        """Number of channels, C: the coordinates, and the confidence if there is one."""
         return int(self.frames.shape[-1])
 
     @property
     def coordinates(self) -> int:
-        """The number of channels that are coordinates; they come first."""
+        """Number of channels that are coordinates; they come first."""
         return self.channels - self.has_confidence
 
     @property
@@ -128,7 +128,7 @@ class ClipStore:
 
     @cached_property
     def max_persons(self) -> int:
-        """M, the bodies a clip has room for."""
+        """Number of bodies a clip has room for, M."""
         return self.person_slots or int(self.persons.max())
 
     @cached_property
@@ -165,12 +165,12 @@ class ClipStore:
         """Return some samples by themselves, in clips of as many bodies as here.
 
         Args:
-            samples: Which, in the order wanted; where frames lie on disk, ascending is fastest.
-            frames: What lies in their :meth:`rows`, if that was gathered already.
+            samples: Indices of the samples; where frames lie on disk, ascending is fastest.
+            frames: Content of their :meth:`rows`, if it was gathered already.
         """
         if frames is None:
             frames = self.frames.index_select(0, self.rows(samples))
-        counts, chosen = self.persons[samples] * self.lengths[samples], samples.tolist()
+        counts, indices = self.persons[samples] * self.lengths[samples], samples.tolist()
         return replace(
             self,
             frames=frames,
@@ -178,8 +178,8 @@ class ClipStore:
             lengths=self.lengths[samples],
             persons=self.persons[samples],
             labels=self.labels[samples],
-            sample_ids=tuple(self.sample_ids[i] for i in chosen),
-            subjects=None if self.subjects is None else tuple(self.subjects[i] for i in chosen),
+            sample_ids=tuple(self.sample_ids[i] for i in indices),
+            subjects=None if self.subjects is None else tuple(self.subjects[i] for i in indices),
             image_sizes=None if self.image_sizes is None else self.image_sizes[samples],
             person_slots=self.max_persons,
         )
@@ -205,11 +205,11 @@ class ClipStore:
     def gather(
         self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
     ) -> Float[Tensor, "n m t v c"]:
-        """Return chosen frames of the first M bodies of samples; missing bodies are zeros.
+        """Return some frames of the first M bodies of samples; missing bodies are zeros.
 
         Args:
-            samples: Which samples.
-            frames: Which frames of each, within its length.
+            samples: Indices of the samples.
+            frames: Frames of each sample, within its length.
         """
         persons = torch.arange(self.max_persons, device=self.device)
         present: Bool[Tensor, "n m"] = persons < self.persons[samples, None]
@@ -230,7 +230,7 @@ class ClipStore:
         shapes = [sequence.joints.shape for sequence in sequences]
         rows = np.cumsum([0, *(m * t for m, t, _, _ in shapes)])
         flat = [sequence.joints.reshape(-1, *sequence.joints.shape[2:]) for sequence in sequences]
-        groups = tuple(sequence.subject for sequence in sequences)
+        subjects = tuple(sequence.subject for sequence in sequences)
         sizes = [sequence.image_size for sequence in sequences]
         return cls(
             frames=torch.from_numpy(np.concatenate(flat).astype(np.float32)),
@@ -239,7 +239,7 @@ class ClipStore:
             persons=torch.tensor([m for m, _, _, _ in shapes]),
             labels=torch.tensor([sequence.label for sequence in sequences]),
             sample_ids=tuple(sequence.sample_id for sequence in sequences),
-            subjects=None if None in groups else tuple(int(g) for g in groups if g is not None),
+            subjects=None if None in subjects else tuple(int(s) for s in subjects if s is not None),
             layout=layout,
             class_names=tuple(class_names),
             has_confidence=has_confidence,
@@ -253,10 +253,10 @@ class SkeletonData:
 
     Args:
         name: Short name.
-        title: Name for people.
+        title: Full name.
         store: All samples.
         splits: Splits by name.
-        default_split: Name of the split that is used unless another is asked for.
+        default_split: Name of the split that is used by default.
         input_format: Format of the samples before preprocessing; None if the store was not
             preprocessed.
     """

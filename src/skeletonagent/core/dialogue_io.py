@@ -1,7 +1,6 @@
 """Dialogues on disk: a folder with a file per class, a JSON line per exchange.
 
-``about.json`` beside them says which classes and which skeleton they are about, so that the
-folder can be read by itself.
+``about.json`` beside them holds class names and skeleton, so that the folder can be read by itself.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ DIALOGUES_METADATA = "about.json"
 
 @dataclass(frozen=True)
 class DialogueCollection:
-    """What was said about every class of a data set.
+    """Dialogues about every class of a data set.
 
     Args:
-        layout: The skeleton that was spoken of.
-        dialogues: One per class, in label order; two classes may have the same name.
+        layout: Skeleton that the dialogues are about.
+        dialogues: Dialogue of each class, in label order; two classes may have the same name.
     """
 
     layout: SkeletonLayout
@@ -70,7 +69,7 @@ def file_name(label: int, action: str) -> str:
 
 
 def write_metadata(folder: Path, layout: SkeletonLayout, class_names: Sequence[str]) -> None:
-    """Write which skeleton and which classes a folder's dialogues are about."""
+    """Write class names and skeleton of a folder's dialogues."""
     about = {
         "layout": layout.to_json(),
         "class_names": list(class_names),
@@ -79,7 +78,7 @@ def write_metadata(folder: Path, layout: SkeletonLayout, class_names: Sequence[s
 
 
 def write_dialogue(folder: Path, label: int, dialogue: Dialogue) -> None:
-    """Write what was said about one class."""
+    """Write the dialogue about one class."""
     lines = (
         json.dumps({"action": dialogue.action, **exchange.to_json()}, ensure_ascii=False)
         for exchange in dialogue.exchanges

@@ -1,4 +1,4 @@
-"""The errors a user can meet; each message says what was got, what is allowed and what to do."""
+"""Errors that users see; each message says what was got, what is allowed and what to do."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from signal import Signals
 
 
 class SkeletonAgentError(Exception):
-    """Base of every error that is reported to the user in one line, without a traceback."""
+    """Base class of errors that are reported in one line, without a traceback."""
 
 
 class ConfigError(SkeletonAgentError):
-    """A configuration that cannot be used; the message lists every mistake at once."""
+    """Configuration that cannot be used; the message lists every mistake at once."""
 
 
 class DataError(SkeletonAgentError):
-    """A data file or a sample in it that cannot be used.
+    """Data file, or sample in it, that cannot be used.
 
     Args:
-        problem: What is wrong and what to do.
-        path: The file, where one is to blame.
-        sample: The sample's id, where one is to blame.
+        problem: Problem, and what to do about it.
+        path: File with the problem, if it is in one.
+        sample: Id of the sample with the problem, if it is in one.
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class DataError(SkeletonAgentError):
 
 
 class ChatError(SkeletonAgentError):
-    """A question that got no answer: the chat is unreachable, refused or gave up.
+    """Question without an answer: the chat is unreachable, refused or gave up.
 
     Args:
         provider: Name of the chat.
-        action: The class asked about.
-        step: The step of the dialogue.
-        attempts: How many requests were sent.
-        problem: What went wrong; never a key or anything else that is secret.
-        faults: What went wrong with each request, a word or two each.
+        action: Class the question is about.
+        step: Step of the dialogue.
+        attempts: Number of requests sent.
+        problem: Problem; never a key or anything else that is secret.
+        faults: Code of each request's failure.
     """
 
     def __init__(
@@ -65,17 +65,17 @@ class ChatError(SkeletonAgentError):
 
 
 class ChatClosedError(ChatError):
-    """A question that was not even sent: a budget is spent, or the chat was found dead."""
+    """Question that was not sent: a budget is spent, or the chat failed too often."""
 
 
 class AnswerError(SkeletonAgentError):
-    """An answer that cannot be used as guidance.
+    """Answer that cannot be used as guidance.
 
     Args:
-        action: The class asked about.
-        step: The step of the dialogue.
-        answer: The answer's text, shortened in the message.
-        problem: Which check failed.
+        action: Class the question is about.
+        step: Step of the dialogue.
+        answer: Text of the answer, shortened in the message.
+        problem: Check that failed.
     """
 
     def __init__(self, action: str, step: str, answer: str, problem: str) -> None:
@@ -88,22 +88,22 @@ class AnswerError(SkeletonAgentError):
 
 
 class CheckpointError(SkeletonAgentError):
-    """A checkpoint that is missing, damaged or belongs to another run."""
+    """Checkpoint that is missing, corrupt or of another run."""
 
 
 class CorruptCheckpointError(CheckpointError):
-    """A checkpoint that was torn or altered; an earlier one may still do."""
+    """Checkpoint that was torn or altered; an earlier one may be readable."""
 
 
 class RunInUseError(SkeletonAgentError):
-    """A directory that another process is writing to."""
+    """Directory that another process is writing to."""
 
 
 class TrainingInterrupted(SkeletonAgentError):
     """Training that a signal has ended, and whose state is saved.
 
     Args:
-        by: The signal.
+        by: Signal received.
     """
 
     def __init__(self, by: Signals) -> None:

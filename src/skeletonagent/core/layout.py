@@ -1,7 +1,7 @@
-"""Skeleton layouts: which joints there are, how they are joined, and what mirrors what.
+"""Skeleton layouts: joints, bones, left/right pairs and limbs.
 
-A layout is a value. The tables of the well-known ones are below; any other comes from the
-JSON of a skeleton archive, with left/right pairs and limbs read off the joint names.
+Tables of the usual layouts are below; any other is read from a skeleton archive's JSON. Pairs and
+limbs are derived from the joint names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 LIMBS = ("torso", "left arm", "right arm", "left leg", "right leg")
-"""Body parts every layout is divided into; a joint of no limb belongs to the torso."""
+"""Body parts of every layout; a joint of no limb belongs to the torso."""
 
 _ARM = re.compile(r"shoulder|elbow|wrist|hand|thumb|arm|finger")
 _LEG = re.compile(r"hip|knee|ankle|foot|leg|toe|heel")
@@ -23,13 +23,13 @@ _SIDE = re.compile(r"(?:^|[\s_-])(left|right|l|r)(?=$|[\s_-])|^(left|right)")
 
 @dataclass(frozen=True)
 class SkeletonLayout:
-    """The joints of a skeleton and how they hang together.
+    """Joints and bones of a skeleton.
 
     Args:
         name: Name of the layout.
         joints: Joint names, in index order.
         bones: ``(child, parent)`` pairs; a joint that is no child is a root.
-        center: The joint on which clips are centred.
+        center: Joint on which clips are centred.
 
     Raises:
         ValueError: If names repeat, an index is out of range, a joint has two parents or the
@@ -42,7 +42,7 @@ class SkeletonLayout:
     center: int = 0
 
     def __post_init__(self) -> None:
-        """Check once, so that everything derived below may rely on it."""
+        """Check what all derived properties rely on."""
         v = len(self.joints)
         if len(set(self.joints)) != v or not v:
             raise ValueError("joint names must be given and must differ from each other")
@@ -63,12 +63,12 @@ class SkeletonLayout:
 
     @property
     def num_joints(self) -> int:
-        """V, the number of joints."""
+        """Number of joints, V."""
         return len(self.joints)
 
     @cached_property
     def parents(self) -> tuple[int, ...]:
-        """The parent of each joint; a root is its own parent, so that its bone is zero."""
+        """Parent of each joint; a root is its own parent, so that its bone is zero."""
         parent_of = dict(self.bones)
         return tuple(parent_of.get(joint, joint) for joint in range(len(self.joints)))
 
@@ -80,7 +80,7 @@ class SkeletonLayout:
 
     @cached_property
     def grandparents(self) -> tuple[int, ...]:
-        """The k-bone partner of each joint: its grandparent, or itself below a root."""
+        """Start of each joint's k-bone: its grandparent, or the joint itself below a root."""
         return tuple(
             joint if parent in self.roots else self.parents[parent]
             for joint, parent in enumerate(self.parents)
@@ -88,7 +88,7 @@ class SkeletonLayout:
 
     @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """``(left, right)`` joints that mirror each other, read off the names."""
+        """Pairs of ``(left, right)`` joints, derived from the names."""
         sided = {_side_and_rest(name): joint for joint, name in enumerate(self.joints)}
         return tuple(
             (joint, sided["right", rest])
@@ -98,7 +98,7 @@ class SkeletonLayout:
 
     @cached_property
     def mirror(self) -> tuple[int, ...]:
-        """The joint that takes each joint's place in a mirror."""
+        """Joint that each joint becomes when left and right are swapped."""
         mirrored = list(range(len(self.joints)))
         for left, right in self.pairs:
             mirrored[left], mirrored[right] = right, left
@@ -106,7 +106,7 @@ class SkeletonLayout:
 
     @cached_property
     def parts(self) -> Mapping[str, tuple[int, ...]]:
-        """Joints of each of the five :data:`LIMBS`, read off the names."""
+        """Joints of each of the five :data:`LIMBS`, derived from the names."""
         members: dict[str, list[int]] = {limb: [] for limb in LIMBS}
         for joint, name in enumerate(self.joints):
             members[_limb(name)].append(joint)
@@ -138,11 +138,11 @@ class SkeletonLayout:
         )
 
     def label(self, joint: int) -> str:
-        """The 1-based label under which agents speak of a joint, such as ``8-left hand``."""
+        """Return the 1-based label of a joint in the agents' dialogues, such as ``8-left hand``."""
         return f"{joint + 1}-{self.display_name(joint)}"
 
     def display_name(self, joint: int) -> str:
-        """The joint's name in words, as it stands in a sentence."""
+        """Return a joint's name in words, as in a sentence."""
         return re.sub(r"[_\s]+", " ", self.joints[joint]).strip().lower()
 
 
@@ -165,7 +165,7 @@ def _limb(name: str) -> str:
 
 
 def _chain(*paths: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Bones of several paths, each listed from the root outwards."""
+    """Return the bones of several paths, each listed from the root outwards."""
     return tuple((child, parent) for path in paths for parent, child in pairwise(path))
 
 
@@ -220,7 +220,7 @@ COCO_17 = SkeletonLayout(
         (0, 1, 3), (0, 2, 4), (0, 5, 7, 9), (0, 6, 8, 10), (5, 11, 13, 15), (6, 12, 14, 16)
     ),
 )  # fmt: skip
-"""COCO key points, as most pose estimators give them."""
+"""COCO keypoints, as most pose estimators return them."""
 
 COCO_20 = SkeletonLayout(
     name="coco-20",
@@ -246,4 +246,4 @@ UAV_17 = SkeletonLayout(
 """UAV-Human. Two trees, body and face, as its released parents have it, spec 2.2."""
 
 LAYOUTS = {layout.name: layout for layout in (KINECT_25, KINECT_20, COCO_17, COCO_20, UAV_17)}
-"""The layouts known by name."""
+"""Layouts by name."""

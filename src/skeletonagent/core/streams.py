@@ -1,4 +1,4 @@
-"""The six streams of the paper: which quantity of the skeleton a recognizer sees."""
+"""Input streams of the paper: quantities of the skeleton that a recognizer is trained on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Stream(StrEnum):
-    """One of the six input streams (paper section 4.2, after InfoGCN).
+    """Input stream, one of six (paper section 4.2, after InfoGCN).
 
     ``bone`` is a joint minus its parent, ``kbone`` a joint minus its grandparent, and the
     ``*_motion`` streams are the forward differences of the three over time.
@@ -21,7 +21,7 @@ class Stream(StrEnum):
 
     @property
     def short(self) -> str:
-        """The short form used on the command line: j, b, k, jm, bm or km."""
+        """Short form used on the command line: j, b, k, jm, bm or km."""
         return self.value[0] + ("m" if self.is_motion else "")
 
     @property
@@ -31,12 +31,15 @@ class Stream(StrEnum):
 
     @property
     def base(self) -> Stream:
-        """The stream without the difference over time; K is the same for both."""
+        """Stream without the difference over time; K is the same for both."""
         return Stream(self.value.removesuffix("_motion"))
 
     @classmethod
     def parse(cls, name: str) -> Stream:
         """Return the stream of a full or short name.
+
+        >>> Stream.parse("bm")
+        <Stream.BONE_MOTION: 'bone_motion'>
 
         Raises:
             ValueError: If there is none of that name; the message lists them all.
@@ -44,5 +47,5 @@ class Stream(StrEnum):
         for stream in cls:
             if name in (stream.value, stream.short):
                 return stream
-        known = ", ".join(f"{stream.value} ({stream.short})" for stream in cls)
-        raise ValueError(f"no stream {name!r}; there are {known}")
+        names = ", ".join(f"{stream.value} ({stream.short})" for stream in cls)
+        raise ValueError(f"no stream {name!r}; there are {names}")
