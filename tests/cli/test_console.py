@@ -44,7 +44,7 @@ def test_quiet_leaves_out_remarks(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_verbose_prints_log_records(capsys: pytest.CaptureFixture[str]) -> None:
-    log = logging.getLogger("skeletonagent.text.hub")
+    log = logging.getLogger("skeletonagent.text.model_files")
     log.info("unseen")
     for _ in range(2):
         set_verbosity(quiet=False, verbose=True)
@@ -52,4 +52,4 @@ def test_verbose_prints_log_records(capsys: pytest.CaptureFixture[str]) -> None:
     set_verbosity(quiet=False, verbose=False)
     log.info("unseen")
     shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", "info: skeletonagent.text.hub: found [a] in b\n")
+    assert (shown.out, shown.err) == ("", "info: skeletonagent.text.model_files: found [a] in b\n")

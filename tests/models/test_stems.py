@@ -175,13 +175,13 @@ def test_embedding_stem_orders_its_statistics_by_person_joint_channel() -> None:
     torch.testing.assert_close(shift, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_plain_stem_normalises_joints_over_all_bodies() -> None:
+def test_batch_norm_stem_normalises_joints_over_all_bodies() -> None:
     normed = BatchNormStem(5, 3)(torch.randn(3, 2, 6, 5, 3) * 7 + 2)
     assert normed.shape == (6, 3, 6, 5)
     torch.testing.assert_close(normed.mean((0, 2)), torch.zeros(3, 5), rtol=0, atol=1e-5)
 
 
-def test_plain_stem_of_two_normalises_each_persons_joints() -> None:
+def test_batch_norm_stem_of_two_normalises_each_persons_joints() -> None:
     clips = torch.randn(3, 2, 6, 5, 3) * 7 + 2
     clips[:, 1] *= 10
     together, apart = BatchNormStem(5, 3), BatchNormStem(5, 3, persons=2)
@@ -193,7 +193,7 @@ def test_plain_stem_of_two_normalises_each_persons_joints() -> None:
     )
 
 
-def test_plain_stem_orders_its_statistics_by_person_joint_channel() -> None:
+def test_batch_norm_stem_orders_its_statistics_by_person_joint_channel() -> None:
     stem = BatchNormStem(5, 3, persons=2).eval()
     with torch.no_grad():
         stem.norm.bias.copy_(torch.arange(30.0))
