@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.evaluation.metrics import (
+    evaluate_parts,
     expected_calibration_error,
     mean_class_accuracy,
     negative_log_likelihood,
@@ -77,6 +78,19 @@ def test_the_mean_over_classes_leaves_out_those_without_samples() -> None:
     labels = np.array([0, 0, 2])
     predictions = ClassProbabilities(("a", "b", "c"), labels, np.eye(3)[[0, 1, 2]])
     assert mean_class_accuracy(predictions) == 0.75
+
+
+def test_accuracies_of_each_part_of_the_test_set() -> None:
+    predictions = ClassProbabilities(
+        ("a", "b", "c", "d"),
+        np.array([0, 0, 0, 1]),
+        np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.3, 0.6, 0.1], [0.2, 0.7, 0.1]]),
+    )
+    report = evaluate_parts(predictions, {"all": {"a", "b", "c", "d"}, "few": {"c"}})
+    assert report["all"] == {
+        "samples": 4, "top1": 0.75, "top5": 1.0, "mean_class": pytest.approx((2 / 3 + 1) / 2),
+    }  # fmt: skip
+    assert report["few"] == {"samples": 1, "top1": 0.0, "top5": 1.0, "mean_class": 0.0}
 
 
 def test_the_error_by_hand() -> None:

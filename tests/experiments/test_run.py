@@ -23,7 +23,6 @@ from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.errors import ChatError, CheckpointError, ConfigError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.synthetic.generate import synthetic_dataset
-from skeletonagent.evaluation.predict import evaluate_parts
 from skeletonagent.experiments import run as experiment_run
 from skeletonagent.experiments.config import Config, read_config, with_overrides
 from skeletonagent.llm.chat import ScriptedChat
@@ -329,16 +328,3 @@ def test_an_unguided_run_has_no_rounds_and_is_saved_with_the_weights_it_was_trai
     assert metadata["config"]["loss"]["beta"] == 0
     changes = ("agents.chat=none", "training.epochs=3", "training.guidance_period=1")
     assert run(data, tmp_path, *changes, resume=True)["top1"] == summary["top1"]
-
-
-def test_the_report_counts_each_test_part() -> None:
-    predictions = ClassProbabilities(
-        ("a", "b", "c", "d"),
-        np.array([0, 0, 0, 1]),
-        np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.3, 0.6, 0.1], [0.2, 0.7, 0.1]]),
-    )
-    report = evaluate_parts(predictions, {"all": {"a", "b", "c", "d"}, "few": {"c"}})
-    assert report["all"] == {
-        "samples": 4, "top1": 0.75, "top5": 1.0, "mean_class": pytest.approx((2 / 3 + 1) / 2),
-    }  # fmt: skip
-    assert report["few"] == {"samples": 1, "top1": 0.0, "top5": 1.0, "mean_class": 0.0}

@@ -1,6 +1,9 @@
-"""Metrics of class probabilities: per-class accuracy, calibration and likelihood."""
+"""Metrics of class probabilities: accuracies, calibration and likelihood."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +19,26 @@ SMALLEST_PROBABILITY = 1e-12
 def mean_class_accuracy(predictions: ClassProbabilities) -> float:
     """Return the mean over classes of the top-1 accuracy, of the classes that have samples."""
     return float(np.nanmean(predictions.per_class_accuracy()))
+
+
+def evaluate_parts(
+    predictions: ClassProbabilities, parts: Mapping[str, Set[str]]
+) -> dict[str, dict[str, Any]]:
+    """Return accuracies of each part of the test set, as plain values.
+
+    Args:
+        predictions: Class probabilities of all test samples.
+        parts: Sample ids of each part; parts may overlap.
+    """
+    return {
+        name: {
+            "samples": len(part.sample_ids),
+            "top1": part.topk_accuracy(1),
+            "top5": part.topk_accuracy(5),
+            "mean_class": mean_class_accuracy(part),
+        }
+        for name, part in ((name, predictions.subset(ids)) for name, ids in parts.items())
+    }
 
 
 def expected_calibration_error(

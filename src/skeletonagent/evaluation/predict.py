@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -95,23 +93,3 @@ def _precision(
     with autocast():
         lower = torch.is_autocast_enabled(device.type)
         return torch.get_autocast_dtype(device.type) if lower else torch.float32
-
-
-def evaluate_parts(
-    predictions: ClassProbabilities, parts: Mapping[str, Set[str]]
-) -> dict[str, dict[str, Any]]:
-    """Return accuracies of each part of the test set, as plain values.
-
-    Args:
-        predictions: Class probabilities of all test samples.
-        parts: Sample ids of each part; parts may overlap.
-    """
-    return {
-        name: {
-            "samples": len(part.sample_ids),
-            "top1": part.topk_accuracy(1),
-            "top5": part.topk_accuracy(5),
-            "mean_class": float(np.nanmean(part.per_class_accuracy())),
-        }
-        for name, part in ((name, predictions.subset(ids)) for name, ids in parts.items())
-    }

@@ -20,7 +20,7 @@ from skeletonagent.evaluation.ensemble import (
     paper_weights,
     require_one_task,
 )
-from skeletonagent.evaluation.predict import evaluate_parts
+from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.training.run_directory import RunDirectory
 
 

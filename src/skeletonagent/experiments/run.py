@@ -20,7 +20,7 @@ from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.files import lock_file, remove_temporary_files, write_atomically, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
-from skeletonagent.evaluation.predict import evaluate_parts
+from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.experiments.build import Experiment, build_experiment
 from skeletonagent.experiments.config import Config, config_to_dict, read_config, write_config
 from skeletonagent.training.callbacks import Callback, CallbackList, RunLogger

@@ -9,7 +9,7 @@ from typing import Any
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.splits import choose_split, evaluation_parts, evaluation_samples
-from skeletonagent.evaluation.predict import evaluate_parts
+from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.inference.predictor import Predictor
 
 
