@@ -16,8 +16,7 @@ from torch import Tensor
 from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
-from skeletonagent.data.clip_sampler import ClipSampler
-from skeletonagent.data.frame_sampling import sample_test_frames, sample_train_frames
+from skeletonagent.data.clip_sampler import ClipSampler, sample_test_frames, sample_train_frames
 from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.data.frame_sampling import sample_test_frames, sample_train_frames
+from skeletonagent.data.clip_sampler import sample_test_frames, sample_train_frames
 from skeletonagent.data.settings import SamplingRule
 
 seeds = st.integers(0, 9999)

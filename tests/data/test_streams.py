@@ -6,9 +6,9 @@ import pytest
 import torch
 from tests.data.random_clips import layouts, random_clips
 
-from skeletonagent.core.layout import KINECT_20, SkeletonLayout
+from skeletonagent.core.layout import KINECT_20, LIMBS, SkeletonLayout
 from skeletonagent.core.streams import Stream
-from skeletonagent.data.streams import bone_vectors, frame_differences
+from skeletonagent.data.streams import bone_vectors, frame_differences, joint_indices, limb_masks
 
 
 @layouts
@@ -69,3 +69,19 @@ def test_bone_vectors_ignore_a_translation(layout: SkeletonLayout, stream: Strea
     torch.testing.assert_close(
         bone_vectors(moved, layout, stream), bone_vectors(joints, layout, stream), atol=1e-5, rtol=0
     )
+
+
+@layouts
+def test_limbs_are_masks_over_the_joints(layout: SkeletonLayout) -> None:
+    masks = limb_masks(layout, LIMBS, torch.device("cpu"))
+    assert masks.sum(dim=0).tolist() == [1] * layout.num_joints
+    assert [row.nonzero().flatten().tolist() for row in masks] == [
+        list(joints) for joints in layout.parts.values() if joints
+    ]
+
+
+@layouts
+def test_joint_indices_are_a_tensor_made_once(layout: SkeletonLayout) -> None:
+    indices = joint_indices(layout.parents, torch.device("cpu"))
+    assert tuple(indices.tolist()) == layout.parents
+    assert joint_indices(layout.parents, torch.device("cpu")) is indices

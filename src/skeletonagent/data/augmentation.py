@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skeletonagent.core.layout import LIMBS, SkeletonLayout
-from skeletonagent.data.layout_tensors import joint_indices, limb_masks
 from skeletonagent.data.settings import AugmentSettings
+from skeletonagent.data.streams import joint_indices, limb_masks
 
 
 def augment_clips(

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from skeletonagent.core.layout import LIMBS, SkeletonLayout
-from skeletonagent.data.layout_tensors import limb_masks
+from skeletonagent.data.streams import limb_masks
 
 PASTE_PROBABILITY = 0.75
 """Probability that body parts are pasted; otherwise complete clips are blended."""
