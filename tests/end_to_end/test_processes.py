@@ -48,9 +48,9 @@ def test_a_run_leaves_its_files(whole: Path) -> None:
         assert (whole / name).exists(), name
     assert len(list((whole / "dialogues").glob("*.jsonl"))) == 4
     assert len((whole / "metrics.jsonl").read_text().splitlines()) == EPOCHS
-    with np.load(whole / "predictions.npz") as scores:
-        assert set(scores.files) == {"sample_ids", "labels", "scores"}
-        assert scores["scores"].shape == (4, 4)
+    with np.load(whole / "predictions.npz") as predictions:
+        assert set(predictions.files) == {"sample_ids", "labels", "probs"}
+        assert predictions["probs"].shape == (4, 4)
     assert not list(whole.rglob(".*"))
 
 
