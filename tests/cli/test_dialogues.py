@@ -83,5 +83,5 @@ def test_a_label_set_is_exported_once(tmp_path: Path) -> None:
     assert {**again, "out": stats["out"]} == stats
     with pytest.raises(DataError, match="holds dialogues already"):
         invoke("dialogues", "export", "nw-ucla", "--out", tmp_path / "said")
-    with pytest.raises(DataError, match="no label set 'nowhere' is bundled"):
+    with pytest.raises(DataError, match="no class notes 'nowhere' are bundled"):
         invoke("dialogues", "export", "nowhere", "--out", tmp_path / "nowhere")

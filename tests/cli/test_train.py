@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.invocation import invoke
 
 from skeletonagent.cli import main
 from skeletonagent.cli.training_display import watch
 from skeletonagent.core.clips import SkeletonData
-from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.streams import Stream
 from skeletonagent.experiments import run as experiments_run
 from skeletonagent.experiments import timing, training_runs
-from skeletonagent.experiments.config import Config, write_config
+from skeletonagent.experiments.config import Config, read_config, write_config
 from skeletonagent.experiments.presets import PRESETS, preset
 from skeletonagent.experiments.recipes import PresetSize
 from skeletonagent.experiments.resolve import parse_stream, plan_runs, resolve_config
 from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint
+from skeletonagent.training.run_directory import RunDirectory
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -150,7 +153,7 @@ def test_a_display_is_an_observer(capsys: pytest.CaptureFixture[str]) -> None:
     with watch(preset("synthetic"), found) as display:
         assert isinstance(display, Callback)
     shown = capsys.readouterr().err
-    assert "skipped: epoch_0004 is torn" in shown
+    assert "passed over: epoch_0004 is torn" in shown
     assert "resuming after epoch 3, step 2 of the next" in shown
 
 
@@ -176,3 +179,103 @@ def test_every_run_has_a_directory_named_after_what_varies(tmp_path: Path) -> No
     assert list(plan_runs(configs[:1], ["fold1"], 1, tmp_path)) == [tmp_path]
     with pytest.raises(ConfigError, match="two runs would see the same"):
         plan_runs(configs + configs[:1], ["fold1"], 1, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], ["nothing to train on", "train --data ARCHIVE", "train utd-mhad", "train synthetic"]),
+        (["--set", "training.epochs=3"], ["nothing to train on", "train synthetic"]),
+        (["--resume"], ["holds no run to resume", "--data ARCHIVE"]),
+        (["default"], ["'default'", "--data ARCHIVE", "train synthetic"]),
+        (["paper"], ["'paper'", "--data ARCHIVE"]),
+        (["utd-mhad"], ["utd-mhad", "'utd_mhad'", "--data ARCHIVE"]),
+    ],
+)
+def test_data_that_are_not_named_are_asked_for(
+    options: list[str], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as refused:
+        invoke("train", "--out", "run", *options)
+    for word in words:
+        assert word in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--data", "x"], ["utd-mhad", "--data", "x"], ["utd-mhad", "--set", "data.archive=x"]],
+)
+def test_an_archive_that_is_named_and_missing(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"^x\.json: no such file"):
+        invoke("train", *options)
+
+
+@pytest.fixture
+def asked(small_data: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Trainings that note what was asked for, and begin a run."""
+
+    class Begun(Asked):
+        def __call__(self, config: Config, *others: Any, **options: Any) -> dict[str, Any]:
+            write_config(config, RunDirectory(others[1]).config)
+            return super().__call__(config, *others, **options)
+
+    asked = Begun()
+    monkeypatch.setattr(experiments_run, "run_experiment", asked)
+    _use(small_data, monkeypatch)
+    return asked
+
+
+def test_a_run_is_resumed_without_other_options(asked: Asked, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    invoke("train", "synthetic", "--out", out, "--set", "seed=4", "--stream", "b")
+    begun = read_config(RunDirectory(out).config)
+    invoke("train", "--out", out, "--resume")
+    invoke("train", "--out", out, "--resume", "--seeds", "1", "--split", "xsub", "--stream", "bone")
+    assert asked.runs == [("xsub", 4, out, False), ("xsub", 4, out, True), ("xsub", 4, out, True)]
+    assert begun == read_config(RunDirectory(out).config)
+    with pytest.raises(ConfigError, match="already holds a run; add --resume"):
+        invoke("train", "synthetic", "--out", out)
+
+
+def test_several_runs_are_resumed_as_they_were_planned(asked: Asked, tmp_path: Path) -> None:
+    """Also those that had not begun when the command was stopped."""
+    options = ("--seeds", "2", "--split", "all", "--set", "training.epochs=7")
+    invoke("train", "synthetic", "--out", tmp_path, *options)
+    planned = [run[:3] for run in asked.runs]
+    shutil.rmtree(tmp_path / "other" / "seed1")
+    asked.runs.clear()
+    invoke("train", "--out", tmp_path, "--resume")
+    assert asked.runs == [(*run, True) for run in planned] and len(planned) == 4
+    assert read_config(tmp_path / "other" / "seed1" / "config.yaml").training.epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--seeds", "3"], "begun with another --seeds"),
+        (["--stream", "b"], "begun with another --stream"),
+        (["--stream", "all"], "begun with another --stream"),
+        (["--split", "other"], "begun with another --split"),
+        (["--preset-size", "tiny"], "--preset-size and --recipe"),
+        (["--recipe", "best"], "--preset-size and --recipe"),
+    ],
+)
+def test_options_that_contradict_the_run_are_refused(
+    options: list[str], problem: str, asked: Asked, tmp_path: Path
+) -> None:
+    invoke("train", "synthetic", "--out", tmp_path / "run")
+    with pytest.raises(ConfigError, match=problem):
+        invoke("train", "--out", tmp_path / "run", "--resume", *options)
+    assert len(asked.runs) == 1
+
+
+def test_a_damaged_plan_is_an_error(tmp_path: Path) -> None:
+    for text in ("", "[]", '{"runs": 3}'):
+        (tmp_path / "plan.json").write_text(text)
+        with pytest.raises(DataError, match=r"plan\.json: is damaged"):
+            invoke("train", "--out", tmp_path, "--resume")

@@ -19,8 +19,8 @@ from skeletonagent.report.dialogue_page import (
     STEP_TITLES,
     ClassDialogue,
     Salience,
-    named_joints,
     describe_provenance,
+    named_joints,
 )
 from skeletonagent.training.run_directory import RunDirectory
 

@@ -32,7 +32,7 @@ _SHOWN_EXCHANGES = 3
 def report_corrupt(latest: LatestCheckpoint) -> Checkpoint | None:
     """Return the newest checkpoint that can be read, and print which newer ones cannot."""
     for problem in latest.corrupt:
-        console.print(f"[red]skipped:[/] {escape(problem)}", soft_wrap=True)
+        console.print(f"[red]passed over:[/] {escape(problem)}", soft_wrap=True)
     return latest.checkpoint
 
 
