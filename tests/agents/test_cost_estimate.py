@@ -51,9 +51,9 @@ def test_tokens_are_a_quarter_of_the_characters_sent() -> None:
     answer = known._answer
 
     def noted(question: Question, history: object) -> str:
-        before = known._asked
+        before = known._usage
         text = answer(question, history)
-        asked.append(EstimatedUsage(1, known._asked.input_tokens - before.input_tokens))
+        asked.append(EstimatedUsage(1, known._usage.input_tokens - before.input_tokens))
         return text
 
     known._answer = noted

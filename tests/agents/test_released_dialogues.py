@@ -9,7 +9,7 @@ import torch
 from skeletonagent.agents.answers.repair import validated
 from skeletonagent.agents.released_dialogues import (
     detail_labels,
-    normalize_joint_labels,
+    original_answer,
     read_released_dialogues,
     released_salient,
     salient_joints,
@@ -57,7 +57,7 @@ def test_questions_keep_their_words_and_answers_are_judged(release: Path) -> Non
     found = [e.outcome.value for e in exchanges]
     assert found == ["accepted", "repaired", "rejected", "rejected", "accepted"]
     assert exchanges[1].answer == "\n".join(PARTS)
-    assert [normalize_joint_labels(told.dialogues[0], step) for step in DESCRIPTION] == ANSWERS
+    assert [original_answer(told.dialogues[0], step) for step in DESCRIPTION] == ANSWERS
     alone = validated(exchanges[3], KINECT_25)  # not knowing that 25 joints were critical
     assert alone.outcome is Outcome.REPAIRED
     assert alone.answer == "7-left wrist: Bends.\n8-left hand: Rises."

@@ -107,13 +107,13 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         read_class_notes(saved(wrong, tmp_path))
 
 
-def test_what_is_no_label_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no label set 'nowhere' is bundled; there are"):
+def test_what_is_no_class_notes_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no class notes 'nowhere' are bundled; there are"):
         read_class_notes("nowhere")
-    with pytest.raises(DataError, match="cannot be read as a label set"):
+    with pytest.raises(DataError, match="cannot be read as class notes"):
         read_class_notes(str(tmp_path / "nowhere.yaml"))
     (tmp_path / "torn.yaml").write_text("classes: [")
-    with pytest.raises(DataError, match="cannot be read as a label set"):
+    with pytest.raises(DataError, match="cannot be read as class notes"):
         read_class_notes(str(tmp_path / "torn.yaml"))
 
 

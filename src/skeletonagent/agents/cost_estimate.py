@@ -1,7 +1,7 @@
-"""What the agents would ask a language model, counted before anything is spent.
+"""Estimated cost of the agents' questions to a language model, before any is sent.
 
-Nothing is guessed that can be counted: the real agents talk to a stand-in, whose answers are as
-long as a language model's, and the words of each question are measured as they would be sent.
+The real agents talk to a stand-in, whose answers are as long as a language model's, and the tokens
+of each request are counted as it would be sent.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from skeletonagent.llm.chat import ScriptedChat
 from skeletonagent.llm.messages import to_messages
 
 CHARACTERS_A_TOKEN = 4
-"""The rule of thumb for English; tokenizers differ by about a fifth."""
+"""Characters of English text per token, roughly; tokenizers differ by about a fifth."""
 RELEASED_RIVALS = 10
-"""How many classes a question of the released code names, confused or not. Source: spec 2.3."""
+"""Number of classes that a question of the released code names. Source: spec 2.3."""
 TYPICAL_LENGTHS = {
     Step.OVERVIEW: 233,
     Step.BODY_PARTS: 47,
@@ -41,20 +41,23 @@ TYPICAL_LENGTHS = {
     Step.KEY_FEATURES: 217,
     Step.DISTINGUISH: 217,
 }
-"""Characters of a sentence in an answer. Source: GPT-4o's recorded answers about NTU RGB+D 60; a
-targeted answer, of which none is published, is taken to be as long as a summary."""
+"""Typical length of a sentence in an answer, in characters.
+
+Source: GPT-4o's recorded answers about NTU RGB+D 60; a targeted answer, of which none is published,
+is assumed to be as long as a summary.
+"""
 _GROUPS = 3
 """Pairs of joints, or joints in the middle, in an answer: 4 to 6 joints on most skeletons."""
 
 
 @dataclass(frozen=True)
 class EstimatedUsage:
-    """Questions to a language model, each one request if nothing goes wrong.
+    """Estimated usage of a language model.
 
     Args:
-        questions: Their number.
-        input_tokens: Tokens the model reads, the conversation before each question included.
-        output_tokens: Tokens the model writes.
+        questions: Number of questions, each one request if nothing goes wrong.
+        input_tokens: Tokens read by the model, the conversation before each question included.
+        output_tokens: Tokens written by the model.
     """
 
     questions: int = 0
@@ -76,14 +79,14 @@ class EstimatedUsage:
 
 @dataclass
 class DryRun:
-    """The agents of a training, with a stand-in for the language model.
+    """Dry run of a training's agents, with a stand-in for the language model.
 
     Args:
-        class_names: Names in label order.
-        layout: The skeleton whose joints are spoken of.
-        max_rivals: Largest number of rivals a question names.
-        rival_share: Smallest share of a class's clips that are mistaken for a rival.
-        padded_rivals: Whether a class always has so many rivals, confused or not.
+        class_names: Names of the classes in label order.
+        layout: The skeleton of the joints.
+        max_rivals: Largest number of rivals that a question names.
+        rival_share: Smallest share of a class's clips that must be mistaken for a rival.
+        padded_rivals: Whether a question always names so many rivals, confused or not.
     """
 
     class_names: tuple[str, ...]
@@ -91,49 +94,49 @@ class DryRun:
     max_rivals: int = 10
     rival_share: float = 0.0
     padded_rivals: bool = False
-    _asked: EstimatedUsage = field(default_factory=EstimatedUsage, init=False)
+    _usage: EstimatedUsage = field(default_factory=EstimatedUsage, init=False)
 
     def description(self) -> EstimatedUsage:
-        """Return what describing every class comes to."""
-        return self._described()[1]
+        """Return the usage of describing every class."""
+        return self._describe_classes()[1]
 
     def rounds(self, trace: Iterable[Int[Tensor, "y y"]]) -> list[EstimatedUsage]:
-        """Return what each round comes to, where these are the confusions.
+        """Return the usage of each round for given confusions.
 
         Args:
-            trace: The counts of the epoch before each round.
+            trace: Confusion counts of the epoch before each round.
         """
-        guide, guidance = self._guide(), self._described()[0]
-        found = []
+        orchestrator, guidance = self._orchestrator(), self._describe_classes()[0]
+        usages = []
         for counts in trace:
-            before, self._asked = self._asked, EstimatedUsage()
-            guidance = guide.refresh(Confusions(counts), guidance)
-            found.append(self._asked)
-            self._asked += before
-        return found
+            before, self._usage = self._usage, EstimatedUsage()
+            guidance = orchestrator.refresh(Confusions(counts), guidance)
+            usages.append(self._usage)
+            self._usage += before
+        return usages
 
     def rounds_at_most(self, number: int) -> list[EstimatedUsage]:
-        """Return what each round comes to if every class is given other rivals every time."""
-        trace = _restless(len(self.class_names), self.max_rivals, number)
+        """Return the usage of each round if the rivals of every class change every time."""
+        trace = _changing_confusions(len(self.class_names), self.max_rivals, number)
         return replace(self, rival_share=0.0).rounds(trace)
 
     def released_round(self) -> EstimatedUsage:
-        """Return what a round of the released code comes to, in the words that are used here.
+        """Return the usage of a round of the released code, with the questions of this package.
 
-        It asks about every class, names ten others, and remembers no earlier round.
+        It asks about every class, names ten others, and sends no earlier round.
         """
-        guide, (guidance, _) = self._guide(), self._described()
-        self._asked = EstimatedUsage()
-        for label, known in enumerate(guidance.classes):
+        orchestrator, (guidance, _) = self._orchestrator(), self._describe_classes()
+        self._usage = EstimatedUsage()
+        for label, described in enumerate(guidance.classes):
             others = (*self.class_names[label + 1 :], *self.class_names[:label])
-            guide.questioner.distinguish(known.dialogue, others[:RELEASED_RIVALS])
-        return self._asked
+            orchestrator.questioner.distinguish(described.dialogue, others[:RELEASED_RIVALS])
+        return self._usage
 
-    def _described(self) -> tuple[Guidance, EstimatedUsage]:
-        self._asked = EstimatedUsage()
-        return self._guide().start(), self._asked
+    def _describe_classes(self) -> tuple[Guidance, EstimatedUsage]:
+        self._usage = EstimatedUsage()
+        return self._orchestrator().start(), self._usage
 
-    def _guide(self) -> GuidanceOrchestrator:
+    def _orchestrator(self) -> GuidanceOrchestrator:
         chat = ScriptedChat(self._answer, name="stand-in")
         return GuidanceOrchestrator(
             questioner=Questioner(chat, self.layout),
@@ -151,7 +154,7 @@ class DryRun:
         sent.append(json.dumps(schema.model_json_schema()))
         joints = _joints(self.class_names.index(question.action), self.layout)
         answer = schema.model_validate(_fields(question.step, joints, self.layout))
-        self._asked += EstimatedUsage(1, _tokens("".join(sent)), _tokens(answer.model_dump_json()))
+        self._usage += EstimatedUsage(1, _tokens("".join(sent)), _tokens(answer.model_dump_json()))
         return answer
 
 
@@ -176,8 +179,8 @@ def read_trace(path: Path) -> Int[Tensor, "r y y"]:
     return torch.from_numpy(counts.astype(np.int64))
 
 
-def _restless(classes: int, rivals: int, rounds: int) -> Iterator[Int[Tensor, "y y"]]:
-    """Yield counts by which the rivals of every class change each time, if they can at all."""
+def _changing_confusions(classes: int, rivals: int, rounds: int) -> Iterator[Int[Tensor, "y y"]]:
+    """Yield counts by which the rivals of every class change each time, if they can change."""
     others = classes - 1
     for number in range(rounds):
         # Where all others are rivals, leaving one out every other time is all that can change.
@@ -194,7 +197,7 @@ def _tokens(text: str) -> int:
 
 
 def _joints(label: int, layout: SkeletonLayout) -> list[int]:
-    """Return joints on both sides of the body, others for each class as far as they last."""
+    """Return joints on both sides of the body, different ones for each class where possible."""
     groups = sorted({tuple(sorted({v, layout.mirror[v]})) for v in range(layout.num_joints)})
     sets = combinations(groups, min(_GROUPS, (len(groups) + 1) // 2))
     return sorted(joint for group in next(islice(cycle(sets), label, None)) for joint in group)

@@ -1,4 +1,4 @@
-"""Count what is odd about the answers of a set of dialogues."""
+"""Statistics of the answers of a set of dialogues."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skeletonagent.agents.answers.content import answer_content
 from skeletonagent.agents.answers.joint_labels import answer_lines
 from skeletonagent.agents.released_dialogues import (
     detail_labels,
-    normalize_joint_labels,
+    original_answer,
     salient_joints,
 )
 from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Step
@@ -37,7 +37,7 @@ ODDITIES: Mapping[str, str] = {
     "one_sided": "a joint described without its mirror joint",
     "odd_rivals": "a question about itself, or about a rival twice",
 }
-"""What is counted by class, in words."""
+"""Oddities that are counted by class, with a description."""
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _DASH = re.compile(r"^\s*[-•*]|[–—]", re.MULTILINE)
@@ -49,7 +49,7 @@ _INDIRECT = re.compile(
 
 @dataclass(frozen=True)
 class Distribution:
-    """The spread of a number over the classes; all zero if there is none."""
+    """Distribution of a number over the classes; all zero without numbers."""
 
     least: int
     median: float
@@ -58,7 +58,7 @@ class Distribution:
 
     @classmethod
     def of(cls, numbers: Sequence[int]) -> Distribution:
-        """Return the spread of some numbers."""
+        """Return the distribution of some numbers."""
         if not numbers:
             return cls(0, 0.0, 0.0, 0)
         return cls(min(numbers), float(median(numbers)), fmean(numbers), max(numbers))
@@ -66,15 +66,15 @@ class Distribution:
 
 @dataclass(frozen=True)
 class AnswerIssue:
-    """What became of an answer.
+    """Outcome of an answer under today's checks.
 
     Args:
-        label: Class index.
+        label: Label of the class.
         action: Name of the class.
-        step: Which question of the dialogue.
+        step: Step of the dialogue.
         round: Number of the agents' round.
-        outcome: What became of the answer.
-        problem: Why, unless it was accepted.
+        outcome: Outcome of the checks.
+        problem: Why it was not accepted; empty if it was.
     """
 
     label: int
@@ -87,18 +87,18 @@ class AnswerIssue:
 
 @dataclass(frozen=True)
 class DialogueStats:
-    """What the answers of a set of dialogues are like, in the words they were given in.
+    """Statistics of the answers of a set of dialogues, as they were given.
 
     Args:
         classes: Number of classes.
-        exchanges: Exchanges per class.
-        critical: Joints found critical, over the classes that have any.
-        details: Joints described, over the classes that have any.
-        oddities: For each of :data:`ODDITIES` the number of classes it is found in.
+        exchanges: Number of exchanges per class.
+        critical: Number of critical joints, over the classes that have any.
+        details: Number of described joints, over the classes that have any.
+        oddities: Number of classes with each of :data:`ODDITIES`.
         distinct_sets: Number of different sets of described joints.
         largest_group: Number of classes that share the most frequent set.
-        outcomes: What became of the answers, per step.
-        findings: The answers that did not pass as they were.
+        outcomes: Number of answers per step and outcome.
+        findings: The answers that were not accepted.
     """
 
     classes: int
@@ -113,39 +113,39 @@ class DialogueStats:
 
 
 def compute_dialogue_stats(transcripts: DialogueCollection) -> DialogueStats:
-    """Return what the answers of a set of dialogues are like."""
+    """Return the statistics of a set of dialogues."""
     layout, dialogues = transcripts.layout, transcripts.dialogues
     critical = [len(critical_joints(dialogue)) for dialogue in dialogues]
     details = [salient_joints(dialogue, layout) for dialogue in dialogues]
     odd = [oddities(dialogue, layout) for dialogue in dialogues]
     groups = Counter(filter(None, details))
-    findings = [
-        _finding(label, exchange, layout)
+    issues = [
+        _answer_issue(label, exchange, layout)
         for label, dialogue in enumerate(dialogues)
         for exchange in dialogue.exchanges
     ]
-    outcomes = Counter((found.step, found.outcome) for found in findings)
-    asked = [step for step in Step if any(found.step is step for found in findings)]
+    outcomes = Counter((issue.step, issue.outcome) for issue in issues)
+    asked = [step for step in Step if any(issue.step is step for issue in issues)]
     return DialogueStats(
         classes=len(dialogues),
         exchanges=Distribution.of([len(dialogue.exchanges) for dialogue in dialogues]),
         critical=Distribution.of(list(filter(None, critical))),
         details=Distribution.of([len(joints) for joints in details if joints]),
-        oddities={key: sum(key in found for found in odd) for key in ODDITIES},
+        oddities={key: sum(key in present for present in odd) for key in ODDITIES},
         distinct_sets=len(groups),
         largest_group=max(groups.values(), default=0),
         outcomes={step: {o: outcomes[step, o] for o in Outcome} for step in asked},
-        findings=tuple(found for found in findings if found.outcome is not Outcome.ACCEPTED),
+        findings=tuple(issue for issue in issues if issue.outcome is not Outcome.ACCEPTED),
     )
 
 
 def oddities(dialogue: Dialogue, layout: SkeletonLayout) -> frozenset[str]:
-    """Return which of :data:`ODDITIES` are found in a class's dialogue."""
-    told = normalize_joint_labels(dialogue, Step.JOINT_DETAILS)
-    labels, summary = detail_labels(told), normalize_joint_labels(dialogue, Step.KEY_FEATURES)
+    """Return which of :data:`ODDITIES` a class's dialogue has."""
+    answer = original_answer(dialogue, Step.JOINT_DETAILS)
+    labels, summary = detail_labels(answer), original_answer(dialogue, Step.KEY_FEATURES)
     critical, details = critical_joints(dialogue), set(salient_joints(dialogue, layout))
     many, fewest, most = len(critical) > MAX_DETAILS, *DETAILS_OF_MANY
-    found = {
+    present = {
         "critical_many": many,
         "critical_all": len(critical) == layout.num_joints,
         "critical_near_all": len(critical) >= NEAR_ALL * layout.num_joints,
@@ -153,20 +153,20 @@ def oddities(dialogue: Dialogue, layout: SkeletonLayout) -> frozenset[str]:
         "dropped": bool(labels) and not many and not critical <= details,
         "unsorted": labels != sorted(labels),
         "duplicate": len(set(labels)) != len(labels),
-        "note": any(not detail_labels(line) for line in answer_lines(told)),
-        "one_line": len(answer_lines(normalize_joint_labels(dialogue, Step.BODY_PARTS))) == 1,
+        "note": any(not detail_labels(line) for line in answer_lines(answer)),
+        "one_line": len(answer_lines(original_answer(dialogue, Step.BODY_PARTS))) == 1,
         "dash": bool(_DASH.search(summary)),
         "indirect": bool(_INDIRECT.search(summary)),
         "named": dialogue.action.lower() in summary.lower(),
         "one_sided": {layout.mirror[joint] for joint in details} != details,
         "odd_rivals": any(map(_has_odd_rivals, dialogue.exchanges)),
     }
-    return frozenset(key for key, is_odd in found.items() if is_odd)
+    return frozenset(key for key, is_present in present.items() if is_present)
 
 
 def critical_joints(dialogue: Dialogue) -> frozenset[int]:
-    """Return the joints found critical, 0-based, whatever the form of the answer."""
-    answer = normalize_joint_labels(dialogue, Step.CRITICAL_JOINTS)
+    """Return the critical joints, 0-based, whatever the form of the answer."""
+    answer = original_answer(dialogue, Step.CRITICAL_JOINTS)
     return frozenset(int(number) - 1 for number in _NUMBER.findall(answer))
 
 
@@ -175,8 +175,8 @@ def _has_odd_rivals(exchange: Exchange) -> bool:
     return exchange.question.step is Step.DISTINGUISH and len(set(names)) != len(names)
 
 
-def _finding(label: int, exchange: Exchange, layout: SkeletonLayout) -> AnswerIssue:
-    """Return what became of an answer; what was usable must pass today's checks too."""
+def _answer_issue(label: int, exchange: Exchange, layout: SkeletonLayout) -> AnswerIssue:
+    """Return the outcome of an answer; a usable one must pass today's checks too."""
     question, outcome, problem = exchange.question, exchange.outcome, exchange.problem
     if exchange.usable:
         try:

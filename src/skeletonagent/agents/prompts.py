@@ -1,7 +1,7 @@
-"""The questions in words, for any skeleton layout.
+"""Text of the questions, for any skeleton layout.
 
-Each question is a task and, apart from it, the form of an answer in plain text: a language model
-that answers in typed fields is told the fields instead.
+Every question is a task and, apart from it, the form of an answer in plain text: a language model
+that answers in typed fields gets their schema instead.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.layout import SkeletonLayout
 
 PROMPT_VERSION = "2"
-"""Changes whenever a wording does; a run's summary says which it used."""
+"""Version of the wording, recorded in a run's summary; it changes whenever a wording does."""
 
 BODY_PARTS = ("Head", "Hand", "Arm", "Hip", "Leg", "Foot")
-"""The parts that are described one by one, in the order of the answer's lines."""
+"""Body parts that are described one by one, in the order of the answer's lines."""
 
 Words = tuple[str, str]
 """A task, and the form of its answer in plain text."""
@@ -34,19 +34,19 @@ def question(
     """Return the question of a step, with its text (paper section 3.3).
 
     Args:
-        step: Which question of the dialogue.
+        step: Step of the dialogue.
         action: Name of the class.
-        layout: The skeleton whose joints are spoken of.
-        rivals: Names of the classes it is confused with, worst first; only DISTINGUISH uses them.
-        counts: How often it was mistaken for each of them.
+        layout: The skeleton of the joints.
+        rivals: Names of the classes it is confused with, the most frequent first; only DISTINGUISH
+            uses them.
+        counts: Number of clips mistaken for each of them.
         round_number: Number of the agents' round.
-        before: Targeted exchanges too old to be repeated word for word; the question recalls what
-            they came to.
+        before: Targeted exchanges too old to be sent in full; the question summarises them.
     """
     text, form = _WORDINGS[step](action, layout, tuple(rivals))
     if before:
-        recalled = "\n".join(map(_recollection, before))
-        text = f"{text}\nEarlier comparisons came to this, oldest first:\n{recalled}"
+        summaries = "\n".join(map(_summary, before))
+        text = f"{text}\nEarlier comparisons came to this, oldest first:\n{summaries}"
     return Question(
         action=action,
         step=step,
@@ -59,7 +59,7 @@ def question(
     )
 
 
-def _recollection(exchange: Exchange) -> str:
+def _summary(exchange: Exchange) -> str:
     rivals = ", ".join(exchange.question.rivals)
     return f"- against {rivals}: {' '.join(exchange.answer.split())}"
 

@@ -1,4 +1,4 @@
-"""The dialogues the paper's authors recorded with GPT-4o, as published with their code.
+"""Dialogues that the paper's authors recorded with GPT-4o, as published with their code.
 
 Per data set a folder of text files, one per class, with rounds 1 to 5; ``label_map`` beside them
 holds a file of class names per data set. Source: the published files, spec 3.1 and 3.2.
@@ -30,7 +30,7 @@ RELEASED: Mapping[str, SkeletonLayout] = {
     "k400": COCO_20,
     "uav_human": UAV_17,
 }
-"""The published data sets, by their folder's name, and the skeleton each is about."""
+"""Skeletons of the published data sets, by name of the folder."""
 
 _ROUND = re.compile(
     r"^Round (\d+) Question:\n(.*?)\n+Round \1 Answer:\n(.*?)\n+={80}$", re.M | re.S
@@ -64,8 +64,7 @@ def salient_joints(dialogue: Dialogue, layout: SkeletonLayout) -> tuple[int, ...
     lists and notes included. Labels that exist nowhere are left out.
     """
     joints = {
-        int(number) - 1
-        for number in detail_labels(normalize_joint_labels(dialogue, Step.JOINT_DETAILS))
+        int(number) - 1 for number in detail_labels(original_answer(dialogue, Step.JOINT_DETAILS))
     }
     return tuple(sorted(joint for joint in joints if 0 <= joint < layout.num_joints))
 
@@ -76,42 +75,43 @@ def detail_labels(answer: str) -> list[int]:
     return [int(match[1]) for match in matches if match]
 
 
-def normalize_joint_labels(dialogue: Dialogue, step: Step) -> str:
-    """Return the answer of a step in the words it was last given in, repaired or not; or empty."""
+def original_answer(dialogue: Dialogue, step: Step) -> str:
+    """Return the latest answer of a step as it was given, before any repair; empty without one."""
     asked = [e for e in dialogue.exchanges if e.question.step is step]
     chosen = dialogue.latest(step) or (asked[-1] if asked else None)
     if chosen is None:
         return ""
-    repaired = chosen.outcome is Outcome.REPAIRED
-    given = (e.answer for e in reversed(chosen.earlier) if e.problem == chosen.problem)
-    return next(given, chosen.answer) if repaired else chosen.answer
+    if chosen.outcome is not Outcome.REPAIRED:
+        return chosen.answer
+    originals = (e.answer for e in reversed(chosen.earlier) if e.problem == chosen.problem)
+    return next(originals, chosen.answer)
 
 
 def read_released_dialogues(
     path: Path, dataset: str, class_names: Sequence[str] | None = None
 ) -> DialogueCollection:
-    """Return the published dialogues of a data set, each answer checked and repaired as ours are.
+    """Return the published dialogues of a data set, each answer checked and repaired as usual.
 
-    The questions keep their words, and a repaired answer its original as an earlier attempt.
+    The questions keep their text, and a repaired answer its original as an earlier attempt.
 
     Args:
         path: The zip, a folder that holds the data set's, or that folder itself.
         dataset: One of :data:`RELEASED`.
-        class_names: Names in label order, where no ``label_map`` lies beside the files.
+        class_names: Names of the classes in label order, where the files have no ``label_map``.
 
     Raises:
         DataError: If the data set is unknown, or a file is missing or damaged.
     """
     if dataset not in RELEASED:
-        known = ", ".join(RELEASED)
-        raise DataError(f"no published data set is called {dataset!r}; there are {known}")
+        names = ", ".join(RELEASED)
+        raise DataError(f"no published data set is called {dataset!r}; there are {names}")
     root = _root(path)
     folder = next(_folders(root, dataset), None)
     if folder is None:
         raise DataError(f"holds no folder {dataset!r}, and is not named so itself", path=path)
-    names = class_names or _class_names(path, root, dataset)
+    actions = class_names or _class_names(path, root, dataset)
     files = {file.name[:3]: file for file in folder.iterdir() if file.name.endswith(".txt")}
-    dialogues = (_read_class(files, folder, n, name, dataset) for n, name in enumerate(names))
+    dialogues = (_read_class(files, folder, n, name, dataset) for n, name in enumerate(actions))
     return DialogueCollection(RELEASED[dataset], tuple(dialogues))
 
 
@@ -149,7 +149,7 @@ def _class_names(path: Path, root: Traversable, dataset: str) -> list[str]:
 def _read_class(
     files: Mapping[str, Traversable], folder: Traversable, label: int, action: str, dataset: str
 ) -> Dialogue:
-    """Return what was said about a class, in the file whose name begins with its number.
+    """Return the dialogue about a class, in the file whose name begins with its number.
 
     The rest of the name is not relied on: letters beyond ASCII come out of a zip in many ways.
     """

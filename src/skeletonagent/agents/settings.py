@@ -1,4 +1,4 @@
-"""TODO."""
+"""Settings of the agents: section ``agents`` of a configuration."""
 
 from __future__ import annotations
 
@@ -13,48 +13,56 @@ from skeletonagent.llm.settings import ProviderSettings
 
 
 class VerifyMode(StrEnum):
-    """What is done about a joint the clips speak against."""
+    """Treatment of joints that the training clips speak against."""
 
     OFF = "off"
+    """Joints are not checked against the clips."""
     FLAG = "flag"
+    """The dialogue gets a remark; the joints stay salient."""
     FILTER = "filter"
+    """The dialogue gets a remark, and the joints are left out."""
     REPAIR = "repair"
+    """The question is asked again with the evidence; joints still doubted are left out."""
 
 
 def _unquoted(value: object) -> object:
-    """Return the word that YAML takes for a truth value where it is not quoted."""
+    """Return ``off`` for the truth value that YAML reads in its place where it is not quoted."""
     return "off" if value is False else value
 
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """Who gives guidance, and what it may cost.
+    """Agents that give guidance, and limits of what they may cost.
 
     Args:
-        chat: ``analyst`` answers from the training clips, offline; ``bundled`` answers from what
-            is written about the classes of well-known data sets, and the analyst for any other;
-            ``none`` trains without guidance, on the class loss alone; ``recorded:PATH`` answers
-            from the dialogues of a run or of ``dialogues import``; ``provider:model``, such as
-            ``openai:gpt-4o``, asks a language model, whose key is taken from the environment.
+        chat: Who answers the agents' questions. ``analyst`` answers from the training clips,
+            offline; ``bundled`` answers from the class notes of well-known data sets that come with
+            the package, and from the clips for any other class; ``none`` trains without guidance,
+            on the class loss alone; ``recorded:PATH`` answers from the dialogues of a run or of
+            ``dialogues import``; ``provider:model``, such as ``openai:gpt-4o``, asks a language
+            model, whose key is taken from the environment; ``model@address`` asks a model on a
+            server of one's own.
         fallback: Further language models, asked in this order where those before give no answer.
-        provider: How language models are asked.
-        max_rivals: k, how many confused classes a question names at most.
-        padded_rivals: Whether k rivals are named in any case, as the released code does, if need be
-            classes that were never confused, or the class itself.
-        rival_share: Smallest share of a class's clips mistaken for another that makes it a rival.
-        verify: What is done about joints the training clips speak against: nothing (``off``), a
-            remark in the dialogue (``flag``), leave them out (``filter``), or show the evidence,
-            ask again and then leave out (``repair``).
-        text_encoder: Name in the table of text encoders, ``NAME:PATH`` for files of one's own, or
-            the path of a transformers folder.
-        concurrency: How many classes are talked about at once.
-        wait: Whether the training waits for a round, so that it can be repeated exactly; none
-            waits for the analyst and for recorded answers, and goes on beside language models.
-        round_timeout: Limit of a round; a class without an answer by then keeps its guidance.
-        cache: Whether answers of language models are kept on disk, so that none is paid twice.
-        max_requests: Most requests of a run; on reaching a limit guidance stays as it is.
-        max_tokens: Most tokens of a run, read and written.
-        max_dollars: Highest price of a run's tokens.
+        provider: Requests to language models.
+        max_rivals: Largest number of confused classes that a question names; k of the paper.
+        padded_rivals: Whether every question names ``max_rivals`` classes, as in the released code,
+            if need be classes that were never confused, or the class itself.
+        rival_share: Smallest share of the clips of a class, from 0 to 1, that must be mistaken for
+            another class to make that class a rival.
+        verify: Treatment of joints that the training clips speak against.
+        text_encoder: Text encoder of the sentences: a name in the table of text encoders,
+            ``NAME:PATH`` for files of one's own, or the path of a transformers folder.
+        concurrency: Number of classes that are asked about at the same time where a language model
+            answers.
+        wait: Whether the training waits for a round, so that it can be repeated exactly. If not
+            set, it waits for answers given offline, and continues beside a language model.
+        round_timeout: Time limit of a round of a language model, in seconds; a class without an
+            answer by then keeps its guidance.
+        cache: Whether answers of language models are kept on disk, so that none is paid for twice.
+        max_requests: Largest number of requests of a run; guidance stays as it is once a limit is
+            reached. Unlimited if not set.
+        max_tokens: Largest number of tokens of a run, read and written. Unlimited if not set.
+        max_dollars: Highest price of a run's tokens, in US dollars. Unlimited if not set.
     """
 
     chat: str = "analyst"
@@ -74,10 +82,10 @@ class AgentSettings:
     max_dollars: Annotated[float, Gt(0)] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a chat that cannot be meant.
+        """Check the name of the chat.
 
         Raises:
-            ValueError: Saying what may be.
+            ValueError: If it names none.
         """
         named = self.chat in ("analyst", "none", "bundled") or ":" in self.chat
         if not named and self.provider.base_url is None:

@@ -1,6 +1,6 @@
-"""What the agents did in a run, counted from the dialogues themselves.
+"""Usage of the agents in a run, counted from the dialogues themselves.
 
-Dialogues are part of every checkpoint, so a resumed run forgets nothing and counts nothing twice.
+Dialogues are part of every checkpoint, so a resumed run counts everything exactly once.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ Price = Callable[[str, int, int], float | None]
 
 @dataclass(frozen=True)
 class ModelUsage:
-    """What one model was asked and what it cost.
+    """Usage of one model.
 
     Args:
         requests: Requests sent, failed ones included.
-        known_already: Answers that needed none, for they were cached.
-        input_tokens: Tokens read.
-        output_tokens: Tokens written.
-        dollars: Their price, None where it is not known.
-        seconds: Until all answers were there, as if they had come one after another.
+        known_already: Answers without a request, since they were cached.
+        input_tokens: Tokens read by the model.
+        output_tokens: Tokens written by the model.
+        dollars: Price of the tokens; None if it is unknown.
+        seconds: Sum of the seconds until each answer was received.
     """
 
     requests: int
@@ -40,19 +40,19 @@ class ModelUsage:
 
 @dataclass(frozen=True)
 class UsageReport:
-    """What the agents did.
+    """Usage of all agents.
 
     Args:
-        rounds: How often they were asked.
+        rounds: Number of rounds.
         questions: Number of questions by step.
-        outcomes: What became of the questions.
-        problems: For each problem that the checks found, what became of the questions with it.
-        faults: For each fault of a request, whether an answer came all the same.
-        remarks: Claims the clips do not bear out.
-        classes_with_notes: Classes in whose latest round something went wrong.
-        classes_without_joints: Classes of which no joints are known.
+        outcomes: Number of questions by outcome.
+        problems: For each problem that a check reported, the outcomes of the questions with it.
+        faults: For each fault of a request, the outcomes of the questions with it.
+        remarks: Number of claims that the clips do not support.
+        classes_with_notes: Number of classes in whose latest round something went wrong.
+        classes_without_joints: Number of classes without salient joints.
         requests: Requests sent to language models.
-        models: By model.
+        models: Usage by model.
     """
 
     rounds: int
@@ -68,11 +68,11 @@ class UsageReport:
 
 
 def usage_report(guidance: Guidance, price: Price = lambda *_: None) -> UsageReport:
-    """Return what was asked, what came of it, what failed and what it cost.
+    """Return the questions, outcomes, faults and costs of a run.
 
     Args:
-        guidance: Of the end of a run, dialogues included.
-        price: What a model's tokens cost.
+        guidance: Guidance at the end of a run, dialogues included.
+        price: Price of a model's tokens.
     """
     exchanges = [e for g in guidance.classes for e in g.dialogue.exchanges]
     sources = [a.source for e in exchanges for a in e.attempts if a.source is not None]
@@ -87,20 +87,20 @@ def usage_report(guidance: Guidance, price: Price = lambda *_: None) -> UsageRep
         classes_without_joints=sum(not g.joints for g in guidance.classes),
         requests=sum(source.requests for source in sources),
         models={
-            name: _spent([s for s in sources if s.model == name], price)
+            name: _model_usage([s for s in sources if s.model == name], price)
             for name in sorted({source.model for source in sources})
         },
     )
 
 
 def _outcome(exchange: Exchange) -> str:
-    """Return the final outcome of a question, and whether it took asking again."""
+    """Return the final outcome of a question, and whether it was asked again."""
     again = sum(attempt.source is not None for attempt in exchange.attempts) > 1
     return f"{exchange.outcome.value} when asked again" if again else exchange.outcome.value
 
 
 def _problems(exchanges: list[Exchange]) -> Iterator[tuple[str, str]]:
-    """Yield each problem the checks found, and what became of the question it stood in."""
+    """Yield each problem that a check reported, and the outcome of its question."""
     for exchange in exchanges:
         for attempt in exchange.attempts:
             if attempt.outcome is Outcome.REJECTED:
@@ -108,12 +108,12 @@ def _problems(exchanges: list[Exchange]) -> Iterator[tuple[str, str]]:
 
 
 def _faults(exchanges: list[Exchange]) -> Iterator[tuple[str, str]]:
-    """Yield each failed request, and whether an answer came all the same."""
+    """Yield the fault of each failed request, and the outcome of its question."""
     for exchange in exchanges:
         for attempt in exchange.attempts:
             for fault in attempt.source.faults if attempt.source else ():
-                given = attempt.outcome is not Outcome.UNANSWERED
-                yield fault, "overcome" if given else _outcome(exchange)
+                answered = attempt.outcome is not Outcome.UNANSWERED
+                yield fault, "overcome" if answered else _outcome(exchange)
 
 
 def _table(pairs: Iterator[tuple[str, str]]) -> dict[str, dict[str, int]]:
@@ -124,11 +124,11 @@ def _table(pairs: Iterator[tuple[str, str]]) -> dict[str, dict[str, int]]:
 
 
 def _kind(problem: str) -> str:
-    """Return a problem without its particulars, so that like problems are counted together."""
+    """Return a problem without its particulars, so that similar problems are counted together."""
     return re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "…", problem)
 
 
-def _spent(sources: list[Provenance], price: Price) -> ModelUsage:
+def _model_usage(sources: list[Provenance], price: Price) -> ModelUsage:
     asked = [source for source in sources if source.requests]
     read, written = sum(s.input_tokens for s in asked), sum(s.output_tokens for s in asked)
     return ModelUsage(

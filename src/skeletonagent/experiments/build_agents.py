@@ -1,4 +1,4 @@
-"""From a configuration to the agents: who answers, who asks, who checks."""
+"""Construction of the agents from a configuration."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Agents:
     """The agents of a run.
 
     Args:
-        start: Guidance before training, telling how far it is.
-        refresh: Guidance of the next round.
+        start: Function that returns the guidance before training and reports its progress.
+        refresh: Function that returns the guidance of the next round.
         wait: Whether the training waits for a round.
-        budget: What language models may cost.
-        price: Dollars for a model's input and output tokens.
+        budget: Limits of what language models may cost.
+        price: Price in US dollars of a model's input and output tokens.
     """
 
     start: Callable[[ProgressCallback], Guidance]
@@ -64,7 +64,7 @@ class Agents:
     price: Callable[[str, int, int], float | None]
 
     def recall(self, guidance: Guidance) -> None:
-        """Count what the dialogues so far have cost, when a run goes on."""
+        """Add the cost of earlier dialogues to the budget, when a run is resumed."""
         for name, spent in self.accounts(guidance).models.items():
             self.budget.recall(
                 name,
@@ -77,7 +77,7 @@ class Agents:
             )
 
     def accounts(self, guidance: Guidance) -> UsageReport:
-        """Return what was asked, what came of it and what it cost."""
+        """Return the questions, outcomes and costs of a run."""
         return usage_report(guidance, self.price)
 
 
@@ -87,13 +87,13 @@ def build_agents(
     train: Int[Tensor, " n"],
     encoder: TextEncoder,
 ) -> Agents:
-    """Return the agents of a run, who have seen nothing but the clips that are learned from.
+    """Return the agents of a run, which see no clips but those of the training set.
 
     Args:
-        settings: Who they are.
+        settings: Settings of the agents.
         source: All clips, on the host.
-        train: The clips learned from.
-        encoder: Reads the sentences; longer ones than it takes in are not usable.
+        train: Positions of the training set's clips.
+        encoder: Text encoder of the sentences; sentences beyond its limit are not usable.
 
     Raises:
         ConfigError: If a chat cannot be asked.
@@ -112,8 +112,8 @@ def build_agents(
 
     if settings.chat == NOBODY:
         classes = tuple(ClassGuidance(name, (), name) for name in store.class_names)
-        silent = Guidance(store.layout, classes)
-        return Agents(lambda _: silent, lambda _, guidance: guidance, True, budget, cost)
+        unguided = Guidance(store.layout, classes)
+        return Agents(lambda _: unguided, lambda _, guidance: guidance, True, budget, cost)
     orchestrator = _build_orchestrator(settings, source, train, encoder, budget)
     remote = not answers_offline(settings.chat)
     wait = settings.wait if settings.wait is not None else not remote
@@ -200,14 +200,14 @@ def _build_orchestrator(
 
 
 def answers_offline(chat: str) -> bool:
-    """Return whether a chat is one that asks no language model."""
+    """Return whether a chat asks no language model."""
     return chat in (ANALYST, BUNDLED, NOBODY) or chat.startswith(RECORDED)
 
 
 def build_chat_from_settings(
     settings: AgentSettings, store: ClipStore, evidence: Evidence, budget: Budget
 ) -> Chat:
-    """Return whoever answers the questions.
+    """Return the chat that answers the questions.
 
     Raises:
         ConfigError: If a language model cannot be asked.
@@ -235,25 +235,25 @@ def build_chat_from_settings(
 
 
 def bundled_chat(class_names: Sequence[str]) -> ClassNotesChat:
-    """Return the chat that answers from the label sets that come with the package."""
+    """Return the chat that answers from the class notes that come with the package."""
     return ClassNotesChat(
         {name: bundled_class_notes(name) for name in bundled_names()}, class_names
     )
 
 
-def bundled_dialogues(name: str, label_set: ClassNotesFile) -> DialogueCollection:
-    """Return a label set as dialogues: the description, and a question for each contrast."""
-    actions = [notes.action for notes in label_set.classes]
-    questioner = Questioner(ClassNotesChat({name: label_set}, actions), label_set.layout)
+def bundled_dialogues(name: str, notes_file: ClassNotesFile) -> DialogueCollection:
+    """Return class notes as dialogues: the description, and a question for every contrast."""
+    actions = [notes.action for notes in notes_file.classes]
+    questioner = Questioner(ClassNotesChat({name: notes_file}, actions), notes_file.layout)
     dialogues = []
-    for notes in label_set.classes:
+    for notes in notes_file.classes:
         dialogue = questioner.describe(Dialogue(notes.action))
         for number, contrast in enumerate(notes.against, start=1):
             dialogue = questioner.distinguish(dialogue, contrast.rivals, round_number=number)
         dialogues.append(dialogue)
-    return DialogueCollection(label_set.layout, tuple(dialogues))
+    return DialogueCollection(notes_file.layout, tuple(dialogues))
 
 
 def answers_cache() -> Path:
-    """Return where answers of language models are kept for later."""
+    """Return the file in which answers of language models are cached."""
     return default_cache_folder().parent / "answers.sqlite"

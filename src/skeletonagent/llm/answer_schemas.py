@@ -1,14 +1,13 @@
-"""Answers in typed fields, for language models that fill in a form rather than keep to one.
+"""Schemas of answers in typed fields, one for each step of a dialogue.
 
-A form says in which fields a step's answer comes and turns them into the plain text that the
-question's form asks for. What is in them is not judged here: an impossible joint reaches the
-validator as it was given.
+A schema has the fields of an answer and renders them as the plain text that the question's form
+asks for. Values are not checked against a skeleton here: an impossible joint is kept as given.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from pydantic import BaseModel, Field
@@ -17,7 +16,7 @@ from skeletonagent.core.dialogue import Step
 
 
 class AnswerSchema(BaseModel, ABC):
-    """The fields of an answer."""
+    """Fields of an answer."""
 
     @abstractmethod
     def text(self) -> str:
@@ -110,7 +109,8 @@ class DistinctionAnswer(AnswerSchema):
 
     def text(self) -> str:
         """Return a line of joints and a line with the difference."""
-        return f"Joints: {_listed(self.joints)}\nDifference: {_line(self.difference)}"
+        joints = ", ".join(joint.spoken() for joint in self.joints)
+        return f"Joints: {joints}\nDifference: {_line(self.difference)}"
 
 
 ANSWER_SCHEMAS: Mapping[Step, type[AnswerSchema]] = MappingProxyType(
@@ -123,12 +123,8 @@ ANSWER_SCHEMAS: Mapping[Step, type[AnswerSchema]] = MappingProxyType(
         Step.DISTINGUISH: DistinctionAnswer,
     }
 )
-"""The form of each step's answer."""
+"""Schema of each step's answer."""
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _listed(joints: Sequence[NamedJoint]) -> str:
-    return ", ".join(joint.spoken() for joint in joints)

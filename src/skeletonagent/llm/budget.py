@@ -1,4 +1,4 @@
-"""What language models may cost, what they have cost, and what they charge."""
+"""Budget of language models: limits, what was spent, and prices."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from skeletonagent.llm.settings import is_local
 
 @dataclass(frozen=True)
 class Spent:
-    """What was spent on language models.
+    """Requests, tokens and dollars spent on language models.
 
     Args:
         requests: Requests sent, failed ones included.
         input_tokens: Tokens read by the models.
         output_tokens: Tokens written by the models.
-        dollars: The price of the tokens whose price is known.
-        unpriced: Tokens whose price is not known.
+        dollars: Price of the tokens with a known price, in US dollars.
+        unpriced: Number of tokens without a known price.
     """
 
     requests: int = 0
@@ -44,13 +44,13 @@ class Spent:
 class Budget:
     """Limits that all chats of a run share; safe to use from several threads.
 
-    The limit on requests is exact. Tokens and dollars are known only afterwards, so that requests
-    under way when such a limit is reached go beyond it.
+    The limit on requests is exact. Tokens and dollars are known only after a request, so that
+    requests under way when such a limit is reached exceed it.
 
     Args:
-        requests: Most requests, or None.
-        tokens: Most tokens, read and written, or None.
-        dollars: Highest price, or None.
+        requests: Largest number of requests; None for no limit.
+        tokens: Largest number of tokens, read and written; None for no limit.
+        dollars: Highest price in US dollars; None for no limit.
     """
 
     def __init__(
@@ -65,19 +65,19 @@ class Budget:
 
     @property
     def spent(self) -> Spent:
-        """What was spent so far."""
+        """The sum spent so far."""
         return sum(self.by_model.values(), Spent())
 
     @property
     def by_model(self) -> dict[str, Spent]:
-        """What was spent so far on each model."""
+        """The sum spent so far by model."""
         with self._lock:
             return dict(self._by_model)
 
     def reserve(self, model: str) -> str | None:
-        """Count a request that is about to be sent; return the limit in its way, if any.
+        """Count a request that is about to be sent; return the limit that is reached, if any.
 
-        Where a limit is in the way, nothing is counted and nothing may be sent.
+        Once a limit is reached, nothing is counted and nothing may be sent.
         """
         with self._lock:
             spent = sum(self._by_model.values(), Spent())
@@ -95,7 +95,7 @@ class Budget:
     def record(
         self, model: str, input_tokens: int, output_tokens: int, dollars: float | None
     ) -> None:
-        """Add what a request came to; ``dollars`` is None where the price is not known."""
+        """Add the tokens of a request; ``dollars`` is None if the price is unknown."""
         tokens = input_tokens + output_tokens
         with self._lock:
             self._add(
@@ -109,7 +109,7 @@ class Budget:
             )
 
     def recall(self, model: str, spent: Spent) -> None:
-        """Add what was spent on a model before, for instance until a run was interrupted."""
+        """Add what was spent on a model before, for example until a run was interrupted."""
         with self._lock:
             self._add(model, spent)
 
@@ -120,13 +120,13 @@ class Budget:
 def price(
     model: str, input_tokens: int, output_tokens: int, base_url: str | None = None
 ) -> float | None:
-    """Return what tokens cost in dollars; None where the price is not known, 0 on a local server.
+    """Return the price of tokens in US dollars; None if it is unknown, 0 on a local server.
 
     Args:
-        model: ``provider:model``, or the bare name of a model behind ``base_url``.
+        model: ``provider:model``, or the name of a model at ``base_url`` alone.
         input_tokens: Tokens read.
         output_tokens: Tokens written.
-        base_url: Where the model is asked, if not at the provider.
+        base_url: Address of the server, if it is not the provider's.
     """
     if base_url is not None and is_local(base_url):
         return 0.0

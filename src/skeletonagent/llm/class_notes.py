@@ -1,4 +1,4 @@
-"""Label sets: what an expert wrote down about the classes of a data set, a YAML file each."""
+"""Class notes: an expert's descriptions of the classes of a data set, a YAML file each."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
 JOINTS = (2, 6)
 """Fewest and most joints that are described, or that set two classes apart."""
 GIST_WORDS = 16
+"""Longest gist, in words."""
 DIFFERENCE_WORDS = 22
+"""Longest difference, in words."""
 FEATURES_WORDS = 50
+"""Longest sentence of features, in words."""
 RIVALS = 3
-"""Fewest classes a class is told from."""
+"""Fewest rivals that a class has notes on."""
 
 _STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
 class BodyPartNotes:
-    """What each part of the body does."""
+    """Notes on the parts of the body."""
 
     head: str
     hand: str
@@ -44,12 +47,12 @@ class BodyPartNotes:
 
 @dataclass(frozen=True)
 class RivalNotes:
-    """What sets a class apart from some of its rivals.
+    """Notes on the difference of a class from some of its rivals.
 
     Args:
-        rivals: The classes that differ from it in the same way.
-        joints: The joints in which it shows, by name.
-        difference: What this class does and they do not, as a clause.
+        rivals: Names of the classes that differ from it in the same way.
+        joints: Names of the joints that show the difference.
+        difference: Movement of this class that the rivals do not have, as a clause.
     """
 
     rivals: tuple[str, ...]
@@ -61,16 +64,16 @@ class RivalNotes:
 
 @dataclass(frozen=True)
 class ClassNotes:
-    """What is written about one class.
+    """Notes about one class.
 
     Args:
         action: Name of the class.
         gist: The movement in a few words, as a clause.
-        overview: How the body moves from start to end, in one sentence.
-        parts: What each part of the body does.
-        joints: The joints without which nobody could recognise it, and what each of them does.
-        features: What tells it from any other class, in one sentence.
-        against: What sets it apart from single classes.
+        overview: Movement of the body from start to end, in one sentence.
+        parts: Movement of each part of the body.
+        joints: The joints that are needed to recognise it, and the movement of each.
+        features: Difference from all other classes, in one sentence.
+        against: Differences from single classes.
     """
 
     action: str
@@ -84,13 +87,13 @@ class ClassNotes:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     def contrast(self, rival: str) -> RivalNotes | None:
-        """Return what sets the class apart from another, if that is written down."""
+        """Return the notes on the difference from another class, if there are any."""
         wanted = normalized_name(rival)
         return next((c for c in self.against if wanted in map(normalized_name, c.rivals)), None)
 
 
 def _layout(value: object) -> object:
-    """Return the layout that is meant by its name, or by its fields."""
+    """Return the layout of a name, or of fields."""
     if isinstance(value, str) and value in LAYOUTS:
         return LAYOUTS[value]
     if not isinstance(value, Mapping):
@@ -103,12 +106,12 @@ def _layout(value: object) -> object:
 
 @dataclass(frozen=True)
 class ClassNotesFile:
-    """The classes of a data set, and the skeleton in whose words they are described.
+    """Notes about the classes of a data set.
 
     Args:
-        title: Name of the data set, for people.
-        layout: The skeleton; other skeletons are served by the joints that come closest.
-        classes: What is written, in the order of the labels.
+        title: Title of the data set.
+        layout: The skeleton whose joints are named; on other skeletons the closest joints serve.
+        classes: Notes about every class, in label order.
     """
 
     title: str
@@ -122,28 +125,30 @@ _ADAPTER = TypeAdapter(ClassNotesFile)
 
 
 def normalized_name(name: str) -> str:
-    """Return a name of a class or a joint with nothing but its words, to look it up by."""
+    """Return the words of a name of a class or a joint alone, as a key."""
     return " ".join(re.findall(r"[a-z0-9]+", name.lower()))
 
 
 def bundled_names() -> tuple[str, ...]:
-    """Return the names of the label sets that come with the package."""
+    """Return the names of the class notes that come with the package."""
     names = (file.name for file in _folder().iterdir())
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
 def read_class_notes(name: str) -> ClassNotesFile:
-    """Return a label set by the name of a bundled one, or by the path of a YAML file.
+    """Return class notes by the name of bundled ones, or by the path of a YAML file.
 
     Raises:
-        DataError: If there is none, or it holds mistakes; all are listed.
+        DataError: If there are none, or they hold mistakes; all are listed.
     """
     if name.endswith(".yaml"):
         return _read(Path(name))
     chosen = name.lower().replace("-", "_")
     if chosen not in bundled_names():
-        known = ", ".join(bundled_names())
-        raise DataError(f"no label set {name!r} is bundled; there are {known}, or give a YAML file")
+        raise DataError(
+            f"no class notes {name!r} are bundled; there are {', '.join(bundled_names())}, or give "
+            "a YAML file"
+        )
     return bundled_class_notes(chosen)
 
 
@@ -160,17 +165,17 @@ def _folder() -> Traversable:
 def _read(file: Traversable) -> ClassNotesFile:
     path = Path(str(file))
     try:
-        label_set = _ADAPTER.validate_python(_parsed(file.read_text(encoding="utf-8")))
+        notes_file = _ADAPTER.validate_python(_parsed(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"cannot be read as a label set: {error}", path=path) from error
+        raise DataError(f"cannot be read as class notes: {error}", path=path) from error
     except ValidationError as error:
         problems = [
             f"{_place(e['loc'])}: {e['msg']}, got {e['input']!r:.80}" for e in error.errors()
         ]
     else:
-        problems = list(_mistakes(label_set))
+        problems = list(_mistakes(notes_file))
         if not problems:
-            return label_set
+            return notes_file
     raise DataError(f"has {len(problems)} mistake(s):\n  " + "\n  ".join(problems), path=path)
 
 
@@ -183,12 +188,12 @@ def _place(parts: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in parts) or "file"
 
 
-def _mistakes(label_set: ClassNotesFile) -> Iterator[str]:
-    """Yield what is wrong with what is written, the class first."""
-    names = [normalized_name(notes.action) for notes in label_set.classes]
+def _mistakes(notes_file: ClassNotesFile) -> Iterator[str]:
+    """Yield the mistakes of notes, the class first."""
+    names = [normalized_name(notes.action) for notes in notes_file.classes]
     yield from (f"{name}: described twice" for name in sorted(set(names)) if names.count(name) > 1)
-    known = {normalized_name(name) for name in label_set.layout.joints}
-    for notes in label_set.classes:
+    joint_names = {normalized_name(name) for name in notes_file.layout.joints}
+    for notes in notes_file.classes:
         yield from (f"{notes.action}: {mistake}" for mistake in _wording_mistakes(notes))
         rivals = [normalized_name(rival) for contrast in notes.against for rival in contrast.rivals]
         for rival in sorted(set(rivals)):
@@ -199,12 +204,12 @@ def _mistakes(label_set: ClassNotesFile) -> Iterator[str]:
         if len(set(rivals)) < min(RIVALS, len(names) - 1):
             yield f"{notes.action}: told from {len(set(rivals))} classes, {RIVALS} are needed"
         for joints in (tuple(notes.joints), *(contrast.joints for contrast in notes.against)):
-            strange = [joint for joint in joints if normalized_name(joint) not in known]
-            if strange:
-                yield f"{notes.action}: no joint is called {', '.join(map(repr, strange))}"
+            unknown = [joint for joint in joints if normalized_name(joint) not in joint_names]
+            if unknown:
+                yield f"{notes.action}: no joint is called {', '.join(map(repr, unknown))}"
             if not JOINTS[0] <= len(set(map(normalized_name, joints))) == len(joints) <= JOINTS[1]:
                 yield f"{notes.action}: 2 to 6 different joints are needed, got {list(joints)}"
-    yield from _indistinct(label_set)
+    yield from _indistinct(notes_file)
 
 
 def _wording_mistakes(notes: ClassNotes) -> Iterator[str]:
@@ -225,14 +230,14 @@ def _wording_mistakes(notes: ClassNotes) -> Iterator[str]:
         yield f"more than {FEATURES_WORDS} words: {notes.features!r:.60}"
 
 
-def _indistinct(label_set: ClassNotesFile) -> Iterator[str]:
+def _indistinct(notes_file: ClassNotesFile) -> Iterator[str]:
     """Yield the pairs told apart both ways by the same joints, which L_con cannot tell apart."""
-    by_name = {normalized_name(notes.action): notes for notes in label_set.classes}
+    by_name = {normalized_name(notes.action): notes for notes in notes_file.classes}
     for name, notes in by_name.items():
         for contrast in notes.against:
             for rival in filter(lambda other: name < other, map(normalized_name, contrast.rivals)):
-                back = by_name[rival].contrast(name) if rival in by_name else None
-                if back and set(map(normalized_name, back.joints)) == set(
+                reverse = by_name[rival].contrast(name) if rival in by_name else None
+                if reverse and set(map(normalized_name, reverse.joints)) == set(
                     map(normalized_name, contrast.joints)
                 ):
                     yield f"{name}: told from {rival!r} by the same joints as that from it"

@@ -1,8 +1,7 @@
-"""One request to a language model: the only module that opens a connection to one.
+"""Connection to a language model; the only module that uses a provider's library.
 
-A library that speaks to every big provider does the talking. Its own retries are off, so that
-each request is counted and every failure is known; what it raises becomes a :class:`Fault` whose
-words hold no secret.
+The library supports every large provider. Its own retries are off, so that every request is counted
+and every failure is recorded; its errors become a :class:`Fault` whose text holds no secret.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from skeletonagent.llm.settings import LanguageModel
 
 
 class Output(StrEnum):
-    """In which form a model gives its answer."""
+    """Form of a model's output."""
 
     TOOL = "tool"
     JSON_SCHEMA = "json_schema"
@@ -52,14 +51,14 @@ class Output(StrEnum):
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back from one request.
+    """Reply to one request.
 
     Args:
-        text: The answer, as JSON unless plain text was asked for.
+        text: Text of the answer, as JSON unless plain text was asked for.
         input_tokens: Tokens read by the model.
         output_tokens: Tokens written by the model.
         refused: Whether the provider marked it as a refusal.
-        cut: Whether the answer was cut off at its longest length.
+        cut: Whether the answer was cut off at the largest number of tokens.
     """
 
     text: str
@@ -70,7 +69,7 @@ class Reply:
 
 
 LOCAL_KEY = "SKELETONAGENT_API_KEY"
-"""The environment variable with the key of a server named by its address."""
+"""Environment variable with the key of a server that is given by its address."""
 
 _KEYS = {
     "openai-chat": "OPENAI_API_KEY",
@@ -80,22 +79,26 @@ _KEYS = {
     "cohere": "CO_API_KEY",
     "huggingface": "HF_TOKEN",
 }
-"""The environment variables with providers' keys, where it is not their name and ``_API_KEY``."""
+"""Environment variables with providers' keys that are not called by name and ``_API_KEY``."""
 _SHOWN = 200
-"""Longest piece of a server's own words in a message."""
+"""Longest excerpt of a server's error in a message, in characters."""
 _NO_MODEL = re.compile(r"model\b.{0,120}(?:not found|not exist|unknown|no such)", re.I | re.S)
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+_SHORTEST_SECRET = 6
+"""Shortest secret, in characters; anything shorter is a placeholder such as ``none``."""
 _FILTERED = ("content_filter", "content_policy_violation", "invalid_prompt")
 _INCAPABLE = (400, 404, 422, 501)
-"""What servers answer to a form of output they do not know."""
+"""HTTP statuses of servers that do not support a form of output."""
 _PASSING = (408, 409, 425, 429)
+"""HTTP statuses of faults that pass, besides those of the server itself."""
 _SUGGESTED = {"tool": Output.TOOL, "native": Output.JSON_SCHEMA, "prompted": Output.JSON_OBJECT}
 
 
 class Connection:
-    """A model at a provider, or behind an address.
+    """Connection to a model of a provider, or of a server given by its address.
 
     Args:
-        settings: Which model, and how it is asked.
+        settings: The model and the settings of requests to it.
 
     Raises:
         ConfigError: If the model or its provider is unknown, or a key is missing.
@@ -103,16 +106,18 @@ class Connection:
 
     def __init__(self, settings: LanguageModel) -> None:
         self._settings = settings
-        provider, known = _provider_of(settings.model)
-        behind = settings.base_url is not None
+        provider, is_provider = _provider_of(settings.model)
+        by_address = settings.base_url is not None
         self.key_variable = (
             LOCAL_KEY
-            if behind
+            if by_address
             else _KEYS.get(provider, f"{provider.upper().replace('-', '_')}_API_KEY")
         )
-        name = settings.model.partition(":")[2] if known else settings.model
+        name = settings.model.partition(":")[2] if is_provider else settings.model
         try:
-            self._model = _behind(settings, name) if behind else _at_provider(settings.model)
+            self._model = (
+                _model_at_address(settings, name) if by_address else _model_of(settings.model)
+            )
         except (exceptions.UserError, ImportError, ValueError) as error:
             problem = without_secrets(str(error).partition(" To try Pydantic AI")[0])
             raise ConfigError(f"language model {settings.model!r}: {problem}") from None
@@ -124,25 +129,25 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Where the server is, as far as it is known."""
+        """Address of the server; empty if it is unknown."""
         return self._model.base_url or ""
 
     def outputs(self) -> tuple[Output, ...]:
-        """Return the forms of output to try, the one the model is known to do best first."""
+        """Return the supported forms of output, the one the model does best first."""
         profile = self._model.profile
-        able = {
+        supported = {
             Output.TOOL: profile.get("supports_tools", True),
             Output.JSON_SCHEMA: profile.get("supports_json_schema_output", False),
             Output.JSON_OBJECT: profile.get("supports_json_object_output", False),
             Output.TEXT: True,
         }
         best = _SUGGESTED.get(profile.get("default_structured_output_mode", "tool"), Output.TOOL)
-        return tuple(dict.fromkeys(output for output in (best, *Output) if able[output]))
+        return tuple(dict.fromkeys(output for output in (best, *Output) if supported[output]))
 
     def send(
         self, conversation: Sequence[Message], form: type[AnswerSchema], output: Output
     ) -> Reply:
-        """Return what the model answers; blocks, and may be called from several threads.
+        """Return the model's reply; blocks, and may be called from several threads.
 
         Raises:
             Fault: If there is no answer.
@@ -186,10 +191,10 @@ class Connection:
 
     def _refused(self, error: exceptions.ModelHTTPError, words: str) -> Fault:
         """Return the fault behind an HTTP status."""
-        status, word = error.status_code, f"http {error.status_code}"
+        status, code = error.status_code, f"http {error.status_code}"
         problem, remedy = f"the server answered {status}: {words}", Remedy.NONE
         if error.provider_error_code in _FILTERED:
-            word = REFUSAL
+            code = REFUSAL
         elif isinstance(error, exceptions.ModelAuthenticationError):
             problem = f"{problem}; the key is taken from {self.key_variable}"
         elif isinstance(
@@ -200,14 +205,14 @@ class Connection:
             remedy = Remedy.REFORM
         elif status in _PASSING or status >= 500:
             remedy = Remedy.WAIT
-        return Fault(word, problem, remedy, wait=error.retry_after or 0.0, status=status)
+        return Fault(code, problem, remedy, wait=error.retry_after or 0.0, status=status)
 
 
 def _words(error: Exception) -> str:
-    """Return what a server says about an error, or else the library's words for it."""
+    """Return the server's message about an error, or else the library's."""
     body = getattr(error, "body", None)
-    told = body.get("message") if isinstance(body, dict) else body
-    return str(told or error) or type(error).__name__
+    message = body.get("message") if isinstance(body, dict) else body
+    return str(message or error) or type(error).__name__
 
 
 def _names_no_model(error: exceptions.ModelHTTPError) -> bool:
@@ -226,12 +231,12 @@ def _provider_of(model: str) -> tuple[str, bool]:
     return provider, bool(colon)
 
 
-def _at_provider(model: str) -> Model[Any]:
+def _model_of(model: str) -> Model[Any]:
     # Chat completions are what OpenAI and all who speak like it have in common.
     return infer_model(re.sub(r"^openai:", "openai-chat:", model))
 
 
-def _behind(settings: LanguageModel, name: str) -> Model[Any]:
+def _model_at_address(settings: LanguageModel, name: str) -> Model[Any]:
     provider = OpenAICompatibleProvider(
         "local", base_url=str(settings.base_url), api_key=os.environ.get(LOCAL_KEY)
     )
@@ -278,8 +283,8 @@ def _reply(response: ModelResponse, output: Output) -> Reply:
     words = "".join(part.content for part in response.parts if isinstance(part, TextPart))
     calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
     if output is Output.TOOL and calls:
-        filled = calls[0].args
-        words = filled if isinstance(filled, str) else calls[0].args_as_json_str()
+        arguments = calls[0].args
+        words = arguments if isinstance(arguments, str) else calls[0].args_as_json_str()
     refusal = (response.provider_details or {}).get("refusal", "")
     return Reply(
         text=without_secrets(words or str(refusal)),
@@ -290,19 +295,12 @@ def _reply(response: ModelResponse, output: Output) -> Reply:
     )
 
 
-_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-
-
-_SHORTEST = 6
-"""A value shorter than this is a placeholder such as ``none``, not a secret."""
-
-
 def without_secrets(text: str) -> str:
-    """Return a text with every value masked that the environment holds under a secret's name."""
+    """Return a text with the values of all secret environment variables masked."""
     values = {
         value.strip()
         for name, value in os.environ.items()
-        if _NAME.search(name) and len(value.strip()) >= _SHORTEST
+        if _SECRET_NAME.search(name) and len(value.strip()) >= _SHORTEST_SECRET
     }
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "***")

@@ -1,4 +1,4 @@
-"""A question and what was said before it, as the turns of a conversation."""
+"""A question and the exchanges before it, as the messages of a conversation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ ROLE = (
     "stay consistent with your earlier answers, and give the answer alone, without preface, notes "
     "or warnings."
 )
-"""What a language model is told about its part."""
+"""System message: the role of the language model."""
 
 
 class Speaker(StrEnum):
-    """Whose turn it is."""
+    """Speaker of a message."""
 
     SYSTEM = "system"
     USER = "user"
@@ -28,24 +28,24 @@ class Speaker(StrEnum):
 
 
 class Message(NamedTuple):
-    """Something said in a conversation."""
+    """Message of a conversation."""
 
     speaker: Speaker
     text: str
 
 
 def to_messages(history: Sequence[Exchange], question: str) -> tuple[Message, ...]:
-    """Return the conversation: the role, what was answered so far, and a question's words.
+    """Return the conversation: the role, the answered questions so far, and the question.
 
-    A question nobody answered is left out, for a model would take it for one still open.
+    A question without an answer is left out, since a model would take it for one still open.
     """
-    told = (
-        turn
+    earlier = (
+        message
         for exchange in history
         if exchange.answer
-        for turn in (
+        for message in (
             Message(Speaker.USER, exchange.question.plain),
             Message(Speaker.ASSISTANT, exchange.answer),
         )
     )
-    return (Message(Speaker.SYSTEM, ROLE), *told, Message(Speaker.USER, question))
+    return (Message(Speaker.SYSTEM, ROLE), *earlier, Message(Speaker.USER, question))

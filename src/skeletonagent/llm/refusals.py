@@ -1,4 +1,4 @@
-"""Tell a refusal from an answer."""
+"""Refusals and disclaimers in the text of an answer."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def declined_in(text: str) -> str | None:
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str | None:
-    found = pattern.search(text.replace("\u2019", "'"))
-    return found.group() if found else None
+    match = pattern.search(text.replace("\u2019", "'"))
+    return match.group() if match else None

@@ -1,4 +1,4 @@
-"""What can go wrong with one request to a language model."""
+"""Faults of requests to a language model, what helps against them, and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from threading import Lock
 
 
 class Remedy(Enum):
-    """What helps against a fault."""
+    """Remedy against a fault."""
 
     WAIT = auto()
-    """It passes: the same request again, after a while."""
+    """The fault passes: send the same request again, after a pause."""
     REFORM = auto()
-    """The server cannot do this form of output: the next form, at once."""
+    """The server does not support this form of output: use the next form, at once."""
     REPEAT = auto()
-    """The answer does not fit its form: once more, then the next form."""
+    """The answer does not fit its form: send the request once more, then use the next form."""
     NONE = auto()
-    """Nothing this run can do."""
+    """No remedy in this run."""
 
 
 class Fault(Exception):
-    """A request that brought no usable answer.
+    """A request without a usable answer.
 
     Args:
-        code: What went wrong, in a word or two.
-        problem: The same in a sentence, free of secrets.
-        remedy: What helps.
-        wait: Seconds the server asks to wait.
-        status: The HTTP status, where there is one.
+        code: Short code of the fault, such as ``timeout``.
+        problem: Description of the fault, without secrets.
+        remedy: Remedy against it.
+        wait: Seconds that the server asks to wait.
+        status: HTTP status, where there is one.
     """
 
     def __init__(
         self,
-        word: str,
+        code: str,
         problem: str,
         remedy: Remedy,
         *,
@@ -43,7 +43,7 @@ class Fault(Exception):
         status: int | None = None,
     ) -> None:
         super().__init__(problem)
-        self.code = word
+        self.code = code
         self.problem = problem
         self.remedy = remedy
         self.wait = wait
@@ -51,17 +51,17 @@ class Fault(Exception):
 
 
 REFUSAL = "refusal"
-"""The word of a fault that tells nothing about the health of the server."""
+"""Code of a refusal, which says nothing about the health of the server."""
 
 
 @dataclass
 class CircuitBreaker:
-    """Count failures in a row; after too many, let one try through per period of rest.
+    """Circuit breaker: after too many failures in a row, one try per period is admitted.
 
     Args:
-        limit: Failures in a row after which the server is taken for dead.
-        rest: Seconds between the tries of a dead server.
-        clock: Seconds that never run backwards.
+        limit: Number of failures in a row after which the server is taken for unavailable.
+        rest: Seconds between the tries of an unavailable server.
+        clock: Monotonic clock, in seconds.
     """
 
     limit: int
@@ -72,7 +72,7 @@ class CircuitBreaker:
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def admits(self) -> bool:
-        """Return whether a try is worth it now; of a dead server, this takes the period's try."""
+        """Return whether a try is admitted now; an unavailable server has one per period."""
         with self._lock:
             if self._failures < self.limit:
                 return True

@@ -1,4 +1,4 @@
-"""How a language model behind a provider is asked."""
+"""Settings of requests to language models: section ``agents.provider`` of a configuration."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from skeletonagent.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class ProviderSettings:
-    """How a language model is asked; keys are never settings, they come from the environment.
+    """Requests to language models; keys are no settings, they come from the environment.
 
     Args:
-        base_url: Address of a server that speaks OpenAI's chat completions, such as
-            ``http://localhost:11434/v1``; its key, if it needs one, is ``SKELETONAGENT_API_KEY``.
-            None asks the provider itself.
-        temperature: Randomness of the answers.
-        max_tokens: Longest answer, in tokens; None leaves it to the provider.
-        timeout: Seconds a request may take, the reading of its answer included.
-        max_attempts: How many times a question is sent that fails for a passing reason.
-        backoff: Seconds before the second attempt; they double with each further one.
-        max_wait: Most seconds between two attempts, whatever the server asks for.
-        breaker_failures: Questions that fail in a row before the chat is taken for dead.
-        breaker_seconds: Seconds after which a dead chat is tried again.
+        base_url: Address of a server with OpenAI's chat completions, such as
+            ``http://localhost:11434/v1``; its key, if it needs one, is taken from the environment
+            variable ``SKELETONAGENT_API_KEY``. The provider itself is asked if not set.
+        temperature: Sampling temperature of the answers; 0 for the most likely ones.
+        max_tokens: Longest answer, in tokens. The provider's limit if not set.
+        timeout: Time limit of a request, in seconds, including the time its answer takes to arrive.
+        max_attempts: Largest number of requests for one question that fail for a passing reason.
+        backoff: Pause before the second request, in seconds; it doubles with each further one.
+        max_wait: Longest pause between two requests, in seconds, even if the server asks for more.
+        breaker_failures: Number of questions in a row that must fail before the model is taken for
+            unavailable.
+        breaker_seconds: Time after which an unavailable model is tried again, in seconds.
     """
 
     base_url: str | None = None
@@ -56,10 +57,10 @@ class ProviderSettings:
 
 @dataclass(frozen=True)
 class LanguageModel(ProviderSettings):
-    """A language model, and how it is asked.
+    """A language model and the settings of requests to it.
 
     Args:
-        model: ``provider:model``, such as ``openai:gpt-4o``; the model's bare name will do where
+        model: ``provider:model``, such as ``openai:gpt-4o``, or the name of a model alone where
             there is a ``base_url``.
     """
 

@@ -127,7 +127,7 @@ def test_threads_share_a_file_that_was_damaged(
 def test_a_locked_file_costs_caching_only(
     path: Path, ask_about: Callable[..., Question], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skeletonagent.llm.chats.cached._PATIENCE", 0.05)
+    monkeypatch.setattr("skeletonagent.llm.chats.cached._LOCK_TIMEOUT", 0.05)
     chat = CachedChat(Counting(), path)
     chat.ask(ask_about(), ())
     with closing(sqlite3.connect(path)) as other:

@@ -1,4 +1,4 @@
-"""Lines and joint labels as they are written in answers."""
+"""Lines and joint labels of answers in plain text."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _LABEL = re.compile(r"([0-9]{1,3})(?:\s*[-–]\s*(\S.*))?")
 _NEXT_LABEL = re.compile(r"(?:\s*(?:[,;&]|\band\b))+\s*(?=[0-9])")
 _LABEL_IN_TEXT = re.compile(r"(?<![\w-])([0-9]{1,3})-(?=\w)")
 _NO_NAME = re.compile(r"[()\[\];:!?]|[.,](?=\s|$)")
-"""What ends a joint's name in a text at the latest."""
+"""Characters that a joint's name in a text cannot contain."""
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST_NAME = 6
 
 
 @dataclass(frozen=True)
 class JointLabel:
-    """A joint's label as an answer gives it.
+    """Label of a joint as an answer gives it.
 
     Args:
-        number: 1-based number of the joint, if there is one of that number.
-        name: The name beside it; empty if there is none.
+        number: 1-based number, which no joint may have.
+        name: Name of the joint; empty if none is given.
     """
 
     number: int
@@ -72,15 +72,15 @@ def names_joint(name: str, joint: int, layout: SkeletonLayout) -> bool:
 
 def labels_in(text: str, layout: SkeletonLayout) -> list[tuple[str, int]]:
     """Return the joint labels that stand in a text, each as it is written and the joint meant."""
-    found = []
+    labels = []
     for match in _LABEL_IN_TEXT.finditer(text):
         joint, rest = int(match[1]) - 1, _NO_NAME.split(text[match.end() :], maxsplit=1)[0]
         if not 0 <= joint < layout.num_joints:
             continue
         ends = [word.end() for word in islice(_WORD.finditer(rest), _LONGEST_NAME)]
         named = [rest[:end] for end in ends if names_joint(rest[:end], joint, layout)]
-        found += [(match[0] + named[0], joint)] if named else []
-    return found
+        labels += [(match[0] + named[0], joint)] if named else []
+    return labels
 
 
 def split_joints(line: str, layout: SkeletonLayout) -> list[str]:

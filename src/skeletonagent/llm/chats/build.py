@@ -1,4 +1,4 @@
-"""From names of models to the chat that agents ask."""
+"""Construction of the chat that agents ask, from names of models."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def build_chat(
     """Return a chat with language models, each asked where those before it give no answer.
 
     Args:
-        models: ``provider:model``, or ``model@address`` for a model behind an address of its own,
+        models: ``provider:model``, or ``model@address`` for a model at a server with an address,
             such as ``qwen3:8b@http://localhost:11434/v1``; others use the settings' ``base_url``.
-        settings: How each of them is asked.
-        budget: What all of them may spend together.
-        cache_path: Where answers are kept for later; None keeps none.
+        settings: Settings of the requests to each of them.
+        budget: Limits of what all of them may spend together.
+        cache_path: File in which answers are kept for later; None keeps none.
 
     Raises:
         ConfigError: If a model cannot be asked.
@@ -46,9 +46,9 @@ def build_chat(
 
 
 def resolve_model(settings: ProviderSettings, model: str) -> LanguageModel:
-    """Return one of the models that :func:`build_chat` takes, asked as the settings say."""
-    how = asdict(settings)
+    """Return one of the models that :func:`build_chat` takes, with the settings of its requests."""
+    fields = asdict(settings)
     name, at, address = model.rpartition("@")
     if at and address.startswith(("http://", "https://")):
-        return LanguageModel(**{**how, "model": name, "base_url": address})
-    return LanguageModel(**{**how, "model": model})
+        return LanguageModel(**{**fields, "model": name, "base_url": address})
+    return LanguageModel(**{**fields, "model": model})

@@ -1,4 +1,4 @@
-"""Answers known already, on disk, shared by all trainings that ask the same question."""
+"""Cache of answers on disk, shared by all trainings that ask the same question."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from skeletonagent.llm.messages import to_messages
 
 T = TypeVar("T")
 
-_MOVING = Lock()
-_PATIENCE = 5.0
+_MOVE_LOCK = Lock()
+_LOCK_TIMEOUT = 5.0
 """Seconds to wait for another process that writes."""
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, text TEXT, source TEXT)"
 
 
 class ParametrisedChat(Chat, Protocol):
-    """A chat whose answers depend on parameters besides the words."""
+    """Chat whose answers depend on parameters besides the conversation."""
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """What the model is told besides the words."""
+        """Parameters of the requests besides the conversation."""
         ...
 
 
 @dataclass(frozen=True)
 class CachedChat:
-    """A chat that asks another one only what was never answered before.
+    """Chat that asks another one only questions that were never answered before.
 
     Only answers are kept, never refusals or failures. The file may be shared by threads and
-    processes on one machine. Whatever is wrong with it costs answers, never the training.
+    processes on one machine. A damaged or locked file costs cached answers, never the training.
 
     Args:
-        chat: Whoever answers what is not known yet.
+        chat: Chat that is asked where no answer is cached.
         path: The SQLite file.
     """
 
@@ -53,19 +53,19 @@ class CachedChat:
 
     @property
     def name(self) -> str:
-        """Who answers."""
+        """Name of the chat."""
         return self.chat.name
 
     def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
-        """Return the known answer, or else the chat's own.
+        """Return the cached answer, or else the chat's.
 
         Raises:
-            ChatError: If the answer is not known and the chat gives none.
+            ChatError: If no answer is cached and the chat gives none.
         """
         key = self._key(question, history)
-        known = self._attempt(lambda: self._read(key))
-        if known is not None:
-            return known
+        cached = self._attempt(lambda: self._read(key))
+        if cached is not None:
+            return cached
         answer = self.chat.ask(question, history)
         self._attempt(lambda: self._write(key, answer))
         return answer
@@ -93,15 +93,17 @@ class CachedChat:
         return Answer(row[0], source)
 
     def _write(self, key: str, answer: Answer) -> None:
-        told = answer.source or Provenance(self.name)
-        known = replace(told, seconds=0.0, input_tokens=0, output_tokens=0, requests=0, faults=())
-        row = (key, answer.text, json.dumps(asdict(known)))
+        source = answer.source or Provenance(self.name)
+        cached = replace(
+            source, seconds=0.0, input_tokens=0, output_tokens=0, requests=0, faults=()
+        )
+        row = (key, answer.text, json.dumps(asdict(cached)))
         with closing(self._open()) as file, file:
             file.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", row)
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = sqlite3.connect(self.path, timeout=_PATIENCE)
+        file = sqlite3.connect(self.path, timeout=_LOCK_TIMEOUT)
         try:
             # It only lets readers pass a writer; another process may be switching to it just now.
             with suppress(sqlite3.OperationalError):
@@ -113,7 +115,7 @@ class CachedChat:
         return file
 
     def _attempt(self, work: Callable[[], T]) -> T | None:
-        """Return what some work on the file comes to, or None if the file does not let it."""
+        """Return the result of some work on the file, or None if the file prevents it."""
         try:
             return work()
         except (sqlite3.OperationalError, OSError) as error:
@@ -124,9 +126,9 @@ class CachedChat:
         return None
 
     def _set_aside(self) -> str:
-        """Move a damaged file out of the way, if nobody else has; return what came of it."""
-        with _MOVING:
-            if self._sound():
+        """Move a damaged file out of the way, unless it was moved already; return the result."""
+        with _MOVE_LOCK:
+            if self._is_intact():
                 return "it was replaced by a new one"
             aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns()}")
             try:
@@ -137,7 +139,7 @@ class CachedChat:
                 return f"it stays where it is: {error}"
             return f"it is set aside as {aside.name}"
 
-    def _sound(self) -> bool:
+    def _is_intact(self) -> bool:
         try:
             with closing(self._open()) as file:
                 return bool(file.execute("PRAGMA quick_check").fetchone()[0] == "ok")

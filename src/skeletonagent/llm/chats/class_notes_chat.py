@@ -1,4 +1,4 @@
-"""Answers out of what is written about the classes of well-known data sets."""
+"""Chat that answers from class notes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from skeletonagent.llm.class_notes import (
 )
 
 SENTENCE_WORDS = 48
-"""Longest sentence put together of several clauses."""
+"""Longest sentence of several clauses, in words."""
 
 _ALIKE = (
     ("left hand tip", "left thumb", "left hand", "left wrist"),
@@ -39,45 +39,45 @@ _ALIKE = (
     ("middle of spine", "spine", "torso", "belly"),
     ("base of spine", "hip center", "middle of hips"),
 )
-"""Joints that stand in for each other on skeletons that lack one of them."""
+"""Joints that replace each other on skeletons that lack one of them."""
 _MIDDLES = (("shoulder center", "shoulder"), ("neck", "shoulder"), ("hip center", "hip"))
-"""Joints in the middle for which, in need, those of both sides stand."""
+"""Joints in the middle that the joints of both sides replace if need be."""
 
 
 class ClassNotesChat:
-    """A chat that answers from label sets, for all sets of rivals.
+    """Chat that answers from class notes, for any set of rivals.
 
-    Each class is looked up by its name, first in the label set that has most of the classes. What
-    nothing is written about stays unanswered: a class, the worst of its rivals, or a skeleton with
-    none of the joints. Other rivals of which nothing is known are passed over.
+    Every class is looked up by its name, first in the file with most of the classes. A question
+    stays unanswered without notes about the class or the most frequent of its rivals, or if the
+    skeleton has none of the joints. Other rivals without notes are ignored.
 
     Args:
-        label_sets: What is written, by the name of the data set.
-        class_names: The classes that will be asked about.
+        notes_files: The class notes, by name of the data set.
+        class_names: Names of the classes that will be asked about.
     """
 
     name = "bundled"
 
     def __init__(
-        self, label_sets: Mapping[str, ClassNotesFile], class_names: Sequence[str]
+        self, notes_files: Mapping[str, ClassNotesFile], class_names: Sequence[str]
     ) -> None:
         wanted = set(map(normalized_name, class_names))
         self._notes: dict[str, ClassNotes] = {}
         self._origin: dict[str, str] = {}
-        for name in sorted(label_sets, key=lambda name: -_shared(label_sets[name], wanted)):
-            for notes in label_sets[name].classes:
+        for name in sorted(notes_files, key=lambda name: -_shared(notes_files[name], wanted)):
+            for notes in notes_files[name].classes:
                 self._notes.setdefault(normalized_name(notes.action), notes)
                 self._origin.setdefault(normalized_name(notes.action), name)
 
     def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
-        """Return what is written; asked again about one of the rivals, what differs from that.
+        """Return the answer of the notes; asked again about one rival, the difference from it.
 
         Raises:
-            ChatClosedError: If nothing is written about it.
+            ChatClosedError: If the notes have none.
         """
         notes = self._notes.get(normalized_name(question.action))
         if notes is None:
-            raise self._silence(question, "nothing is written about this class")
+            raise self._no_answer(question, "nothing is written about this class")
         answer = (
             self._distinction(question, notes, history)
             if question.step is Step.DISTINGUISH
@@ -117,10 +117,10 @@ class ClassNotesChat:
         ]
         rivals = [self._notes[name] for name in others if name in self._notes]
         if others and others[0] not in self._notes:
-            raise self._silence(question, "nothing is written about the worst of its rivals")
+            raise self._no_answer(question, "nothing is written about the worst of its rivals")
         joints = _joints(question, notes, [_apart(notes, rival) for rival in rivals])
-        meant = _meant_again(question, history)
-        if meant is not None and (rival := self._notes.get(normalized_name(meant))):
+        repeated = _rival_of_repetition(question, history)
+        if repeated is not None and (rival := self._notes.get(normalized_name(repeated))):
             ways = (_joints(question, notes, [names]) for names in _narrowed(notes, rival))
             joints = next((way for way in ways if way and way != joints), joints)
         return DistinctionAnswer(
@@ -133,19 +133,19 @@ class ClassNotesChat:
 
     def _require_joints(self, question: Question, joints: Sequence[int]) -> Sequence[int]:
         if not joints:
-            raise self._silence(question, "the skeleton has none of the joints written about")
+            raise self._no_answer(question, "the skeleton has none of the joints written about")
         return joints
 
-    def _silence(self, question: Question, problem: str) -> ChatClosedError:
+    def _no_answer(self, question: Question, problem: str) -> ChatClosedError:
         return ChatClosedError(self.name, question.action, question.step, 0, problem)
 
 
 def places(name: str, joints: Sequence[str]) -> tuple[int, ...]:
-    """Return the joints of a skeleton that a name means, or that come closest to it.
+    """Return the joints of a skeleton that a name means, or the closest ones.
 
     Args:
-        name: As a label set has it.
-        joints: All names of the skeleton's joints, in index order.
+        name: Name of a joint in class notes.
+        joints: Names of the skeleton's joints, in index order.
     """
     index = {normalized_name(joint): number for number, joint in enumerate(joints)}
     wanted = normalized_name(name)
@@ -161,14 +161,14 @@ def places(name: str, joints: Sequence[str]) -> tuple[int, ...]:
     return (index[wanted],) if wanted in index else ()
 
 
-def _shared(label_set: ClassNotesFile, wanted: set[str]) -> int:
-    return len(wanted & {normalized_name(notes.action) for notes in label_set.classes})
+def _shared(notes_file: ClassNotesFile, wanted: set[str]) -> int:
+    return len(wanted & {normalized_name(notes.action) for notes in notes_file.classes})
 
 
 def _joints(
     question: Question, notes: ClassNotes, choices: Sequence[Sequence[str]]
 ) -> tuple[int, ...]:
-    """Return the joints of the first choices that find room together, two at least."""
+    """Return the joints of the first choices that fit together, two at least."""
     chosen: list[int] = []
     for names in (*choices, notes.joints):
         new = [joint for name in names for joint in places(name, question.joints)]
@@ -183,8 +183,8 @@ def _joints(
 def _apart(notes: ClassNotes, rival: ClassNotes) -> Sequence[str]:
     """Return the joints that set a class apart from another, by name."""
     contrast = notes.contrast(rival.action)
-    own = [joint for joint in notes.joints if joint not in rival.joints]
-    return contrast.joints if contrast else own or tuple(notes.joints)
+    others = [joint for joint in notes.joints if joint not in rival.joints]
+    return contrast.joints if contrast else others or tuple(notes.joints)
 
 
 def _narrowed(notes: ClassNotes, rival: ClassNotes) -> Iterator[Sequence[str]]:
@@ -198,8 +198,8 @@ def _narrowed(notes: ClassNotes, rival: ClassNotes) -> Iterator[Sequence[str]]:
     yield [*apart, *(joint for contrast in notes.against for joint in contrast.joints)]
 
 
-def _meant_again(question: Question, history: Sequence[Exchange]) -> str | None:
-    """Return the one rival named in what was added to a question that is put once more."""
+def _rival_of_repetition(question: Question, history: Sequence[Exchange]) -> str | None:
+    """Return the one rival named in the text added to a question that is asked once more."""
     before = history[-1].question if history else None
     if before is None or (before.step, before.rivals) != (question.step, question.rivals):
         return None
@@ -209,17 +209,17 @@ def _meant_again(question: Question, history: Sequence[Exchange]) -> str | None:
 
 
 def _sentence(notes: ClassNotes, rivals: Sequence[ClassNotes]) -> str:
-    """Return one sentence of as many differences as there is room for, the worst rival's first."""
-    said: list[str] = []
+    """Return one sentence of as many differences as fit, the most frequent rival's first."""
+    chosen: list[str] = []
     for clause in dict.fromkeys(_clauses(notes, rivals)):
-        if not said or len(" ".join([*said, "and", clause]).split()) <= SENTENCE_WORDS:
-            said.append(clause)
-    text = "; ".join([*said[:-1], f"and {said[-1]}"] if len(said) > 1 else said)
+        if not chosen or len(" ".join([*chosen, "and", clause]).split()) <= SENTENCE_WORDS:
+            chosen.append(clause)
+    text = "; ".join([*chosen[:-1], f"and {chosen[-1]}"] if len(chosen) > 1 else chosen)
     return f"{text[0].upper()}{text[1:]}."
 
 
 def _clauses(notes: ClassNotes, rivals: Sequence[ClassNotes]) -> Iterator[str]:
-    """Yield what sets a class apart from each rival, what it does in general only once."""
+    """Yield the difference from every rival, a general description only once."""
     general = False
     for rival in rivals:
         contrast = notes.contrast(rival.action)

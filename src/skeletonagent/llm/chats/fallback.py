@@ -12,25 +12,25 @@ from skeletonagent.llm.chat import Answer, Chat
 
 @dataclass(frozen=True)
 class FallbackChat:
-    """Chats in the order in which they are asked.
+    """Chat that asks several chats in order.
 
     Args:
-        chats: At least one.
+        chats: The chats, at least one.
     """
 
     chats: tuple[Chat, ...]
 
     @property
     def name(self) -> str:
-        """Who may answer."""
+        """Names of the chats."""
         return ", else ".join(chat.name for chat in self.chats)
 
     def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
-        """Return the first answer; its source tells what went wrong before.
+        """Return the first answer; its provenance has the faults before it.
 
         Raises:
             ChatClosedError: If none of the chats was asked.
-            ChatError: If none gives an answer; the message tells why of each.
+            ChatError: If none gives an answer; the message has the problem of every chat.
         """
         errors: list[ChatError] = []
         for chat in self.chats:
@@ -50,7 +50,7 @@ class FallbackChat:
 
 
 def _after(errors: Sequence[ChatError], name: str, answer: Answer) -> Answer:
-    """Return an answer whose source also tells of the chats that failed before."""
+    """Return an answer whose provenance includes the chats that failed before."""
     if not errors:
         return answer
     source = answer.source or Provenance(name)

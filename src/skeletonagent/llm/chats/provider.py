@@ -1,4 +1,4 @@
-"""Put questions to a language model behind a provider, through all that can go wrong."""
+"""Chat with a language model of a provider, with retries and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from skeletonagent.llm.retry import REFUSAL, CircuitBreaker, Fault, Remedy
 from skeletonagent.llm.settings import LanguageModel, is_local
 
 _REPEATS = 2
-"""How often a form of output is tried whose answers do not fit it."""
+"""Number of tries of a form of output whose answers do not fit it."""
 
 
 @dataclass
 class _Attempts:
-    """What one question has come to so far."""
+    """Requests for one question so far."""
 
     started: float = field(default_factory=time.monotonic)
     asked: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -46,9 +46,9 @@ class ProviderChat:
     for first from then on.
 
     Args:
-        settings: Which model, and how it is asked.
-        budget: What may be spent.
-        sleep: Waits some seconds.
+        settings: The model and the settings of requests to it.
+        budget: Limits of what may be spent.
+        sleep: Function that waits some seconds.
 
     Raises:
         ConfigError: If the model cannot be asked: it is unknown, its key is missing, or the budget
@@ -76,24 +76,24 @@ class ProviderChat:
 
     @property
     def name(self) -> str:
-        """Who answers."""
+        """Name of the model."""
         return self._settings.model
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """What the model is told besides the words."""
-        told = {
+        """Parameters of the requests besides the conversation."""
+        parameters = {
             "temperature": self._settings.temperature,
             "max_tokens": self._settings.max_tokens,
             "base_url": self._settings.base_url,
         }
-        return {name: value for name, value in told.items() if value is not None}
+        return {name: value for name, value in parameters.items() if value is not None}
 
     def ask(self, question: Question, history: Sequence[Exchange]) -> Answer:
-        """Return the model's answer in plain text.
+        """Return the model's answer.
 
         Raises:
-            ChatClosedError: If it was not asked: the budget is spent or the model found dead.
+            ChatClosedError: If it was not asked: the budget is spent or the model is unavailable.
             ChatError: If it gave no answer.
         """
         attempts = _Attempts()
@@ -101,7 +101,7 @@ class ProviderChat:
             problem = "it failed too often in a row and is left alone for now"
             raise self._error(question, attempts, problem)
         try:
-            answer, output = self._insist(question, history, attempts)
+            answer, output = self._request_until_answered(question, history, attempts)
         except Fault as fault:
             if fault.code == REFUSAL:
                 self._breaker.succeeded()
@@ -113,15 +113,15 @@ class ProviderChat:
             return replace(answer, source=self._source(attempts, output))
         raise self._error(question, attempts, problem)
 
-    def _insist(
+    def _request_until_answered(
         self, question: Question, history: Sequence[Exchange], attempts: _Attempts
     ) -> tuple[Answer, Output]:
-        """Return the answer and its form, asking for as long as there is hope."""
+        """Return the answer and its form, after as many requests as the faults allow."""
         outputs = self._outputs()
         repeats = waits = 0
         while True:
             try:
-                answer = self._once(question, history, attempts, outputs[0])
+                answer = self._request(question, history, attempts, outputs[0])
             except Fault as fault:
                 attempts.faults.append(fault.code)
                 remedy = self._remedy(fault, outputs[0])
@@ -137,7 +137,7 @@ class ProviderChat:
                 self._proven = self._proven or outputs[0]
                 return answer, outputs[0]
 
-    def _once(
+    def _request(
         self,
         question: Question,
         history: Sequence[Exchange],
@@ -149,27 +149,27 @@ class ProviderChat:
             raise self._error(question, attempts, limit)
         attempts.requests += 1
         words = question.plain if output is Output.TEXT else question.text
-        form = ANSWER_SCHEMAS[question.step]
-        reply = self._connection.send(to_messages(history, words), form, output)
+        schema = ANSWER_SCHEMAS[question.step]
+        reply = self._connection.send(to_messages(history, words), schema, output)
         attempts.input_tokens += reply.input_tokens
         attempts.output_tokens += reply.output_tokens
         dollars = self._price(reply.input_tokens, reply.output_tokens)
         self._budget.record(self.name, reply.input_tokens, reply.output_tokens, dollars)
-        return _read(reply, form, output)
+        return _read(reply, schema, output)
 
     def _outputs(self) -> tuple[Output, ...]:
-        known = self._connection.outputs()
-        return tuple(dict.fromkeys((self._proven, *known))) if self._proven else known
+        outputs = self._connection.outputs()
+        return tuple(dict.fromkeys((self._proven, *outputs))) if self._proven else outputs
 
     def _remedy(self, fault: Fault, output: Output) -> Remedy:
-        """Return what helps; an internal error may be a server's word for a form it cannot do."""
+        """Return the remedy; an internal error may mean that a form is not supported."""
         unproven = output not in (Output.TEXT, self._proven)
         return Remedy.REFORM if fault.status == 500 and unproven else fault.remedy
 
     def _pause(self, waits: int, asked: float) -> float:
-        """Return the seconds to wait, random so that threads do not come back all at once."""
-        own = self._settings.backoff * 2.0 ** (waits - 1) * self._jitter.uniform(0.5, 1.5)
-        return min(max(own, asked), self._settings.max_wait)
+        """Return the seconds to wait, random so that threads do not repeat at the same time."""
+        pause = self._settings.backoff * 2.0 ** (waits - 1) * self._jitter.uniform(0.5, 1.5)
+        return min(max(pause, asked), self._settings.max_wait)
 
     def _price(self, input_tokens: int, output_tokens: int) -> float | None:
         address = self._settings.base_url or self._connection.address
@@ -201,11 +201,11 @@ class ProviderChat:
         )
 
 
-def _read(reply: Reply, form: type[AnswerSchema], output: Output) -> Answer:
+def _read(reply: Reply, schema: type[AnswerSchema], output: Output) -> Answer:
     """Return the answer, in its fields unless plain text was asked for.
 
     Raises:
-        Fault: If it is none, or not in its form.
+        Fault: If there is none, or it does not fit its schema.
     """
     if reply.refused or declined_in(reply.text):
         raise Fault(REFUSAL, f"it refuses to answer: {reply.text[:120]!r}", Remedy.NONE)
@@ -217,16 +217,16 @@ def _read(reply: Reply, form: type[AnswerSchema], output: Output) -> Answer:
     if output is Output.TEXT:
         return Answer(reply.text)
     try:
-        return Answer.typed(form.model_validate_json(_object(reply.text)))
+        return Answer.typed(schema.model_validate_json(_object(reply.text)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        word = "malformed" if first["type"] == "json_invalid" else "schema"
+        code = "malformed" if first["type"] == "json_invalid" else "schema"
         where = ".".join(map(str, first["loc"])) or "the answer"
         problem = f"the answer does not fit its form: {where}: {first['msg']}"
-    raise Fault(word, problem, Remedy.REPEAT)
+    raise Fault(code, problem, Remedy.REPEAT)
 
 
 def _object(text: str) -> str:
-    """Return the JSON object in a text; some models put it between fences or words."""
+    """Return the JSON object in a text; some models put it between fences or other text."""
     start, end = text.find("{"), text.rfind("}")
     return text[start : end + 1] if 0 <= start < end else text
