@@ -15,55 +15,13 @@ from skeletonagent.cli import main
 from skeletonagent.cli.training_display import watch
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.streams import Stream
 from skeletonagent.experiments import run as experiments_run
 from skeletonagent.experiments import timing, training_runs
 from skeletonagent.experiments.config import Config, read_config, write_config
-from skeletonagent.experiments.presets import PRESETS, preset
-from skeletonagent.experiments.recipes import PresetSize
-from skeletonagent.experiments.resolve import parse_stream, plan_runs, resolve_config
+from skeletonagent.experiments.presets import preset
 from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint
 from skeletonagent.training.run_directory import RunDirectory
-
-
-@pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("size", PresetSize)
-def test_a_preset_is_taken_as_it_is(name: str, size: PresetSize) -> None:
-    assert resolve_config(name, size, None, None, []) == preset(name, size)
-
-
-def test_options_change_what_they_name_alone(tmp_path: Path) -> None:
-    made = resolve_config("sbu", PresetSize.SMALL, "bm", tmp_path / "a", ["training.epochs=3"])
-    plain = preset("sbu")
-    assert made.clips.stream is Stream.BONE_MOTION
-    assert made.data.archive == str(tmp_path / "a")
-    assert made.training.epochs == 3
-    assert made.augment == plain.augment
-    assert made.clips.frames == plain.clips.frames
-
-
-def test_a_file_keeps_its_stream_unless_another_is_asked_for(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    write_config(preset("sbu", stream=Stream.KBONE), path)
-    size = PresetSize.SMALL
-    assert resolve_config(str(path), size, None, None, []).clips.stream is Stream.KBONE
-    assert resolve_config(str(path), size, "j", None, []).clips.stream is Stream.JOINT
-
-
-def test_an_assignment_beats_an_option(tmp_path: Path) -> None:
-    made = resolve_config("sbu", PresetSize.SMALL, "b", None, ["clips.stream=joint"])
-    assert made.clips.stream is Stream.JOINT
-
-
-@pytest.mark.parametrize("stream", Stream)
-def test_streams_have_two_names(stream: Stream) -> None:
-    assert parse_stream(stream.value) is parse_stream(stream.short) is stream
-
-
-def test_a_stream_that_is_none() -> None:
-    with pytest.raises(ConfigError, match=r"'bones'.*kbone \(k\)"):
-        parse_stream("bones")
 
 
 def _use(data: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,17 +126,6 @@ def small_data() -> SkeletonData:
     data = synthetic_dataset(clips_per_class=2, subjects=2)
     split = data.splits["xsub"]
     return replace(data, splits={"xsub": split, "other": Split(split.test, split.train)})
-
-
-def test_every_run_has_a_directory_named_after_what_varies(tmp_path: Path) -> None:
-    configs = [preset("sbu", stream=stream) for stream in (Stream.JOINT, Stream.BONE)]
-    runs = plan_runs(configs, ["fold1", "fold2"], 2, tmp_path)
-    assert len(runs) == 8
-    one = runs[tmp_path / "fold2" / "seed1" / "bone"]
-    assert (one.data.split, one.seed, one.clips.stream) == ("fold2", 1, Stream.BONE)
-    assert list(plan_runs(configs[:1], ["fold1"], 1, tmp_path)) == [tmp_path]
-    with pytest.raises(ConfigError, match="two runs would see the same"):
-        plan_runs(configs + configs[:1], ["fold1"], 1, tmp_path)
 
 
 @pytest.mark.parametrize(
