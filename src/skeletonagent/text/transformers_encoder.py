@@ -23,19 +23,17 @@ from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.text.model_files import (
     CONFIG,
     OPEN_CLIP_WEIGHTS,
+    REQUIRED_KEYS,
     TOKENIZER,
     WEIGHTS,
     ModelFiles,
+    convert_open_clip_keys,
     digest_files,
     download_model_files,
     find_model_files,
     model_family,
-    read_tokenizer,
-)
-from skeletonagent.text.open_clip_keys import (
-    REQUIRED_KEYS,
-    convert_open_clip_keys,
     open_clip_settings,
+    read_tokenizer,
 )
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from skeletonagent.text.open_clip_keys import convert_open_clip_keys, open_clip_settings
+from skeletonagent.text.model_files import convert_open_clip_keys, open_clip_settings
 
 transformers = pytest.importorskip("transformers")
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.models.heads import AlignmentHead, ClassHead, JointConstraintHead
+from skeletonagent.models.recognizer import AlignmentHead, ClassHead, JointConstraintHead
 
 
 @given(n=st.integers(1, 3), y=st.integers(1, 6), v=st.integers(1, 25), seed=st.integers(0, 99))
