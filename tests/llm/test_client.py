@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.llm.client import Connection, Output
+from skeletonagent.llm.client import Connection, Output, without_secrets
 from skeletonagent.llm.settings import LanguageModel
 
 
@@ -51,3 +51,16 @@ def test_the_form_the_model_does_best_comes_first_and_text_last(
     deepseek = Connection(LanguageModel(model="deepseek:deepseek-chat")).outputs()
     assert deepseek[0] is Output.TOOL
     assert deepseek[-1] is Output.TEXT
+
+
+def test_without_secrets_masks_values_under_a_secrets_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted")
+    monkeypatch.setenv("HF_TOKEN", "sk-planted-longer")
+    monkeypatch.setenv("PLAIN_WORD", "innocent")
+    text = "Bearer sk-planted, sk-planted-longer and innocent"
+    assert without_secrets(text) == "Bearer ***, *** and innocent"
+
+
+def test_without_secrets_keeps_placeholders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKELETONAGENT_API_KEY", "none")
+    assert without_secrets("none of the joints") == "none of the joints"

@@ -10,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.agents.evidence import motion_features
 from skeletonagent.agents.evidence.motion_features import MotionFeature, compute_motion_features
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
@@ -187,13 +186,14 @@ def heading(channels: int) -> torch.Tensor:
     return torch.tensor([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
 
 
-def test_chunks_make_no_difference(bodies: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_make_no_difference(bodies: ModuleType) -> None:
     store = bodies.people(COCO_17, [bodies.raised("left"), bodies.swung("right", 0.3)])
-    whole = compute_motion_features(store, torch.arange(16))
-    monkeypatch.setattr(motion_features, "CHUNK", 5000)
-    torch.testing.assert_close(compute_motion_features(store, torch.arange(16)), whole)
+    at_once = compute_motion_features(store, torch.arange(16))
+    in_chunks = compute_motion_features(store, torch.arange(16), chunk=5000)
+    torch.testing.assert_close(in_chunks, at_once)
     chosen = torch.tensor([9, 2])
-    torch.testing.assert_close(compute_motion_features(store, chosen), whole[chosen])
+    values = compute_motion_features(store, chosen, chunk=5000)
+    torch.testing.assert_close(values, at_once[chosen])
 
 
 @pytest.mark.parametrize("bones", [(), ((1, 0),)])

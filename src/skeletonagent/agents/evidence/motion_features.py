@@ -20,7 +20,7 @@ from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
 
 CHUNK = 4_000_000
-"""Coordinates measured at a time, which bounds the memory."""
+"""Coordinates measured at a time unless another number is given."""
 
 _UPPER = re.compile(r"\b(?:head|nose|face|eye|ear|neck|shoulders?)\b")
 _TRUNK = re.compile(r"\b(?:shoulder|hip)\b")
@@ -64,10 +64,18 @@ PAIR_FEATURES = (MotionFeature.GAP, MotionFeature.SYMMETRY)
 """Features of both joints of a pair at once, which cannot tell the two joints apart."""
 
 
-def compute_motion_features(store: ClipStore, samples: Int[Tensor, " n"]) -> Float[Tensor, "n v q"]:
-    """Return every feature of every joint, the mean over the bodies present, on the host."""
+def compute_motion_features(
+    store: ClipStore, samples: Int[Tensor, " n"], chunk: int = CHUNK
+) -> Float[Tensor, "n v q"]:
+    """Return every feature of every joint, the mean over the bodies present, on the host.
+
+    Args:
+        store: Clips in any unit, 2D or 3D.
+        samples: Positions of the samples in the store.
+        chunk: Number of coordinates measured at a time, which bounds the memory.
+    """
     values = torch.zeros(len(samples), store.layout.num_joints, len(MotionFeature))
-    for part in _chunks(store, samples):
+    for part in _chunks(store, samples, chunk):
         lengths = store.lengths[samples[part]]
         time = torch.arange(int(lengths.max()), device=store.device)
         clips = store.gather(samples[part], time.minimum(lengths[:, None] - 1))
@@ -81,12 +89,14 @@ def compute_motion_features(store: ClipStore, samples: Int[Tensor, " n"]) -> Flo
     return values
 
 
-def _chunks(store: ClipStore, samples: Int[Tensor, " n"]) -> Iterator[Int[Tensor, " p"]]:
+def _chunks(
+    store: ClipStore, samples: Int[Tensor, " n"], chunk: int
+) -> Iterator[Int[Tensor, " p"]]:
     """Yield positions in ``samples`` of similar length, as many as fit a chunk when padded."""
     order = store.lengths[samples].argsort(descending=True, stable=True)
     frame = store.max_persons * store.layout.num_joints * store.channels
     while len(order):
-        size = max(1, CHUNK // (frame * int(store.lengths[samples[order[0]]])))
+        size = max(1, chunk // (frame * int(store.lengths[samples[order[0]]])))
         yield order[:size]
         order = order[size:]
 

@@ -10,7 +10,7 @@ class Clock:
         return self.now
 
 
-def test_a_dead_server_is_tried_once_per_rest() -> None:
+def test_circuit_breaker_admits_one_try_per_rest() -> None:
     clock = Clock()
     breaker = CircuitBreaker(limit=2, rest=60.0, clock=clock)
     breaker.failed()
@@ -28,7 +28,7 @@ def test_a_dead_server_is_tried_once_per_rest() -> None:
     assert [breaker.admits(), breaker.admits()] == [True, True]
 
 
-def test_only_failures_in_a_row_count() -> None:
+def test_circuit_breaker_counts_only_failures_in_a_row() -> None:
     breaker = CircuitBreaker(limit=2, rest=60.0)
     for _ in range(3):
         breaker.failed()
