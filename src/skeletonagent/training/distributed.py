@@ -1,8 +1,7 @@
-"""Devices, precision and ranks of a run: the only module that calls torch.distributed."""
+"""Device, precision and ranks of a run."""
 
 from __future__ import annotations
 
-import atexit
 import os
 import platform
 import socket
@@ -15,12 +14,13 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import PrefixStore, Store
-from torch.distributed.rendezvous import rendezvous
+from torch.distributed.distributed_c10d import Store
 from torch.nn.parallel import DistributedDataParallel
 
 from skeletonagent.core.errors import ConfigError, SkeletonAgentError, TrainingError
-from skeletonagent.training.launch import LaunchInfo, main_address
+from skeletonagent.training.launch import LaunchInfo
+from skeletonagent.training.mixed_precision import MixedPrecision
+from skeletonagent.training.process_group import join_process_group, select_device
 from skeletonagent.training.settings import DistributedSettings, Precision
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class DistributedContext:
             with stream:
                 device_ids = [self.device.index] if on_gpu else None
                 module = DistributedDataParallel(module, device_ids=device_ids)
-        return module if self._precision == "32" else _MixedPrecision(module, self.autocast)
+        return module if self._precision == "32" else MixedPrecision(module, self.device.type)
 
     def broadcast_object(self, value: Any) -> Any:
         """Return the first rank's value, in all ranks."""
@@ -196,35 +196,6 @@ def _is_communication_error(error: RuntimeError) -> bool:
     )
 
 
-class _MixedPrecision(nn.Module):
-    """Module whose forward pass runs in bfloat16 where autocast considers it safe.
-
-    Args:
-        module: Module with positional tensor arguments that returns a tensor or a tuple of them.
-        autocast: Function that returns the autocast context.
-    """
-
-    def __init__(
-        self, module: nn.Module, autocast: Callable[[], AbstractContextManager[object]]
-    ) -> None:
-        super().__init__()
-        self.module = module
-        self._autocast = autocast
-
-    def forward(self, *inputs: Tensor | None) -> Any:
-        """Return the module's output in single precision."""
-        with self._autocast():
-            output = self.module(*(_cast(value, torch.bfloat16) for value in inputs))
-        if isinstance(output, tuple):
-            return tuple(_cast(value, torch.float32) for value in output)
-        return _cast(output, torch.float32)
-
-
-def _cast(value: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """Return the value, cast if it is a floating-point tensor."""
-    return value.to(dtype) if value is not None and value.is_floating_point() else value
-
-
 class _AllReduceSum(torch.autograd.Function):
     """Sum over ranks whose gradient is the sum of the ranks' gradients.
 
@@ -270,73 +241,14 @@ def init_distributed(
             f"{launch.world_size} processes cannot share device {device}; name cuda, and each "
             "takes its own"
         )
-    device = _select_device(device, launch)
+    device = select_device(device, launch)
     if not launch.is_distributed:
         return DistributedContext(device, precision, settings)
     try:
-        store = _init_process_group(device, launch, timedelta(seconds=settings.timeout))
+        store = join_process_group(device, launch, timedelta(seconds=settings.timeout))
     except (ValueError, RuntimeError) as error:
         raise ConfigError(f"{launch.world_size} processes cannot work together: {error}") from error
     return DistributedContext(device, precision, settings, launch, store)
-
-
-def _select_device(device: torch.device, launch: LaunchInfo) -> torch.device:
-    """Return this rank's device, made the current one."""
-    if device.type != "cuda":
-        return device
-    index = launch.local_rank if launch.is_distributed else device.index or 0
-    count = torch.cuda.device_count()
-    if index >= count:
-        raise ConfigError(
-            f"process {launch.rank} of {launch.world_size} needs GPU {index} of its machine, which "
-            f"has {count}; start at most {count} process(es) on each machine"
-            if launch.is_distributed
-            else f"device 'cuda:{index}' was asked for, but this machine has {count} GPU(s)"
-        )
-    torch.cuda.set_device(index)
-    return torch.device("cuda", index)
-
-
-_STORES: list[Store] = []
-"""Store of the process group, which a process joins once, however many runs it trains."""
-
-
-def _init_process_group(device: torch.device, launch: LaunchInfo, timeout: timedelta) -> Store:
-    """Join the other ranks unless this process already has, and return their store."""
-    if dist.is_initialized():
-        return _STORES[0]
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, _num_cpus() // launch.local_world_size))
-    host, port = main_address()
-    os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = host, str(port)
-    store, rank, world_size = next(
-        rendezvous("env://", launch.rank, launch.world_size, timeout=timeout)
-    )
-    store.set_timeout(timeout)
-    on_gpu = device.type == "cuda"
-    dist.init_process_group(
-        "nccl" if on_gpu else "gloo",
-        store=PrefixStore("default_pg", store),
-        rank=rank,
-        world_size=world_size,
-        timeout=timeout,
-        device_id=device if on_gpu else None,
-    )
-    if on_gpu:  # torch warns about an NCCL process group that is not destroyed
-        atexit.register(_destroy_process_group)
-    _STORES.append(PrefixStore("skeletonagent", store))
-    return _STORES[0]
-
-
-def _destroy_process_group() -> None:
-    if dist.is_initialized():
-        dist.destroy_process_group()
-
-
-def _num_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def pick_device(name: str) -> torch.device:
