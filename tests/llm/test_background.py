@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from skeletonagent.llm.background import run
+from skeletonagent.llm.background import run_coroutine
 
 
 async def where() -> tuple[int, int]:
@@ -16,7 +16,7 @@ async def where() -> tuple[int, int]:
 
 def test_all_callers_share_one_loop_in_a_thread_of_its_own() -> None:
     with ThreadPoolExecutor(8) as pool:
-        places = set(pool.map(lambda _: run(where()), range(32)))
+        places = set(pool.map(lambda _: run_coroutine(where()), range(32)))
     assert len(places) == 1
     assert threading.get_ident() not in places.pop()
 
@@ -27,4 +27,4 @@ async def fail() -> None:
 
 def test_an_exception_reaches_the_caller() -> None:
     with pytest.raises(KeyError, match="reason"):
-        run(fail())
+        run_coroutine(fail())

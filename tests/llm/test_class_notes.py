@@ -67,7 +67,7 @@ def test_a_skeleton_of_its_own_is_given_by_its_fields(tmp_path: Path) -> None:
         ("features", f"A {'very ' * 50}long one.", "more than 50 words"),
         ("joints", {"left hand": "moves."}, "2 to 6 different joints"),
         ("joints", {"left hand": "moves.", "tail": "wags."}, "no joint is called 'tail'"),
-        ("against", [], "told from 0 classes"),
+        ("against", [], "compared with 0 classes"),
         ("colour", "red", "colour: Unexpected keyword"),
         ("parts", {"head": "is still."}, "hand: Field required"),
         ("action", "clap", "described twice"),
@@ -84,9 +84,9 @@ def test_mistakes_are_told(key: str, value: object, problem: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("contrast", "problem"),
     [
-        ({"joints": ["head", "right hand"]}, "by the same joints"),
+        ({"joints": ["head", "right hand"]}, "in the same joints"),
         ({"rivals": ["wave"]}, "'wave' is no other class"),
-        ({"rivals": ["clap", "clap"]}, "told from 'clap' twice"),
+        ({"rivals": ["clap", "clap"]}, "compared with 'clap' twice"),
         ({"difference": "it moves: fast"}, "not a clause"),
     ],
 )

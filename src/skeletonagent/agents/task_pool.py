@@ -9,16 +9,16 @@ from contextlib import suppress
 from threading import Thread
 from typing import TypeVar
 
-K = TypeVar("K")
-T = TypeVar("T")
+_K = TypeVar("_K")
+_T = TypeVar("_T")
 
 
 def run_tasks(
-    tasks: Mapping[K, Callable[[], T]],
+    tasks: Mapping[_K, Callable[[], _T]],
     workers: int,
     seconds: float | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[K, T]:
+) -> dict[_K, _T]:
     """Return the results of tasks, in their order; those not done in time are left out.
 
     With one worker and no limit everything happens in the caller's thread, in order. Otherwise the
@@ -41,7 +41,7 @@ def run_tasks(
             progress(done, len(tasks))
         return results
     pending = deque(tasks.items())
-    futures: dict[K, Future[T]] = {key: Future() for key in tasks}
+    futures: dict[_K, Future[_T]] = {key: Future() for key in tasks}
     for _ in range(min(workers, len(tasks))):
         Thread(target=_work, args=(pending, futures), daemon=True, name="agents").start()
     keys = {future: key for key, future in futures.items()}
@@ -61,7 +61,7 @@ def run_tasks(
     return {key: results[key] for key in tasks if key in results}
 
 
-def _work(pending: deque[tuple[K, Callable[[], T]]], futures: Mapping[K, Future[T]]) -> None:
+def _work(pending: deque[tuple[_K, Callable[[], _T]]], futures: Mapping[_K, Future[_T]]) -> None:
     """Run pending tasks until none is left."""
     while True:
         try:

@@ -9,12 +9,12 @@ from functools import lru_cache
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _LOCK = Lock()
 
 
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_coroutine(coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Return the result of a coroutine, run on the process's one background event loop.
 
     May be called from several threads at the same time; an interrupted caller cancels the

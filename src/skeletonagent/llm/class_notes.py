@@ -200,9 +200,9 @@ def _mistakes(notes_file: ClassNotesFile) -> Iterator[str]:
             if rival not in names or rival == normalized_name(notes.action):
                 yield f"{notes.action}: {rival!r} is no other class of the set"
             if rivals.count(rival) > 1:
-                yield f"{notes.action}: told from {rival!r} twice"
+                yield f"{notes.action}: compared with {rival!r} twice"
         if len(set(rivals)) < min(RIVALS, len(names) - 1):
-            yield f"{notes.action}: told from {len(set(rivals))} classes, {RIVALS} are needed"
+            yield f"{notes.action}: compared with {len(set(rivals))} classes, {RIVALS} are needed"
         for joints in (tuple(notes.joints), *(contrast.joints for contrast in notes.against)):
             unknown = [joint for joint in joints if normalized_name(joint) not in joint_names]
             if unknown:
@@ -231,7 +231,7 @@ def _wording_mistakes(notes: ClassNotes) -> Iterator[str]:
 
 
 def _indistinct(notes_file: ClassNotesFile) -> Iterator[str]:
-    """Yield the pairs told apart both ways by the same joints, which L_con cannot tell apart."""
+    """Yield the pairs with the same joints in both directions, which L_con cannot tell apart."""
     by_name = {normalized_name(notes.action): notes for notes in notes_file.classes}
     for name, notes in by_name.items():
         for contrast in notes.against:
@@ -240,4 +240,4 @@ def _indistinct(notes_file: ClassNotesFile) -> Iterator[str]:
                 if reverse and set(map(normalized_name, reverse.joints)) == set(
                     map(normalized_name, contrast.joints)
                 ):
-                    yield f"{name}: told from {rival!r} by the same joints as that from it"
+                    yield f"{name}: differs from {rival!r} in the same joints as that from it"

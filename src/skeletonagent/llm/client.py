@@ -34,7 +34,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.llm.answer_schemas import AnswerSchema
-from skeletonagent.llm.background import run
+from skeletonagent.llm.background import run_coroutine
 from skeletonagent.llm.messages import Message, Speaker
 from skeletonagent.llm.retry import REFUSAL, Fault, Remedy
 from skeletonagent.llm.settings import LanguageModel
@@ -153,7 +153,7 @@ class Connection:
             Fault: If there is no answer.
         """
         try:
-            response = run(self._request(conversation, form, output))
+            response = run_coroutine(self._request(conversation, form, output))
         except Exception as error:  # whatever a provider's library raises must not end a training
             fault = self._fault(error)
         else:

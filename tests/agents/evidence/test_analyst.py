@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers import parsers
 from skeletonagent.agents.answers.content import check_answer
-from skeletonagent.agents.evidence.analyst import SENTENCE_WORDS, Analyst
+from skeletonagent.agents.evidence.analyst import ANALYST_SENTENCE_WORDS, Analyst
 from skeletonagent.agents.evidence.effect_sizes import (
     EffectSizes,
     Evidence,
@@ -133,7 +133,7 @@ def test_every_answer_passes_its_check(
             assert answer == chat.ask(question, ()).text
     found = distinction(chat, *names)
     assert 2 <= len(found.joints) <= 6
-    assert len(found.sentence.split()) <= SENTENCE_WORDS
+    assert len(found.sentence.split()) <= ANALYST_SENTENCE_WORDS
     details = ask(chat, Step.JOINT_DETAILS, names[0])
     assert 4 <= len(details.splitlines()) <= 8
 

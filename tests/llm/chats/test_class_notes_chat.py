@@ -13,7 +13,7 @@ from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.core.dialogue import AnswerContent, Exchange, Question, Step
 from skeletonagent.core.errors import ChatClosedError
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_20, KINECT_25, UAV_17, SkeletonLayout
-from skeletonagent.llm.chats.class_notes_chat import SENTENCE_WORDS, ClassNotesChat, places
+from skeletonagent.llm.chats.class_notes_chat import NOTES_SENTENCE_WORDS, ClassNotesChat, places
 from skeletonagent.llm.class_notes import (
     BodyPartNotes,
     ClassNotes,
@@ -153,7 +153,7 @@ def test_every_class_is_told_from_any_rivals(
     assert (worst.difference if worst else one.gist) in told.sentence[:1].lower() + told.sentence[
         1:
     ]
-    assert len(told.sentence.split()) <= SENTENCE_WORDS
+    assert len(told.sentence.split()) <= NOTES_SENTENCE_WORDS
     assert said.source is not None and said.source.parameters == {"set": name}
 
 

@@ -32,7 +32,7 @@ from skeletonagent.llm.answer_schemas import (
 )
 from skeletonagent.llm.chat import Answer
 
-SENTENCE_WORDS = 50
+ANALYST_SENTENCE_WORDS = 50
 """Longest sentence, in words."""
 NAME_WORDS = 12
 """Longer class names are cut, so that the difference itself finds room in the sentence."""
@@ -154,7 +154,7 @@ def _sentence(action: str, rivals: Sequence[str], clauses: Sequence[str]) -> str
         for number in range(max(1, len(clauses)), 0, -1)
         for named in range(min(3, len(rivals)), -1, -1)
     ]
-    fitting = [text for text in sentences if len(text.split()) <= SENTENCE_WORDS]
+    fitting = [text for text in sentences if len(text.split()) <= ANALYST_SENTENCE_WORDS]
     return fitting[0] if fitting else sentences[-1]
 
 

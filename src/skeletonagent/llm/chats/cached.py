@@ -19,7 +19,7 @@ from skeletonagent.llm.answer_schemas import ANSWER_SCHEMAS
 from skeletonagent.llm.chat import Answer, Chat
 from skeletonagent.llm.messages import to_messages
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _MOVE_LOCK = Lock()
 _LOCK_TIMEOUT = 5.0
@@ -114,7 +114,7 @@ class CachedChat:
             raise
         return file
 
-    def _attempt(self, work: Callable[[], T]) -> T | None:
+    def _attempt(self, work: Callable[[], _T]) -> _T | None:
         """Return the result of some work on the file, or None if the file prevents it."""
         try:
             return work()

@@ -26,7 +26,7 @@ from skeletonagent.llm.class_notes import (
     normalized_name,
 )
 
-SENTENCE_WORDS = 48
+NOTES_SENTENCE_WORDS = 48
 """Longest sentence of several clauses, in words."""
 
 _ALIKE = (
@@ -212,7 +212,7 @@ def _sentence(notes: ClassNotes, rivals: Sequence[ClassNotes]) -> str:
     """Return one sentence of as many differences as fit, the most frequent rival's first."""
     chosen: list[str] = []
     for clause in dict.fromkeys(_clauses(notes, rivals)):
-        if not chosen or len(" ".join([*chosen, "and", clause]).split()) <= SENTENCE_WORDS:
+        if not chosen or len(" ".join([*chosen, "and", clause]).split()) <= NOTES_SENTENCE_WORDS:
             chosen.append(clause)
     text = "; ".join([*chosen[:-1], f"and {chosen[-1]}"] if len(chosen) > 1 else chosen)
     return f"{text[0].upper()}{text[1:]}."
