@@ -82,9 +82,7 @@ def test_all_streams_are_trained_and_fused(six: Path) -> None:
     assert printed["runs"] == [
         json.loads((six / stream / "summary.json").read_text()) for stream in STREAMS
     ]
-    assert (
-        "top1" not in printed
-    )  # a mean over streams would look like their fusion
+    assert "top1" not in printed  # a mean over streams would look like their fusion
     (fused,) = printed["ensembles"]
     assert [run["stream"] for run in fused["runs"]] == STREAMS
     assert [fusion["name"] for fusion in fused["fusions"]] == [
