@@ -99,6 +99,14 @@ def test_files_of_every_kind_are_read_without_labels(tmp_path: Path) -> None:
     assert len(together) == 1 + sum(map(len, listed.values()))
 
 
+def test_a_split_without_a_training_part_does_not_matter(tmp_path: Path) -> None:
+    archive = small_archive(tmp_path / "mine", samples(2))
+    meta = json.loads(archive.with_suffix(".json").read_text())
+    meta["split"] = {"main": {"train": [], "val": ["clip0", "clip1"]}}
+    archive.with_suffix(".json").write_text(json.dumps(meta | {"default_split": "main"}))
+    assert len(read_samples(archive, PLANE)) == 2
+
+
 def test_confidence_and_image_sizes_are_read_from_files(tmp_path: Path) -> None:
     confidence = np.full(samples(1)[0].joints.shape[:3], 0.5)
     annotation = {

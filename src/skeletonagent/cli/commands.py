@@ -14,7 +14,7 @@ COMMANDS: CommandTable = {
     ),
     "train": LazyCommand(
         f"{_CLI}.train",
-        "train",
+        "train_command",
         "Train a recognizer with guidance from its agents, and test it once at the end.",
     ),
     "evaluate": LazyCommand(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from skeletonagent.experiments.config import Config
 
 
-def train(
+def train_command(
     config: Annotated[
         str | None,
         typer.Argument(

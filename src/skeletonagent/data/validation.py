@@ -218,7 +218,7 @@ def read_splits(
         meta: The archive's JSON.
         sample_ids: Names of the samples in the archive.
         path: The JSON's path, for the message.
-        require_split: Whether there must be at least one split.
+        require_split: Whether there must be at least one split, and none may have an empty part.
 
     Raises:
         DataError: If a split has an empty part or names a sample that the archive lacks.
@@ -237,7 +237,7 @@ def read_splits(
                     sample=unknown[0],
                 )
         empty = [part for part in ("train", "val") if not parts[part]]
-        if empty:
+        if empty and require_split:
             raise DataError(f"split {name!r} has no sample in its part {empty[0]}", path=path)
         splits[str(name)] = Split(train=tuple(parts["train"]), test=tuple(parts["val"]))
     if not splits and not require_split:
