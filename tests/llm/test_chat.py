@@ -6,6 +6,7 @@ from skeletonagent.agents import prompts
 from skeletonagent.core.dialogue import Exchange, Step
 from skeletonagent.core.errors import ChatError
 from skeletonagent.core.layout import COCO_17
+from skeletonagent.llm.answer_schemas import KeyFeaturesAnswer
 from skeletonagent.llm.chat import Answer, Chat, ScriptedChat
 
 WAVE = prompts.question(Step.OVERVIEW, "wave", COCO_17)
@@ -20,6 +21,13 @@ def test_a_script_answers_by_action_and_step() -> None:
 def test_a_script_answers_by_question_and_history() -> None:
     chat = ScriptedChat(lambda question, history: f"{question.action} after {len(history)}")
     assert chat.ask(WAVE, (Exchange(WAVE, "hello"),)) == Answer("wave after 1")
+
+
+def test_a_typed_answer_has_the_text_of_its_fields() -> None:
+    schema = KeyFeaturesAnswer(sentence="A hand\n swings.")
+    answer = ScriptedChat({("wave", Step.OVERVIEW): schema}).ask(WAVE, ())
+    assert answer == Answer("A hand swings.")
+    assert answer.parsed is schema
 
 
 def test_a_missing_line_is_a_chat_error_that_names_the_question() -> None:

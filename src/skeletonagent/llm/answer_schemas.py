@@ -2,6 +2,9 @@
 
 A schema has the fields of an answer and renders them as the plain text that the question's form
 asks for. Values are not checked against a skeleton here: an impossible joint is kept as given.
+
+Docstrings and descriptions are sent to language models with every request, so that a change of
+their words makes cached answers unusable.
 """
 
 from __future__ import annotations

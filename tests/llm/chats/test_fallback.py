@@ -7,6 +7,7 @@ import pytest
 
 from skeletonagent.core.dialogue import Exchange, Provenance, Question
 from skeletonagent.core.errors import ChatClosedError, ChatError
+from skeletonagent.llm.answer_schemas import OverviewAnswer
 from skeletonagent.llm.chat import Answer, ScriptedChat
 from skeletonagent.llm.chats.fallback import FallbackChat
 
@@ -50,6 +51,13 @@ def test_an_answer_without_a_source_gets_one(ask_about: Callable[..., Question])
     script = ScriptedChat(lambda question, history: "x")
     answer = FallbackChat((Failing("a", 1, ("timeout",)), script)).ask(ask_about(), ())
     assert answer.source == Provenance("script", requests=1, faults=("timeout",))
+
+
+def test_an_answer_stays_typed_after_a_failure(ask_about: Callable[..., Question]) -> None:
+    schema = OverviewAnswer(sentence="It moves.")
+    script = ScriptedChat(lambda question, history: schema)
+    answer = FallbackChat((Failing("a", 1), script)).ask(ask_about(), ())
+    assert (answer.text, answer.parsed) == ("It moves.", schema)
 
 
 def test_when_all_fail_each_is_named(ask_about: Callable[..., Question]) -> None:

@@ -13,6 +13,7 @@ from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.core.dialogue import Exchange, Outcome, Question, Step
 from skeletonagent.core.errors import AnswerError, ChatClosedError, ChatError, ConfigError
 from skeletonagent.core.layout import COCO_17
+from skeletonagent.llm.answer_schemas import ANSWER_SCHEMAS
 from skeletonagent.llm.budget import Budget
 from skeletonagent.llm.chats.cached import CachedChat
 from skeletonagent.llm.chats.provider import ProviderChat
@@ -31,8 +32,13 @@ def test_a_whole_dialogue_in_every_form_of_output(
     for step in Step:
         answer = chat.ask(ask_about(step), history)
         history = (*history, Exchange(ask_about(step), answer.text, source=answer.source))
-        check_answer(history[-1], COCO_17)
+        content = check_answer(history[-1], COCO_17)
         assert answer.source.parameters["form"] == output
+        assert (answer.parsed is None) == (output == "text")
+        if answer.parsed is not None:
+            assert type(answer.parsed) is ANSWER_SCHEMAS[step]
+            exchange = Exchange(ask_about(step), answer.text)
+            assert check_answer(exchange, COCO_17, parsed=answer.parsed) == content
     # Only the first question has to find out what the server can do.
     assert [e.source.requests for e in history] == [OUTPUTS.index(output) + 1, 1, 1, 1, 1, 1]
     assert history[0].source.faults == ("http 400",) * OUTPUTS.index(output)
@@ -110,8 +116,10 @@ def test_bad_content_reaches_the_validator_unchanged(
 ) -> None:
     server.script.outputs, server.script.always = (output,), fault
     answer = connect().ask(ask_about(Step.DISTINGUISH), ())
-    with pytest.raises(AnswerError):
-        check_answer(Exchange(ask_about(Step.DISTINGUISH), answer.text), COCO_17)
+    exchange = Exchange(ask_about(Step.DISTINGUISH), answer.text)
+    for parsed in (answer.parsed, None):
+        with pytest.raises(AnswerError):
+            check_answer(exchange, COCO_17, parsed=parsed)
 
 
 @pytest.mark.parametrize("fault", ["refusal", "refusal_field", "filtered"])

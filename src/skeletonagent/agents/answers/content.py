@@ -11,7 +11,7 @@ from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.llm.answer_schemas import AnswerSchema
 
 Fits = Callable[[str], bool]
-"""Whether a text encoder takes in a sentence without cutting it."""
+"""A function that returns whether a text encoder takes in a sentence without cutting it."""
 
 _ENCODED = (Step.KEY_FEATURES, Step.DISTINGUISH)
 """The steps whose sentence reaches the text encoder."""

@@ -26,7 +26,7 @@ from skeletonagent.agents.settings import VerifyMode
 LARGE = 0.8
 """A difference that clips must be able to show. Source: Cohen 1988, a large effect."""
 KEPT = 2
-"""How many joints are kept where every one is doubted."""
+"""Number of joints that stay where every one is doubted."""
 
 _FEATURES = list(MotionFeature)
 _RANGE = [
