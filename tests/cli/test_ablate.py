@@ -194,7 +194,7 @@ def test_recipes_are_compared_on_the_part_held_out(trained: Trained, tmp_path: P
         assert (config.training.validation_share, config.training.validation_until) == (0.25, 1)
     with (tmp_path / "results.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert {line["part"] for line in lines} == {"held-out part of the training split"}
+    assert {line["part"] for line in lines} == {"validation set"}
     top = {(line["row"], line["value"]) for line in lines if line["metric"] == "top1"}
     assert top == {("class loss only", "0.000000"), ("both losses, online", "1.000000")}
 

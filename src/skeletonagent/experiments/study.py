@@ -18,7 +18,7 @@ from skeletonagent.experiments.build import complete_config
 from skeletonagent.experiments.config import Config, read_config, with_overrides
 from skeletonagent.experiments.measurements import Measurement, measure_runs
 from skeletonagent.experiments.plans import STUDY_PLANS, StudyPlan, StudyRow
-from skeletonagent.experiments.timing import training_seconds
+from skeletonagent.experiments.run import training_seconds
 from skeletonagent.training.run_directory import RunDirectory
 
 RunKey = tuple[str, int]
@@ -77,11 +77,7 @@ class Study:
         """Return a run's predictions by part of the test set; rotating splits count as one part."""
         run, split = RunDirectory(self.directory(key)), str(config.data.split)
         if self.validated:
-            return {
-                "held-out part of the training split": ClassProbabilities.load(
-                    run.validation_predictions
-                )
-            }
+            return {"validation set": ClassProbabilities.load(run.validation_predictions)}
         predictions = ClassProbabilities.load(run.predictions)
         splits = sorted({str(other.data.split) for other in self.runs.values()})
         if len(splits) > 1:
