@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -53,3 +56,41 @@ def test_verbose_prints_log_records(capsys: pytest.CaptureFixture[str]) -> None:
     log.info("unseen")
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "info: skeletonagent.text.model_files: found [a] in b\n")
+
+
+def test_of_several_processes_the_first_prints() -> None:
+    code = """
+from skeletonagent.cli.console import console, error_console, output, print_json
+output.print("a result")
+print_json({})
+console.print("a remark")
+error_console.print("an error")
+"""
+    launch = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    printed = {}
+    for rank in "01":
+        environment = {**os.environ, **launch, "RANK": rank}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+        )
+        printed[rank] = (done.stdout, done.stderr)
+    assert printed == {
+        "0": ("a result\n{}\n", "a remark\nan error\n"),
+        "1": ("", "an error\n"),
+    }
+
+
+def test_a_table_is_not_cut_off_where_no_terminal_has_a_width() -> None:
+    code = """
+from rich.table import Table
+from skeletonagent.cli.console import output
+table = Table("a")
+table.add_row("x" * 130)
+output.print(table)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert "x" * 130 in done.stdout

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from skeletonagent.cli.console import output, print_json
+from skeletonagent.cli.console import output, print_json, print_text
 from skeletonagent.cli.options import RecipeOption, SetOption, SizeOption
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 
@@ -47,4 +46,4 @@ def show_config(
     if as_json:
         print_json(config_to_dict(resolved))
     else:
-        sys.stdout.write(config_to_yaml(resolved))
+        print_text(config_to_yaml(resolved))

@@ -29,13 +29,13 @@ def _width() -> int | None:
 _IS_MAIN = LaunchInfo.detect().rank == 0
 """Of several processes that train together, the first prints for all."""
 
-output = Console(highlight=False, quiet=not _IS_MAIN, width=_width())
+output = Console(highlight=False, emoji=False, quiet=not _IS_MAIN, width=_width())
 """Results that a person asked for, on standard output."""
 
-console = Console(stderr=True, highlight=False, quiet=not _IS_MAIN, width=_width())
+console = Console(stderr=True, highlight=False, emoji=False, quiet=not _IS_MAIN, width=_width())
 """Progress and remarks, on standard error."""
 
-error_console = Console(stderr=True, highlight=False)
+error_console = Console(stderr=True, highlight=False, emoji=False)
 """Errors of any process, on standard error."""
 
 
@@ -61,8 +61,13 @@ class _ConsoleHandler(logging.Handler):
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object, on one line, on standard output."""
+    print_text(json.dumps(value) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print text as it is on standard output, for other programs to read."""
     if _IS_MAIN:
-        sys.stdout.write(json.dumps(value) + "\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
 
 
