@@ -216,14 +216,14 @@ class Predictor:
         self, joints: Joints | str | Path | Sequence[Any], image_size: ImageSize | None
     ) -> list[SkeletonSequence]:
         """Return samples as they were stored for training: complete, with room for their bodies."""
-        wanted = self.input_format
-        samples = read_samples(joints, wanted, image_size)
-        return [most_seen_bodies(sample, wanted, self.persons) for sample in samples]
+        input_format = self.input_format
+        samples = read_samples(joints, input_format, image_size)
+        return [most_seen_bodies(sample, input_format, self.persons) for sample in samples]
 
     def _preprocessed(self, model: StreamModel, samples: Sequence[SkeletonSequence]) -> ClipStore:
         """Return samples preprocessed as those of training were; their names are positions."""
-        wanted = self.input_format
-        divided = model.config.data.scale is not Scale.NONE and wanted.has_image_sizes
+        input_format = self.input_format
+        divided = model.config.data.scale is not Scale.NONE and input_format.has_image_sizes
         for sample in samples:
             if divided and sample.image_size is None:
                 raise DataError(
@@ -241,7 +241,7 @@ class Predictor:
             for number, sample in enumerate(samples)
         ]
         store = ClipStore.from_sequences(
-            named, wanted.layout, self.class_names, wanted.has_confidence
+            named, input_format.layout, self.class_names, input_format.has_confidence
         )
         return model.preprocessor(store)
 

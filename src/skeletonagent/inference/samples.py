@@ -29,7 +29,7 @@ ImageSize = tuple[float, float]
 
 def read_samples(
     joints: Joints | str | Path | Sequence[Any],
-    wanted: InputFormat,
+    input_format: InputFormat,
     image_size: ImageSize | None = None,
 ) -> list[SkeletonSequence]:
     """Return the samples in an array, a file, or a list of either; none has a label.
@@ -37,7 +37,7 @@ def read_samples(
     Args:
         joints: One array, the path of an array (.npy, .npz), of an archive or of a PYSKL pickle,
             or a list of these.
-        wanted: Joints and channels the recognizer was trained on.
+        input_format: Joints and channels the recognizer was trained on.
         image_size: Width and height of the samples' images, where a file does not say them.
 
     Raises:
@@ -45,19 +45,19 @@ def read_samples(
             numbers or no frame, or a file cannot be read; the sample and the file are named.
     """
     if isinstance(joints, (str, Path)):
-        samples = _read_file(Path(joints).expanduser(), wanted)
+        samples = _read_file(Path(joints).expanduser(), input_format)
     elif isinstance(joints, (list, tuple)) and _are_samples(joints):
         samples = [
             sample
             for number, item in enumerate(joints)
             for sample in (
-                _read_file(Path(item).expanduser(), wanted)
+                _read_file(Path(item).expanduser(), input_format)
                 if isinstance(item, (str, Path))
-                else [sample_from_array(item, str(number), wanted)]
+                else [sample_from_array(item, str(number), input_format)]
             )
         ]
     else:
-        samples = [sample_from_array(joints, "0", wanted)]
+        samples = [sample_from_array(joints, "0", input_format)]
     return [_with_image_size(sample, image_size) for sample in samples]
 
 
@@ -67,31 +67,31 @@ def _are_samples(items: Sequence[Any]) -> bool:
 
 
 def sample_from_array(
-    joints: Any, sample_id: str, wanted: InputFormat, path: Path | None = None
+    joints: Any, sample_id: str, input_format: InputFormat, path: Path | None = None
 ) -> SkeletonSequence:
     """Return a sample of which joints that were not seen are zeros.
 
     Args:
         joints: Numbers of shape (T, V, C) or (M, T, V, C); a joint with NaN was not seen.
         sample_id: Name of the sample.
-        wanted: Joints and channels the recognizer was trained on.
+        input_format: Joints and channels the recognizer was trained on.
         path: File the joints come from.
 
     Raises:
         DataError: If shape or numbers are not as wanted.
     """
     array = _as_numbers(joints)
-    v, c = wanted.layout.num_joints, wanted.channels
+    v, c = input_format.layout.num_joints, input_format.channels
     expected = (
         f"wanted is (T, {v}, {c}) for one body or (M, T, {v}, {c}) for several: frames, joints of "
-        f"{wanted.layout.name}, channels {', '.join(wanted.channel_names)}"
+        f"{input_format.layout.name}, channels {', '.join(input_format.channel_names)}"
     )
     if array is None:
         raise DataError(f"is no array of numbers; {expected}", path=path, sample=sample_id)
     shape = tuple(array.shape)
-    given_layout = _given_layout(shape, wanted)
+    given_layout = _given_layout(shape, input_format)
     if given_layout is None:
-        problem = _wrong_shape(shape, wanted)
+        problem = _wrong_shape(shape, input_format)
         raise DataError(f"has shape {shape}{problem}; {expected}", path=path, sample=sample_id)
     if not array.size:
         raise DataError(f"has shape {shape}, so nothing to see; {expected}", path=path,
@@ -107,16 +107,20 @@ def sample_from_array(
         )
     bodies[np.isnan(bodies).any(axis=-1)] = 0
     sample = SkeletonSequence(bodies, UNLABELLED, sample_id)
-    if given_layout == wanted.layout:
+    if given_layout == input_format.layout:
         return sample
     return add_coco20_joints(ClipStore.from_sequences([sample], given_layout, ())).sequence(0)
 
 
-def _given_layout(shape: tuple[int, ...], wanted: InputFormat) -> SkeletonLayout | None:
+def _given_layout(shape: tuple[int, ...], input_format: InputFormat) -> SkeletonLayout | None:
     """Return the layout of joints of a shape: the wanted one, or COCO-17 that can be completed."""
-    if len(shape) not in (3, 4) or shape[-1] != wanted.channels:
+    if len(shape) not in (3, 4) or shape[-1] != input_format.channels:
         return None
-    accepted = (wanted.layout, COCO_17) if _is_coco_20(wanted.layout) else (wanted.layout,)
+    accepted = (
+        (input_format.layout, COCO_17)
+        if _is_coco_20(input_format.layout)
+        else (input_format.layout,)
+    )
     return next((layout for layout in accepted if layout.num_joints == shape[-2]), None)
 
 
@@ -136,14 +140,14 @@ def _as_numbers(joints: Any) -> Shaped[np.ndarray, "..."] | None:
     return array if array.dtype.kind in "fiu" else None
 
 
-def _wrong_shape(shape: tuple[int, ...], wanted: InputFormat) -> str:
+def _wrong_shape(shape: tuple[int, ...], input_format: InputFormat) -> str:
     """Return in what a shape differs from the wanted one, in words."""
     if len(shape) not in (3, 4):
         return f", {len(shape)} dimension(s)"
     v, c = shape[-2:]
-    wrong = [f"{v} joints in place of {wanted.layout.num_joints}"] * (
-        v != wanted.layout.num_joints
-    ) + [f"{c} channels in place of {wanted.channels}"] * (c != wanted.channels)
+    wrong = [f"{v} joints in place of {input_format.layout.num_joints}"] * (
+        v != input_format.layout.num_joints
+    ) + [f"{c} channels in place of {input_format.channels}"] * (c != input_format.channels)
     return f": {' and '.join(wrong)}"
 
 
@@ -156,7 +160,7 @@ def _with_image_size(sample: SkeletonSequence, size: ImageSize | None) -> Skelet
     )
 
 
-def _read_file(path: Path, wanted: InputFormat) -> list[SkeletonSequence]:
+def _read_file(path: Path, input_format: InputFormat) -> list[SkeletonSequence]:
     """Return the samples of a file.
 
     Raises:
@@ -165,25 +169,25 @@ def _read_file(path: Path, wanted: InputFormat) -> list[SkeletonSequence]:
     if not path.exists() and not path.with_suffix(".npz").exists():
         raise DataError("there is no such file", path=path)
     reader = _READERS.get(path.suffix.lower(), _read_archive)
-    samples = list(reader(path, wanted))
+    samples = list(reader(path, input_format))
     if not samples:
         raise DataError("holds no sample", path=path)
     return samples
 
 
-def _read_array(path: Path, wanted: InputFormat) -> Iterator[SkeletonSequence]:
-    yield sample_from_array(_load(path), path.stem, wanted, path)
+def _read_array(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:
+    yield sample_from_array(_load(path), path.stem, input_format, path)
 
 
-def _read_arrays(path: Path, wanted: InputFormat) -> Iterator[SkeletonSequence]:
+def _read_arrays(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:
     """Yield the samples of an npz file: those of an archive, or else each array as one."""
     arrays = _load(path)
     if "keypoint" in arrays or path.with_suffix(".json").exists():
-        yield from _read_archive(path, wanted)
+        yield from _read_archive(path, input_format)
         return
     for name, array in arrays.items():
         sample_id = path.stem if len(arrays) == 1 else f"{path.stem}/{name}"
-        yield sample_from_array(array, sample_id, wanted, path)
+        yield sample_from_array(array, sample_id, input_format, path)
 
 
 def _load(path: Path) -> Any:
@@ -198,28 +202,28 @@ def _load(path: Path) -> Any:
         raise DataError(f"cannot be read as NumPy arrays: {error}", path=path) from error
 
 
-def _read_archive(path: Path, wanted: InputFormat) -> Iterator[SkeletonSequence]:
+def _read_archive(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:
     """Yield the samples of a skeleton archive, which needs no labels and no splits."""
-    store = read_archive(path, wanted.has_confidence, require_labels=False).store
-    completed = _is_coco_20(wanted.layout) and store.layout.joints == COCO_17.joints
-    if store.layout.joints != wanted.layout.joints and not completed:
+    store = read_archive(path, input_format.has_confidence, require_labels=False).store
+    completed = _is_coco_20(input_format.layout) and store.layout.joints == COCO_17.joints
+    if store.layout.joints != input_format.layout.joints and not completed:
         raise DataError(
             f"has the {store.layout.num_joints} joints of {store.layout.name}; the recognizer "
-            f"was trained on the {wanted.layout.num_joints} of {wanted.layout.name}",
+            f"was trained on the {input_format.layout.num_joints} of {input_format.layout.name}",
             path=path,
         )
     for index in range(len(store)):
-        yield _checked(store.sequence(index), wanted, path)
+        yield _checked(store.sequence(index), input_format, path)
 
 
-def _read_pickle(path: Path, wanted: InputFormat) -> Iterator[SkeletonSequence]:
+def _read_pickle(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:
     """Yield the samples of a PYSKL pickle, which needs no labels and no splits."""
-    for sequence in read_pyskl_sequences(path, wanted.has_confidence, require_labels=False):
-        yield _checked(sequence, wanted, path)
+    for sequence in read_pyskl_sequences(path, input_format.has_confidence, require_labels=False):
+        yield _checked(sequence, input_format, path)
 
 
-def _checked(sequence: SkeletonSequence, wanted: InputFormat, path: Path) -> SkeletonSequence:
-    sample = sample_from_array(sequence.joints, sequence.sample_id, wanted, path)
+def _checked(sequence: SkeletonSequence, input_format: InputFormat, path: Path) -> SkeletonSequence:
+    sample = sample_from_array(sequence.joints, sequence.sample_id, input_format, path)
     return _with_image_size(sample, sequence.image_size)
 
 
@@ -232,12 +236,14 @@ _READERS: Mapping[str, Callable[[Path, InputFormat], Iterator[SkeletonSequence]]
 """Readers by the end of a file's name; everything else is taken for an archive."""
 
 
-def most_seen_bodies(sample: SkeletonSequence, wanted: InputFormat, room: int) -> SkeletonSequence:
+def most_seen_bodies(
+    sample: SkeletonSequence, input_format: InputFormat, room: int
+) -> SkeletonSequence:
     """Return a sample with at most ``room`` bodies: those of most joints seen, in their order.
 
     What is left out is said in a warning, and so is a sample in which no joint was seen.
     """
-    seen = sample.joints[..., : wanted.coordinates].any(axis=-1).sum(axis=(1, 2))  # per body
+    seen = sample.joints[..., : input_format.coordinates].any(axis=-1).sum(axis=(1, 2))  # per body
     if not seen.any():
         warnings.warn(
             f"sample {sample.sample_id!r}: no joint was seen, so its prediction says nothing",
