@@ -53,7 +53,7 @@ COMMANDS: CommandTable = {
             ),
             "check": LazyCommand(
                 f"{_CLI}.data",
-                "check",
+                "check_archive",
                 "Inspect an archive: counts, splits, and what is odd about it.",
             ),
             "convert": LazyCommand(
@@ -61,7 +61,7 @@ COMMANDS: CommandTable = {
             ),
             "download": LazyCommand(
                 f"{_CLI}.convert",
-                "download",
+                "download_dataset",
                 "Download a public data set, or say where it is available.",
             ),
         },
@@ -76,7 +76,7 @@ COMMANDS: CommandTable = {
             ),
             "check": LazyCommand(
                 f"{_CLI}.dialogues",
-                "check",
+                "check_dialogues",
                 "Count what is odd about the answers, and how the validator judges them.",
             ),
             "estimate": LazyCommand(

@@ -92,7 +92,7 @@ def convert(
     )
 
 
-def download(
+def download_dataset(
     name: Annotated[str, typer.Argument(help=f"Data set: {', '.join(DOWNLOADS)}.")],
     to: Annotated[Path, typer.Option("--to", help="Folder to put it in.")] = Path("."),
     as_json: Annotated[bool, typer.Option("--json", help="Print the path as JSON.")] = False,

@@ -55,7 +55,7 @@ def list_archives(
     output.print(table)
 
 
-def check(
+def check_archive(
     archive: Annotated[str, typer.Argument(help="A skeleton archive, or 'synthetic'.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the counts as JSON instead of tables.")

@@ -78,7 +78,7 @@ def export(
         print_stats(stats)
 
 
-def check(
+def check_dialogues(
     path: Annotated[
         Path, typer.Argument(help="A run, a folder of dialogues, or the authors' files.")
     ],
