@@ -19,7 +19,7 @@ from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.synthetic.generate import synthetic_dataset
-from skeletonagent.experiments import datasets, presets, timing, workers
+from skeletonagent.experiments import datasets, presets, run, workers
 from skeletonagent.experiments.config import Config, read_config, write_config
 from skeletonagent.experiments.plans import STUDY_PLANS
 from skeletonagent.experiments.presets import preset
@@ -92,7 +92,7 @@ def typed(*arguments: object) -> None:
 def trained(few: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> Trained:
     trained = Trained()
     monkeypatch.setattr(datasets, "prepare_dataset", lambda *_: few)
-    monkeypatch.setattr(timing, "run_experiment", trained)
+    monkeypatch.setattr(run, "run_experiment", trained)
     return trained
 
 

@@ -26,7 +26,7 @@ from skeletonagent.core.errors import (
     TrainingError,
     TrainingInterrupted,
 )
-from skeletonagent.experiments import resolve, training_runs
+from skeletonagent.experiments import resolve
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -107,7 +107,7 @@ def test_an_error_is_one_message_and_a_status(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(training_runs, "plan_training", failing(error))
+    monkeypatch.setattr(resolve, "plan_training", failing(error))
     assert typed(monkeypatch, "train") == status
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", f"error: {error}\n")
@@ -117,27 +117,27 @@ def test_a_long_message_is_not_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = DataError("is damaged", path=Path("/a/long/path" * 20))
-    monkeypatch.setattr(training_runs, "plan_training", failing(error))
+    monkeypatch.setattr(resolve, "plan_training", failing(error))
     typed(monkeypatch, "train")
     assert capsys.readouterr().err == f"error: {error}\n"
 
 
 def test_debug_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_runs, "plan_training", failing(DataError("is damaged")))
+    monkeypatch.setattr(resolve, "plan_training", failing(DataError("is damaged")))
     monkeypatch.setattr(sys, "argv", ["skeletonagent", "--debug", "train"])
     with pytest.raises(DataError):
         sys.exit(main.execute())
 
 
 def test_mistakes_of_the_program_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_runs, "plan_training", failing(ZeroDivisionError()))
+    monkeypatch.setattr(resolve, "plan_training", failing(ZeroDivisionError()))
     monkeypatch.setattr(sys, "argv", ["skeletonagent", "train"])
     with pytest.raises(ZeroDivisionError):
         sys.exit(main.execute())
 
 
 def test_an_interruption_has_its_own_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_runs, "plan_training", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(resolve, "plan_training", failing(KeyboardInterrupt()))
     assert typed(monkeypatch, "train") == 130
 
 
@@ -157,7 +157,7 @@ def test_a_hint_belongs_to_the_command_that_was_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(training_runs, "plan_training", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(resolve, "plan_training", failing(KeyboardInterrupt()))
     monkeypatch.setattr(resolve, "resolve_config", failing(KeyboardInterrupt()))
     assert typed(monkeypatch, *command) == 130
     assert capsys.readouterr().err == line
@@ -168,7 +168,7 @@ def test_a_full_disk_is_told_with_what_to_do(
     number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = OSError(number, "no room", "out/x")
-    monkeypatch.setattr(training_runs, "plan_training", failing(error))
+    monkeypatch.setattr(resolve, "plan_training", failing(error))
     assert typed(monkeypatch, "train") == 1
     told = capsys.readouterr().err
     assert told.startswith(f"error: {error}; free some space") and "--resume" in told
@@ -185,7 +185,7 @@ def test_what_was_stopped_and_saved_has_a_status_and_a_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(training_runs, "plan_training", failing(TrainingInterrupted(number)))
+    monkeypatch.setattr(resolve, "plan_training", failing(TrainingInterrupted(number)))
     assert typed(monkeypatch, "train") == status
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == (

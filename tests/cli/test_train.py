@@ -15,8 +15,8 @@ from skeletonagent.cli import main
 from skeletonagent.cli.training_display import watch
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.experiments import resolve
 from skeletonagent.experiments import run as experiments_run
-from skeletonagent.experiments import timing, training_runs
 from skeletonagent.experiments.config import Config, read_config, write_config
 from skeletonagent.experiments.presets import preset
 from skeletonagent.training.callbacks import Callback
@@ -26,7 +26,7 @@ from skeletonagent.training.run_directory import RunDirectory
 
 def _use(data: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take a data set in place of the one that is configured."""
-    for module in (timing, training_runs):
+    for module in (experiments_run, resolve):
         monkeypatch.setattr(module, "shared_dataset", lambda *_: data)
 
 

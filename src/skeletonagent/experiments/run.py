@@ -1,11 +1,12 @@
-"""Training run: from a configuration and a data set to a run directory with a summary."""
+"""Training runs: from a configuration and a data set to a run directory, its summary and its cost."""
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from torch import Tensor
 
 from skeletonagent.agents.prompts import PROMPT_VERSION
 from skeletonagent.core.clips import SkeletonData
-from skeletonagent.core.errors import CheckpointError, ConfigError
+from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
 from skeletonagent.core.files import lock_file, remove_temporary_files, write_atomically, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.settings import DataSettings
 from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.experiments.build import Experiment, build_experiment
 from skeletonagent.experiments.config import Config, config_to_dict, read_config, write_config
+from skeletonagent.experiments.datasets import absolute_archive, prepare_dataset
 from skeletonagent.training.callbacks import Callback, CallbackList, RunLogger
 from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.distributed import describe_device
@@ -199,3 +202,71 @@ def _summarize(
         },
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def train_timed(config: Config, data: SkeletonData, out: Path, watch: CallbackFactory) -> None:
+    """Train or resume one run, and write its time if it was trained without a break.
+
+    Raises:
+        SkeletonAgentError: As :func:`~skeletonagent.experiments.run.run_experiment` does.
+    """
+    is_new = not RunDirectory(out).exists
+    wall, processor = time.perf_counter(), time.process_time()
+    run_experiment(config, data, out, resume=True, watch=watch)
+    if is_new:
+        cost = {
+            "wall_seconds": round(time.perf_counter() - wall, 2),
+            "processor_seconds": round(time.process_time() - processor, 2),
+        }
+        write_text(_cost_file(out), json.dumps(cost))
+
+
+def train_quietly(config: Config, out: Path) -> None:
+    """Train or resume one run as :func:`train_timed` does, without a display, in a worker.
+
+    Raises:
+        SkeletonAgentError: As :func:`~skeletonagent.experiments.run.run_experiment` does.
+    """
+    train_timed(config, shared_dataset(config.data), out, _no_display)
+
+
+def shared_dataset(settings: DataSettings) -> SkeletonData:
+    """Return a data set ready for use, which runs of this process on any of its splits share.
+
+    Raises:
+        DataError: If it cannot be used.
+    """
+    # The path as seen from the root: the process may change its folder.
+    archive = absolute_archive(settings.archive)
+    return _shared(replace(settings, split=None, archive=archive))
+
+
+_shared = functools.cache(prepare_dataset)
+
+
+def training_seconds(out: Path) -> float | None:
+    """Return the training time of a run, None if it is unfinished or was interrupted.
+
+    On a CPU these are seconds of processor time, which depend less on what else the machine does.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    path, summary = _cost_file(out), RunDirectory(out).read_summary()
+    if summary is None or not path.exists():
+        return None
+    try:
+        cost = json.loads(path.read_text())
+        key = "processor_seconds" if "CPU" in str(summary["device"]) else "wall_seconds"
+        return float(cost[key])
+    except (ValueError, KeyError) as error:
+        raise DataError(f"is damaged: {error}", path=path) from error
+
+
+def _no_display(config: Config, latest: LatestCheckpoint) -> AbstractContextManager[Callback]:
+    del config, latest
+    return nullcontext(CallbackList([]))
+
+
+def _cost_file(out: Path) -> Path:
+    return out / "cost.json"

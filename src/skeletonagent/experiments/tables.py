@@ -1,4 +1,4 @@
-"""Results of a study as tables: in Markdown, as CSV and within a page."""
+"""Results of a study as tables: written to its folder, and to a page with other text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from skeletonagent.core.errors import DataError
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.files import write_text
 from skeletonagent.evaluation.significance import Estimate
-from skeletonagent.experiments.measurements import METRICS, Measurement, RowResult
+from skeletonagent.experiments.measurements import METRICS, Measurement, RowResult, summarize_rows
 from skeletonagent.experiments.plans import StudyPlan, StudyRow
+from skeletonagent.experiments.study import Study
 
 LEGEND = (
     "Means over seeds, in percent except the likelihood, with 95 % t-intervals in brackets and the "
@@ -100,3 +103,42 @@ def format_estimate(estimate: Estimate, sign: str = "", metric: str = "top1") ->
     if estimate.low is None or estimate.high is None:
         return f"{text(estimate.mean)} ({estimate.n})"
     return f"{text(estimate.mean)} [{text(estimate.low)}, {text(estimate.high)}] ({estimate.n})"
+
+
+def write_results(study: Study) -> list[RowResult]:
+    """Write the tables of the finished runs as Markdown and CSV, and return the results."""
+    measurements = study.measurements()
+    results = summarize_rows(study.plan, measurements)
+    write_text(study.out / "results.csv", as_csv(measurements))
+    write_text(study.out / "results.md", as_markdown(study.plan, results))
+    return results
+
+
+def require_tables(page: Path, plan: StudyPlan, name: str) -> None:
+    """Check that a page has a place for the tables of that name.
+
+    Raises:
+        ConfigError: If it cannot be read.
+        DataError: If it has none.
+    """
+    insert_tables(_read(page, plan, name), name, "")
+
+
+def update_page(page: Path, plan: StudyPlan, name: str, results: list[RowResult]) -> None:
+    """Write the tables to their place in a page, or to a new page."""
+    tables = as_tables(plan, results)
+    write_text(page, insert_tables(_read(page, plan, name), name, tables))
+
+
+def _read(page: Path, plan: StudyPlan, name: str) -> str:
+    """Return the text of a page, or the beginning of a new one.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
+    if not page.exists():
+        return f"# {plan.title}\n\n<!-- tables of {name} -->\n<!-- end of {name} -->\n"
+    try:
+        return page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--page {page} cannot be read: {error}") from error

@@ -12,11 +12,11 @@ import pytest
 from skeletonagent.core.errors import DataError, TrainingError
 from skeletonagent.data.settings import DataSettings, Scale
 from skeletonagent.data.synthetic.generate import synthetic_dataset
-from skeletonagent.experiments import timing
+from skeletonagent.experiments import run as run_module
 from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.experiments.presets import preset
 from skeletonagent.experiments.recipes import PresetSize
-from skeletonagent.experiments.timing import (
+from skeletonagent.experiments.run import (
     shared_dataset,
     train_quietly,
     train_timed,
@@ -71,7 +71,7 @@ class Trained:
 
 def train(out: Path) -> None:
     data = synthetic_dataset(clips_per_class=2, subjects=2)
-    train_timed(short(0), data, out, timing._no_display)
+    train_timed(short(0), data, out, run_module._no_display)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def train(out: Path) -> None:
 def test_on_a_cpu_processor_time_counts(
     device: str, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timing, "run_experiment", Trained(device))
+    monkeypatch.setattr(run_module, "run_experiment", Trained(device))
     train(tmp_path)
     assert training_seconds(tmp_path) is not None
     (tmp_path / "cost.json").write_text('{"wall_seconds": 9.0, "processor_seconds": 3.5}')
@@ -91,7 +91,7 @@ def test_on_a_cpu_processor_time_counts(
 
 
 def test_an_interrupted_run_has_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "run_experiment", Trained("x86_64 CPU, 1 threads"))
+    monkeypatch.setattr(run_module, "run_experiment", Trained("x86_64 CPU, 1 threads"))
     write_config(short(0), RunDirectory(tmp_path).config)
     assert training_seconds(tmp_path) is None
     train(tmp_path)
