@@ -28,7 +28,8 @@ from skeletonagent.data.archive import write_archive
 from skeletonagent.data.augmentation import augment_clips
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.settings import AugmentSettings, DataSettings
-from skeletonagent.experiments.build import Experiment, prepare_dataset
+from skeletonagent.experiments.build import Experiment
+from skeletonagent.experiments.datasets import prepare_dataset
 from skeletonagent.training.distributed import describe_device, pick_device
 
 STILL = AugmentSettings(rotation=0.0)

@@ -21,7 +21,8 @@ from skeletonagent.data.synthetic.generate import synthetic_dataset
 
 QUICK = [
     "clips.frames=8", "clips.test_clips=2", "model.backbone=stgcn++", "model.width=8",
-    "training.epochs=2", "training.guidance_period=1", "training.batch_size=4", "training.validation_share=0.3",
+    "training.epochs=2", "training.guidance_period=1", "training.batch_size=4",
+    "training.validation_share=0.3",
     "device=cpu",
 ]  # fmt: skip
 

@@ -315,7 +315,8 @@ def test_a_round_of_many_classes_keeps_no_training_waiting(
 ) -> None:
     run, data = tmp_path / "run", many_classes(tmp_path / "many")
     settings = (
-        "agents.concurrency=8", "agents.wait=null", "training.epochs=2000", "training.guidance_period=8",
+        "agents.concurrency=8", "agents.wait=null", "training.epochs=2000",
+        "training.guidance_period=8",
         "training.batch_size=40", "training.validation_share=0", "clips.frames=4",
     )  # fmt: skip
     monkeypatch.setattr(provider, "_joints", by_class(provider._joints))

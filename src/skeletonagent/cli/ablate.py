@@ -109,11 +109,7 @@ def ablate(
         resolve_runs,
         select_plan,
     )
-    from skeletonagent.experiments.study_results import (
-        require_tables,
-        update_page,
-        write_results,
-    )
+    from skeletonagent.experiments.tables import require_tables, update_page, write_results
 
     selected = select_plan(plan, row or [], only or [])
     size = preset_size or (PresetSize.TINY if benchmark else PresetSize.SMALL)
@@ -151,8 +147,8 @@ def _folder(plan: str, out: Path | None, benchmark: str | None) -> Path:
 
 def _train_on_devices(study: Study, devices: Sequence[str]) -> None:
     """Train the runs that are not finished, several at once, and write the tables after each."""
-    from skeletonagent.experiments.study_results import write_results
-    from skeletonagent.experiments.timing import train_quietly
+    from skeletonagent.experiments.run import train_quietly
+    from skeletonagent.experiments.tables import write_results
     from skeletonagent.experiments.workers import RunStatus, train_on_devices
 
     runs = {study.directory(key): config for key, config in study.unfinished().items()}
@@ -172,8 +168,8 @@ def _train_on_devices(study: Study, devices: Sequence[str]) -> None:
 def _train_here(study: Study) -> None:
     """Train the runs that are not finished, and write the tables after each."""
     from skeletonagent.cli.training_display import watch
-    from skeletonagent.experiments.study_results import write_results
-    from skeletonagent.experiments.timing import train_timed
+    from skeletonagent.experiments.run import train_timed
+    from skeletonagent.experiments.tables import write_results
 
     unfinished = study.unfinished()
     for number, (key, config) in enumerate(unfinished.items(), start=1):

@@ -80,7 +80,7 @@ def demo(
 def _train(runs: Mapping[Path, Config]) -> None:
     """Train all runs, one on each core at a time, and print the accuracy of each as it ends."""
     from skeletonagent.core.predictions import ClassProbabilities
-    from skeletonagent.experiments.timing import train_quietly
+    from skeletonagent.experiments.run import train_quietly
     from skeletonagent.experiments.workers import RunStatus, RunUpdate, train_on_devices
     from skeletonagent.training.run_directory import RunDirectory
 

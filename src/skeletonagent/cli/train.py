@@ -94,7 +94,7 @@ def train_command(
     from skeletonagent.cli.console import console, print_json
     from skeletonagent.core.errors import ConfigError
     from skeletonagent.core.files import write_text
-    from skeletonagent.experiments.training_runs import (
+    from skeletonagent.experiments.resolve import (
         TrainingRequest,
         combine_summaries,
         plan_training,
@@ -126,8 +126,7 @@ def _train_here(
 ) -> list[dict[str, Any]]:
     """Train one run after the other and return their summaries."""
     from skeletonagent.cli.training_display import display_with_tensorboard, watch
-    from skeletonagent.experiments.run import run_experiment
-    from skeletonagent.experiments.timing import shared_dataset
+    from skeletonagent.experiments.run import run_experiment, shared_dataset
 
     return [
         run_experiment(

@@ -17,8 +17,7 @@ from skeletonagent.cli.console import console
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.run import CallbackFactory, run_experiment
-from skeletonagent.experiments.timing import shared_dataset
+from skeletonagent.experiments.run import CallbackFactory, run_experiment, shared_dataset
 from skeletonagent.experiments.workers import RunStatus, RunUpdate
 from skeletonagent.training.callbacks import Callback, CallbackList, EpochRecord
 from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint

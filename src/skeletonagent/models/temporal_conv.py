@@ -79,7 +79,7 @@ def temporal_max_pool(x: Float[Tensor, "b c t v"], stride: int) -> Float[Tensor,
     return torch.maximum(torch.maximum(before, now), after)
 
 
-def fuse(channels: int) -> ConvBNSequence:
+def branch_fusion(channels: int) -> ConvBNSequence:
     """Return the layers that fuse the branches of a temporal convolution."""
     return ConvBNSequence(
         SyncableBatchNorm2d(channels),
@@ -95,7 +95,7 @@ class MultiScaleTCN(nn.Module):
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
         self.branches = TemporalBranches(channels, stride)
-        self.mix = fuse(channels)
+        self.mix = branch_fusion(channels)
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b c s v"]:
         """Return the fused branches, not rectified."""
@@ -114,7 +114,7 @@ class DGTemporalConv(nn.Module):
         super().__init__()
         self.branches = TemporalBranches(channels, stride)
         self.share = nn.Parameter(torch.zeros(joints))
-        self.mix = fuse(channels)
+        self.mix = branch_fusion(channels)
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b c s v"]:
         """Return the fused branches, not rectified."""
