@@ -1,4 +1,4 @@
-"""Training runs: from a configuration and a data set to a run directory, its summary and its cost."""
+"""Training runs: from a configuration and a data set to a run directory and its summary."""
 
 from __future__ import annotations
 
