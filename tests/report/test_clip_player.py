@@ -20,7 +20,9 @@ from skeletonagent.data.archive import write_archive
 from skeletonagent.data.settings import ClipSettings
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.metadata import RecognizerMetadata
+from skeletonagent.inference import stream_model
 from skeletonagent.inference.stream_model import StreamModel
+from skeletonagent.models.fused import FusedRecognizer
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
 from skeletonagent.report.clip_player import (
     TIME_STEPS,
@@ -67,15 +69,14 @@ def test_as_many_clips_as_can_be_and_none_twice(pairs: list[tuple[int, int]], mo
     assert len(chosen) == len(set(chosen)) == min(most, len(pairs))
 
 
-class OneJoint(Recognizer):
+class OneJoint(FusedRecognizer):
     """A recognizer that looks at the height of a single joint alone."""
 
     def __init__(self, joint: int) -> None:
         torch.nn.Module.__init__(self)
         self.joint = joint
-        self.weight = torch.nn.Parameter(torch.zeros(()))  # of the device
 
-    def classify(self, clips: Tensor, bodies: Tensor | None = None) -> Tensor:
+    def forward(self, clips: Tensor, bodies: Tensor | None = None) -> Tensor:
         del bodies
         heights = (clips[:, 0, :, self.joint, 1] ** 2).mean(dim=1)
         return torch.stack([heights, -heights, torch.zeros_like(heights)], dim=1)
@@ -103,12 +104,9 @@ def moving() -> SkeletonSequence:
 def test_the_joint_that_is_looked_at_is_the_one_that_is_important(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "skeletonagent.evaluation.predict.fuse_for_inference",
-        lambda recognizer, *_: recognizer.classify,
-    )
+    monkeypatch.setattr(stream_model, "fuse_for_inference", lambda _: OneJoint(11))
     sequence = moving()
-    _, importance = explain_clip(model_of(OneJoint(11)), sequence)
+    _, importance = explain_clip(model_of(fresh()), sequence)
 
     def log_probabilities(height: float) -> np.ndarray:
         logits = np.array([height, -height, 0])

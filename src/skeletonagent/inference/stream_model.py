@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -19,6 +20,7 @@ from skeletonagent.evaluation.predict import predict
 from skeletonagent.experiments.build import build_loader, load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.experiments.metadata import RecognizerMetadata
+from skeletonagent.models.fused import FusedRecognizer, fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.distributed import pick_device
@@ -75,6 +77,11 @@ class StreamModel:
         """Device of the weights."""
         return next(self.recognizer.parameters()).device
 
+    @cached_property
+    def fused(self) -> FusedRecognizer:
+        """Recognizer as inference runs it, fused once."""
+        return fuse_for_inference(self.recognizer)
+
     @property
     def preprocessor(self) -> Preprocessor:
         """Preprocessing of samples before clips are taken of them."""
@@ -119,7 +126,7 @@ class StreamModel:
             num_clips: Test clips of a sample; by default ``clips.test_clips``.
         """
         size = batch_size or self.default_batch_size
-        return predict(self.recognizer, loader, samples, batch_size=size, num_clips=num_clips)
+        return predict(self.fused, loader, samples, batch_size=size, num_clips=num_clips)
 
     @property
     def default_batch_size(self) -> int:
@@ -143,6 +150,6 @@ class StreamModel:
         rows = []
         for indexed in iterate_batches(loader, samples.split(at_once)):
             for batch in indexed.sampler.test_batches(indexed.indices, at_once, count):
-                features = self.recognizer.features(batch.clips, batch.bodies)
+                features = self.fused.features(batch.clips, batch.bodies)
                 rows.append(features.unflatten(0, (-1, count)).mean(dim=1))
         return torch.cat(rows).cpu()
