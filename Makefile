@@ -3,6 +3,8 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 DOCS := $(VENV)/.docs-installed
+CPU := $(VENV)/.torch-chosen
+CPU_TORCH := https://download.pytorch.org/whl/cpu
 PYTHONS := python3.11 python3 python3.12 python3.13 python3.14
 
 .PHONY: help setup demo test check format docs
@@ -43,14 +45,24 @@ $(BIN)/python:
 	done; \
 	echo "no Python 3.11 or newer found among: $(PYTHONS)" >&2; exit 1
 
-$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+# The package index has PyTorch for Linux with CUDA alone, 4 GB more than the CPU build takes. Where
+# PyTorch's own index cannot be reached, pip takes what it finds. TORCH=any leaves the choice to pip.
+$(CPU): | $(BIN)/python
+ifneq ($(TORCH),any)
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --no-deps \
+	  --retries 0 --timeout 20 -c constraints.txt --index-url $(CPU_TORCH) torch 2>/dev/null \
+	  || echo "no CPU build of PyTorch at $(CPU_TORCH): pip takes what the package index has"
+endif
+	@touch $@
+
+$(RUNTIME): pyproject.toml constraints.txt | $(CPU)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	@touch $@
 
-$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+$(DEV): pyproject.toml constraints.txt | $(CPU)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@ $(RUNTIME)
 
-$(DOCS): pyproject.toml constraints.txt | $(BIN)/python
+$(DOCS): pyproject.toml constraints.txt | $(CPU)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	@touch $@ $(RUNTIME)

@@ -37,8 +37,8 @@ from skeletonagent.training import trainer
 from skeletonagent.training.callbacks import EpochRecord, RunLogger
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.distributed import describe_device, pick_device
-from skeletonagent.training.guidance_tensors import GuidanceTensors
 from skeletonagent.training.guidance_updater import GuidanceUpdater
+from skeletonagent.training.losses import GuidanceTensors
 from skeletonagent.training.run_directory import RunDirectory
 
 EPOCHS, PERIOD = 150, 5

@@ -16,7 +16,7 @@ from skeletonagent.data.augmentation import augment_clips
 from skeletonagent.data.settings import AugmentSettings
 from skeletonagent.experiments.build import Experiment
 from skeletonagent.models.recognizer import Prediction
-from skeletonagent.training.guidance_tensors import GuidanceTensors
+from skeletonagent.training.losses import GuidanceTensors
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,7 @@ from skeletonagent.models.recognizer import Prediction
 from skeletonagent.text.encoder import TEXT_ENCODERS
 from skeletonagent.training import train_epoch
 from skeletonagent.training.distributed import pick_device
-from skeletonagent.training.guidance_tensors import GuidanceTensors
-from skeletonagent.training.losses import Losses
+from skeletonagent.training.losses import GuidanceTensors, Losses
 
 SMALL_WIDTH = 16
 LANGUAGE_MODEL = "openai:stand-in"

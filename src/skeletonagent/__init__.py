@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from skeletonagent.inference.predictor import Predictor as Predictor
     from skeletonagent.inference.predictor import load_predictor as load
     from skeletonagent.training.callbacks import Callback as Callback
-    from skeletonagent.training.guidance_tensors import GuidanceTensors as GuidanceTensors
+    from skeletonagent.training.losses import GuidanceTensors as GuidanceTensors
     from skeletonagent.training.losses import SkeletonAgentLoss as SkeletonAgentLoss
 
 __version__ = "0.1.0"

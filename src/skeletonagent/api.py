@@ -34,7 +34,7 @@ from skeletonagent.report.sections import ReportOptions
 from skeletonagent.text.encoder import TEXT_ENCODERS, build_encoder
 from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import LatestCheckpoint
-from skeletonagent.training.guidance_tensors import GuidanceTensors
+from skeletonagent.training.losses import GuidanceTensors
 from skeletonagent.training.run_directory import RunDirectory
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import typer
 
-from skeletonagent.cli import ablate, training_display
+from skeletonagent.cli import ablate, progress
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.predictions import ClassProbabilities
@@ -265,7 +265,7 @@ def test_a_study_is_trained_and_an_unfinished_run_goes_on(
 ) -> None:
     watch = Quiet()
     monkeypatch.setattr(datasets, "prepare_dataset", lambda *_: few)
-    monkeypatch.setattr(training_display, "watch", watch)
+    monkeypatch.setattr(progress, "watch", watch)
     small = ("training.epochs=2", "clips.frames=8", "clips.test_clips=1", "model.width=8",
              "training.batch_size=2", "training.validation_share=0", "device=cpu")  # fmt: skip
     options = ["difficulty", "--out", tmp_path, "--seeds", 1]

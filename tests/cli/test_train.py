@@ -12,7 +12,7 @@ import pytest
 from tests.cli.invocation import invoke
 
 from skeletonagent.cli import main
-from skeletonagent.cli.training_display import watch
+from skeletonagent.cli.progress import watch
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.experiments import resolve

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from skeletonagent.models.recognizer import Prediction
-from skeletonagent.training.guidance_tensors import GuidanceTensors
 from skeletonagent.training.losses import (
     INITIAL_LOGIT_SCALE,
+    GuidanceTensors,
     SkeletonAgentLoss,
     alignment_loss,
     alignment_targets,

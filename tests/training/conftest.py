@@ -25,9 +25,8 @@ from skeletonagent.training import trainer
 from skeletonagent.training.callbacks import Callback, EpochRecord
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.distributed import init_distributed
-from skeletonagent.training.guidance_tensors import GuidanceTensors
 from skeletonagent.training.guidance_updater import GuidanceUpdater
-from skeletonagent.training.losses import Losses, SkeletonAgentLoss
+from skeletonagent.training.losses import GuidanceTensors, Losses, SkeletonAgentLoss
 from skeletonagent.training.settings import TrainSettings
 from skeletonagent.training.train_step import TrainState
 from skeletonagent.training.trainer import TrainingData

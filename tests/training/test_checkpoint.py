@@ -174,6 +174,17 @@ def test_half_a_draft_is_no_checkpoint(tmp_path: Path) -> None:
     assert not tmp_path.exists()
 
 
+def test_clearing_removes_checkpoints_alone(tmp_path: Path) -> None:
+    checkpoints = CheckpointFolder(tmp_path / "checkpoints")
+    checkpoints.save(made())
+    foreign = tmp_path / "checkpoints" / "of_somebody_else"
+    foreign.mkdir()
+    (foreign / "weights.pt").write_bytes(b"precious")
+    checkpoints.clear()
+    assert names(tmp_path / "checkpoints") == ["of_somebody_else"]
+    assert (foreign / "weights.pt").read_bytes() == b"precious"
+
+
 def without(key: str) -> Callable[[bytes], bytes]:
     """Leave one key out of the JSON."""
     return lambda old: json.dumps({k: v for k, v in json.loads(old).items() if k != key}).encode()

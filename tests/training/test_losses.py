@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from skeletonagent.models.recognizer import Prediction
-from skeletonagent.training.guidance_tensors import GuidanceTensors
 from skeletonagent.training.losses import (
+    GuidanceTensors,
     Losses,
     SkeletonAgentLoss,
     alignment_loss,

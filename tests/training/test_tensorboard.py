@@ -7,8 +7,7 @@ from types import ModuleType
 import pytest
 
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.training.callbacks import Callback, EpochRecord
-from skeletonagent.training.tensorboard import TensorBoardCallback
+from skeletonagent.training.callbacks import Callback, EpochRecord, TensorBoardCallback
 
 from .conftest import make_guidance
 

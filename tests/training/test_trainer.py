@@ -23,7 +23,7 @@ from skeletonagent.models.recognizer import Prediction
 from skeletonagent.training import train_epoch
 from skeletonagent.training.callbacks import Callback, EpochRecord
 from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
-from skeletonagent.training.guidance_tensors import GuidanceTensors
+from skeletonagent.training.losses import GuidanceTensors
 from skeletonagent.training.schedule import StepHyperparameters, learning_rate_at
 from skeletonagent.training.settings import AlignTargets, LogitScale, TrainSettings
 from skeletonagent.training.train_step import TrainState

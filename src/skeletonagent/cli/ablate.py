@@ -167,7 +167,7 @@ def _train_on_devices(study: Study, devices: Sequence[str]) -> None:
 
 def _train_here(study: Study) -> None:
     """Train the runs that are not finished, and write the tables after each."""
-    from skeletonagent.cli.training_display import watch
+    from skeletonagent.cli.progress import watch
     from skeletonagent.experiments.run import train_timed
     from skeletonagent.experiments.tables import write_results
 

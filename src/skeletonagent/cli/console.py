@@ -6,7 +6,9 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -87,3 +89,15 @@ def accuracy_table(test: Mapping[str, Mapping[str, Any]]) -> Table:
 def accuracy_cells(figures: Mapping[str, Any]) -> Sequence[str]:
     """Return top-1, top-5 and per-class accuracy in per cent."""
     return [f"{figures[key]:.2%}" for key in ("top1", "top5", "mean_class")]
+
+
+@contextmanager
+def warnings_on_console() -> Iterator[None]:
+    """Print warnings on the console of remarks, without the line of code they come from."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                print_warning(str(warning.message))

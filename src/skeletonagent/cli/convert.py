@@ -61,8 +61,8 @@ def convert(
     """
     from rich.progress import MofNCompleteColumn
 
-    from skeletonagent.cli.conversion_summary import print_conversion
-    from skeletonagent.cli.file_progress import file_progress
+    from skeletonagent.cli.progress import file_progress
+    from skeletonagent.cli.summaries import print_conversion
     from skeletonagent.data.benchmarks import expected_counts
     from skeletonagent.data.convert.pipeline import convert_dataset, require_free_folder
     from skeletonagent.data.readers.detection import detect_reader
@@ -106,7 +106,7 @@ def download_dataset(
     """
     from rich.progress import DownloadColumn
 
-    from skeletonagent.cli.file_progress import file_progress
+    from skeletonagent.cli.progress import file_progress
     from skeletonagent.data.downloads import download_entry
 
     with file_progress(name, DownloadColumn()) as progress:

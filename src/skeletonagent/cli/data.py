@@ -70,7 +70,7 @@ def check_archive(
     Example:
       skeletonagent data check skeletons/nw_ucla
     """
-    from skeletonagent.cli.dataset_summary import print_summary
+    from skeletonagent.cli.summaries import print_summary
     from skeletonagent.data.benchmarks import expected_counts
     from skeletonagent.data.summary import summarize_dataset
     from skeletonagent.experiments.datasets import open_dataset

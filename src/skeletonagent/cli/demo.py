@@ -119,7 +119,7 @@ def _save_picture(result: DemoResult, out: Path) -> None:
 
 
 def _print(summary: Mapping[str, Any], result: DemoResult) -> None:
-    from skeletonagent.cli.training_display import exchange_panel
+    from skeletonagent.cli.progress import exchange_panel
     from skeletonagent.evaluation.significance import Estimate
 
     guidance = result.guidance[0]

@@ -42,7 +42,7 @@ def import_dialogues(
       skeletonagent dialogues import gpt4o_dialogues.zip --dataset nturgbd_60 --out dialogues/ntu60
     """
     from skeletonagent.agents.released_dialogues import read_released_dialogues
-    from skeletonagent.cli.dialogue_stats import outcome_table
+    from skeletonagent.cli.summaries import outcome_table
     from skeletonagent.data.readers.detection import read_class_names
 
     _require_free(out)
@@ -66,7 +66,7 @@ def export(
     Example:
       skeletonagent dialogues export utd_mhad --out dialogues/utd
     """
-    from skeletonagent.cli.dialogue_stats import print_stats
+    from skeletonagent.cli.summaries import print_stats
     from skeletonagent.experiments.build_agents import bundled_dialogues
     from skeletonagent.llm.class_notes import read_class_notes
 
@@ -96,7 +96,7 @@ def check_dialogues(
     """
     from skeletonagent.agents.dialogue_stats import compute_dialogue_stats
     from skeletonagent.agents.released_dialogues import read_released_dialogues
-    from skeletonagent.cli.dialogue_stats import print_stats
+    from skeletonagent.cli.summaries import print_stats
 
     collection = (
         read_released_dialogues(path, dataset) if dataset else DialogueCollection.load(path)

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from skeletonagent.cli.console import accuracy_table, output, print_json
+from skeletonagent.cli.console import accuracy_table, output, print_json, warnings_on_console
 from skeletonagent.cli.options import SetOption
-from skeletonagent.cli.warning_display import warnings_on_console
 
 
 def evaluate(

@@ -12,8 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import output, print_json
-from skeletonagent.cli.warning_display import warnings_on_console
+from skeletonagent.cli.console import output, print_json, warnings_on_console
 from skeletonagent.core.errors import ConfigError
 
 if TYPE_CHECKING:

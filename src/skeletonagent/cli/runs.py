@@ -59,7 +59,7 @@ def show_run(
     Example:
       skeletonagent runs show runs/utd
     """
-    from skeletonagent.cli.training_display import exchange_panel, report_corrupt
+    from skeletonagent.cli.progress import exchange_panel, report_corrupt
     from skeletonagent.core.guidance import Guidance
     from skeletonagent.core.layout import SkeletonLayout
     from skeletonagent.experiments.config import config_to_dict, read_config

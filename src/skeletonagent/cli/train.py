@@ -125,7 +125,7 @@ def _train_here(
     runs: Mapping[Path, Config], *, resume: bool, tensorboard: bool
 ) -> list[dict[str, Any]]:
     """Train one run after the other and return their summaries."""
-    from skeletonagent.cli.training_display import display_with_tensorboard, watch
+    from skeletonagent.cli.progress import display_with_tensorboard, watch
     from skeletonagent.experiments.run import run_experiment, shared_dataset
 
     return [
@@ -144,7 +144,7 @@ def _train_on_devices(
     runs: Mapping[Path, Config], devices: Sequence[str], *, resume: bool
 ) -> list[dict[str, Any]]:
     """Train runs at once, each with a log file beside its directory, and return their summaries."""
-    from skeletonagent.cli.training_display import print_update, train_displayed
+    from skeletonagent.cli.progress import print_update, train_displayed
     from skeletonagent.experiments.workers import train_on_devices
     from skeletonagent.training.run_directory import RunDirectory
 

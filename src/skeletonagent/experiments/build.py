@@ -70,11 +70,17 @@ def complete_config(config: Config, data: SkeletonData) -> Config:
     losses that need guidance are zero.
 
     Raises:
-        ConfigError: If the data set has no such split.
+        ConfigError: If the data set has no such split, or agents are asked for guidance that no
+            loss uses.
     """
     split, _ = choose_split(data, config.data.split)
     archive = absolute_archive(config.data.archive)
     is_guided = config.agents.chat != NOBODY
+    if is_guided and not config.loss.alpha and not config.loss.beta:
+        raise ConfigError(
+            f"agents.chat is {config.agents.chat!r}, but loss.alpha and loss.beta are 0, so no "
+            "loss would use the guidance; set one of them, or agents.chat=none"
+        )
     return replace(
         config,
         data=replace(config.data, split=split, archive=archive),

@@ -7,6 +7,7 @@ from the seed, the epoch and the step.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -140,8 +141,11 @@ class CheckpointFolder:
         return LatestCheckpoint(None)
 
     def clear(self) -> None:
-        """Remove all checkpoints, incomplete ones included."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove all checkpoints, incomplete ones included, and nothing else that lies there."""
+        for path in [*self._all(), *self.path.glob(f"{DRAFT}*")]:
+            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # there is none, or something else lies there
+            self.path.rmdir()
 
     def _all(self) -> list[Path]:
         """Return the directories of all checkpoints, in the order of (epoch, step)."""

@@ -15,7 +15,7 @@ from skeletonagent.core.errors import TrainingError
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.mixup import body_part_mixup
 from skeletonagent.training.distributed import DistributedContext
-from skeletonagent.training.guidance_tensors import GuidanceTensors
+from skeletonagent.training.losses import GuidanceTensors
 from skeletonagent.training.schedule import step_hyperparameters
 from skeletonagent.training.train_step import StepOutput, TrainState
 

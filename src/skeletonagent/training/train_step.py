@@ -22,8 +22,7 @@ from skeletonagent.models.recognizer import Prediction, Recognizer
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.cuda_graph import CudaGraphStep
 from skeletonagent.training.distributed import DistributedContext, differentiable_sum
-from skeletonagent.training.guidance_tensors import GuidanceTensors
-from skeletonagent.training.losses import SkeletonAgentLoss
+from skeletonagent.training.losses import GuidanceTensors, SkeletonAgentLoss
 from skeletonagent.training.schedule import StepHyperparameters
 from skeletonagent.training.settings import BatchNormRule, TrainSettings
 

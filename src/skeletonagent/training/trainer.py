@@ -22,9 +22,9 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.loader import ClipLoader
 from skeletonagent.training.callbacks import Callback, EpochRecord
 from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
-from skeletonagent.training.guidance_tensors import Encode, GuidanceTensors
 from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.interrupts import InterruptFlag
+from skeletonagent.training.losses import Encode, GuidanceTensors
 from skeletonagent.training.schedule import learning_rate_at
 from skeletonagent.training.train_epoch import BatchPlan, EpochState, train_one_epoch
 from skeletonagent.training.train_step import TrainState

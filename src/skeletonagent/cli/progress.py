@@ -1,16 +1,23 @@
-"""Display of a training in the terminal: a progress bar, and what the agents ask and answer."""
+"""Progress of trainings, conversions and downloads in a terminal."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from jaxtyping import Float
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from torch import Tensor
 
 from skeletonagent.cli.console import console
@@ -19,10 +26,14 @@ from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.run import CallbackFactory, run_experiment, shared_dataset
 from skeletonagent.experiments.workers import RunStatus, RunUpdate
-from skeletonagent.training.callbacks import Callback, CallbackList, EpochRecord
+from skeletonagent.training.callbacks import (
+    Callback,
+    CallbackList,
+    EpochRecord,
+    TensorBoardCallback,
+)
 from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint
 from skeletonagent.training.settings import TrainSettings
-from skeletonagent.training.tensorboard import TensorBoardCallback
 
 _SHOWN_EXCHANGES = 3
 """Exchanges shown of one round; all of them are in the run directory."""
@@ -168,3 +179,28 @@ def exchange_panel(guidance: ClassGuidance, layout: SkeletonLayout) -> Panel:
         title_align="left",
         width=min(100, console.width),
     )
+
+
+@contextmanager
+def file_progress(title: str, counter: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
+    """Yield a callback that shows the share that is done: a bar, or a line for each tenth."""
+    bar = Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        counter,
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    task, shown = bar.add_task(escape(title), total=None), 0
+
+    def report(done: int, total: int) -> None:
+        nonlocal shown
+        bar.update(task, completed=done, total=total or None)
+        tenths = 10 * done // total if total else 0
+        if not console.is_terminal and shown < tenths < 10:
+            shown = tenths
+            console.print(f"{escape(title)}: {tenths}0%, {done} of {total}")
+
+    with bar:
+        yield report

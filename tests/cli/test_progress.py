@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from skeletonagent.cli.console import console
-from skeletonagent.cli.training_display import TrainingDisplay, exchange_panel
+from skeletonagent.cli.progress import TrainingDisplay, exchange_panel
 from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17

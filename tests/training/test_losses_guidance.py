@@ -10,7 +10,7 @@ from torch import Tensor
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
-from skeletonagent.training.guidance_tensors import GuidanceTensors
+from skeletonagent.training.losses import GuidanceTensors
 
 ARM = SkeletonLayout("arm", ("chest", "shoulder", "elbow", "hand"), ((1, 0), (2, 1), (3, 2)))
 GUIDANCE = Guidance(
