@@ -6,6 +6,7 @@ need none of the libraries that the commands work with.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,8 +33,9 @@ class LazyCommand:
 
     def load(self, name: str) -> Any:
         """Import the module and return the command."""
+        function = getattr(import_module(self.module), self.attribute)
         command = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        command.command(name)(getattr(import_module(self.module), self.attribute))
+        command.command(name, help=_help_text(function.__doc__))(function)
         return get_command(command)
 
     def listing(self, name: str) -> Any:
@@ -114,6 +116,15 @@ class _LoadedCommands(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._table)
+
+
+def _help_text(docstring: str) -> str:
+    """Return a docstring with each paragraph as one line, which a terminal breaks; not examples."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(
+        text if "\n " in text or text.startswith(" ") else text.replace("\n", " ")
+        for text in paragraphs
+    )
 
 
 def _nothing() -> None:
