@@ -31,31 +31,32 @@ from benchmarks.stand_in import StandIn
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.experiments import build_agents
-from skeletonagent.experiments import run as experiment
+from skeletonagent.experiments import run as run_module
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.training import trainer
-from skeletonagent.training.callbacks import EpochRecord, RunLogger
+from skeletonagent.training.callbacks import Callback, RunLogger
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.distributed import describe_device, pick_device
 from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.losses import GuidanceTensors
 from skeletonagent.training.run_directory import RunDirectory
+from skeletonagent.training.trainer import Trainer
 
 EPOCHS, PERIOD = 150, 5
 """Of the paper's training."""
 STEPS, LAST = "training steps", "checkpoint"
 """What happens once in every epoch, and what is the last in it."""
 TERMS: Sequence[tuple[str, object, str]] = (
-    (STEPS, trainer, "learn"),
-    ("validation", trainer, "predict_distributed"),
+    (STEPS, trainer, "train_one_epoch"),
+    ("validation", Trainer, "_validate"),
     (LAST, CheckpointFolder, "save"),
     ("metrics and dialogues", RunLogger, "on_epoch"),
     ("metrics and dialogues", RunLogger, "on_guidance"),
-    ("beginning a round", GuidanceUpdater, "begin"),
+    ("beginning a round", GuidanceUpdater, "start"),
     ("waiting for a round", GuidanceUpdater, "collect"),
-    ("sentences to vectors", GuidanceTensors, "of"),
-    ("test", experiment, "predict_distributed"),
-    ("evidence of the clips", build_agents, "measure"),
+    ("sentences to vectors", GuidanceTensors, "from_guidance"),
+    ("test", run_module, "_predict"),
+    ("evidence of the clips", build_agents, "measure_evidence"),
     ("description of the classes", GuidanceOrchestrator, "start"),
     ("rounds, beside the training", GuidanceOrchestrator, "refresh"),
 )
@@ -115,26 +116,17 @@ class Terms:
         self.began = now
 
 
-class Silent:
+class Silent(Callback):
     """Watch a training and say nothing; its clock starts with the first guidance."""
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
-
-    def on_step(self, *_: Any) -> None:
-        """Nothing is looked at within an epoch."""
-
-    def on_epoch(self, record: EpochRecord) -> None:
-        """Nothing is said of an epoch."""
 
     def on_guidance(self, before: Any, after: Any) -> None:
         """Start the clock of the first epoch."""
         if before is None:
             self.terms.began = time.perf_counter()
             self.terms.epochs[:] = [defaultdict(float)]
-
-    def on_answers(self, *_: Any) -> None:
-        """Nothing is said of answers."""
 
     def on_problem(self, problem: str) -> None:
         """A round that fails would be timed in vain.

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 import torch
 import typer
 from tests.reference.agreement import move_zeros
-from tests.reference.recognizer import literal_recognizer
+from tests.reference.recognizer import dense_k, literal_recognizer
 from torch import Tensor
 
 from benchmarks.generated import Persons, generated, guidance_of
@@ -35,7 +35,7 @@ from benchmarks.measuring import (
     print_rows,
     write_facts,
 )
-from benchmarks.program import batch_of, classifiers_of, job_of, paper_config
+from benchmarks.program import batch_of, classifiers_of, experiment_of, paper_config
 from skeletonagent.core.clips import Batch
 from skeletonagent.experiments.build import Experiment
 from skeletonagent.experiments.config import Config
@@ -91,17 +91,25 @@ def _compared(
     config: Config, persons: Persons, clock: Clock, clips: int, repeats: int, classes: int
 ) -> list[dict[str, Any]]:
     """Return what the program and the literal model take for the same clips, with a ratio."""
-    job = _settled(job_of(config, generated(max(3 * classes, 2 * clips), persons, classes)))
-    drawn = batch_of(job, clips=clips)
-    model = literal_recognizer(job.state.recognizer, job.data.store).to(clock.device).eval()
-    k = guidance_of(job.data).k(job.config.clips.stream).to(clock.device)
+    experiment = _settled(
+        experiment_of(config, generated(max(3 * classes, 2 * clips), persons, classes))
+    )
+    drawn = batch_of(experiment, clips=clips)
+    model = (
+        literal_recognizer(experiment.state.recognizer, experiment.data.store)
+        .to(clock.device)
+        .eval()
+    )
+    k = dense_k(guidance_of(experiment.data).salient(experiment.config.clips.stream)).to(
+        clock.device
+    )
 
     def literal(batch: Batch) -> Tensor:
-        with job.state.context.autocast():
+        with experiment.state.context.autocast():
             scores: Tensor = model(batch.clips, k)[0]
         return scores
 
-    ways = {**classifiers_of(job), "literal": literal}
+    ways = {**classifiers_of(experiment), "literal": literal}
     expected = literal(drawn).float()
     # What all clips have in common says nothing of how scores agree.
     spread = (expected - expected.mean(dim=0)).norm().clamp(min=1e-9)
@@ -120,15 +128,15 @@ def _compared(
     return rows
 
 
-def _settled(job: Experiment) -> Experiment:
+def _settled(experiment: Experiment) -> Experiment:
     """Return the training with running statistics of a batch and gates that are open."""
-    recognizer = job.state.recognizer
+    recognizer = experiment.state.recognizer
     move_zeros(recognizer)
     recognizer.train()
     for seed in range(3):
-        recognizer.classify(batch_of(job, seed).clips)
+        recognizer.classify(batch_of(experiment, seed).clips)
     recognizer.eval()
-    return job
+    return experiment
 
 
 def _timed(work: Callable[[], object], clock: Clock, repeats: int, clips: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from benchmarks.generated import SEQUENCES, Persons, generated
 from benchmarks.measuring import Clock, Spread, print_rows, write_facts
-from benchmarks.program import drawn, job_of, paper_config, sampler_of
+from benchmarks.program import drawn, experiment_of, paper_config, sampler_of
 from benchmarks.throughput import WARM_UP, measured
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.streams import Stream
@@ -66,9 +66,9 @@ def main(
     needed = max(3 * classes, 8 * (steps + WARM_UP) * clips_in_batch // 5)
     number = sequences or (needed if small else max(needed, SEQUENCES))
     data, loading = _loaded(generated(number, persons, classes), clock)
-    job = job_of(config, data)
-    step = measured(job, clock, steps)["step_ms"]["median"]
-    rows = [*_sampled(job, clock, repeats), *_augmented(job, clock, repeats)]
+    experiment = experiment_of(config, data)
+    step = measured(experiment, clock, steps)["step_ms"]["median"]
+    rows = [*_sampled(experiment, clock, repeats), *_augmented(experiment, clock, repeats)]
     for row in rows:
         row["share_of_step"] = row["ms"] / step
     facts = {
@@ -106,26 +106,28 @@ def _loaded(data: SkeletonData, clock: Clock) -> tuple[SkeletonData, dict[str, f
     }
 
 
-def _sampled(job: Experiment, clock: Clock, repeats: int) -> list[dict[str, Any]]:
+def _sampled(experiment: Experiment, clock: Clock, repeats: int) -> list[dict[str, Any]]:
     """Return how long it takes to sample a batch of each stream, not augmented."""
-    sampler, rows = sampler_of(job), []
+    sampler, rows = sampler_of(experiment), []
     for stream in Stream:
         seen = ClipSampler(sampler.store, replace(sampler.settings, stream=stream), STILL)
-        rows.append(_row(f"sampling, {stream}", _drawn(job, seen, clock, repeats), job))
+        rows.append(
+            _row(f"sampling, {stream}", _drawn(experiment, seen, clock, repeats), experiment)
+        )
     return rows
 
 
-def _augmented(job: Experiment, clock: Clock, repeats: int) -> list[dict[str, Any]]:
+def _augmented(experiment: Experiment, clock: Clock, repeats: int) -> list[dict[str, Any]]:
     """Return how long augmenting takes by itself, and what the whole batch takes with it."""
-    sampler, rows = sampler_of(job), []
-    store, samples = sampler.store, _samples(job)
+    sampler, rows = sampler_of(experiment), []
+    store, samples = sampler.store, _samples(experiment)
     still = replace(sampler, augment=STILL)
     clips = drawn(still, samples, samples.cpu()).clips
     for name, augment in CHANGES.items():
         spread = clock.durations(partial(_changed, clips, store, augment, clock), repeats)
-        rows.append(_row(f"augmenting, {name}", spread, job))
+        rows.append(_row(f"augmenting, {name}", spread, experiment))
         both = replace(sampler, augment=augment)
-        rows.append(_row(f"both, {name}", _drawn(job, both, clock, repeats), job))
+        rows.append(_row(f"both, {name}", _drawn(experiment, both, clock, repeats), experiment))
     return rows
 
 
@@ -134,20 +136,20 @@ def _changed(clips: Tensor, store: ClipStore, augment: AugmentSettings, clock: C
     return augment_clips(clips, store.layout, augment, generator, store.coordinates)
 
 
-def _drawn(job: Experiment, sampler: ClipSampler, clock: Clock, repeats: int) -> Spread:
-    samples = _samples(job)
+def _drawn(experiment: Experiment, sampler: ClipSampler, clock: Clock, repeats: int) -> Spread:
+    samples = _samples(experiment)
     return clock.durations(partial(drawn, sampler, samples, samples.cpu()), repeats)
 
 
-def _samples(job: Experiment) -> Tensor:
-    return job.train_data.train[: job.config.training.batch_size]
+def _samples(experiment: Experiment) -> Tensor:
+    return experiment.train_data.train[: experiment.config.training.batch_size]
 
 
-def _row(name: str, spread: Spread, job: Experiment) -> dict[str, Any]:
+def _row(name: str, spread: Spread, experiment: Experiment) -> dict[str, Any]:
     return {
         "batch": name,
         "ms": 1e3 * spread.median,
-        "clips_per_second": job.config.training.batch_size / max(spread.median, 1e-9),
+        "clips_per_second": experiment.config.training.batch_size / max(spread.median, 1e-9),
     }
 
 

@@ -102,7 +102,7 @@ def run_answered(
         run_experiment(config, data, run, resume=False, watch=watch)
 
 
-def job_of(config: Config, data: SkeletonData) -> Experiment:
+def experiment_of(config: Config, data: SkeletonData) -> Experiment:
     """Return the objects of a training; of the clips no evidence is taken, which needs minutes."""
     make = build_agents.build_agents
 
@@ -113,49 +113,51 @@ def job_of(config: Config, data: SkeletonData) -> Experiment:
         return build.build_experiment(config, data)
 
 
-def signals_of(job: Experiment) -> GuidanceTensors:
+def guidance_tensors_of(experiment: Experiment) -> GuidanceTensors:
     """Return generated guidance as tensors."""
-    stream, device = job.config.clips.stream, job.state.context.device
-    return GuidanceTensors.of(guidance_of(job.data), stream, LookupEncoder().encode, device)
+    stream, device = experiment.config.clips.stream, experiment.state.context.device
+    return GuidanceTensors.from_guidance(
+        guidance_of(experiment.data), stream, LookupEncoder().encode, device
+    )
 
 
 def learn(
-    job: Experiment, signals: GuidanceTensors, steps: int, on_step: Callable[[], None]
+    experiment: Experiment, guidance: GuidanceTensors, steps: int, on_step: Callable[[], None]
 ) -> None:
     """Take some steps of an epoch, by the program's own loop.
 
     Args:
-        job: What learns.
-        signals: The guidance.
+        experiment: What learns.
+        guidance: The guidance.
         steps: How many, at most as many as there are batches in the training part.
         on_step: Called after each step, before the device has done it.
     """
-    size = job.config.training.batch_size
-    store, seed = sampler_of(job).store, job.config.seed
-    samples = job.train_data.train[: steps * size]
+    size = experiment.config.training.batch_size
+    store, seed = sampler_of(experiment).store, experiment.config.seed
+    samples = experiment.train_data.train[: steps * size]
     plan = train_epoch.BatchPlan.draw(samples, store.persons, size, seed=seed, epoch=0)
     progress = train_epoch.EpochState.start(len(plan.batches), store.num_classes, store.device)
     train_epoch.train_one_epoch(
-        job.state,
-        job.train_data.loader,
+        experiment.state,
+        experiment.train_data.loader,
         plan,
         progress,
-        signals,
+        guidance,
         on_step=lambda _: on_step(),
         stop=lambda: None,
     )
 
 
-def sampler_of(job: Experiment) -> ClipSampler:
+def sampler_of(experiment: Experiment) -> ClipSampler:
     """Return where a training's clips come from; generated ones are all on the device."""
-    assert isinstance(job.train_data.loader, ClipSampler)
-    return job.train_data.loader
+    assert isinstance(experiment.train_data.loader, ClipSampler)
+    return experiment.train_data.loader
 
 
-def batch_of(job: Experiment, seed: int = 0, clips: int | None = None) -> Batch:
+def batch_of(experiment: Experiment, seed: int = 0, clips: int | None = None) -> Batch:
     """Return a batch as the training step draws it, of as many clips if not of any number."""
-    samples = job.train_data.train[: clips or job.config.training.batch_size]
-    return drawn(sampler_of(job), samples, samples.cpu(), seed)
+    samples = experiment.train_data.train[: clips or experiment.config.training.batch_size]
+    return drawn(sampler_of(experiment), samples, samples.cpu(), seed)
 
 
 def drawn(sampler: ClipSampler, samples: Tensor, known: Tensor, seed: int = 0) -> Batch:
@@ -164,20 +166,22 @@ def drawn(sampler: ClipSampler, samples: Tensor, known: Tensor, seed: int = 0) -
     return sampler.train_batch(samples, generator, sampler.count_bodies(known))
 
 
-def predict(job: Experiment, batch: Batch, signals: GuidanceTensors) -> Prediction:
+def predict(experiment: Experiment, batch: Batch, guidance: GuidanceTensors) -> Prediction:
     """Return what the recognizer in training makes of a batch, at the run's precision."""
-    job.state.recognizer.train()
-    with job.state.context.autocast():
-        prediction: Prediction = job.state.recognizer(batch.clips, signals.salient, batch.bodies)
+    experiment.state.recognizer.train()
+    with experiment.state.context.autocast():
+        prediction: Prediction = experiment.state.recognizer(
+            batch.clips, guidance.salient, batch.bodies
+        )
     return prediction
 
 
 def losses_of(
-    job: Experiment, prediction: Prediction, batch: Batch, signals: GuidanceTensors
+    experiment: Experiment, prediction: Prediction, batch: Batch, guidance: GuidanceTensors
 ) -> Losses:
     """Return the losses of a prediction."""
-    with job.state.context.autocast():
-        return job.state.model_with_loss.objective(prediction, batch.labels, signals.text_table)
+    with experiment.state.context.autocast():
+        return experiment.state.loss(prediction, batch.labels, guidance)
 
 
 def backward(loss: Tensor) -> None:
@@ -185,10 +189,10 @@ def backward(loss: Tensor) -> None:
     torch.autograd.backward(loss)
 
 
-def classifiers_of(job: Experiment) -> dict[str, Callable[[Batch], Tensor]]:
+def classifiers_of(experiment: Experiment) -> dict[str, Callable[[Batch], Tensor]]:
     """Return the ways to class scores at the run's precision, by name, the fastest first."""
-    recognizer, autocast = job.state.recognizer.eval(), job.state.context.autocast
-    lower = job.config.precision == "bf16"
+    recognizer, autocast = experiment.state.recognizer.eval(), experiment.state.context.autocast
+    lower = experiment.config.precision == "bf16"
     ready = fuse_for_inference(recognizer, torch.bfloat16 if lower else torch.float32)
 
     def plain(batch: Batch) -> Tensor:
@@ -196,6 +200,6 @@ def classifiers_of(job: Experiment) -> dict[str, Callable[[Batch], Tensor]]:
             return recognizer.classify(batch.clips, batch.bodies)
 
     return {
-        "for_inference": lambda batch: ready(batch.clips, batch.bodies),
+        "fused": lambda batch: ready(batch.clips, batch.bodies),
         "recognizer": plain,
     }

@@ -41,10 +41,10 @@ from benchmarks.measuring import (
 from benchmarks.parts import times_of_parts, work_of
 from benchmarks.program import (
     batch_of,
-    job_of,
+    experiment_of,
+    guidance_tensors_of,
     learn,
     paper_config,
-    signals_of,
     variant,
 )
 from skeletonagent.cli.console import console
@@ -104,17 +104,17 @@ def main(
         facts["variants"] = []
         for name in variants.split(","):
             try:
-                job = job_of(variant(config, name), data)
+                experiment = experiment_of(variant(config, name), data)
             except ConfigError as error:
                 facts["notes"].append(f"{name}: left out; {str(error).splitlines()[-1].strip()}")
                 continue
-            facts["variants"].append({"name": name, **measured(job, place, steps)})
-            del job
+            facts["variants"].append({"name": name, **measured(experiment, place, steps)})
+            del experiment
             gc.collect()
-        job = job_of(config, data)
-        facts["parts_ms"] = times_of_parts(job, place, steps)
-        facts["work"] = work_of(job)
-        facts["literal"] = _literal(job, place, Path(folder), literal_steps)
+        experiment = experiment_of(config, data)
+        facts["parts_ms"] = times_of_parts(experiment, place, steps)
+        facts["work"] = work_of(experiment)
+        facts["literal"] = _literal(experiment, place, Path(folder), literal_steps)
     _derive(facts)
     _print(facts)
     write_facts(facts, json)
@@ -133,18 +133,18 @@ def _agreements(config: Config, folder: Path, classes: int) -> dict[str, Any]:
     return found
 
 
-def measured(job: Experiment, clock: Clock, steps: int) -> dict[str, Any]:
+def measured(experiment: Experiment, clock: Clock, steps: int) -> dict[str, Any]:
     """Return how long the program's own steps take, and the peak of memory."""
-    signals = signals_of(job)
+    guidance = guidance_tensors_of(experiment)
     marks: list[Mark] = []
     forget_peak(clock.device)
-    learn(job, signals, WARM_UP + steps, lambda: marks.append(clock.mark()))
+    learn(experiment, guidance, WARM_UP + steps, lambda: marks.append(clock.mark()))
     spread = Spread.of(clock.seconds(marks[WARM_UP - 1 :]))
-    clips = job.config.training.batch_size
+    clips = experiment.config.training.batch_size
     peak = peak_megabytes(clock.device)
     waits = SyncWatch(clock.device)
     with waits:
-        learn(job, signals, 3, waits.between_steps)
+        learn(experiment, guidance, 3, waits.between_steps)
     return {
         "step_ms": spread.milliseconds(),
         "clips_per_second": clips / spread.median,
@@ -153,9 +153,9 @@ def measured(job: Experiment, clock: Clock, steps: int) -> dict[str, Any]:
     }
 
 
-def _literal(job: Experiment, clock: Clock, folder: Path, repeats: int) -> dict[str, Any]:
+def _literal(experiment: Experiment, clock: Clock, folder: Path, repeats: int) -> dict[str, Any]:
     """Return how long the literal step takes with the same clips, whole and in parts."""
-    step, batch = literal_step(job, folder), batch_of(job)
+    step, batch = literal_step(experiment, folder), batch_of(experiment)
     clips, labels = batch.clips, batch.labels
     forget_peak(clock.device)
     whole = clock.durations(lambda: step(clips, labels), repeats)

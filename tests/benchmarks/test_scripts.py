@@ -90,7 +90,7 @@ def test_inference(tmp_path: Path) -> None:
     found = figures(inference.main, tmp_path, "--batch", "3", "--repeats", "1")
     assert [row["bodies"] for row in found["rows"]] == ["full"] * 3 + ["ntu"] * 3
     full = found["rows"][:3]
-    assert [row["scores by"] for row in full] == ["for_inference", "recognizer", "literal"]
+    assert [row["scores by"] for row in full] == ["fused", "recognizer", "literal"]
     assert all(row["apart"] < 1e-2 for row in full)
     assert max(row["gflops_per_clip"] for row in full[:2]) < full[2]["gflops_per_clip"]
     assert all(row["ms_per_clip"] > 0 for row in found["rows"])

@@ -88,7 +88,7 @@ def test_counts_are_compared_with_the_published_ones(tmp_path: Path, typed: Type
     out = tmp_path / "archive"
     path = write_ntu60(tmp_path / "any.pkl")
     line = "split xsub has 12 to train and 12 to test; published are 40091 and 16487"
-    assert line in typed("data", "convert", path, "--out", out)[1]
+    assert line in typed("data", "convert", path, "--out", out)[2]
     _, shown, _ = typed("data", "convert", path, "--out", out, "--overwrite", "--json")
     assert json.loads(shown)["expected"]["xsub"] == [40091, 16487]
     assert line in typed("data", "check", out)[1]
@@ -123,10 +123,11 @@ def test_what_is_left_out_is_told_by_its_reason(tmp_path: Path, typed: Typed) ->
     contents["split"]["val"] = [a["frame_dir"] for a in contents["annotations"][10:]]
     contents["annotations"].insert(0, contents["annotations"].pop())
     path = write_pickle(tmp_path / "mine.pkl", contents)
-    _, told, _ = typed("data", "convert", path, "--out", tmp_path / "out")
-    _, shown, _ = typed("data", "convert", path, "--out", tmp_path / "json", "--json")
+    _, _, remarks = typed("data", "convert", path, "--out", tmp_path / "out")
+    _, shown, again = typed("data", "convert", path, "--out", tmp_path / "json", "--json")
+    assert remarks == again
     shape = "keypoint is no array (M, T, V, C)"
-    assert [line for line in told.splitlines() if line.startswith("!")] == [
+    assert [line for line in remarks.splitlines() if line.startswith("!")] == [
         f"! 7 left out: {shape}: clip 0, clip 1, clip 2, clip 3, clip 4, ...",
         "! 1 left out: has NaN or infinite joints: clip 8",
     ]

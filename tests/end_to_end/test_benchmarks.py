@@ -232,7 +232,7 @@ def train(command: Any, quick: Any, preset: str, *options: str | Path) -> dict[s
     )  # fmt: skip
     done = command("train", preset, *options, *changes, "--json")
     assert done.status == 0, done.err
-    assert "top-1" in done.err and "top-5" in done.err
+    assert '"top1"' in done.out and '"top5"' in done.out
     return dict(done.json)
 
 

@@ -202,7 +202,7 @@ def test_a_second_run_asks_nothing(command: Any, typed: Any, tmp_path: Path, cac
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("form", "which"), [("JointDetails", 2), ("Distinction", 2)])
+@pytest.mark.parametrize(("form", "which"), [("JointDetailsAnswer", 2), ("DistinctionAnswer", 2)])
 def test_a_killed_run_asks_no_answered_question_again(
     process: Any, command: Any, typed: Any, tmp_path: Path, cache: Path, form: str, which: int
 ) -> None:
@@ -215,7 +215,7 @@ def test_a_killed_run_asks_no_answered_question_again(
         begun.communicate()
         answered = rows_of(cache / "skeletonagent" / "answers.sqlite")
         before = len(server.requests)
-        assert answered < DESCRIPTION if form != "Distinction" else answered > DESCRIPTION
+        assert answered < DESCRIPTION if form != "DistinctionAnswer" else answered > DESCRIPTION
         result = command(*arguments, "--resume")
     assert result.status == 0, result.err
     asked = Counter(json.dumps(request["messages"]) for request in server.requests)
@@ -333,7 +333,7 @@ def test_a_round_of_many_classes_keeps_no_training_waiting(
         targeted = forms_of(server)[described:]
     asked = [known for known in rounds_of(run)[1]["classes"] if known["rivals"]]
     assert len(asked) >= 50
-    assert targeted[: len(asked)] == ["Distinction"] * len(asked)
+    assert targeted[: len(asked)] == ["DistinctionAnswer"] * len(asked)
     assert waits.most == 8
     # The round was begun after eight epochs; those that ended without it went on beside it.
     beside = [epoch for epoch in epochs_of(run) if epoch["epoch"] >= 8 and epoch["round"] == 0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from benchmarks.generated import Persons, generated
-from benchmarks.program import batch_of, job_of, losses_of, predict, signals_of
+from benchmarks.program import batch_of, experiment_of, guidance_tensors_of, losses_of, predict
 from tests.reference.recognizer import as_literal
 from tests.reference.train_step import literal_step
 from torch import Tensor, nn
@@ -56,18 +56,18 @@ def agreement(config: Config, folder: Path, classes: int) -> Agreement:
     """
     number = max(3 * classes, 2 * config.training.batch_size)
     config = replace(config, training=replace(config.training, validation_share=0.0))
-    job = job_of(config, generated(number, Persons.FULL, classes))
-    move_zeros(job.state.recognizer)
-    literal = literal_step(job, folder)
+    experiment = experiment_of(config, generated(number, Persons.FULL, classes))
+    move_zeros(experiment.state.recognizer)
+    literal = literal_step(experiment, folder)
     literal.model.train()
-    batch, signals = batch_of(job), signals_of(job)
+    batch, guidance = batch_of(experiment), guidance_tensors_of(experiment)
     with _whole_numbers():
-        prediction = predict(job, batch, signals)
-        losses = losses_of(job, prediction, batch, signals)
+        prediction = predict(experiment, batch, guidance)
+        losses = losses_of(experiment, prediction, batch, guidance)
         losses.total.backward()
-        _, expected = literal.judged(batch.clips, batch.labels)
+        _, expected = literal.losses(batch.clips, batch.labels)
         expected.total.backward()
-    ours = as_literal(_gradients(job.state.recognizer), literal.model)
+    ours = as_literal(_gradients(experiment.state.recognizer), literal.model)
     pairs = {name: (_plain(losses, name), _plain(expected, name)) for name in NAMES}
     return Agreement(pairs, _relative(pairs), *_apart(ours, _gradients(literal.model)))
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from skeletonagent.core.clips import ClipStore
@@ -126,9 +126,9 @@ class LiteralRecognizer(nn.Module):
                 for c_in, c_out in pairwise(widths)
             )
         )
-        self.classes = nn.Linear(4 * width, classes)
-        self.constraint = nn.Conv2d(4 * width, 1, 1)
-        self.alignment = nn.Linear(4 * width, text_dim)
+        self.cls_head = nn.Linear(4 * width, classes)
+        self.joint_head = nn.Conv2d(4 * width, 1, 1)
+        self.text_head = nn.Linear(4 * width, text_dim)
 
     def forward(
         self, clips: Float[Tensor, "n m t v c"], k: Float[Tensor, "y v v"]
@@ -141,9 +141,15 @@ class LiteralRecognizer(nn.Module):
         features = self.blocks(bodies)  # b d s v
         pooled = features.mean(dim=(2, 3)).view(n, m, -1).mean(dim=1)
         x_joint = torch.einsum("bdv,yvw->bdyw", features.mean(dim=2), k.to(features.dtype))
-        joint_scores = self.constraint(x_joint).squeeze(1).mean(dim=2)  # b y
+        joint_scores = self.joint_head(x_joint).squeeze(1).mean(dim=2)  # b y
         joint_logits = joint_scores.view(n, m, -1).mean(dim=1)
-        return self.classes(pooled), joint_logits, self.alignment(pooled)
+        return self.cls_head(pooled), joint_logits, self.text_head(pooled)
+
+
+def dense_k(salient: Bool[Tensor, "y v"]) -> Float[Tensor, "y v v"]:
+    """Return the paper's matrix K: row ``v`` of a class is ones if joint ``v`` is salient."""
+    mask = salient.float()
+    return mask[:, :, None].expand(-1, -1, mask.shape[1]).clone()
 
 
 def as_literal(
@@ -157,7 +163,7 @@ def as_literal(
     found: dict[str, Tensor] = {}
     for name, tensor in ours.items():
         plain = name.removeprefix("backbone.").removeprefix("stem.")
-        plain = plain.replace(".score.", ".").replace(".project.", ".")
+        plain = plain.replace("_head.fc.", "_head.")
         place, _, kind = plain.rpartition(".")
         if kind in ("alpha", "beta"):  # of the released vectors, the first element alone is used
             found[plain] = torch.cat([tensor.view(1), tensor.new_zeros(SUBSETS - 1)])
@@ -169,7 +175,7 @@ def as_literal(
             block = model.get_submodule(plain.partition(".branches.")[0])
             assert isinstance(block, LiteralTemporal)
             found |= _branches(plain, tensor, block.widths)
-        elif plain == "constraint.weight":
+        elif plain == "joint_head.weight":
             found[plain] = tensor.view(1, -1, 1, 1)
         else:
             found[plain] = tensor

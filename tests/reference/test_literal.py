@@ -8,7 +8,7 @@ import pytest
 import torch
 from benchmarks.generated import LookupEncoder, generated, guidance_of
 from benchmarks.measuring import flops_of
-from benchmarks.program import job_of, paper_config
+from benchmarks.program import experiment_of, paper_config
 from tests.reference.agreement import agreement, move_zeros
 from tests.reference.recognizer import LiteralRecognizer, as_literal, literal_recognizer
 from tests.reference.train_step import TextFiles, alignment, count_confusions, label_matrix
@@ -45,10 +45,10 @@ def test_losses_are_the_programs_in_bfloat16(tmp_path: Path) -> None:
 
 
 def test_blocks_and_their_gradients_are_the_programs_to_the_last_digits() -> None:
-    job = job_of(tiny(), generated(3 * CLASSES, classes=CLASSES))
-    recognizer = job.state.recognizer
+    experiment = experiment_of(tiny(), generated(3 * CLASSES, classes=CLASSES))
+    recognizer = experiment.state.recognizer
     move_zeros(recognizer)
-    literal = literal_recognizer(recognizer, job.data.store)
+    literal = literal_recognizer(recognizer, experiment.data.store)
     ours, theirs = recognizer.backbone.blocks.double(), literal.blocks.double()
     bodies = torch.randn(3, 16, 8, 25, dtype=torch.double)
     found, expected = ours(bodies), theirs(bodies)

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from benchmarks.generated import LookupEncoder, guidance_of
 from jaxtyping import Float, Int
-from tests.reference.recognizer import LiteralRecognizer, literal_recognizer
+from tests.reference.recognizer import LiteralRecognizer, dense_k, literal_recognizer
 from torch import Tensor
 
 from skeletonagent.experiments.build import Experiment
@@ -131,13 +131,13 @@ class LiteralStep:
 
     def __call__(self, clips: Float[Tensor, "n m t v c"], labels: Int[Tensor, " n"]) -> None:
         """Learn from a batch and count what it was taken for."""
-        logits, losses = self.judged(clips, labels)
+        logits, losses = self.losses(clips, labels)
         self.optimizer.zero_grad()
         losses.total.backward()
         self.optimizer.step()
         count_confusions(self.counts, labels, logits.argmax(dim=1))
 
-    def judged(
+    def losses(
         self, clips: Float[Tensor, "n m t v c"], labels: Int[Tensor, " n"]
     ) -> tuple[Float[Tensor, "n y"], Losses]:
         """Return class scores and losses of a batch (paper eq. 9)."""
@@ -151,21 +151,25 @@ class LiteralStep:
         return logits.detach(), Losses(cls, con, align, total)
 
 
-def literal_step(job: Experiment, folder: Path) -> LiteralStep:
+def literal_step(experiment: Experiment, folder: Path) -> LiteralStep:
     """Return the literal step that starts from the weights a training has at present.
 
     Args:
-        job: The training.
+        experiment: The training.
         folder: Where the sentences' files are written.
     """
-    recognizer, store, settings = job.state.recognizer, job.data.store, job.config.training
-    device, guidance = job.state.context.device, guidance_of(job.data)
+    recognizer, store, settings = (
+        experiment.state.recognizer,
+        experiment.data.store,
+        experiment.config.training,
+    )
+    device, guidance = experiment.state.context.device, guidance_of(experiment.data)
     model = literal_recognizer(recognizer, store).to(device)
     return LiteralStep(
         model=model,
-        k=guidance.k(job.config.clips.stream).to(device),
+        k=dense_k(guidance.salient(experiment.config.clips.stream)).to(device),
         texts=TextFiles.written(folder, guidance.sentences, LookupEncoder()),
-        settings=job.config.loss,
+        settings=experiment.config.loss,
         optimizer=torch.optim.SGD(
             model.parameters(),
             lr=settings.learning_rate,
@@ -174,5 +178,5 @@ def literal_step(job: Experiment, folder: Path) -> LiteralStep:
             nesterov=True,
         ),
         counts=torch.zeros(store.num_classes, store.num_classes, dtype=torch.long, device=device),
-        autocast=job.state.context.autocast,
+        autocast=experiment.state.context.autocast,
     )

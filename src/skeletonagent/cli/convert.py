@@ -62,7 +62,7 @@ def convert(
     from rich.progress import MofNCompleteColumn
 
     from skeletonagent.cli.progress import file_progress
-    from skeletonagent.cli.summaries import print_conversion
+    from skeletonagent.cli.summaries import print_conversion, print_skipped
     from skeletonagent.data.benchmarks import expected_counts
     from skeletonagent.data.convert.pipeline import convert_dataset, require_free_folder
     from skeletonagent.data.readers.detection import detect_reader
@@ -74,6 +74,7 @@ def convert(
         conversion = convert_dataset(
             reader, out, processes=processes, progress=progress, overwrite=overwrite
         )
+    print_skipped(reader, conversion)
     if not as_json:
         print_conversion(reader, conversion)
         return

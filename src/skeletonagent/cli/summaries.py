@@ -79,7 +79,7 @@ _LEFT_OUT_SHOWN = 5
 
 
 def print_conversion(reader: DatasetReader, conversion: Conversion) -> None:
-    """Print counts and splits of a converted data set, and what was left out."""
+    """Print counts and splits of a converted data set."""
     table = Table.grid(padding=(0, 2))
     table.add_row("samples", f"{conversion.samples}, {conversion.frames} frames")
     table.add_row("classes", str(len(reader.class_names)))
@@ -90,6 +90,10 @@ def print_conversion(reader: DatasetReader, conversion: Conversion) -> None:
         f"[bold]{escape(reader.title)}[/] in {escape(str(conversion.archive))}", soft_wrap=True
     )
     output.print(table)
+
+
+def print_skipped(reader: DatasetReader, conversion: Conversion) -> None:
+    """Print samples that were left out, and counts that a benchmark does not have, as remarks."""
     by_reason = defaultdict[str, list[str]](list)
     for item in conversion.skipped:
         by_reason[item.reason].append(item.sample)
@@ -99,7 +103,7 @@ def print_conversion(reader: DatasetReader, conversion: Conversion) -> None:
         for reason, samples in by_reason.items()
     ]
     for line in [*lines, *unexpected_counts(reader.name, dict(conversion.splits))]:
-        print_warning(line, on=output)
+        print_warning(line)
 
 
 _ANSWERS_SHOWN = 8
