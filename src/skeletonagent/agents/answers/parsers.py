@@ -1,7 +1,7 @@
 """Answers in plain text, read into the fields that are checked.
 
 They serve language models that answer in plain text, recordings, cached answers and the authors'
-files; typed answers are checked by :mod:`skeletonagent.agents.answers.typed`. Every parser takes
+files; typed answers are checked by :mod:`skeletonagent.agents.answers.content`. Every parser takes
 the exchange and the layout, and raises :class:`AnswerError` naming the check that failed.
 """
 
