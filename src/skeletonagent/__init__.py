@@ -46,7 +46,7 @@ _MODULES = {
     "Config": "experiments.config",
     "Evaluation": "inference.evaluate",
     "Guidance": "core.guidance",
-    "GuidanceTensors": "training.guidance_tensors",
+    "GuidanceTensors": "training.losses",
     "Predictions": "inference.predictions",
     "Predictor": "inference.predictor",
     "Run": "api",

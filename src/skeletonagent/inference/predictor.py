@@ -41,7 +41,9 @@ class Predictor:
     Examples:
         >>> import numpy as np
         >>> import skeletonagent as sa
-        >>> model = sa.load("runs/first")
+        >>> model = sa.load("runs/first", device="cpu")
+        >>> model
+        Predictor of 3 classes on coco-17: stgcn++, joint, cpu
         >>> model.layout.name, model.layout.num_joints, model.class_names[:2]
         ('coco-17', 17, ('wave', 'jump'))
         >>> joints = np.random.default_rng(0).normal(size=(40, 17, 2))  # frames, joints, x and y
@@ -60,6 +62,14 @@ class Predictor:
 
     models: tuple[StreamModel, ...]
     weights: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        """Return backbone, streams, classes and layout in words."""
+        streams = ", ".join(self.streams)
+        return (
+            f"Predictor of {len(self.class_names)} classes on {self.layout.name}: "
+            f"{self.config.model.backbone}, {streams}, {self.device}"
+        )
 
     @classmethod
     def fused(cls, models: Sequence[StreamModel]) -> Predictor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -37,9 +37,9 @@ class StreamModel:
         epoch: Number of epochs it was trained for.
     """
 
-    recognizer: Recognizer
-    metadata: RecognizerMetadata
-    guidance: Guidance
+    recognizer: Recognizer = field(repr=False)
+    metadata: RecognizerMetadata = field(repr=False)
+    guidance: Guidance = field(repr=False)
     epoch: int
 
     @classmethod
