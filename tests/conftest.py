@@ -97,7 +97,10 @@ def can_be_run_here(reason: str) -> bool:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say in the last lines what was skipped and how to have it run."""
+    """Say in the last lines how to repeat the order, what was skipped and how to have it run."""
+    seed = terminalreporter.config.getoption("randomly_seed", None)
+    if isinstance(seed, int):
+        terminalreporter.line(f"order of the tests: repeat it with --randomly-seed={seed}")
     for reason, count in sorted(skip_reasons(terminalreporter).items()):
         remedy = next((r for start, r in REMEDIES.items() if reason.startswith(start)), "")
         terminalreporter.line(f"skipped {count}: {reason}{f'; {remedy}' if remedy else ''}")
