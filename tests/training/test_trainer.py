@@ -82,7 +82,7 @@ def slow_training(
             for name, tensor in model.state_dict().items():
                 kept = s.ema_decay if number else 0.0
                 moved = kept * average.get(name, 0.0) + (1 - kept) * tensor.clone()
-                average[name] = moved if tensor.is_floating_point() else tensor.clone()
+                average[name] = moved if tensor.is_floating_point() else torch.zeros_like(tensor)
         for label, logits in zip(batch.labels, prediction.logits, strict=True):
             counts[label, logits.argmax()] += 1
         losses.append(total.item())
@@ -159,7 +159,7 @@ def test_a_step_with_the_released_loss_equals_one_by_hand(
 
 def test_the_average_is_what_is_evaluated(world: ModuleType, tmp_path: Path) -> None:
     averaging = world.training(tmp_path, ema_decay=0.5).state
-    assert averaging.eval_model is averaging.ema.module is not averaging.recognizer
+    assert averaging.eval_model is averaging.ema is not averaging.recognizer
     plain = world.training(tmp_path).state
     assert plain.ema is None and plain.eval_model is plain.recognizer
 

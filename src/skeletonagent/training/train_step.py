@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import cached_property
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from skeletonagent.core.clips import Batch
 from skeletonagent.core.errors import CheckpointError, ConfigError
@@ -88,8 +88,6 @@ class ModelWithLoss(nn.Module):
         )
 
 
-_Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
-
 Update = Callable[..., tuple[Tensor, ...]]
 """A step's update: takes batch and guidance as tensors, returns the fields of a StepOutput."""
 
@@ -124,13 +122,10 @@ class TrainState:
         self.recognizer = recognizer
         self.loss = loss
         self.model_with_loss = ModelWithLoss(recognizer, loss).to(context.device)
-        self._ema_decay = settings.ema_decay
-        self.ema = (
-            AveragedModel(recognizer, multi_avg_fn=self._average, use_buffers=True)
-            if settings.ema_decay
-            else None
-        )
+        self.ema = copy.deepcopy(recognizer) if settings.ema_decay else None
         """Exponential moving average of weights and running statistics, or None."""
+        self.ema_steps = 0
+        """Number of steps that the average of the weights covers."""
         synchronised = context.settings.batch_norm is BatchNormRule.SYNCHRONISED
         if context.world_size > 1 and synchronised:
             enable_sync_batch_norm(recognizer, differentiable_sum)
@@ -155,14 +150,7 @@ class TrainState:
     @property
     def eval_model(self) -> Recognizer:
         """The recognizer to evaluate: the average of the weights, if one is kept."""
-        if self.ema is None:
-            return self.recognizer
-        return cast(Recognizer, self.ema.module)
-
-    @property
-    def ema_steps(self) -> int:
-        """Number of steps that the average of the weights covers."""
-        return 0 if self.ema is None else int(self.ema.n_averaged)
+        return self.recognizer if self.ema is None else self.ema
 
     def train_step(
         self,
@@ -187,8 +175,7 @@ class TrainState:
         factor = None if weight == 1 else torch.tensor(weight, device=self.context.device)
         output = StepOutput(*self._update(*inputs, *mixed, factor, *guidance))
         if self.ema is not None:
-            self._ema_decay = hyperparameters.ema_decay
-            self.ema.update_parameters(self.recognizer)
+            self._update_ema(hyperparameters.ema_decay)
         return output
 
     def optimizer_step(self, loss: Float[Tensor, ""]) -> None:
@@ -218,12 +205,29 @@ class TrainState:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
 
-    def _average(self, averages: _Tensors, values: _Tensors, _: Tensor | int) -> None:
-        """Move averages towards values of the same type; the first step has copied them."""
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, values, 1 - self._ema_decay)
-        else:  # the batch norms' counts of batches
-            torch._foreach_copy_(averages, values)
+    @torch.no_grad()
+    def _update_ema(self, decay: float) -> None:
+        """Move the average towards weights and running statistics; the first step copies them.
+
+        ``torch.optim.swa_utils.AveragedModel`` would copy its count of steps to the device, and
+        wait for the device, in every step.
+        """
+        self.ema_steps += 1
+        averages, values = self._ema_pairs
+        torch._foreach_lerp_(averages, values, 1.0 if self.ema_steps == 1 else 1 - decay)
+
+    @cached_property
+    def _ema_pairs(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The averages of all floating-point tensors, and those tensors in the same order."""
+        averages, values = (
+            [
+                tensor
+                for tensor in (*module.parameters(), *module.buffers())
+                if tensor.is_floating_point()
+            ]
+            for module in (self.eval_model, self.recognizer)
+        )
+        return averages, values
 
     def predict(
         self,
@@ -258,7 +262,7 @@ class TrainState:
         """Take over the first rank's running statistics, for evaluation and checkpoints."""
         buffers = [*self.recognizer.buffers()]
         if self.ema is not None:
-            buffers += self.ema.module.buffers()
+            buffers += self.ema.buffers()
         self.context.broadcast_(buffers)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -266,7 +270,7 @@ class TrainState:
         names = {id(p): n for n, p in self._parameters.items()}
         states: dict[str, dict[str, Tensor]] = {
             "recognizer": self.recognizer.state_dict(),
-            "ema": {} if self.ema is None else self.ema.module.state_dict(),
+            "ema": {} if self.ema is None else self.ema.state_dict(),
             "loss": self.loss.state_dict(),
             "momentum": {
                 names[id(parameter)]: state["momentum_buffer"]
@@ -291,12 +295,12 @@ class TrainState:
             self.recognizer.load_state_dict(checkpoint.tensors_under("recognizer"))
             self.loss.load_state_dict(checkpoint.tensors_under("loss"))
             if self.ema is not None:
-                self.ema.module.load_state_dict(checkpoint.tensors_under("ema"))
-                self.ema.n_averaged.copy_(checkpoint.tensors["ema_steps"])
+                self.ema.load_state_dict(checkpoint.tensors_under("ema"))
         except RuntimeError as error:
             raise CheckpointError(
                 f"the checkpoint is of another recognizer or loss: {error}"
             ) from error
+        self.ema_steps = int(checkpoint.tensors["ema_steps"])
         for name, buffer in checkpoint.tensors_under("momentum").items():
             parameter = self._parameters[name]
             self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
