@@ -111,6 +111,10 @@ class DataSettings:
         placement: Memory in which the frames are kept.
         shard_megabytes: Size of a shard in megabytes of float32 numbers, above 0, where frames
             are copied to the device in shards; the device needs about five times as much memory.
+        clips_per_class: Largest number of training clips of a class, drawn at random and spread
+            over the subjects where these are known; none for all. The validation set is taken from
+            within them; there is none where they are so few that a class would be left without.
+        draw_seed: Seed of that draw. With the same seed, fewer clips are a part of more.
     """
 
     archive: str = "synthetic"
@@ -121,6 +125,8 @@ class DataSettings:
     storage_dtype: Literal["float32", "float16"] = "float32"
     placement: Placement = Placement.AUTO
     shard_megabytes: Annotated[float, Gt(0)] = 256
+    clips_per_class: Annotated[int, Ge(1)] | None = None
+    draw_seed: Annotated[int, Ge(0)] = 0
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,8 @@ from torch import Tensor
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.data.loader import ClipLoader, DeviceOptions, build_clip_loader
-from skeletonagent.data.splits import (
-    choose_split,
-    evaluation_parts,
-    evaluation_samples,
-    split_validation,
-)
+from skeletonagent.data.splits import choose_split, evaluation_parts, evaluation_samples
+from skeletonagent.data.training_draw import training_and_validation
 from skeletonagent.experiments.build_agents import NOBODY, Agents, build_agents
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.datasets import absolute_archive
@@ -99,8 +95,12 @@ def build_experiment(config: Config, data: SkeletonData) -> Experiment:
     context = init_distributed(pick_device(config.device), config.precision, config.distributed)
     loader = build_loader(config, data, context.device)
     store = loader.store
-    train, validation = split_validation(
-        store, store.indices(split.train), config.training.validation_share, config.seed
+    train, validation = training_and_validation(
+        store,
+        store.indices(split.train),
+        config.data,
+        config.training.validation_share,
+        config.seed,
     )
     encoder = CachedEncoder(build_encoder(config.agents.text_encoder), default_cache_folder())
     parts = evaluation_parts(data, name)

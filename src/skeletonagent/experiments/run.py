@@ -231,14 +231,15 @@ def train_quietly(config: Config, out: Path) -> None:
 
 
 def shared_dataset(settings: DataSettings) -> SkeletonData:
-    """Return a data set ready for use, which runs of this process on any of its splits share.
+    """Return a data set ready for use, which runs of this process on any part of it share.
 
     Raises:
         DataError: If it cannot be used.
     """
     # The path as seen from the root: the process may change its folder.
     archive = absolute_archive(settings.archive)
-    return _shared(replace(settings, split=None, archive=archive))
+    whole = replace(settings, split=None, clips_per_class=None, draw_seed=0, archive=archive)
+    return _shared(whole)
 
 
 _shared = functools.cache(prepare_dataset)
