@@ -16,11 +16,19 @@ from torch import Tensor
 from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
-from skeletonagent.data.clip_sampler import ClipSampler, sample_test_frames, sample_train_frames
+from skeletonagent.data.clip_sampler import ClipSampler
+from skeletonagent.data.frame_sampling import (
+    interpolate_frames,
+    sample_test_frames,
+    sample_test_positions,
+    sample_train_frames,
+    sample_train_positions,
+)
 from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
     ConfidenceRule,
+    FrameSampling,
     MotionRule,
     SamplingRule,
 )
@@ -156,6 +164,39 @@ def test_differences_can_be_taken_after_sampling(stream: Stream) -> None:
         expected.append(literal_stream_of_clips(clips, stream))
     (batch,) = sampler.test_batches(samples, 3)
     torch.testing.assert_close(batch.clips, torch.cat(expected), atol=1e-6, rtol=0)
+
+
+@streams
+@pytest.mark.parametrize("motion", list(MotionRule))
+def test_streams_of_interpolated_clips_are_taken_of_each_clip(
+    stream: Stream, motion: MotionRule
+) -> None:
+    store, samples = random_store(SHAPES), torch.tensor([4, 0, 3, 2])
+    settings = ClipSettings(6, stream, 3, motion_rule=motion, sampling=FrameSampling.LINEAR)
+    sampler = ClipSampler(store, settings, replace(STILL, crop=0.5))
+
+    def literal(positions: Tensor, sample: int) -> Tensor:
+        (clip,) = interpolate_frames(store, torch.tensor([sample]), positions[None])
+        bones = bone_vectors(clip[None], FORK, stream)[0]
+        if not stream.is_motion:
+            return bones
+        steps = [bones[:, t + 1] - bones[:, t] for t in range(5)]
+        return torch.stack([*steps, torch.zeros_like(bones[:, 0])], dim=1)
+
+    rows = sample_train_positions(store.lengths[samples], 6, 0.5, seeded(5))
+    expected = [literal(row, int(s)) for row, s in zip(rows, samples, strict=True)]
+    batch = sampler.train_batch(samples, seeded(5))
+    torch.testing.assert_close(batch.clips, torch.stack(expected), atol=1e-6, rtol=0)
+
+    expected = [
+        literal(torch.from_numpy(row), sample)
+        for sample in samples.tolist()
+        for row in sample_test_positions(SHAPES[sample][1], 6, 3)
+    ]
+    (batch,) = sampler.test_batches(samples, 4)
+    torch.testing.assert_close(batch.clips, torch.stack(expected), atol=1e-6, rtol=0)
+    assert batch.bodies is not None
+    assert batch.bodies.tolist() == [0, 2, 4, 6, 8, 10, 12, 13, 14, 15, 16, 17, 18, 20, 22]
 
 
 def test_parts_are_dropped_before_bones_are_taken() -> None:

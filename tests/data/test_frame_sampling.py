@@ -1,4 +1,4 @@
-"""Sampled frames of a clip: the three rules one sample at a time."""
+"""Sampled frames of a clip: rules and interpolation, one sample and one joint at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.data.clip_sampler import sample_test_frames, sample_train_frames
+from skeletonagent.core.clips import ClipStore, SkeletonSequence
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.frame_sampling import (
+    TEST_WINDOW,
+    interpolate_frames,
+    sample_test_frames,
+    sample_test_positions,
+    sample_train_frames,
+    sample_train_positions,
+)
 from skeletonagent.data.settings import SamplingRule
 
 seeds = st.integers(0, 9999)
@@ -117,3 +126,106 @@ def test_sampling_rules_agree_on_samples_as_long_as_a_clip(n: int, clips: int) -
         sample_test_frames(n, 8, clips, SamplingRule.FRAMES),
         sample_test_frames(n, 8, clips, SamplingRule.DECODE),
     )
+
+
+TRIPLE = SkeletonLayout("triple", ("a", "b", "c"), ((1, 0), (2, 1)))
+
+
+def store_with_gaps(shapes: Sequence[tuple[int, int]], channels: int, seed: int) -> ClipStore:
+    """Return samples of so many bodies and frames in which a third of the joints is absent.
+
+    Three channels are two coordinates and the confidence, which absent joints have, too.
+    """
+    rng = np.random.default_rng(seed)
+    sequences = []
+    for number, (m, t) in enumerate(shapes):
+        joints = rng.uniform(1, 9, size=(m, t, 3, channels)).astype(np.float32)
+        joints[rng.random((m, t, 3)) < 1 / 3, :2] = 0
+        sequences.append(SkeletonSequence(joints, 0, str(number)))
+    return ClipStore.from_sequences(sequences, TRIPLE, ("only",), has_confidence=channels == 3)
+
+
+def interpolated(joints: np.ndarray, position: float, coordinates: int) -> np.ndarray:
+    """Return the joints of one body at a position, one joint at a time."""
+    low, high = math.floor(position), math.ceil(position)
+    result = np.zeros(joints.shape[1:])
+    for v in range(joints.shape[1]):
+        before, after = joints[low, v].astype(float), joints[high, v].astype(float)
+        if before[:coordinates].any() and not after[:coordinates].any():
+            result[v] = before
+        elif after[:coordinates].any() and not before[:coordinates].any():
+            result[v] = after
+        else:
+            result[v] = before + (position - low) * (after - before)
+    return result
+
+
+@given(
+    shapes=st.lists(st.tuples(st.integers(1, 2), st.integers(1, 8)), min_size=1, max_size=4),
+    channels=st.sampled_from([2, 3]),
+    seed=seeds,
+)
+def test_interpolated_clips_equal_a_loop_over_joints(
+    shapes: list[tuple[int, int]], channels: int, seed: int
+) -> None:
+    store = store_with_gaps(shapes, channels, seed)
+    samples = torch.arange(len(shapes))
+    positions = sample_train_positions(store.lengths, 5, 0.4, seeded(seed))
+    clips = interpolate_frames(store, samples, positions).numpy()
+    for sample, (m, _) in enumerate(shapes):
+        joints = store.sequence(sample).joints
+        for body in range(store.max_persons):
+            for t, position in enumerate(positions[sample].tolist()):
+                expected = interpolated(joints[body], position, 2) if body < m else 0
+                np.testing.assert_allclose(clips[sample, body, t], expected, atol=1e-4)
+
+
+@given(length=st.integers(1, 300), channels=st.sampled_from([2, 3]), seed=seeds)
+def test_as_many_positions_as_frames_are_the_frames(length: int, channels: int, seed: int) -> None:
+    store = store_with_gaps([(2, length)], channels, seed)
+    positions = sample_train_positions(store.lengths, length, 1.0, seeded(seed))
+    np.testing.assert_array_equal(positions[0].numpy(), sample_test_positions(length, length, 1)[0])
+    clip = interpolate_frames(store, torch.tensor([0]), positions)[0]
+    np.testing.assert_array_equal(clip.numpy(), store.sequence(0).joints)
+
+
+@given(lengths=lengths_of_samples, t=clip_lengths, crop=st.floats(0.05, 1), seed=seeds)
+def test_train_positions_are_evenly_spaced_in_a_window_of_the_sample(
+    lengths: list[int], t: int, crop: float, seed: int
+) -> None:
+    rows = sample_train_positions(torch.tensor(lengths), t, crop, seeded(seed))
+    for length, row in zip(lengths, rows.double().numpy(), strict=True):
+        assert row[0] >= 0 and row[-1] <= length - 1
+        np.testing.assert_allclose(row, np.linspace(row[0], row[-1], t), atol=1e-4)
+        if t > 1:
+            assert row[-1] - row[0] >= crop * (length - 1) - 1e-4
+
+
+def test_train_windows_have_every_size_and_place() -> None:
+    rows = sample_train_positions(torch.full((2000,), 101), 8, 0.6, seeded(0))
+    spans, starts = rows[:, -1] - rows[:, 0], rows[:, 0]
+    assert 60 <= float(spans.min()) < 61 and 99 < float(spans.max()) <= 100
+    assert float(starts.min()) < 0.1 and float(starts.max()) > 35
+    whole = sample_train_positions(torch.tensor([101, 3]), 8, 1.0, seeded(0))
+    assert whole[:, 0].tolist() == [0, 0] and whole[:, -1].tolist() == [100, 2]
+
+
+@pytest.mark.parametrize(
+    ("clips", "starts"), [(1, []), (2, [0.06]), (3, [0, 0.12]), (4, [0, 0.06, 0.12])]
+)
+def test_test_clips_are_the_whole_and_evenly_spread_windows(
+    clips: int, starts: list[float]
+) -> None:
+    assert TEST_WINDOW == 0.88
+    windows = [(0.0, 1.0), *((start, start + 0.88) for start in starts)]
+    expected = [np.linspace(100 * start, 100 * end, 9) for start, end in windows]
+    np.testing.assert_allclose(sample_test_positions(101, 9, clips), expected, atol=1e-4)
+
+
+@given(length=st.integers(1, 400), t=clip_lengths, clips=st.integers(1, 10))
+def test_test_positions_are_within_the_sample_and_in_order(length: int, t: int, clips: int) -> None:
+    rows = sample_test_positions(length, t, clips)
+    assert rows.shape == (clips, t)
+    assert rows.min() >= 0 and rows.max() <= length - 1
+    assert (np.diff(rows, axis=1) >= 0).all()
+    np.testing.assert_array_equal(rows[0], np.linspace(0, length - 1, t).astype(np.float32))

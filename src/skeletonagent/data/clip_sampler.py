@@ -11,17 +11,23 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from skeletonagent.core.clips import Batch, ClipStore
 from skeletonagent.data.augmentation import augment_clips
+from skeletonagent.data.frame_sampling import (
+    interpolate_frames,
+    sample_test_frames,
+    sample_test_positions,
+    sample_train_frames,
+    sample_train_positions,
+)
 from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
     ConfidenceRule,
-    MotionRule,
-    SamplingRule,
+    FrameSampling,
 )
 from skeletonagent.data.streams import bone_vectors, frame_differences, subtract
 
@@ -55,10 +61,8 @@ class ClipSampler:
                 bodies fill up the rest. If None, it is computed, for which the host waits for the
                 device.
         """
-        lengths, starts = self._random_crop(self.store.lengths[samples], generator)
-        frames = starts[:, None] + sample_train_frames(lengths, self.settings.frames, generator)
         clips = augment_clips(
-            self._gather_clips(samples, frames),
+            self._gather_clips(samples, self._train_frames(samples, generator)),
             self.store.layout,
             self.augment,
             generator,
@@ -117,9 +121,14 @@ class ClipSampler:
         return absent.flatten().to(torch.uint8).argsort(stable=True)[:count]
 
     @property
+    def _is_linear(self) -> bool:
+        """Whether clips are interpolated between frames."""
+        return self.settings.sampling is FrameSampling.LINEAR
+
+    @property
     def _motion_before_sampling(self) -> bool:
         """Whether frame differences are taken before sampling."""
-        return self.settings.stream.is_motion and self.settings.motion_rule is MotionRule.BEFORE
+        return self.settings.differences_first
 
     @property
     def _subtracted_channels(self) -> int:
@@ -128,9 +137,16 @@ class ClipSampler:
         return self.store.coordinates if mean else self.store.channels
 
     def _gather_clips(
-        self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
+        self, samples: Int[Tensor, " n"], frames: Num[Tensor, "n t"]
     ) -> Float[Tensor, "n m t v c"]:
-        """Return joints, or their differences to the sample's next frame (the last one: zero)."""
+        """Return joints, or their differences to the sample's next frame (the last one: zero).
+
+        Args:
+            samples: Positions of the samples in the store.
+            frames: Frames of each sample, or positions between them if clips are interpolated.
+        """
+        if self._is_linear:
+            return interpolate_frames(self.store, samples, frames)
         joints = self.store.gather(samples, frames)
         if not self._motion_before_sampling:
             return joints
@@ -144,13 +160,24 @@ class ClipSampler:
         stream = self.settings.stream
         vectors = bone_vectors(clips, self.store.layout, stream, self._subtracted_channels)
         if stream.is_motion and not self._motion_before_sampling:
-            return frame_differences(vectors, self._subtracted_channels, clips_per_sequence)
+            together = 1 if self._is_linear else clips_per_sequence
+            return frame_differences(vectors, self._subtracted_channels, together)
         return vectors
 
     def _image_widths(self, samples: Int[Tensor, " n"]) -> Float[Tensor, " n"] | None:
         """Return the image widths for a horizontal flip; None for frame differences."""
         sizes = self.store.image_sizes
         return None if sizes is None or self._motion_before_sampling else sizes[samples, 0]
+
+    def _train_frames(
+        self, samples: Int[Tensor, " n"], generator: torch.Generator
+    ) -> Num[Tensor, "n t"]:
+        """Return random frames of each sample, or positions if clips are interpolated."""
+        lengths, frames = self.store.lengths[samples], self.settings.frames
+        if self._is_linear:
+            return sample_train_positions(lengths, frames, self.augment.crop, generator)
+        lengths, starts = self._random_crop(lengths, generator)
+        return starts[:, None] + sample_train_frames(lengths, frames, generator)
 
     def _random_crop(
         self, lengths: Int[Tensor, " n"], generator: torch.Generator
@@ -177,87 +204,21 @@ class ClipSampler:
         return rows.to(self.store.device)
 
     @cached_property
-    def _test_frames_cache(self) -> dict[int, Int[Tensor, "rows clips t"]]:
+    def _test_frames_cache(self) -> dict[int, Num[Tensor, "rows clips t"]]:
         """Results of :meth:`_test_frames` by the number of clips."""
         return {}
 
-    def _test_frames(self, clips: int) -> Int[Tensor, "rows clips t"]:
-        """Return the frames of test clips for each distinct length, computed once."""
+    def _test_frames(self, clips: int) -> Num[Tensor, "rows clips t"]:
+        """Return frames or positions of test clips for each distinct length, computed once."""
         if clips not in self._test_frames_cache:
-            settings = self.settings
-            rows = [
-                sample_test_frames(n, settings.frames, clips, settings.test_sampling)
-                for n in self._distinct_lengths
-            ]
-            frames = torch.from_numpy(np.stack(rows)).long()
-            self._test_frames_cache[clips] = frames.to(self.store.device)
+            rows = np.stack([self._frames_of_length(n, clips) for n in self._distinct_lengths])
+            self._test_frames_cache[clips] = torch.from_numpy(rows).to(self.store.device)
         return self._test_frames_cache[clips]
 
-
-TEST_SEED = 255
-"""Seed of each sample's test clips, which therefore depend on its length alone."""
-
-
-def sample_train_frames(
-    lengths: Int[Tensor, " n"], frames: int, generator: torch.Generator
-) -> Int[Tensor, "n t"]:
-    """Return random frame indices of each sample, by the three rules of spec 2.2.
-
-    A sample shorter than T frames is repeated from a random start. Of a sample shorter than 2 T
-    frames random frames are dropped. A longer sample is divided into T equal segments, of each of
-    which one random frame is taken.
-
-    Args:
-        lengths: Number of frames of each sample.
-        frames: Number of frames of a clip (T).
-        generator: Source of all random numbers, on the device of ``lengths``.
-    """
-    n, t, device = len(lengths), frames, lengths.device
-    length = lengths[:, None]
-    steps = torch.arange(t, device=device)
-    random = torch.rand(n, t + 1, generator=generator, device=device)
-    start = (random[:, :1] * length).long()
-    repeated = (start + steps) % length
-    rank = random.argsort(dim=1).argsort(dim=1)
-    skipped = (rank < length - t).cumsum(dim=1)[:, :t] + steps
-    bounds = torch.arange(t + 1, device=device) * length // t
-    sizes = bounds.diff(dim=1)
-    segments = bounds[:, :t] + (random[:, :t] * sizes).long()
-    chosen = torch.where(length < t, repeated, torch.where(length < 2 * t, skipped, segments))
-    return chosen.clamp(max=length - 1)  # float32 rounding of random * length may reach length
-
-
-def sample_test_frames(
-    length: int, frames: int, clips: int, rule: SamplingRule = SamplingRule.DECODE
-) -> Int[np.ndarray, "clips t"]:
-    """Return the frame indices of a sample's test clips, which depend on its length alone.
-
-    The rules are those of :func:`sample_train_frames`. Random numbers are drawn by NumPy's legacy
-    generator, seeded with :data:`TEST_SEED` for each sample, as for the published accuracies.
-    Source: spec 2.2.
-
-    Args:
-        length: Number of frames of the sample.
-        frames: Number of frames of a clip (T).
-        clips: Number of test clips.
-        rule: Start of the clips of a sample shorter than T.
-    """
-    if rule is SamplingRule.FRAMES and length < frames:
-        starts = np.arange(clips)
-        starts = starts if length < clips else starts * length // clips
-        return (starts[:, None] + np.arange(frames)) % length
-    random = np.random.RandomState(TEST_SEED)
-    return np.stack([_one_test_clip(length, frames, random) for _ in range(clips)])
-
-
-def _one_test_clip(n: int, t: int, random: np.random.RandomState) -> Int[np.ndarray, " t"]:
-    random.random_sample()  # the released sampler draws a window's length here, always all frames
-    steps = np.arange(t)
-    if n < t:
-        return (random.randint(0, n) + steps) % n
-    if n < 2 * t:
-        skips = np.zeros(t + 1, dtype=np.int64)
-        skips[random.choice(t + 1, n - t, replace=False)] = 1
-        return steps + np.cumsum(skips)[:-1]
-    bounds = np.arange(t + 1) * n // t
-    return bounds[:-1] + random.randint(np.diff(bounds))
+    def _frames_of_length(self, length: int, clips: int) -> Num[np.ndarray, "clips t"]:
+        """Return frames or positions of the test clips of a sample of a length."""
+        settings = self.settings
+        if self._is_linear:
+            return sample_test_positions(length, settings.frames, clips)
+        frames = sample_test_frames(length, settings.frames, clips, settings.test_sampling)
+        return frames.astype(np.int64)

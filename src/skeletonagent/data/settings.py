@@ -58,6 +58,21 @@ class Placement(StrEnum):
     DISK = "disk"
 
 
+class FrameSampling(StrEnum):
+    """Sampling of a clip's T frames from a sample, or from the window it is cropped to.
+
+    - ``segments``: frames of the sample as they are: a longer sample is subsampled at random, a
+      shorter one repeated (spec 2.2).
+    - ``linear``: the window is resampled to T frames at even distances, by linear interpolation
+      between neighbouring frames; nothing is repeated. Motion streams are differences of the
+      resampled clip. The first test clip covers the whole sample, the others windows of 0.88 of
+      it, evenly spread from its start to its end.
+    """
+
+    SEGMENTS = "segments"
+    LINEAR = "linear"
+
+
 class SamplingRule(StrEnum):
     """Start of the test clips of samples shorter than a clip; longer samples do not depend on it.
 
@@ -134,14 +149,16 @@ class ClipSettings:
     """Clips that are sampled from the data set and given to the recognizer.
 
     Args:
-        frames: Number of frames of a clip (T), at least 1; longer samples are subsampled and
-            shorter ones repeated.
+        frames: Number of frames of a clip (T), at least 1.
         stream: Input stream: joints, bones or k-bones, or the motion of one of them.
         test_clips: Number of clips of a test sample whose class probabilities are averaged, at
             least 1.
-        test_sampling: Start of the test clips of samples shorter than a clip.
-        motion_rule: Order of frame sampling and frame differences in the motion streams.
+        test_sampling: Start of the test clips of samples shorter than a clip, where sampling is
+            ``segments``.
+        motion_rule: Order of frame sampling and frame differences in the motion streams, where
+            sampling is ``segments``.
         confidence_rule: Confidence of bones and motions, where confidence is an input channel.
+        sampling: Sampling of a clip's frames: frames of the sample, or interpolated between them.
     """
 
     frames: Annotated[int, Ge(1)] = 100
@@ -150,6 +167,13 @@ class ClipSettings:
     test_sampling: SamplingRule = SamplingRule.DECODE
     motion_rule: MotionRule = MotionRule.BEFORE
     confidence_rule: ConfidenceRule = ConfidenceRule.MEAN
+    sampling: FrameSampling = FrameSampling.SEGMENTS
+
+    @property
+    def differences_first(self) -> bool:
+        """Whether frame differences are taken before frames are sampled and augmented."""
+        before = self.motion_rule is MotionRule.BEFORE
+        return self.stream.is_motion and before and self.sampling is FrameSampling.SEGMENTS
 
 
 @dataclass(frozen=True)

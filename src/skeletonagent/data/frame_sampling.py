@@ -1,0 +1,153 @@
+"""Sampling of a clip's frames from a sample: frames as they are, or interpolated between them.
+
+The first part has the three rules of spec 2.2, the second part resampling by linear interpolation.
+There, a position in time is counted in frames and may lie between two of them: 2.25 is a quarter
+of the way from frame 2 to frame 3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from skeletonagent.core.clips import ClipStore
+from skeletonagent.data.settings import SamplingRule
+
+TEST_SEED = 255
+"""Seed of each sample's test clips, which therefore depend on its length alone."""
+
+
+def sample_train_frames(
+    lengths: Int[Tensor, " n"], frames: int, generator: torch.Generator
+) -> Int[Tensor, "n t"]:
+    """Return random frame indices of each sample, by the three rules of spec 2.2.
+
+    A sample shorter than T frames is repeated from a random start. Of a sample shorter than 2 T
+    frames random frames are dropped. A longer sample is divided into T equal segments, of each of
+    which one random frame is taken.
+
+    Args:
+        lengths: Number of frames of each sample.
+        frames: Number of frames of a clip (T).
+        generator: Source of all random numbers, on the device of ``lengths``.
+    """
+    n, t, device = len(lengths), frames, lengths.device
+    length = lengths[:, None]
+    steps = torch.arange(t, device=device)
+    random = torch.rand(n, t + 1, generator=generator, device=device)
+    start = (random[:, :1] * length).long()
+    repeated = (start + steps) % length
+    rank = random.argsort(dim=1).argsort(dim=1)
+    skipped = (rank < length - t).cumsum(dim=1)[:, :t] + steps
+    bounds = torch.arange(t + 1, device=device) * length // t
+    sizes = bounds.diff(dim=1)
+    segments = bounds[:, :t] + (random[:, :t] * sizes).long()
+    chosen = torch.where(length < t, repeated, torch.where(length < 2 * t, skipped, segments))
+    return chosen.clamp(max=length - 1)  # float32 rounding of random * length may reach length
+
+
+def sample_test_frames(
+    length: int, frames: int, clips: int, rule: SamplingRule = SamplingRule.DECODE
+) -> Int[np.ndarray, "clips t"]:
+    """Return the frame indices of a sample's test clips, which depend on its length alone.
+
+    The rules are those of :func:`sample_train_frames`. Random numbers are drawn by NumPy's legacy
+    generator, seeded with :data:`TEST_SEED` for each sample, as for the published accuracies.
+    Source: spec 2.2.
+
+    Args:
+        length: Number of frames of the sample.
+        frames: Number of frames of a clip (T).
+        clips: Number of test clips.
+        rule: Start of the clips of a sample shorter than T.
+    """
+    if rule is SamplingRule.FRAMES and length < frames:
+        starts = np.arange(clips)
+        starts = starts if length < clips else starts * length // clips
+        return (starts[:, None] + np.arange(frames)) % length
+    random = np.random.RandomState(TEST_SEED)
+    return np.stack([_one_test_clip(length, frames, random) for _ in range(clips)])
+
+
+def _one_test_clip(n: int, t: int, random: np.random.RandomState) -> Int[np.ndarray, " t"]:
+    random.random_sample()  # the released sampler draws a window's length here, always all frames
+    steps = np.arange(t)
+    if n < t:
+        return (random.randint(0, n) + steps) % n
+    if n < 2 * t:
+        skips = np.zeros(t + 1, dtype=np.int64)
+        skips[random.choice(t + 1, n - t, replace=False)] = 1
+        return steps + np.cumsum(skips)[:-1]
+    bounds = np.arange(t + 1) * n // t
+    return bounds[:-1] + random.randint(np.diff(bounds))
+
+
+TEST_WINDOW = 0.88
+"""Share of a sample's duration that each test clip covers, except for the first: it covers all."""
+
+
+def interpolate_frames(
+    store: ClipStore, samples: Int[Tensor, " n"], positions: Float[Tensor, "n t"]
+) -> Float[Tensor, "n m t v c"]:
+    """Return samples at positions in time; all channels, also confidence, are interpolated.
+
+    A joint that is absent (all coordinates zero) in one of the two frames around a position has
+    the values of the other frame; one that is absent in both stays absent.
+
+    Args:
+        store: Samples.
+        samples: Indices of the samples.
+        positions: Positions in time, from 0 to a sample's number of frames minus one.
+    """
+    around = torch.cat([positions.floor(), positions.ceil()], dim=1).long()
+    before, after = store.gather(samples, around).chunk(2, dim=2)
+    seen_before, seen_after = (
+        (frames[..., : store.coordinates] != 0).any(dim=-1, keepdim=True)
+        for frames in (before, after)
+    )
+    weights = positions.frac()[:, None, :, None, None]
+    weights = torch.where(seen_before == seen_after, weights, seen_after.to(weights.dtype))
+    return before.lerp(after, weights)
+
+
+def sample_train_positions(
+    lengths: Int[Tensor, " n"], frames: int, crop: float, generator: torch.Generator
+) -> Float[Tensor, "n t"]:
+    """Return evenly spaced positions in a random window of each sample.
+
+    Args:
+        lengths: Number of frames of each sample.
+        frames: Number of frames of a clip (T).
+        crop: Smallest share of a sample's duration that a window covers; 1 for all of it.
+        generator: Source of all random numbers, on the device of ``lengths``.
+    """
+    random = torch.rand(len(lengths), 2, 1, generator=generator, device=lengths.device)
+    last = (lengths[:, None] - 1).float()
+    span = last * (crop + (1 - crop) * random[:, 0])
+    start = (last - span) * random[:, 1]
+    # Multiplied before it is divided, as many positions as frames are exactly the frames.
+    offsets = torch.arange(frames, device=lengths.device) * span / max(frames - 1, 1)
+    return torch.minimum(start + offsets, last)
+
+
+def sample_test_positions(length: int, frames: int, clips: int) -> Float[np.ndarray, "clips t"]:
+    """Return the positions of a sample's test clips, which depend on its length alone.
+
+    The first clip covers the whole sample. The others cover a share :data:`TEST_WINDOW` of it each
+    and start at even distances, so that the first of them begins and the last of them ends with
+    the sample; a single one is in the middle.
+
+    Args:
+        length: Number of frames of the sample.
+        frames: Number of frames of a clip (T).
+        clips: Number of test clips.
+    """
+    others = clips - 1
+    room = 1 - TEST_WINDOW
+    starts = np.linspace(0, room, others) if others > 1 else np.full(others, room / 2)
+    starts = np.concatenate([[0.0], starts])
+    ends = np.concatenate([[1.0], starts[1:] + TEST_WINDOW])
+    positions = np.linspace(starts * (length - 1), ends * (length - 1), frames, axis=1)
+    return positions.clip(0, length - 1).astype(np.float32)
