@@ -121,7 +121,7 @@ class Run:
         settings = predictor.config.data
         given = self.data if data is None else data
         if isinstance(given, SkeletonData):
-            opened = preprocess_dataset(given, Preprocessor(settings.scale, settings.origin))
+            opened = preprocess_dataset(given, Preprocessor.from_settings(settings))
         else:
             archive = settings.archive if given is None else str(given)
             opened = prepare_dataset(replace(settings, archive=archive))
@@ -205,7 +205,7 @@ def train(
     chosen = _with_overrides(chosen, changes | dict(overrides or {}))
     settings = chosen.data
     opened = (
-        preprocess_dataset(in_memory, Preprocessor(settings.scale, settings.origin))
+        preprocess_dataset(in_memory, Preprocessor.from_settings(settings))
         if in_memory
         else prepare_dataset(settings)
     )

@@ -163,7 +163,7 @@ def test_streamed_batches_equal_those_of_data_on_the_device_bit_for_bit(
 def test_streamed_batches_are_right_on_a_busy_gpu(has_confidence: bool) -> None:
     device = torch.device("cuda")
     batches = random_batches(0, 200, [20] * 60)
-    prepare, clips = Preprocessor(Scale.UNIT), ClipSettings(20, Stream.BONE_MOTION, 2)
+    prepare, clips = Preprocessor(Scale.IMAGE), ClipSettings(20, Stream.BONE_MOTION, 2)
     with folder_of(random_data(1, samples=200, has_confidence=has_confidence)) as path:
         data = read_archive(path, has_confidence)
         whole = replace(data, store=prepare(replace(data.store).to(device, torch.float32)))

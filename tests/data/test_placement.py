@@ -25,7 +25,14 @@ from skeletonagent.data.placement import (
     stays_on_host,
 )
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.data.settings import Origin, Placement, Scale
+from skeletonagent.data.settings import (
+    Gaps,
+    Orientation,
+    OrientationPer,
+    Origin,
+    Placement,
+    Scale,
+)
 
 CPU = torch.device("cpu")
 
@@ -75,6 +82,8 @@ def test_samples_fetched_from_disk_equal_those_in_memory(
 ) -> None:
     folder = as_folder(write_archive(make_data(layout, has_confidence), tmp_path))
     preprocess = Preprocessor(scale, origin)
+    if not (has_confidence or scale is Scale.IMAGE):
+        preprocess = replace(preprocess, orientation=Orientation.BODY, gaps=Gaps.INTERPOLATE)
     whole = preprocess(read_archive(folder, has_confidence).store)
     part = fetched(open_on_disk(folder, has_confidence, preprocess), [3, 0])
     for ours, theirs in ((0, 3), (1, 0)):
@@ -161,10 +170,27 @@ def test_a_damaged_structure_is_reported_at_once(tmp_path: Path) -> None:
         open_on_disk(folder, False, Preprocessor())
 
 
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        Preprocessor(Scale.IMAGE, Origin.GROUP),
+        *(
+            Preprocessor(Scale.BODY, origin, orientation, per, Gaps.INTERPOLATE)
+            for origin, orientation, per in (
+                (Origin.PERSON, Orientation.BODY, OrientationPer.FRAME),
+                (Origin.GROUP, Orientation.HEADING, OrientationPer.FRAME),
+                (Origin.GROUP, Orientation.BODY, OrientationPer.CLIP),
+            )
+        ),
+    ],
+)
 @given(seed=st.integers(0, 99))
-def test_preprocessing_of_a_sample_does_not_depend_on_others(seed: int) -> None:
-    store, preprocess = make_data().store, Preprocessor(Scale.UNIT, Origin.GROUP)
-    store = replace(store, image_sizes=None)
+def test_preprocessing_of_a_sample_does_not_depend_on_others(
+    preprocess: Preprocessor, seed: int
+) -> None:
+    store = replace(make_data().store, image_sizes=None)
+    absent = torch.rand(store.frames.shape[:2], generator=torch.Generator().manual_seed(seed)) < 0.2
+    store = replace(store, frames=store.frames * ~absent[..., None])
     samples = torch.randperm(5, generator=torch.Generator().manual_seed(seed))[: 1 + seed % 5]
     whole, part = preprocess(store), preprocess(store.subset(samples))
     for ours, theirs in enumerate(samples.tolist()):

@@ -9,16 +9,26 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+from tests.data.random_bodies import SMALL_BODY, body_store, random_bodies
 
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.data.preprocessing import (
+    Preprocessor,
     add_coco20_joints,
     center_sequence,
     center_store,
-    scale_to_unit,
+    scale_store,
 )
-from skeletonagent.data.settings import Origin, Scale
+from skeletonagent.data.settings import (
+    DataSettings,
+    Gaps,
+    Orientation,
+    OrientationPer,
+    Origin,
+    Scale,
+)
 
 seeds = st.integers(0, 9999)
 
@@ -191,26 +201,26 @@ def test_without_an_origin_nothing_is_centred() -> None:
     np.testing.assert_array_equal(center_sequence(joints, 1, Origin.NONE), joints)
 
 
-def test_scale_to_unit_divides_by_the_longer_side_of_images() -> None:
+def test_scale_image_divides_by_the_longer_side_of_images() -> None:
     store = random_store(0, has_confidence=True)
-    unit = scale_to_unit(store, Scale.UNIT)
+    unit = scale_store(store, Scale.IMAGE)
     torch.testing.assert_close(unit.frames[..., :2] * 640, store.frames[..., :2])
     torch.testing.assert_close(unit.frames[..., 2], store.frames[..., 2], atol=0, rtol=0)
     torch.testing.assert_close(unit.image_sizes, torch.tensor([[1.0, 0.75]] * len(store)))
-    assert scale_to_unit(store, Scale.NONE) is store
+    assert scale_store(store, Scale.NONE) is store
 
 
 @given(seed=seeds, factor=st.floats(0.01, 1000))
-def test_scale_to_unit_without_images_divides_by_the_rms_distance(seed: int, factor: float) -> None:
+def test_scale_image_without_images_divides_by_the_rms_distance(seed: int, factor: float) -> None:
     store = replace(random_store(seed), image_sizes=None)
-    unit = scale_to_unit(store, Scale.UNIT)
+    unit = scale_store(store, Scale.IMAGE)
     for index in range(len(store)):
         joints = unit.sequence(index).joints.reshape(-1, 3).astype(np.float64)
         there = joints[(joints != 0).any(axis=1)]
         if len(there) > 1:
             distances = np.linalg.norm(there - there.mean(axis=0), axis=1)
             assert np.sqrt((distances**2).mean()) == pytest.approx(1, abs=1e-4)
-    larger = scale_to_unit(replace(store, frames=store.frames * factor), Scale.UNIT)
+    larger = scale_store(replace(store, frames=store.frames * factor), Scale.IMAGE)
     if not one_point(store):
         torch.testing.assert_close(larger.frames, unit.frames, atol=1e-4, rtol=1e-4)
 
@@ -224,7 +234,7 @@ def one_point(store: ClipStore) -> bool:
 def test_a_single_point_is_not_scaled() -> None:
     joints = np.full((1, 4, 4, 2), 300.0, dtype=np.float32)
     store = ClipStore.from_sequences([SkeletonSequence(joints, 0, "point")], FOUR, ("only",))
-    torch.testing.assert_close(scale_to_unit(store, Scale.UNIT).frames, store.frames)
+    torch.testing.assert_close(scale_store(store, Scale.IMAGE).frames, store.frames)
 
 
 def test_add_coco20_joints_adds_three_middle_joints() -> None:
@@ -242,3 +252,130 @@ def test_add_coco20_joints_adds_three_middle_joints() -> None:
         torch.testing.assert_close(joints[name], (joints[ends[0]] + joints[ends[1]]) / 2)
     torch.testing.assert_close(complete.frames[:, :17], store.frames, atol=0, rtol=0)
     assert add_coco20_joints(complete) is complete
+
+
+def literal_bone_length(joints: np.ndarray, layout: SkeletonLayout) -> float:
+    sizes = []
+    for body in joints:
+        bones = []
+        for child, parent in layout.bones:
+            ends = [(f[child], f[parent]) for f in body if f[child].any() and f[parent].any()]
+            if ends:
+                bones.append(np.mean([np.linalg.norm(one - other) for one, other in ends]))
+        if bones:
+            sizes.append(np.mean(bones))
+    return float(np.mean(sizes)) if sizes else 1.0
+
+
+@given(seed=seeds)
+def test_scale_body_divides_by_the_mean_bone_length(seed: int) -> None:
+    store = replace(random_store(seed), image_sizes=None)
+    scaled = scale_store(store, Scale.BODY)
+    for index in range(len(store)):
+        joints, ours = store.sequence(index).joints, scaled.sequence(index).joints
+        np.testing.assert_allclose(ours * literal_bone_length(joints, FOUR), joints, rtol=1e-4)
+        assert literal_bone_length(ours, FOUR) == pytest.approx(1, rel=1e-4)
+
+
+@given(seed=seeds, factor=st.floats(0.01, 1000))
+def test_after_scale_body_the_unit_does_not_matter(seed: int, factor: float) -> None:
+    for coordinates in (2, 3):
+        joints = random_bodies(seed, 2, absent=0.2)[..., :coordinates]
+        one, other = (
+            Preprocessor(Scale.BODY)(body_store([given])).sequence(0).joints
+            for given in (joints, joints * np.float32(factor))
+        )
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_scale_body_keeps_the_shape_of_images() -> None:
+    store = random_store(0, has_confidence=True)
+    scaled = scale_store(store, Scale.BODY)
+    assert scaled.image_sizes is not None
+    ratio = store.frames[..., :2].abs().sum() / scaled.frames[..., :2].abs().sum()
+    assert ratio > 0 and torch.equal(scaled.frames[..., 2], store.frames[..., 2])
+    torch.testing.assert_close(
+        scaled.image_sizes[:, 0] / scaled.image_sizes[:, 1], torch.full((5,), 640 / 480)
+    )
+
+
+def test_an_absent_center_joint_is_no_origin() -> None:
+    """Its place in the next frame in which it is seen is the origin instead."""
+    joints = random_bodies(0, 2)
+    joints[0, :2, 0] = 0
+    prepare = Preprocessor(Scale.BODY)
+    size = literal_bone_length(joints, SMALL_BODY)
+    placed = prepare(body_store([joints])).sequence(0).joints
+    expected = np.where(joints.any(axis=-1, keepdims=True), joints - joints[0, 2, 0], 0) / size
+    np.testing.assert_allclose(placed, expected, atol=1e-5)
+    group = replace(prepare, origin=Origin.GROUP)(body_store([joints])).sequence(0).joints
+    middle = (joints[0, 2, 0] + joints[1, 2, 0]) / 2
+    expected = np.where(joints.any(axis=-1, keepdims=True), joints - middle, 0) / size
+    np.testing.assert_allclose(group, expected, atol=1e-5)
+
+
+def test_a_center_joint_that_is_never_seen_gives_way_to_the_mean_of_the_others() -> None:
+    joints = random_bodies(0, 1)
+    joints[:, :, 0] = 0
+    size = literal_bone_length(joints, SMALL_BODY)
+    placed = Preprocessor(Scale.BODY)(body_store([joints])).sequence(0).joints
+    np.testing.assert_array_equal(placed[:, :, 0], 0)
+    np.testing.assert_allclose(placed[0, 0, 1:].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(
+        placed[0, :, 1:], (joints[0, :, 1:] - joints[0, 0, 1:].mean(axis=0)) / size, atol=1e-5
+    )
+
+
+def test_clips_centred_frame_by_frame_stay_where_they_are() -> None:
+    joints = random_bodies(0, 1)
+    joints -= joints[:, :, :1]
+    placed = Preprocessor(Scale.BODY)(body_store([joints])).sequence(0).joints
+    np.testing.assert_allclose(placed * literal_bone_length(joints, SMALL_BODY), joints, atol=1e-5)
+
+
+def test_of_three_bodies_the_first_that_is_seen_leads() -> None:
+    joints = random_bodies(0, 3)
+    joints[0] = 0
+    placed = Preprocessor(gaps=Gaps.INTERPOLATE)(body_store([joints])).sequence(0).joints
+    np.testing.assert_allclose(placed[1:], joints[1:] - joints[1, 0, 0], atol=1e-5)
+
+
+def test_middles_of_absent_ends_are_absent_where_absence_counts() -> None:
+    joints = np.random.default_rng(0).normal(5, 1, (1, 3, 17, 2)).astype(np.float32)
+    joints[0, 1, COCO_17.joints.index("left hip")] = 0
+    store = body_store([joints], COCO_17)
+    names = ("middle of hips", "thorax", "middle of shoulders")
+    middles = [COCO_20.joints.index(name) for name in names]
+    kept = add_coco20_joints(store, of_seen_joints=True).frames[:, middles]
+    assert kept[1].ne(0).any(dim=-1).tolist() == [False, False, True]
+    assert kept[[0, 2]].ne(0).all()
+    filled = Preprocessor(gaps=Gaps.INTERPOLATE, origin=Origin.NONE)(store).frames
+    joints[0, 1, COCO_17.joints.index("left hip")] = joints[0, ::2, 11].mean(axis=0)
+    torch.testing.assert_close(filled, add_coco20_joints(body_store([joints], COCO_17)).frames)
+
+
+@pytest.mark.parametrize("origin", list(Origin))
+def test_settings_that_change_nothing_give_the_ntu_recipe(origin: Origin) -> None:
+    """On bodies whose joints are all seen, gaps are filled without a trace."""
+    store = body_store([random_bodies(seed, 1 + seed % 3) for seed in range(5)])
+    one, other = (Preprocessor(Scale.NONE, origin, gaps=gaps)(store) for gaps in Gaps)
+    torch.testing.assert_close(one.frames, other.frames)
+
+
+def test_preprocessing_has_all_settings_of_a_configuration() -> None:
+    settings = DataSettings(
+        scale=Scale.BODY,
+        origin=Origin.GROUP,
+        orientation=Orientation.BODY,
+        orientation_per=OrientationPer.FRAME,
+        gaps=Gaps.INTERPOLATE,
+    )
+    assert Preprocessor.from_settings(settings) == Preprocessor(
+        Scale.BODY, Origin.GROUP, Orientation.BODY, OrientationPer.FRAME, Gaps.INTERPOLATE
+    )
+    assert Preprocessor.from_settings(DataSettings()) == Preprocessor()
+
+
+def test_the_former_name_of_scale_image_is_refused_with_the_present_one() -> None:
+    with pytest.raises(ValidationError, match="'unit' is called 'image' now"):
+        TypeAdapter(DataSettings).validate_python({"scale": "unit"})

@@ -227,7 +227,7 @@ def test_paper_recipes_follow_the_text(name: str, stream: Stream) -> None:
     assert config.augment == AugmentSettings(rotation=0.2)
     assert (config.data.archive, config.data.split) == PLACES[name]
     assert (config.data.confidence, config.data.origin) == (flat, Origin.PERSON)
-    assert config.data.scale == (Scale.UNIT if flat else Scale.NONE)
+    assert config.data.scale == (Scale.IMAGE if flat else Scale.NONE)
 
 
 @pytest.mark.parametrize("recipe", [Recipe.PAPER, Recipe.RELEASED])

@@ -101,4 +101,4 @@ def test_an_interrupted_run_has_no_time(tmp_path: Path, monkeypatch: pytest.Monk
 def test_runs_on_several_splits_share_their_data() -> None:
     data = shared_dataset(DataSettings(split="xsub"))
     assert shared_dataset(DataSettings()) is data
-    assert shared_dataset(DataSettings(scale=Scale.UNIT)) is not data
+    assert shared_dataset(DataSettings(scale=Scale.IMAGE)) is not data

@@ -224,7 +224,7 @@ def test_pixels_are_divided_as_in_training(tmp_path: Path, known: bool) -> None:
         path=tmp_path / "pixels",
         has_confidence=True,
     )
-    changes = {"data.scale": "unit", "data.confidence": True, "agents.chat": "none"}
+    changes = {"data.scale": "image", "data.confidence": True, "agents.chat": "none"}
     run = train("default", data=path, out=tmp_path / "run", overrides={**SETTINGS, **changes})
     model = run.predictor("cpu")
     assert model.input_format.channel_names == ("x", "y", "confidence")

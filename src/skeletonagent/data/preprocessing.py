@@ -1,28 +1,31 @@
-"""Preprocessing of a data set when it is loaded: added joints, scaling, centring.
+"""Preprocessing of a data set when it is loaded: gaps, added joints, scale, origin, orientation.
 
-Keypoint confidence is not a coordinate: it is neither shifted nor scaled.
+Keypoint confidence is not a coordinate: it is neither shifted nor scaled nor turned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
-from operator import or_
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor
-from torch.nn.functional import pad
+from jaxtyping import Float
 
 from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17, COCO_20
 from skeletonagent.data.archive import require_finite
-from skeletonagent.data.settings import Origin, Scale
-
-PREPROCESSING_CHUNK = 128
-"""Samples preprocessed at a time: few enough to stay in a processor's cache."""
+from skeletonagent.data.gaps import interpolate_gaps
+from skeletonagent.data.orientation import OrientationAxes, rotate
+from skeletonagent.data.settings import (
+    DataSettings,
+    Gaps,
+    Orientation,
+    OrientationPer,
+    Origin,
+    Scale,
+)
+from skeletonagent.data.stored_bodies import PREPROCESSING_CHUNK, StoredBodies, body_chunks
 
 
 @dataclass(frozen=True)
@@ -34,27 +37,104 @@ class Preprocessor:
     Args:
         scale: Size that a sample's coordinates are divided by.
         origin: Point that becomes zero when a sample is centred.
+        orientation: Axes that a sample is turned to.
+        orientation_per: Part of a sample that is turned as one.
+        gaps: What becomes of joints that are absent in some frames.
     """
 
     scale: Scale = Scale.NONE
     origin: Origin = Origin.PERSON
+    orientation: Orientation = Orientation.CAMERA
+    orientation_per: OrientationPer = OrientationPer.CLIP
+    gaps: Gaps = Gaps.KEEP
+
+    @classmethod
+    def from_settings(cls, settings: DataSettings) -> Preprocessor:
+        """Return the preprocessing of a configuration."""
+        return cls(
+            scale=settings.scale,
+            origin=settings.origin,
+            orientation=settings.orientation,
+            orientation_per=settings.orientation_per,
+            gaps=settings.gaps,
+        )
 
     def __call__(self, store: ClipStore) -> ClipStore:
-        """Return the samples with all joints, scaled and centred, in float32.
+        """Return the samples with all joints, scaled, centred and turned, in float32.
 
         Raises:
-            DataError: If a joint is not finite, naming the sample.
+            DataError: If a joint is not finite, naming the sample, or if samples cannot be turned
+                since they are in 2D or their skeleton has no left and right.
         """
-        complete = add_coco20_joints(replace(store, frames=store.frames.float()))
-        require_finite(complete)
-        return center_store(scale_to_unit(complete, self.scale), self.origin)
+        self._require_orientable(store)
+        given = replace(store, frames=store.frames.float())
+        if self._follows_ntu_recipe:
+            complete = add_coco20_joints(given)
+            require_finite(complete)
+            return center_store(scale_store(complete, self.scale), self.origin)
+        require_finite(given)
+        filled = given if self.gaps is Gaps.KEEP else interpolate_gaps(given)
+        complete = add_coco20_joints(filled, of_seen_joints=True)
+        return self._placed(scale_store(complete, self.scale))
+
+    @property
+    def _follows_ntu_recipe(self) -> bool:
+        """Whether an absent center joint counts as one at zero, as in the recipe of spec 2.2."""
+        return (
+            self.scale is not Scale.BODY
+            and self.orientation is Orientation.CAMERA
+            and self.gaps is Gaps.KEEP
+        )
+
+    def _require_orientable(self, store: ClipStore) -> None:
+        if self.orientation is Orientation.CAMERA:
+            return
+        problem = None
+        if store.coordinates != 3:
+            problem = f"needs joints in 3D, and these have {store.coordinates} coordinates"
+        elif not store.layout.pairs:
+            problem = f"needs left and right joints, and {store.layout.name} names none"
+        if problem:
+            raise DataError(
+                f"data.orientation {self.orientation.value!r} {problem}; set it to camera"
+            )
+
+    def _placed(self, store: ClipStore) -> ClipStore:
+        """Return the samples centred on joints that are seen, and turned."""
+        if self.origin is Origin.NONE and self.orientation is Orientation.CAMERA:
+            return store
+        frames, lengths = [], []
+        for chunk in body_chunks(store):
+            led = chunk if self.origin is Origin.NONE else chunk.led_frames()
+            joints = led.joints
+            if self.origin is not Origin.NONE:
+                points = led.seen_origins(store.layout.center, self.origin)
+                joints = joints - led.present[..., None] * points[led.samples, None]
+            if self.orientation is not Orientation.CAMERA:
+                axes = OrientationAxes(led, store.layout, self.origin)
+                joints = rotate(joints, axes.rotations(self.orientation, self.orientation_per))
+            frames.append(led.with_joints(joints).frames)
+            lengths.append(led.lengths)
+        rows = store.persons * torch.cat(lengths)
+        return replace(
+            store,
+            frames=torch.cat(frames),
+            starts=rows.cumsum(0) - rows,
+            lengths=torch.cat(lengths),
+            image_sizes=None,
+        )
 
 
-def add_coco20_joints(store: ClipStore) -> ClipStore:
+def add_coco20_joints(store: ClipStore, of_seen_joints: bool = False) -> ClipStore:
     """Return a COCO-17 store with the three middle joints of COCO-20; any other store unchanged.
 
     Middle of hips, middle of shoulders, and the thorax between them are means, also of the
     keypoint confidence. Source: spec 2.2, Kinetics_Transform.
+
+    Args:
+        store: Samples.
+        of_seen_joints: Whether a middle is absent where one of its ends is; otherwise absent ends
+            count as zeros, as in the source.
     """
     if store.layout.joints != COCO_17.joints:
         return store
@@ -62,16 +142,24 @@ def add_coco20_joints(store: ClipStore) -> ClipStore:
     hips = (frames[:, joint("left hip")] + frames[:, joint("right hip")]) / 2
     shoulders = (frames[:, joint("left shoulder")] + frames[:, joint("right shoulder")]) / 2
     middles = torch.stack([hips, (hips + shoulders) / 2, shoulders], dim=1)
+    if of_seen_joints:
+        seen = frames[..., : store.coordinates].ne(0).any(dim=-1)
+        hips_seen = seen[:, joint("left hip")] & seen[:, joint("right hip")]
+        shoulders_seen = seen[:, joint("left shoulder")] & seen[:, joint("right shoulder")]
+        middles_seen = torch.stack([hips_seen, hips_seen & shoulders_seen, shoulders_seen], dim=1)
+        middles = middles * middles_seen[..., None]
     return replace(store, frames=torch.cat([frames, middles], dim=1), layout=COCO_20)
 
 
-def scale_to_unit(store: ClipStore, scale: Scale) -> ClipStore:
+def scale_store(store: ClipStore, scale: Scale) -> ClipStore:
     """Return the store with each sample's coordinates divided by its size, before centring."""
     if scale is Scale.NONE:
         return store
     images = store.image_sizes
-    if images is None:
-        sizes = torch.cat([chunk.rms_sizes() for chunk in _chunks(store, PREPROCESSING_CHUNK)])
+    if scale is Scale.BODY:
+        sizes = torch.cat([chunk.bone_lengths(store.layout) for chunk in body_chunks(store)])
+    elif images is None:
+        sizes = torch.cat([chunk.rms_sizes() for chunk in body_chunks(store)])
     else:
         sizes = images.amax(dim=1)
     frames = store.frames.float().clone()
@@ -96,7 +184,7 @@ def center_store(
         return store
     frames = torch.empty(store.frames.shape, device=store.device)
     lengths, filled = [], 0
-    for chunk in _chunks(store, chunk_size):
+    for chunk in body_chunks(store, chunk_size):
         centred = chunk.centred(store.layout.center, origin)
         frames[filled:][: len(centred.frames)] = centred.frames
         filled += len(centred.frames)
@@ -134,7 +222,7 @@ def center_sequence(
     if origin is Origin.NONE:
         return joints
     m, t, _, c = joints.shape
-    bodies = _StoredBodies.of(
+    bodies = StoredBodies.of(
         frames=torch.from_numpy(np.ascontiguousarray(joints)).flatten(0, 1),
         lengths=torch.tensor([t]),
         persons=torch.tensor([m]),
@@ -142,117 +230,3 @@ def center_sequence(
     )
     centred: np.ndarray = bodies.centred(center, origin).frames.unflatten(0, (m, -1)).numpy()
     return centred
-
-
-def _chunks(store: ClipStore, size: int) -> Iterator[_StoredBodies]:
-    """Yield the samples of a store, ``size`` at a time."""
-    ends = store.starts + store.persons * store.lengths
-    for first in range(0, len(store), size):
-        part = slice(first, min(first + size, len(store)))
-        yield _StoredBodies.of(
-            frames=store.frames[int(store.starts[first]) : int(ends[part.stop - 1])].float(),
-            lengths=store.lengths[part],
-            persons=store.persons[part],
-            coordinates=store.coordinates,
-        )
-
-
-@dataclass(frozen=True)
-class _StoredBodies:
-    """Bodies of consecutive samples of a store, with rows counted from the first of them.
-
-    Args:
-        frames: All frames of all bodies.
-        present: Whether each joint is present: one of its coordinates is not zero.
-        lengths: Number of frames of each sample.
-        persons: Number of bodies of each sample.
-        coordinates: Number of leading channels that are coordinates.
-    """
-
-    frames: Float[Tensor, "f v c"]
-    present: Bool[Tensor, "f v"]
-    lengths: Int[Tensor, " s"]
-    persons: Int[Tensor, " s"]
-    coordinates: int
-
-    @classmethod
-    def of(
-        cls,
-        frames: Float[Tensor, "f v c"],
-        lengths: Int[Tensor, " s"],
-        persons: Int[Tensor, " s"],
-        coordinates: int,
-    ) -> _StoredBodies:
-        """Return the bodies of frames; present joints are computed."""
-        # Several times as fast as Tensor.any over so few channels.
-        present = reduce(or_, (frames[..., channel].ne(0) for channel in range(coordinates)))
-        return cls(frames, present, lengths, persons, coordinates)
-
-    @cached_property
-    def starts(self) -> Int[Tensor, " s"]:
-        """Row of each sample's first frame."""
-        rows = self.persons * self.lengths
-        return rows.cumsum(0) - rows
-
-    @cached_property
-    def samples(self) -> Int[Tensor, " f"]:
-        """Sample of each row."""
-        numbers = torch.arange(len(self.lengths), device=self.lengths.device)
-        return numbers.repeat_interleave(self.persons * self.lengths)
-
-    def centred(self, center: int, origin: Origin) -> _StoredBodies:
-        """Return the samples centred, see :func:`center_sequence`."""
-        led = self._led_frames()
-        points = pad(led._origins(center, origin), (0, self.frames.shape[-1] - self.coordinates))
-        shift = led.present[..., None] * points[led.samples, None]
-        return replace(led, frames=led.frames - shift)
-
-    def _led_frames(self) -> _StoredBodies:
-        """Return the frames with the leading body, as first body; all if it is never present."""
-        starts, lengths = self.starts[self.samples], self.lengths[self.samples]
-        offset = torch.arange(len(self.samples), device=starts.device) - starts
-        body, frame = offset // lengths, offset % lengths
-        visible, m = self.present.any(dim=1), max(2, int(self.persons.max()))
-        counts = torch.zeros(len(self.lengths) * m, dtype=torch.long, device=starts.device)
-        counts = counts.index_add(0, self.samples * m + body, visible.long()).view(-1, m)
-        second_leads = self.persons.eq(2) & (counts[:, 0] < counts[:, 1])
-        led_lengths = torch.where(second_leads, counts[:, 1], counts[:, 0])
-        exchanged = second_leads[self.samples]
-        kept = visible[starts + exchanged * lengths + frame] | led_lengths.eq(0)[self.samples]
-        rows = starts + torch.where(exchanged, 1 - body, body) * lengths + frame
-        return replace(
-            self,
-            frames=self.frames.index_select(0, rows[kept]),
-            present=self.present.index_select(0, rows[kept]),
-            lengths=torch.where(led_lengths.eq(0), self.lengths, led_lengths),
-        )
-
-    def _origins(self, center: int, origin: Origin) -> Float[Tensor, "s d"]:
-        """Return each sample's origin in its first frame; zero if its first body is absent."""
-        bodies = torch.arange(int(self.persons.max()), device=self.lengths.device)
-        exists = bodies < self.persons[:, None]
-        rows = self.starts[:, None] + bodies * self.lengths[:, None] * exists
-        visible = exists & self.present.any(dim=1)[rows]
-        counted = visible & visible[:, :1] & (bodies.eq(0) | (origin is Origin.GROUP))
-        points = self.frames[rows, center, : self.coordinates]
-        total = torch.zeros_like(points[:, 0])
-        for body in range(points.shape[1]):  # in this order on any device
-            total += torch.where(counted[:, body, None], points[:, body], 0)
-        return total / counted.sum(dim=1, keepdim=True).clamp(min=1)
-
-    def rms_sizes(self) -> Float[Tensor, " s"]:
-        """Return the root mean square distance of each sample's joints from their mean."""
-        joints, count = self.frames[..., : self.coordinates], self.present.sum(dim=1)
-        rows = torch.cat(
-            [
-                count[:, None].double(),
-                joints.sum(dim=1, dtype=torch.float64),
-                joints.double().square().sum(dim=(1, 2))[:, None],
-            ],
-            dim=1,
-        )
-        sums = rows.new_zeros(len(self.lengths), rows.shape[1]).index_add(0, self.samples, rows)
-        means = sums / sums[:, :1].clamp(min=1)
-        spread = means[:, -1] - means[:, 1:-1].square().sum(dim=1)
-        single_point = spread <= 1e-12 * means[:, -1]  # a point has no size: it is not scaled
-        return torch.where(single_point, 1.0, spread.sqrt()).float()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
+from pydantic import BeforeValidator
 
 from skeletonagent.core.streams import Stream
 
@@ -33,13 +34,70 @@ class Scale(StrEnum):
     """Size that a sample's coordinates are divided by before training.
 
     - ``none``: no scaling, coordinates stay as stored.
-    - ``unit``: the longer side of the sample's image; if the size of the image is not known, the
+    - ``image``: the longer side of the sample's image; if the size of the image is not known, the
       root mean square distance of the sample's joints from their mean. For coordinates in pixels,
       which depend on the camera.
+    - ``body``: the mean length of the bones, over the frames and bodies in which they are seen, so
+      that coordinates are in bone lengths whatever the person, the camera and the unit.
     """
 
     NONE = "none"
-    UNIT = "unit"
+    IMAGE = "image"
+    BODY = "body"
+
+
+def _renamed_scale(value: Any) -> Any:
+    """Refuse the former name of a scale.
+
+    Raises:
+        ValueError: If it is that name, with the present one.
+    """
+    if value == "unit":
+        raise ValueError("'unit' is called 'image' now; 'body' divides by the length of the bones")
+    return value
+
+
+class Orientation(StrEnum):
+    """Axes of the coordinates that a sample is turned to.
+
+    - ``camera``: no turning, axes stay as stored.
+    - ``heading``: turned about the vertical axis y until the body's left points along x, so that
+      it does not matter where a camera stands. For 3D joints.
+    - ``body``: turned until the body's left points along x and the way from its legs to its head
+      along y, so that the tilt of a camera does not matter either, nor whether y points up or
+      down; a body that lies becomes one that stands. For 3D joints.
+
+    With ``origin: group`` the line from the first to the second body takes the place of the left.
+    """
+
+    CAMERA = "camera"
+    HEADING = "heading"
+    BODY = "body"
+
+
+class OrientationPer(StrEnum):
+    """Part of a sample that is turned as one.
+
+    - ``clip``: the whole sample, by the mean of its axes, so that turns of the body remain.
+    - ``frame``: each frame by its own axes, those of the frames before and after where joints are
+      absent; turns of the whole body are lost.
+    """
+
+    CLIP = "clip"
+    FRAME = "frame"
+
+
+class Gaps(StrEnum):
+    """Joints that are absent in some frames, although their body is there before and after.
+
+    - ``keep``: they stay absent.
+    - ``interpolate``: they are interpolated in time between the frames in which they are seen, and
+      held before the first and after the last of these. A joint that is never seen stays absent,
+      and so do all joints before their body comes and after it leaves.
+    """
+
+    KEEP = "keep"
+    INTERPOLATE = "interpolate"
 
 
 class Placement(StrEnum):
@@ -119,6 +177,9 @@ class DataSettings:
             the default split of the archive.
         origin: Point that becomes zero when a sample is centred.
         scale: Size that a sample's coordinates are divided by.
+        orientation: Axes of the coordinates that a sample is turned to.
+        orientation_per: Part of a sample that is turned as one.
+        gaps: What becomes of joints that are absent in some frames.
         confidence: Whether the keypoint confidence is an input channel after the coordinates;
             the archive must contain it.
         storage_dtype: Number format of the frames in the memory of the device; clips are always
@@ -135,7 +196,10 @@ class DataSettings:
     archive: str = "synthetic"
     split: str | None = None
     origin: Origin = Origin.PERSON
-    scale: Scale = Scale.NONE
+    scale: Annotated[Scale, BeforeValidator(_renamed_scale)] = Scale.NONE
+    orientation: Orientation = Orientation.CAMERA
+    orientation_per: OrientationPer = OrientationPer.CLIP
+    gaps: Gaps = Gaps.KEEP
     confidence: bool = False
     storage_dtype: Literal["float32", "float16"] = "float32"
     placement: Placement = Placement.AUTO

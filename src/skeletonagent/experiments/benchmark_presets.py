@@ -116,7 +116,7 @@ def _paper(name: str, protocol: str, stream: Stream, *, in_pixels: bool) -> Conf
         data=DataSettings(
             archive=name,
             split=protocol,
-            scale=Scale.UNIT if in_pixels else Scale.NONE,
+            scale=Scale.IMAGE if in_pixels else Scale.NONE,
             confidence=in_pixels,
         ),
         clips=ClipSettings(stream=stream),

@@ -29,7 +29,7 @@ def prepare_dataset(settings: DataSettings) -> SkeletonData:
     Raises:
         DataError: If it cannot be used.
     """
-    prepare = Preprocessor(settings.scale, settings.origin)
+    prepare = Preprocessor.from_settings(settings)
     path = Path(settings.archive)
     if settings.archive != SYNTHETIC and stays_on_disk(path, settings.placement):
         data = open_on_disk(path, settings.confidence, prepare)

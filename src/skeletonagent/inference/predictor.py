@@ -233,7 +233,7 @@ class Predictor:
     def _preprocessed(self, model: StreamModel, samples: Sequence[SkeletonSequence]) -> ClipStore:
         """Return samples preprocessed as those of training were; their names are positions."""
         input_format = self.input_format
-        divided = model.config.data.scale is not Scale.NONE and input_format.has_image_sizes
+        divided = model.config.data.scale is Scale.IMAGE and input_format.has_image_sizes
         for sample in samples:
             if divided and sample.image_size is None:
                 raise DataError(

@@ -85,7 +85,7 @@ class StreamModel:
     @property
     def preprocessor(self) -> Preprocessor:
         """Preprocessing of samples before clips are taken of them."""
-        return Preprocessor(self.config.data.scale, self.config.data.origin)
+        return Preprocessor.from_settings(self.config.data)
 
     def with_person_slots(self, store: ClipStore) -> ClipStore:
         """Return samples whose clips have room for as many bodies as the recognizer takes.

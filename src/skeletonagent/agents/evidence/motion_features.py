@@ -7,7 +7,6 @@ head and sideways from right to left.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,12 +17,12 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.orientation import body_axes
+from skeletonagent.data.stored_bodies import bone_ends
 
 CHUNK = 4_000_000
 """Coordinates measured at a time unless another number is given."""
 
-_UPPER = re.compile(r"\b(?:head|nose|face|eye|ear|neck|shoulders?)\b")
-_TRUNK = re.compile(r"\b(?:shoulder|hip)\b")
 _HEADS = ("head", "nose", "face")
 
 
@@ -132,18 +131,7 @@ class _BodyFrames:
         seen = seen & (center | ~center.any(dim=1, keepdim=True))[:, :, None]
         world = x / _bone_length(x, seen, layout)[:, None, None, None]
         place = _mean(world - world[:, :, [layout.center]], seen)
-        names = [layout.display_name(joint) for joint in range(layout.num_joints)]
-        lower = [*layout.parts["left leg"], *layout.parts["right leg"]] or [layout.center]
-        upper = [v for v, name in enumerate(names) if _UPPER.search(name)]
-        upper = upper or [v for v in range(len(names)) if v not in lower]
-        up = place[:, upper].mean(dim=1) - place[:, lower].mean(dim=1)
-        up = torch.nn.functional.normalize(up, dim=-1)
-        trunk = [pair for pair in layout.pairs if _TRUNK.search(names[pair[0]])] or layout.pairs
-        left = place.new_zeros(up.shape)
-        for one, other in trunk:
-            left = left + place[:, one] - place[:, other]
-        left = left - (left * up).sum(dim=-1, keepdim=True) * up
-        return cls(world, seen, lengths, up, torch.nn.functional.normalize(left, dim=-1), layout)
+        return cls(world, seen, lengths, *body_axes(place, layout), layout)
 
     def measure(self) -> Float[Tensor, "b v q"]:
         """Return every feature of every joint."""
@@ -254,8 +242,7 @@ def _bone_length(
     x: Float[Tensor, "b t v c"], seen: Bool[Tensor, "b t v"], layout: SkeletonLayout
 ) -> Float[Tensor, " b"]:
     """Return a body's mean bone length, over the bones ever seen; 1 if there are none."""
-    spokes = [(joint, layout.center) for joint in range(layout.num_joints)]
-    child, parent = (list(ends) for ends in zip(*(layout.bones or spokes), strict=True))
+    child, parent = bone_ends(layout)
     both = seen[:, :, child] & seen[:, :, parent]
     length = _mean((x[:, :, child] - x[:, :, parent]).norm(dim=-1), both)
     size = length.sum(dim=1) / both.any(dim=1).sum(dim=1).clamp(min=1)
