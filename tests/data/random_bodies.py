@@ -1,4 +1,4 @@
-"""Random bodies with arms of no interest: upright, turned, moved, with absent joints and frames."""
+"""Random bodies: upright, turned any way, far from zero, with absent joints and frames."""
 
 from __future__ import annotations
 

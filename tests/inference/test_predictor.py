@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.data.random_bodies import SMALL_BODY, random_bodies, turn
 from tests.small_run import CLASSES, SETTINGS, samples, small_archive, small_run, swinging
 
 from skeletonagent.api import train
@@ -239,6 +240,37 @@ def test_pixels_are_divided_as_in_training(tmp_path: Path, known: bool) -> None:
     from_file = model.predict(path)
     assert from_file.sample_ids == tuple(ids)
     np.testing.assert_allclose(from_file.probs[6:], expected, atol=1e-6)
+
+
+def test_bodies_are_turned_and_measured_as_in_training(tmp_path: Path) -> None:
+    sequences = [
+        SkeletonSequence(random_bodies(n, 1, frames=9, absent=0.1), n % 3, f"s{n}")
+        for n in range(12)
+    ]
+    ids = [sequence.sample_id for sequence in sequences]
+    path = write_dataset(
+        sequences,
+        layout=SMALL_BODY,
+        class_names=CLASSES,
+        splits={"halves": (ids[:6], ids[6:])},
+        path=tmp_path / "bodies",
+    )
+    changes = {
+        "data.orientation": "body",
+        "data.scale": "body",
+        "data.gaps": "interpolate",
+        "agents.chat": "none",
+    }
+    run = train("default", data=path, out=tmp_path / "run", overrides={**SETTINGS, **changes})
+    model, given = run.predictor("cpu"), joints_of(sequences[6:])
+    expected = model.predict(given).probs
+    np.testing.assert_array_equal(expected, run.evaluate(device="cpu").probabilities.probs)
+    tilted = turn(0, 0.4) @ turn(1, 2.0)
+    elsewhere = [
+        np.where(joints.any(axis=-1, keepdims=True), 1000 * (joints @ tilted.T + 3), np.nan)
+        for joints in given
+    ]
+    np.testing.assert_allclose(model.predict(elsewhere).probs, expected, atol=1e-4)
 
 
 def test_coco_17_is_completed_for_a_run_on_coco_20(tmp_path: Path) -> None:

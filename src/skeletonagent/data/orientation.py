@@ -79,8 +79,8 @@ def _square_to(x: Float[Tensor, "b c"], axis: Float[Tensor, "b c"]) -> Float[Ten
     return x - (x * axis).sum(dim=-1, keepdim=True) * axis
 
 
-def _is_unit(x: Float[Tensor, "b c"]) -> Bool[Tensor, " b"]:
-    """Return whether a normalized vector had a direction."""
+def has_direction(x: Float[Tensor, "b c"]) -> Bool[Tensor, " b"]:
+    """Return whether vectors that were normalized had a direction; those that had none are zero."""
     return x.square().sum(dim=-1) > 0.5
 
 
@@ -89,7 +89,7 @@ class OrientationAxes:
     """Axes that samples are turned to, clip by clip or frame by frame.
 
     Args:
-        bodies: Bodies in 3D, not centred, so that an absent joint is not taken for one at zero.
+        bodies: Bodies, not centred, so that an absent joint is not taken for one at zero.
         layout: The skeleton.
         origin: With ``group``, samples of two bodies have the axes of the pair.
     """
@@ -105,13 +105,19 @@ class OrientationAxes:
         if per is OrientationPer.CLIP:
             return turned
         across, up = self._of_frames
-        seen = _is_unit(across) & _is_unit(up)
+        seen = has_direction(across) & has_direction(up)
         return torch.where(seen[:, None, None], _rotations(across, up, orientation), turned)
+
+    @cached_property
+    def of_bodies(self) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        """Up and left of each body over all its frames, in 2D as well; zero where unknown."""
+        place, known = self._places
+        return body_axes(place, self.layout, known)
 
     @cached_property
     def of_clips(self) -> tuple[Float[Tensor, "s 3"], Float[Tensor, "s 3"]]:
         """Axes along x and y of each sample; zero where they cannot be measured."""
-        up, left = self._of_bodies
+        up, left = self.of_bodies
         bodies = self.bodies
         numbers = bodies.first_bodies + self._measured
         across, upright = left[numbers], up[numbers]
@@ -124,27 +130,21 @@ class OrientationAxes:
         return across, upright
 
     @cached_property
-    def _relative(self) -> tuple[Float[Tensor, "f v 3"], Bool[Tensor, "f v"]]:
+    def _relative(self) -> tuple[Float[Tensor, "f v d"], Bool[Tensor, "f v"]]:
         """Joints relative to the center of their body, and whether they count."""
         centers, seen = self.bodies.centers(self.layout.center)
         relative = (self.bodies.joints - centers[:, None]).double()
         return relative, self.bodies.present & seen[:, None]
 
     @cached_property
-    def _places(self) -> tuple[Float[Tensor, "b v 3"], Bool[Tensor, "b v"]]:
+    def _places(self) -> tuple[Float[Tensor, "b v d"], Bool[Tensor, "b v"]]:
         return self.bodies.body_means(*self._relative)
-
-    @cached_property
-    def _of_bodies(self) -> tuple[Float[Tensor, "b 3"], Float[Tensor, "b 3"]]:
-        """Up and left of each body over all its frames."""
-        place, known = self._places
-        return body_axes(place, self.layout, known)
 
     @cached_property
     def _measured(self) -> Int[Tensor, " s"]:
         """Number within each sample of the first body whose axes are known."""
-        up, left = self._of_bodies
-        return self.bodies.first_body_where(_is_unit(up) & _is_unit(left))
+        up, left = self.of_bodies
+        return self.bodies.first_body_where(has_direction(up) & has_direction(left))
 
     @cached_property
     def _line(self) -> tuple[Float[Tensor, "f 3"], Bool[Tensor, " f"]]:
@@ -170,7 +170,7 @@ class OrientationAxes:
         needed = sorted({*upper, *lower, *(joint for pair in trunk for joint in pair)})
         never = ~self._places[1][bodies.bodies][:, needed]
         up, left = body_axes(relative, self.layout, counted)
-        whole = (counted[:, needed] | never).all(dim=1) & _is_unit(up) & _is_unit(left)
+        whole = (counted[:, needed] | never).all(dim=1) & has_direction(up) & has_direction(left)
         first = bodies.body_starts[bodies.bodies]
         last = first + bodies.body_lengths[bodies.bodies] - 1
         known = torch.stack([whole, whole], dim=1)
@@ -201,7 +201,7 @@ def _prefer_pair(
 ) -> tuple[Float[Tensor, "b 3"], Float[Tensor, "b 3"]]:
     """Return the axes of pairs of bodies where they are known, a body's own axes elsewhere."""
     upright, way = normalize(up, dim=-1), normalize(line, dim=-1)
-    pair = _is_unit(upright) & _is_unit(normalize(_square_to(way, upright), dim=-1))
+    pair = has_direction(upright) & has_direction(normalize(_square_to(way, upright), dim=-1))
     pair = pair[:, None]
     return torch.where(pair, way, across), torch.where(pair, upright, own_up)
 
@@ -215,7 +215,7 @@ def _rotations(
         up[:, 1] = 1
     across = normalize(_square_to(across, up), dim=-1)
     facing = torch.linalg.cross(across, up)
-    known = (_is_unit(across) & _is_unit(up))[:, None, None]
+    known = (has_direction(across) & has_direction(up))[:, None, None]
     rotations = torch.stack([across, up, facing], dim=1)
     return torch.where(known, rotations, torch.eye(3, device=up.device).to(up)).float()
 
