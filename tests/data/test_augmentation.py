@@ -1,4 +1,4 @@
-"""Rotation, flip and dropped parts: known values, invariances, frequencies."""
+"""Flip, linear maps, noise, exchange: literal references, known values, invariances."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.data.random_clips import channels, layouts, random_clips, seeded
+from torch import Tensor
 
 from skeletonagent.core.layout import (
     COCO_20,
     KINECT_20,
     KINECT_25,
-    LIMBS,
     SkeletonLayout,
 )
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.augmentation import (
     augment_clips,
+    clip_spreads,
+    exchange_bodies,
     horizontal_flip,
     rotation_matrices,
     swap_left_right,
@@ -41,17 +43,18 @@ def test_rotations_keep_lengths_and_sides(angles: tuple[float, ...]) -> None:
     assert float(torch.linalg.det(turn)) == pytest.approx(1)
 
 
+def about(axis: int, theta: float) -> np.ndarray:
+    """Return the rotation about one axis, in the sense of spec 2.2, RandomRot."""
+    cos, sin = math.cos(theta), math.sin(theta)
+    a, b, sign = {0: (1, 2, 1), 1: (0, 2, -1), 2: (0, 1, 1)}[axis]
+    matrix = np.eye(3)
+    matrix[a, a] = matrix[b, b] = cos
+    matrix[a, b], matrix[b, a] = sign * sin, -sign * sin
+    return matrix
+
+
 @given(angles=st.tuples(angle, angle, angle))
 def test_rotations_are_about_x_then_y_then_z(angles: tuple[float, float, float]) -> None:
-    def about(axis: int, theta: float) -> np.ndarray:
-        cos, sin = math.cos(theta), math.sin(theta)
-        signs = {0: (1, 2, 1), 1: (0, 2, -1), 2: (0, 1, 1)}  # the sense of spec 2.2, RandomRot
-        a, b, sign = signs[axis]
-        matrix = np.eye(3)
-        matrix[a, a] = matrix[b, b] = cos
-        matrix[a, b], matrix[b, a] = sign * sin, -sign * sin
-        return matrix
-
     expected = about(2, angles[2]) @ about(1, angles[1]) @ about(0, angles[0])
     turn = rotation_matrices(torch.tensor([angles], dtype=torch.float64))[0]
     np.testing.assert_allclose(turn.numpy(), expected, atol=1e-12)
@@ -112,26 +115,6 @@ def test_swap_left_right_keeps_positions(layout: SkeletonLayout) -> None:
         torch.testing.assert_close(changed[..., left, :], clips[..., right, :], atol=0, rtol=0)
         torch.testing.assert_close(changed[..., right, :], clips[..., left, :], atol=0, rtol=0)
     torch.testing.assert_close(swap_left_right(changed, layout), clips, atol=0, rtol=0)
-
-
-@layouts
-def test_at_most_one_arm_or_leg_is_dropped_from_a_clip(layout: SkeletonLayout) -> None:
-    clips = random_clips(layout, n=400)
-    changed = augment_clips(clips, layout, AugmentSettings(rotation=0.0, part_drop=0.5), seeded(0))
-    limbs = [set(layout.parts[limb]) for limb in LIMBS if limb != "torso"]
-    dropped = [{v for v in range(layout.num_joints) if not clip[:, :, v].any()} for clip in changed]
-    assert all(joints in limbs for joints in dropped if joints)
-    assert all(limb in dropped for limb in limbs)
-    assert 0.4 < sum(map(bool, dropped)) / len(dropped) < 0.6
-    kept = changed != 0
-    torch.testing.assert_close(changed[kept], clips[kept], atol=0, rtol=0)
-
-
-def test_without_arms_and_legs_nothing_is_dropped() -> None:
-    trunk = SkeletonLayout("trunk", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)))
-    clips = random_clips(trunk)
-    augment = AugmentSettings(rotation=0.0, part_drop=1.0)
-    torch.testing.assert_close(augment_clips(clips, trunk, augment, seeded(0)), clips)
 
 
 @given(seed=seeds, d=st.sampled_from([2, 3]))
@@ -228,3 +211,166 @@ def test_absent_joints_stay_zero_and_augmentation_depends_on_the_generator_alone
         augment_clips(clips, KINECT_20, augment, seeded(3)), first, atol=0, rtol=0
     )
     assert not torch.equal(augment_clips(clips, KINECT_20, augment, seeded(4)), first)
+
+
+@given(seed=seeds, c=st.sampled_from([2, 3]))
+def test_linear_maps_equal_a_loop_over_clips(seed: int, c: int) -> None:
+    augment = AugmentSettings(rotation=0.3, yaw=2.0, scale=0.2, axis_scale=0.5)
+    clips = random_clips(KINECT_20, c, n=3, seed=seed)
+    changed = augment_clips(clips, KINECT_20, augment, seeded(seed))
+    drawn = seeded(seed)
+    random = 2 * torch.rand(3, 5, generator=drawn).numpy() - 1
+    yaw = 2 * torch.rand(3, generator=drawn).numpy() - 1 if c == 3 else None
+    normal = torch.randn(3, c, generator=drawn).numpy()
+    for n in range(3):
+        if yaw is None:
+            turn = about(2, 0.3 * random[n, 1])[:2, :2]
+        else:
+            x, y, z = 0.3 * random[n, 1], 0.3 * random[n, 2] + 2.0 * yaw[n], 0.3 * random[n, 3]
+            turn = about(2, z) @ about(1, y) @ about(0, x)
+        factors = (1 + 0.2 * random[n, 4]) * np.exp(0.5 * normal[n])
+        for joint, moved in zip(clips[n].reshape(-1, c), changed[n].reshape(-1, c), strict=True):
+            np.testing.assert_allclose(
+                moved, factors * (turn @ joint.double().numpy()), rtol=1e-4, atol=1e-4
+            )
+
+
+def test_yaw_alone_keeps_heights_and_turns_all_around() -> None:
+    unit = torch.zeros(500, 1, 1, KINECT_20.num_joints, 3)
+    unit[..., :2] = 1
+    turned = augment_clips(unit, KINECT_20, AugmentSettings(rotation=0.0, yaw=math.pi), seeded(0))[
+        :, 0, 0, 0
+    ]
+    torch.testing.assert_close(turned[:, 1], torch.ones(500))
+    angles = torch.atan2(turned[:, 2], turned[:, 0])
+    assert (angles.histc(8, -math.pi, math.pi) > 30).all()
+
+
+def with_gaps(clips: Tensor, share: float = 0.3, seed: int = 1) -> tuple[Tensor, Tensor]:
+    """Return clips of which a share of the joints is absent, and which ones."""
+    absent = torch.rand(clips.shape[:-1], generator=seeded(seed)) < share
+    return clips.masked_fill(absent[..., None], 0), absent
+
+
+def literal_spread(clip: Tensor) -> float:
+    """Return the spread of a clip, one coordinate at a time."""
+    rows = [row for row in clip.flatten(0, -2).double().tolist() if any(row)]
+    if not rows:
+        return 0.0
+    squares = []
+    for axis in range(clip.shape[-1]):
+        mean = sum(row[axis] for row in rows) / len(rows)
+        squares.append(sum((row[axis] - mean) ** 2 for row in rows) / len(rows))
+    return math.sqrt(sum(squares) / len(squares))
+
+
+@given(seed=seeds, c=st.sampled_from([2, 3]), share=st.sampled_from([0.0, 0.4, 1.0]))
+def test_the_spread_is_that_of_the_seen_joints(seed: int, c: int, share: float) -> None:
+    clips, absent = with_gaps(random_clips(KINECT_20, c, seed=seed) * 3 + 100, share, seed)
+    expected = [literal_spread(clip) for clip in clips]
+    spreads = clip_spreads(clips, ~absent[..., None])
+    torch.testing.assert_close(spreads, torch.tensor(expected), rtol=1e-4, atol=0)
+
+
+@given(seed=seeds, c=st.sampled_from([2, 3]), confidence=st.booleans())
+def test_jitter_equals_a_loop_over_joints(seed: int, c: int, confidence: bool) -> None:
+    clips, absent = with_gaps(random_clips(KINECT_20, c, seed=seed) * 5 + 50)
+    scores = random_clips(KINECT_20, 1, seed=seed + 1).abs()
+    given_clips = torch.cat([clips, scores], -1) if confidence else clips
+    augment = AugmentSettings(rotation=0.0, jitter=0.1)
+    changed = augment_clips(given_clips, KINECT_20, augment, seeded(seed), c)
+    drawn = seeded(seed)
+    torch.rand(len(clips), 5, generator=drawn)
+    noise = torch.randn(clips.shape, generator=drawn)
+    expected, spreads = clips.clone(), [literal_spread(clip) for clip in clips]
+    for n, m, t, v in np.ndindex(*clips.shape[:-1]):
+        if not absent[n, m, t, v]:
+            expected[n, m, t, v] += 0.1 * spreads[n] * noise[n, m, t, v]
+    torch.testing.assert_close(changed[..., :c], expected, rtol=1e-5, atol=1e-4)
+    assert torch.equal(changed[..., :c].any(dim=-1), ~absent)
+    torch.testing.assert_close(changed[..., c:], given_clips[..., c:], atol=0, rtol=0)
+
+
+def test_jitter_does_not_depend_on_the_unit() -> None:
+    clips, _ = with_gaps(random_clips(COCO_20, 2))
+    augment = AugmentSettings(rotation=0.0, jitter=0.05)
+    metres = augment_clips(clips, COCO_20, augment, seeded(0))
+    millimetres = augment_clips(clips * 1000, COCO_20, augment, seeded(0))
+    torch.testing.assert_close(millimetres, metres * 1000)
+
+
+@given(m=st.integers(1, 3), seed=seeds)
+def test_bodies_exchange_places_where_there_are_two(m: int, seed: int) -> None:
+    clips = torch.randn(16, m, 2, 3, 3, generator=seeded(seed))
+    seen = torch.rand(16, m, generator=seeded(seed)) < 0.7
+    clips = clips * seen[:, :, None, None, None]
+    exchanged = exchange_bodies(clips)
+    for before, after, bodies in zip(clips, exchanged, seen.tolist(), strict=True):
+        two = sum(bodies) == 2 and bodies[0] and bodies[1]
+        expected = before[[1, 0, *range(2, m)]] if two else before
+        torch.testing.assert_close(after, expected, atol=0, rtol=0)
+
+
+def test_the_frequency_of_exchanges_is_their_probability() -> None:
+    clips = random_clips(KINECT_20, n=400)
+    augment = AugmentSettings(rotation=0.0, person_swap=0.25)
+    changed = augment_clips(clips, KINECT_20, augment, seeded(0))
+    exchanged = (changed == clips.flip(1)).flatten(1).all(dim=1)
+    assert ((changed == clips).flatten(1).all(dim=1) | exchanged).all()
+    assert 0.15 < float(exchanged.float().mean()) < 0.35
+
+
+def test_mirrored_clips_can_be_chosen() -> None:
+    clips = random_clips(KINECT_20)
+    chosen = torch.tensor([True, False, True, False])
+    changed = augment_clips(
+        clips, KINECT_20, AugmentSettings(rotation=0.0, mirror=0.5), seeded(0), mirrored=chosen
+    )
+    expected = torch.where(
+        chosen[:, None, None, None, None], horizontal_flip(clips, KINECT_20), clips
+    )
+    torch.testing.assert_close(changed, expected, atol=0, rtol=0)
+
+
+probabilities = st.sampled_from([0.0, 0.5, 1.0])
+
+
+@given(
+    augment=st.builds(
+        AugmentSettings,
+        rotation=st.sampled_from([0.0, 0.5]),
+        scale=st.sampled_from([0.0, 0.3]),
+        yaw=st.sampled_from([0.0, 3.0]),
+        axis_scale=st.sampled_from([0.0, 0.3]),
+        jitter=st.sampled_from([0.0, 0.2]),
+        part_drop=probabilities,
+        joint_drop=st.sampled_from([0.0, 0.3]),
+        occlusion=probabilities,
+        mirror=probabilities,
+        swap=probabilities,
+        person_swap=probabilities,
+    ),
+    c=st.sampled_from([2, 3]),
+    seed=seeds,
+)
+def test_what_is_absent_stays_absent_and_the_generator_decides(
+    augment: AugmentSettings, c: int, seed: int
+) -> None:
+    clips, _ = with_gaps(random_clips(KINECT_20, c, seed=seed), seed=seed)
+    clips[1, 1] = 0
+    clips[2] = 0
+    confidence = torch.cat([clips, clips[..., :1].abs()], dim=-1)
+    changed = augment_clips(confidence, KINECT_20, augment, seeded(seed), c)
+    again = augment_clips(confidence, KINECT_20, augment, seeded(seed), c)
+    torch.testing.assert_close(changed, again, atol=0, rtol=0)
+    assert changed.isfinite().all()
+    assert not changed[1, 1].any() and not changed[2].any()
+    # A joint may have come from four places: its own and that of its pair, of either body.
+    before = confidence.any(dim=-1)
+    sources = torch.stack([before, before.flip(1)])
+    possible = (sources | sources[..., list(KINECT_20.mirror)]).any(dim=0)
+    if not augment.person_swap:
+        possible = sources[0] | sources[0][..., list(KINECT_20.mirror)]
+        if not (augment.mirror or augment.swap):
+            possible = sources[0]
+    assert not (changed.any(dim=-1) & ~possible).any()

@@ -210,6 +210,44 @@ def test_train_windows_have_every_size_and_place() -> None:
     assert whole[:, 0].tolist() == [0, 0] and whole[:, -1].tolist() == [100, 2]
 
 
+@given(t=st.integers(2, 12), warp=st.sampled_from([0.3, 0.9]), seed=seeds)
+def test_warped_positions_are_the_integral_of_the_speed(t: int, warp: float, seed: int) -> None:
+    lengths = torch.tensor([1, 40, 101])
+    steady = sample_train_positions(lengths, t, 0.5, seeded(seed)).double().numpy()
+    warped = sample_train_positions(lengths, t, 0.5, seeded(seed), warp).double().numpy()
+    drawn = seeded(seed)
+    torch.rand(3, 2, 1, generator=drawn)
+    random = torch.rand(3, 3, generator=drawn).double().numpy()
+    fine = np.linspace(0, 1, 20001)
+    middles = (fine[1:] + fine[:-1]) / 2
+    for row, changed, (u, v, share) in zip(steady, warped, random, strict=True):
+        a, b = share * (2 * u - 1), (1 - share) * (2 * v - 1)
+        speed = 1 + warp * (a * np.cos(np.pi * middles) + b * np.cos(2 * np.pi * middles))
+        assert speed.min() >= 1 - warp and speed.max() <= 1 + warp
+        distance = np.concatenate([[0], np.cumsum(speed)]) / len(speed)
+        share_done = np.interp(np.linspace(0, 1, t), fine, distance)
+        expected = row[0] + (row[-1] - row[0]) * share_done
+        np.testing.assert_allclose(changed, expected, atol=1e-3)
+
+
+@given(
+    lengths=lengths_of_samples,
+    t=clip_lengths,
+    crop=st.floats(0.05, 1),
+    warp=st.floats(0.01, 0.99),
+    seed=seeds,
+)
+def test_warped_positions_stay_in_order_and_within_the_sample(
+    lengths: list[int], t: int, crop: float, warp: float, seed: int
+) -> None:
+    rows = sample_train_positions(torch.tensor(lengths), t, crop, seeded(seed), warp)
+    steady = sample_train_positions(torch.tensor(lengths), t, crop, seeded(seed))
+    for length, row, even in zip(lengths, rows, steady, strict=True):
+        assert float(row.min()) >= 0 and float(row.max()) <= length - 1
+        assert bool((row.diff() >= -1e-5).all())
+        torch.testing.assert_close(row[[0, -1]], even[[0, -1]], atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("clips", "starts"), [(1, []), (2, [0.06]), (3, [0, 0.12]), (4, [0, 0.06, 0.12])]
 )

@@ -239,6 +239,29 @@ def test_a_file_without_a_configuration_is_refused_by_name(
     assert [file.name for file in tmp_path.iterdir()] == ["mine.yaml"]
 
 
+def test_speed_changes_only_in_interpolated_clips() -> None:
+    with pytest.raises(ConfigError, match=r"augment\.warp is 0\.3.*clips\.sampling=linear"):
+        with_overrides(Config(), ["augment.warp=0.3"])
+    with pytest.raises(ConfigError, match=r"set clips\.sampling=linear or augment\.warp=0"):
+        Config(augment=AugmentSettings(warp=0.3))
+    config = with_overrides(Config(), ["augment.warp=0.3", "clips.sampling=linear"])
+    assert config.augment.warp == 0.3
+    with pytest.raises(ConfigError, match=r"augment\.warp"):
+        with_overrides(config, ["clips.sampling=segments"])
+
+
+@pytest.mark.parametrize("stream", list(Stream))
+def test_noise_needs_joints_that_are_not_yet_subtracted(stream: Stream) -> None:
+    settings = [f"clips.stream={stream.value}", "augment.jitter=0.01"]
+    for allowed in ("clips.sampling=linear", "clips.motion_rule=after"):
+        assert with_overrides(Config(), [*settings, allowed]).augment.jitter == 0.01
+    if not stream.is_motion:
+        assert with_overrides(Config(), settings).augment.jitter == 0.01
+        return
+    with pytest.raises(ConfigError, match=rf"augment\.jitter is 0\.01.* {stream.value} .*set "):
+        with_overrides(Config(), settings)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml cannot be read"):
         read_config(tmp_path / "nowhere.yaml")

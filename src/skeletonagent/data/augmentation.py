@@ -1,8 +1,9 @@
-"""Random augmentation of training clips: horizontal flip, rotation, scaling, body-part drop.
+"""Random augmentation of training clips: flip, rotation, scaling, noise, exchange of bodies.
 
-Each clip is augmented by at most one linear map of its coordinates and a permutation or mask of
-its joints, so augmentation commutes with frame differences. Keypoint confidence is not a
-coordinate: it is neither rotated nor scaled.
+Each clip is augmented by at most one linear map of its coordinates, a permutation of its joints and
+bodies, noise, and a mask of its joints. All but noise commutes with frame differences, where these
+are taken first. An absent joint (all coordinates zero) stays absent. Keypoint confidence is not a
+coordinate: it is neither rotated nor scaled, and has no noise.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from skeletonagent.core.layout import LIMBS, SkeletonLayout
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.joint_dropout import drop_joints
 from skeletonagent.data.settings import AugmentSettings
-from skeletonagent.data.streams import joint_indices, limb_masks
+from skeletonagent.data.streams import joint_indices
 
 
 def augment_clips(
@@ -23,29 +25,35 @@ def augment_clips(
     generator: torch.Generator,
     coordinates: int | None = None,
     widths: Float[Tensor, " n"] | None = None,
+    mirrored: Bool[Tensor, " n"] | None = None,
 ) -> Float[Tensor, "n m t v c"]:
     """Return randomly augmented clips.
 
     Args:
         clips: Clips of joints or of frame differences.
         layout: Skeleton of the clips.
-        augment: Probabilities and ranges of the augmentations, which are applied in the order of
-            spec 2.1.
+        augment: Probabilities and ranges of the augmentations. Flip, rotation, exchange of sides
+            and drop of a body part are applied in the order of spec 2.1.
         generator: Source of all random numbers, on the clips' device.
         coordinates: Number of leading channels that are rotated and scaled, all if None.
         widths: Image width of each clip in pixels, see :func:`horizontal_flip`.
+        mirrored: Whether each clip is flipped; if None, chosen with probability ``mirror``.
     """
     n, device = len(clips), clips.device
     random = torch.rand(n, 5, generator=generator, device=device)
     if augment.mirror:
-        clips = _where(random[:, 0] < augment.mirror, horizontal_flip(clips, layout, widths), clips)
-    clips = _random_rotation(clips, augment, 2 * random[:, 1:] - 1, coordinates)
+        mirrored = random[:, 0] < augment.mirror if mirrored is None else mirrored
+        clips = _where(mirrored, horizontal_flip(clips, layout, widths), clips)
+    clips = _random_linear_map(clips, augment, 2 * random[:, 1:] - 1, generator, coordinates)
     if augment.swap:
         chosen = torch.rand(n, generator=generator, device=device) < augment.swap
         clips = _where(chosen, swap_left_right(clips, layout), clips)
-    if augment.part_drop:
-        clips = _drop_body_part(clips, layout, augment.part_drop, generator)
-    return clips
+    if augment.person_swap:
+        chosen = torch.rand(n, generator=generator, device=device) < augment.person_swap
+        clips = _where(chosen, exchange_bodies(clips), clips)
+    if augment.jitter:
+        clips = _add_noise(clips, augment.jitter, generator, coordinates)
+    return drop_joints(clips, layout, augment, generator)
 
 
 def horizontal_flip(
@@ -80,6 +88,36 @@ def swap_left_right(
     return clips.index_select(-2, joint_indices(layout.mirror, clips.device))
 
 
+def exchange_bodies(clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n m t v c"]:
+    """Return clips in which the first two bodies exchange places, where these two alone are seen.
+
+    Clips of one body, of more than two or of nobody are unchanged, so that the same places are
+    occupied as before.
+    """
+    if clips.shape[1] < 2:
+        return clips
+    seen = clips.flatten(2).any(dim=2)
+    pair = seen[:, 0] & seen[:, 1] & ~seen[:, 2:].any(dim=1)
+    return _where(pair, torch.cat([clips[:, 1:2], clips[:, :1], clips[:, 2:]], dim=1), clips)
+
+
+def clip_spreads(
+    positions: Float[Tensor, "n m t v d"], seen: Bool[Tensor, "n m t v 1"]
+) -> Float[Tensor, " n"]:
+    """Return the spread of each clip: the root mean square deviation of its seen joints.
+
+    The deviation is that of each coordinate from its mean over all seen joints of the clip.
+
+    Args:
+        positions: Joints, zero where they are absent.
+        seen: Whether each joint is seen.
+    """
+    flat, seen = positions.flatten(1, 3), seen.flatten(1, 3)
+    count = seen.sum(dim=1).clamp(min=1)  # of a clip of nobody, zero is the sum
+    deviation = (flat - (flat.sum(dim=1) / count)[:, None]) * seen
+    return (deviation.square().sum(dim=1) / count).mean(dim=1).sqrt()
+
+
 def rotation_matrices(angles: Float[Tensor, "n a"]) -> Float[Tensor, "n c c"]:
     """Return a rotation matrix for each row of angles in radians.
 
@@ -105,44 +143,59 @@ def _where(
     return torch.where(chosen[:, None, None, None, None], changed, clips)
 
 
-def _random_rotation(
+def _random_linear_map(
     clips: Float[Tensor, "n m t v c"],
     augment: AugmentSettings,
     fractions: Float[Tensor, "n 4"],
+    generator: torch.Generator,
     coordinates: int | None,
 ) -> Float[Tensor, "n m t v c"]:
     """Return rotated and scaled clips.
 
     Args:
         clips: Clips of joints or of frame differences.
-        augment: Largest rotation angle and relative change of size.
+        augment: Largest rotation angles and changes of size.
         fractions: Fraction of the largest rotation about each axis and of the largest change of
             size, from -1 to 1.
+        generator: Source of the random numbers of yaw and of the size along each axis.
         coordinates: Number of leading channels that are rotated and scaled, all if None.
     """
-    if not (augment.rotation or augment.scale):
+    if not (augment.rotation or augment.yaw or augment.scale or augment.axis_scale):
         return clips
+    n, device = len(clips), clips.device
     positions = clips[..., :coordinates]
-    axes = 3 if positions.shape[-1] == 3 else 1
-    rotations = rotation_matrices(augment.rotation * fractions[:, :axes])
-    sizes = 1 + augment.scale * fractions[:, 3]
-    maps = (rotations * sizes[:, None, None]).mT
+    channels = positions.shape[-1]
+    axes = 3 if channels == 3 else 1
+    angles = augment.rotation * fractions[:, :axes]
+    if augment.yaw and axes == 3:
+        yaw = 2 * torch.rand(n, generator=generator, device=device) - 1
+        angles = torch.stack([angles[:, 0], angles[:, 1] + augment.yaw * yaw, angles[:, 2]], dim=1)
+    sizes = (1 + augment.scale * fractions[:, 3])[:, None]
+    if augment.axis_scale:
+        normal = torch.randn(n, channels, generator=generator, device=device)
+        sizes = sizes * (augment.axis_scale * normal).exp()
+    maps = (rotation_matrices(angles) * sizes[:, :, None]).mT
     rotated = (positions.flatten(1, 3) @ maps).view(positions.shape)
-    confidence = clips[..., positions.shape[-1] :]
-    return torch.cat([rotated, confidence], dim=-1) if confidence.shape[-1] else rotated
+    return _with_confidence(rotated, clips)
 
 
-def _drop_body_part(
+def _add_noise(
     clips: Float[Tensor, "n m t v c"],
-    layout: SkeletonLayout,
-    probability: float,
+    jitter: float,
     generator: torch.Generator,
+    coordinates: int | None,
 ) -> Float[Tensor, "n m t v c"]:
-    """Return clips in which, by chance, an arm or a leg is zero in all frames (spec 2.2)."""
-    parts = limb_masks(layout, LIMBS[1:], clips.device)
-    if not len(parts):
-        return clips
-    random = torch.rand(len(clips), 2, generator=generator, device=clips.device)
-    part = parts[(random[:, 1] * len(parts)).long()]
-    dropped = part & (random[:, :1] < probability)
-    return clips.masked_fill(dropped[:, None, None, :, None], 0)
+    """Return clips with noise on the coordinates of seen joints, in proportion to their spread."""
+    positions = clips[..., :coordinates]
+    seen = (positions != 0).any(dim=-1, keepdim=True)
+    noise = torch.randn(positions.shape, generator=generator, device=clips.device)
+    scales = jitter * clip_spreads(positions, seen)[:, None, None, None, None]
+    return _with_confidence(torch.addcmul(positions, noise, scales * seen), clips)
+
+
+def _with_confidence(
+    positions: Float[Tensor, "n m t v d"], clips: Float[Tensor, "n m t v c"]
+) -> Float[Tensor, "n m t v c"]:
+    """Return positions together with the channels of the clips that are no coordinates."""
+    confidence = clips[..., positions.shape[-1] :]
+    return torch.cat([positions, confidence], dim=-1) if confidence.shape[-1] else positions

@@ -175,7 +175,8 @@ class ClipSampler:
         """Return random frames of each sample, or positions if clips are interpolated."""
         lengths, frames = self.store.lengths[samples], self.settings.frames
         if self._is_linear:
-            return sample_train_positions(lengths, frames, self.augment.crop, generator)
+            crop, warp = self.augment.crop, self.augment.warp
+            return sample_train_positions(lengths, frames, crop, generator, warp)
         lengths, starts = self._random_crop(lengths, generator)
         return starts[:, None] + sample_train_frames(lengths, frames, generator)
 

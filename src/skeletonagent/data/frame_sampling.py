@@ -113,15 +113,24 @@ def interpolate_frames(
 
 
 def sample_train_positions(
-    lengths: Int[Tensor, " n"], frames: int, crop: float, generator: torch.Generator
+    lengths: Int[Tensor, " n"],
+    frames: int,
+    crop: float,
+    generator: torch.Generator,
+    warp: float = 0.0,
 ) -> Float[Tensor, "n t"]:
-    """Return evenly spaced positions in a random window of each sample.
+    """Return positions in a random window of each sample, at even or gently changing distances.
+
+    The speed relative to an even one is ``1 + a cos(pi s) + b cos(2 pi s)`` at the share ``s`` of
+    the clip, with random ``a`` and ``b``, ``|a| + |b| <= warp``: it never stands still, and the
+    window begins and ends where it did.
 
     Args:
         lengths: Number of frames of each sample.
         frames: Number of frames of a clip (T).
         crop: Smallest share of a sample's duration that a window covers; 1 for all of it.
         generator: Source of all random numbers, on the device of ``lengths``.
+        warp: Largest relative change of speed, from 0 to below 1.
     """
     random = torch.rand(len(lengths), 2, 1, generator=generator, device=lengths.device)
     last = (lengths[:, None] - 1).float()
@@ -129,7 +138,18 @@ def sample_train_positions(
     start = (last - span) * random[:, 1]
     # Multiplied before it is divided, as many positions as frames are exactly the frames.
     offsets = torch.arange(frames, device=lengths.device) * span / max(frames - 1, 1)
-    return torch.minimum(start + offsets, last)
+    if warp:
+        offsets = offsets + warp * span * _random_delays(len(lengths), frames, generator)
+    return torch.minimum((start + offsets).clamp(min=0), last)
+
+
+def _random_delays(n: int, frames: int, generator: torch.Generator) -> Float[Tensor, "n t"]:
+    """Return the integral of a random change of speed from -1 to 1, as a share of a clip."""
+    random = torch.rand(n, 3, 1, generator=generator, device=generator.device)
+    steps = torch.linspace(0, torch.pi, frames, device=generator.device)
+    share = random[:, 2]  # of the slower change; the quicker one has the rest
+    first, second = share * (2 * random[:, 0] - 1), (1 - share) * (2 * random[:, 1] - 1)
+    return (first * steps.sin() + second * (2 * steps).sin() / 2) / torch.pi
 
 
 def sample_test_positions(length: int, frames: int, clips: int) -> Float[np.ndarray, "clips t"]:

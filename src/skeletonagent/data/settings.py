@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Interval
 from pydantic import BeforeValidator
 
+from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 
 
@@ -256,6 +257,22 @@ class AugmentSettings:
             (spec 2.2), although no body can make such a pose.
         part_drop: Probability that one arm or leg is set to zero before bones are computed, from
             0 to 1.
+        yaw: Largest rotation angle about the vertical axis y beyond that of ``rotation``, in
+            radians, from 0 to 3.15 (all around); for 3D joints alone.
+        axis_scale: Relative change of size along each axis by itself: standard deviation of the
+            logarithm of a random factor, from 0 (no change) to 1.
+        warp: Largest relative change of speed within a clip, from 0 (steady) to below 1: the clip
+            is faster in one part and slower in another, and takes as long as before. Only with
+            ``clips.sampling: linear``.
+        jitter: Standard deviation of random noise on each coordinate of each seen joint in each
+            frame, as a share of the clip's spread (the root mean square deviation of its joints
+            from their mean), from 0 (none) to 1. Not for motion streams whose frame differences
+            are taken first, see ``clips.motion_rule``.
+        joint_drop: Probability of each joint of each body to be absent in all frames, from 0 to 1.
+        occlusion: Probability of each body that one of its arms or legs is absent in half of the
+            frames, in a row from a random one on, from 0 to 1. Of motion streams whose frame
+            differences are taken first, the differences are zero in these frames.
+        person_swap: Probability that the bodies of a clip of two exchange places, from 0 to 1.
     """
 
     rotation: Annotated[float, Interval(ge=0, le=3.15)] = 0.2
@@ -264,3 +281,29 @@ class AugmentSettings:
     crop: Annotated[float, Interval(gt=0, le=1)] = 1.0
     swap: Annotated[float, Interval(ge=0, le=1)] = 0.0
     part_drop: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    yaw: Annotated[float, Interval(ge=0, le=3.15)] = 0.0
+    axis_scale: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    warp: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    jitter: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    joint_drop: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    occlusion: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    person_swap: Annotated[float, Interval(ge=0, le=1)] = 0.0
+
+
+def require_compatible(clips: ClipSettings, augment: AugmentSettings) -> None:
+    """Raise an error if an augmentation cannot be applied to clips made in another way.
+
+    Raises:
+        ConfigError: If it cannot, with the settings that can be changed.
+    """
+    if augment.warp and clips.sampling is not FrameSampling.LINEAR:
+        raise ConfigError(
+            f"augment.warp is {augment.warp}, but only interpolated clips change their speed; set "
+            "clips.sampling=linear or augment.warp=0"
+        )
+    if augment.jitter and clips.differences_first:
+        raise ConfigError(
+            f"augment.jitter is {augment.jitter}, but the frame differences of the stream "
+            f"{clips.stream.value} are taken before joints could be moved; set "
+            "clips.sampling=linear, clips.motion_rule=after or augment.jitter=0"
+        )

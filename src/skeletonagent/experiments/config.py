@@ -16,7 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from skeletonagent.agents.settings import AgentSettings
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
-from skeletonagent.data.settings import AugmentSettings, ClipSettings, DataSettings
+from skeletonagent.data.settings import (
+    AugmentSettings,
+    ClipSettings,
+    DataSettings,
+    require_compatible,
+)
 from skeletonagent.models.settings import ModelSettings
 from skeletonagent.training.settings import (
     DistributedSettings,
@@ -57,6 +62,14 @@ class Config:
     seed: Annotated[int, Interval(ge=0, lt=2**32)] = 0
     device: str = "auto"
     precision: Precision = "32"
+
+    def __post_init__(self) -> None:
+        """Check settings of different sections against each other.
+
+        Raises:
+            ConfigError: If two of them cannot be used together.
+        """
+        require_compatible(self.clips, self.augment)
 
 
 _ADAPTER = TypeAdapter(Config)
