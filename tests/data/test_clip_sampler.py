@@ -16,6 +16,7 @@ from torch import Tensor
 from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
+from skeletonagent.data.augmentation import horizontal_flip
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.frame_sampling import (
     interpolate_frames,
@@ -197,6 +198,53 @@ def test_streams_of_interpolated_clips_are_taken_of_each_clip(
     torch.testing.assert_close(batch.clips, torch.stack(expected), atol=1e-6, rtol=0)
     assert batch.bodies is not None
     assert batch.bodies.tolist() == [0, 2, 4, 6, 8, 10, 12, 13, 14, 15, 16, 17, 18, 20, 22]
+
+
+@streams
+def test_labels_of_mirrored_clips_are_of_the_other_side(stream: Stream) -> None:
+    store = random_store([(2, 9), (1, 9), (2, 9), (2, 7)])
+    store = replace(store, class_names=("left kick", "right kick", "right wave"))
+    samples = torch.arange(4).repeat(50)
+    for sampling in FrameSampling:
+        settings = ClipSettings(9, stream, sampling=sampling)
+        augment = AugmentSettings(rotation=0.0, mirror=0.3)
+        plain = ClipSampler(store, settings, STILL).train_batch(samples, seeded(1))
+        batch = ClipSampler(store, settings, augment).train_batch(samples, seeded(1))
+        assert plain.labels.tolist() == [0, 1, 2, 0] * 50
+        image = horizontal_flip(plain.clips, FORK)
+        mirrored = (batch.clips == image).flatten(1).all(dim=1)
+        same = (batch.clips == plain.clips).flatten(1).all(dim=1)
+        assert torch.equal(mirrored, ~same)
+        other = torch.tensor([1, 0, 2])[plain.labels]
+        assert torch.equal(batch.labels, torch.where(mirrored, other, plain.labels))
+        assert not mirrored[plain.labels == 2].any()
+        assert 0.2 < float(mirrored[plain.labels != 2].float().mean()) < 0.4
+
+
+def test_clips_are_mirrored_as_before_where_no_class_names_a_side() -> None:
+    store, samples = random_store([(2, 9)] * 3), torch.arange(3).repeat(50)
+    augment = AugmentSettings(rotation=0.0, mirror=0.5)
+    plain = ClipSampler(store, ClipSettings(9), STILL).train_batch(samples, seeded(1))
+    batch = ClipSampler(store, ClipSettings(9), augment).train_batch(samples, seeded(1))
+    drawn = seeded(1)
+    sample_train_frames(store.lengths[samples], 9, drawn)
+    chosen = torch.rand(150, 5, generator=drawn)[:, 0] < 0.5
+    expected = torch.where(
+        chosen[:, None, None, None, None], horizontal_flip(plain.clips, FORK), plain.clips
+    )
+    torch.testing.assert_close(batch.clips, expected, atol=0, rtol=0)
+    assert torch.equal(batch.labels, plain.labels)
+
+
+def test_speed_changes_within_interpolated_clips() -> None:
+    settings = ClipSettings(20, sampling=FrameSampling.LINEAR)
+    augment = AugmentSettings(rotation=0.0, crop=0.6, warp=0.8)
+    sampler = ClipSampler(counting_store([40]), settings, augment)
+    samples = torch.zeros(8, dtype=torch.long)
+    clips = sampler.train_batch(samples, seeded(2)).clips
+    positions = sample_train_positions(sampler.store.lengths[samples], 20, 0.6, seeded(2), 0.8)
+    expected = (positions + 1)[:, None, :, None, None].expand_as(clips)
+    torch.testing.assert_close(clips, expected)
 
 
 def test_parts_are_dropped_before_bones_are_taken() -> None:

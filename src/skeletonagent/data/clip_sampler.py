@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from skeletonagent.core.clips import Batch, ClipStore
@@ -23,6 +23,7 @@ from skeletonagent.data.frame_sampling import (
     sample_train_frames,
     sample_train_positions,
 )
+from skeletonagent.data.mirror_classes import NO_CLASS, mirrored_labels
 from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
@@ -54,6 +55,9 @@ class ClipSampler:
     ) -> Batch:
         """Return one randomly sampled, augmented clip of each sample.
 
+        A mirrored clip has the label of the class that names the other side, see
+        :func:`~skeletonagent.data.mirror_classes.mirror_classes`.
+
         Args:
             samples: Positions of the samples in the store, on its device.
             generator: Source of all random numbers, on the store's device.
@@ -61,16 +65,18 @@ class ClipSampler:
                 bodies fill up the rest. If None, it is computed, for which the host waits for the
                 device.
         """
+        joints = self._gather_clips(samples, self._train_frames(samples, generator))
+        labels, mirrored = self._choose_mirrored(self.store.labels[samples], generator)
         clips = augment_clips(
-            self._gather_clips(samples, self._train_frames(samples, generator)),
+            joints,
             self.store.layout,
             self.augment,
             generator,
             self.store.coordinates,
             self._image_widths(samples),
+            mirrored,
         )
-        present = self._present_bodies(samples, bodies)
-        return Batch(self._to_stream(clips), self.store.labels[samples], present)
+        return Batch(self._to_stream(clips), labels, self._present_bodies(samples, bodies))
 
     def test_batches(
         self, samples: Int[Tensor, " n"], batch_size: int, clips: int | None = None
@@ -168,6 +174,22 @@ class ClipSampler:
         """Return the image widths for a horizontal flip; None for frame differences."""
         sizes = self.store.image_sizes
         return None if sizes is None or self._motion_before_sampling else sizes[samples, 0]
+
+    def _choose_mirrored(
+        self, labels: Int[Tensor, " n"], generator: torch.Generator
+    ) -> tuple[Int[Tensor, " n"], Bool[Tensor, " n"] | None]:
+        """Return the labels of augmented clips and which clips are mirrored.
+
+        Clips whose mirror image shows the action of no class are not mirrored. None where no class
+        names a side: the augmentation itself chooses.
+        """
+        classes = mirrored_labels(self.store.class_names, labels.device)
+        if not self.augment.mirror or classes is None:
+            return labels, None
+        random = torch.rand(len(labels), generator=generator, device=labels.device)
+        image = classes[labels]
+        mirrored = (random < self.augment.mirror) & (image != NO_CLASS)
+        return torch.where(mirrored, image, labels), mirrored
 
     def _train_frames(
         self, samples: Int[Tensor, " n"], generator: torch.Generator

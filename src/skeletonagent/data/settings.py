@@ -248,8 +248,9 @@ class AugmentSettings:
     Args:
         rotation: Largest rotation angle about each axis, in radians, from 0 (no rotation) to 3.15.
         scale: Largest relative change of size, from 0 (no change) to below 1.
-        mirror: Probability of a horizontal flip, from 0 to 1; use 0 where class names distinguish
-            left and right.
+        mirror: Probability of a horizontal flip, from 0 to 1. A flipped clip of a class that names
+            a side (``left kick``, ``clockwise``) gets the label of the class that names the other
+            side; where there is none, the clips of the class are not flipped.
         crop: Smallest share of a sample's frames that the clip is sampled from, above 0 up to 1
             (all frames).
         swap: Probability that left and right joints exchange their names and keep their
