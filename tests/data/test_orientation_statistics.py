@@ -45,6 +45,20 @@ def test_only_the_chosen_samples_are_described() -> None:
     assert describe_orientation(store).heading_spread > 45
 
 
+def test_of_many_samples_some_are_measured_from_first_to_last() -> None:
+    store = body_store([standing(angle) for angle in (0, 90, 20, 90, 40, 90, 60)])
+    expected = describe_orientation(store, torch.tensor([0, 2, 4, 6]))
+    assert describe_orientation(store, most=4) == expected
+    assert describe_orientation(store, most=7) == describe_orientation(store) != expected
+
+
+def test_y_is_level_where_bodies_stand_along_another_axis() -> None:
+    store = body_store([standing(0) @ turn(0, np.pi / 2).T.astype(np.float32)])
+    found = describe_orientation(store)
+    assert not found.y_is_vertical and "y is level" in found.summary()
+    assert describe_orientation(body_store([standing(0)])).y_is_vertical
+
+
 @pytest.mark.parametrize(
     ("factor", "coordinates", "unit"),
     [

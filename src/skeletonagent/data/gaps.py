@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
-from skeletonagent.data.stored_bodies import StoredBodies, body_chunks
+from skeletonagent.data.stored_bodies import StoredBodies, body_chunks, with_chunks
 
 
 def interpolate_gaps(store: ClipStore) -> ClipStore:
@@ -19,8 +17,7 @@ def interpolate_gaps(store: ClipStore) -> ClipStore:
     held before the first and after the last frame in which they are seen themselves; a joint that
     is never seen stays absent. Keypoint confidence is not changed.
     """
-    chunks = [_filled(bodies).frames for bodies in body_chunks(store)]
-    return replace(store, frames=torch.cat(chunks))
+    return with_chunks(store, map(_filled, body_chunks(store)))
 
 
 def _filled(bodies: StoredBodies) -> StoredBodies:

@@ -210,12 +210,13 @@ def _rotations(
     across: Float[Tensor, "b 3"], up: Float[Tensor, "b 3"], orientation: Orientation
 ) -> Float[Tensor, "b 3 3"]:
     """Return rotations that bring axes to x and y, in single precision."""
+    known = has_direction(across) & has_direction(up)
     if orientation is Orientation.HEADING:
         up = torch.zeros_like(up)
         up[:, 1] = 1
     across = normalize(_square_to(across, up), dim=-1)
     facing = torch.linalg.cross(across, up)
-    known = (has_direction(across) & has_direction(up))[:, None, None]
+    known = (known & has_direction(across))[:, None, None]
     rotations = torch.stack([across, up, facing], dim=1)
     return torch.where(known, rotations, torch.eye(3, device=up.device).to(up)).float()
 

@@ -54,12 +54,18 @@ class OrientationStatistics:
         """Whether the coordinate y grows from the feet to the head."""
         return self.upward > 0
 
+    @property
+    def y_is_vertical(self) -> bool:
+        """Whether most bodies stand along y, as ``data.orientation: heading`` takes for granted."""
+        return abs(self.upward) > 0.7
+
     def summary(self) -> str:
         """Return the statistics in a line."""
+        way = "points up" if self.y_is_up else "points down"
         parts = [
             f"{self.coordinates}D joints in {self.unit}",
             f"bones of {self.bone_length:.3g}",
-            f"y points {'up' if self.y_is_up else 'down'}",
+            f"y {way if self.y_is_vertical else 'is level'}",
         ]
         if self.oriented_share:
             parts.append(f"headings differ by {self.heading_spread:.0f} degrees")
@@ -68,8 +74,12 @@ class OrientationStatistics:
         return ", ".join(parts)
 
 
+MOST_SAMPLES = 2000
+"""Samples of which orientation is measured; more say nothing new."""
+
+
 def describe_orientation(
-    store: ClipStore, samples: Int[Tensor, " n"] | None = None
+    store: ClipStore, samples: Int[Tensor, " n"] | None = None, most: int = MOST_SAMPLES
 ) -> OrientationStatistics:
     """Return the orientation statistics of samples that are not yet preprocessed.
 
@@ -77,8 +87,11 @@ def describe_orientation(
         store: Samples as stored.
         samples: Positions of the samples in the store, for instance those of the training set;
             all if None.
+        most: Largest number of samples that are measured, evenly spread over these.
     """
-    chosen = store if samples is None else store.subset(samples)
+    if samples is None:
+        samples = torch.arange(len(store), device=store.device)
+    chosen = store.subset(samples[:: -(-len(samples) // most)])
     bones, pairs, joints, up, left = (
         torch.cat(part)
         for part in zip(*(_measure(bodies, chosen) for bodies in body_chunks(chosen)), strict=True)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.layout import COCO_17, COCO_20
+from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.data.archive import require_finite
 from skeletonagent.data.gaps import interpolate_gaps
 from skeletonagent.data.orientation import OrientationAxes, rotate
@@ -25,7 +25,12 @@ from skeletonagent.data.settings import (
     Origin,
     Scale,
 )
-from skeletonagent.data.stored_bodies import PREPROCESSING_CHUNK, StoredBodies, body_chunks
+from skeletonagent.data.stored_bodies import (
+    PREPROCESSING_CHUNK,
+    StoredBodies,
+    body_chunks,
+    with_chunks,
+)
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,16 @@ class Preprocessor:
                 since they are in 2D or their skeleton has no left and right.
         """
         self._require_orientable(store)
-        given = replace(store, frames=store.frames.float())
+        store = replace(store, frames=store.frames.float())
         if self._follows_ntu_recipe:
-            complete = add_coco20_joints(given)
-            require_finite(complete)
-            return center_store(scale_store(complete, self.scale), self.origin)
-        require_finite(given)
-        filled = given if self.gaps is Gaps.KEEP else interpolate_gaps(given)
-        complete = add_coco20_joints(filled, of_seen_joints=True)
-        return self._placed(scale_store(complete, self.scale))
+            store = add_coco20_joints(store)
+            require_finite(store)
+            return center_store(scale_store(store, self.scale), self.origin)
+        require_finite(store)
+        if self.gaps is Gaps.INTERPOLATE:
+            store = interpolate_gaps(store)
+        store = scale_store(add_coco20_joints(store, of_seen_joints=True), self.scale)
+        return self._placed(store)
 
     @property
     def _follows_ntu_recipe(self) -> bool:
@@ -103,26 +109,19 @@ class Preprocessor:
         """Return the samples centred on joints that are seen, and turned."""
         if self.origin is Origin.NONE and self.orientation is Orientation.CAMERA:
             return store
-        frames, lengths = [], []
-        for chunk in body_chunks(store):
-            led = chunk if self.origin is Origin.NONE else chunk.led_frames()
-            joints = led.joints
-            if self.origin is not Origin.NONE:
-                points = led.seen_origins(store.layout.center, self.origin)
-                joints = joints - led.present[..., None] * points[led.samples, None]
-            if self.orientation is not Orientation.CAMERA:
-                axes = OrientationAxes(led, store.layout, self.origin)
-                joints = rotate(joints, axes.rotations(self.orientation, self.orientation_per))
-            frames.append(led.with_joints(joints).frames)
-            lengths.append(led.lengths)
-        rows = store.persons * torch.cat(lengths)
-        return replace(
-            store,
-            frames=torch.cat(frames),
-            starts=rows.cumsum(0) - rows,
-            lengths=torch.cat(lengths),
-            image_sizes=None,
-        )
+        placed = (self._chunk_placed(chunk, store.layout) for chunk in body_chunks(store))
+        return replace(with_chunks(store, placed), image_sizes=None)
+
+    def _chunk_placed(self, chunk: StoredBodies, layout: SkeletonLayout) -> StoredBodies:
+        led = chunk if self.origin is Origin.NONE else chunk.led_frames()
+        joints = led.joints
+        if self.origin is not Origin.NONE:
+            points = led.seen_origins(layout.center, self.origin)
+            joints = joints - led.present[..., None] * points[led.samples, None]
+        if self.orientation is not Orientation.CAMERA:
+            axes = OrientationAxes(led, layout, self.origin)
+            joints = rotate(joints, axes.rotations(self.orientation, self.orientation_per))
+        return led.with_joints(joints)
 
 
 def add_coco20_joints(store: ClipStore, of_seen_joints: bool = False) -> ClipStore:
@@ -182,21 +181,9 @@ def center_store(
     """
     if origin is Origin.NONE:
         return store
-    frames = torch.empty(store.frames.shape, device=store.device)
-    lengths, filled = [], 0
-    for chunk in body_chunks(store, chunk_size):
-        centred = chunk.centred(store.layout.center, origin)
-        frames[filled:][: len(centred.frames)] = centred.frames
-        filled += len(centred.frames)
-        lengths.append(centred.lengths)
-    rows = store.persons * torch.cat(lengths)
-    return replace(
-        store,
-        frames=frames[:filled],
-        starts=rows.cumsum(0) - rows,
-        lengths=torch.cat(lengths),
-        image_sizes=None,
-    )
+    chunks = body_chunks(store, chunk_size)
+    centred = (chunk.centred(store.layout.center, origin) for chunk in chunks)
+    return replace(with_chunks(store, centred), image_sizes=None)
 
 
 def center_sequence(

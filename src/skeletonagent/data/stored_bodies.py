@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import or_
@@ -31,6 +31,28 @@ def body_chunks(store: ClipStore, size: int = PREPROCESSING_CHUNK) -> Iterator[S
             persons=store.persons[part],
             coordinates=store.coordinates,
         )
+
+
+def with_chunks(store: ClipStore, chunks: Iterable[StoredBodies]) -> ClipStore:
+    """Return a store whose samples have the frames of chunks, which may be fewer than before.
+
+    Args:
+        store: Samples.
+        chunks: The same samples, changed, in order.
+    """
+    frames = torch.empty(store.frames.shape, device=store.device)
+    lengths, filled = [], 0
+    for chunk in chunks:
+        frames[filled:][: len(chunk.frames)] = chunk.frames
+        filled += len(chunk.frames)
+        lengths.append(chunk.lengths)
+    rows = store.persons * torch.cat(lengths)
+    return replace(
+        store,
+        frames=frames[:filled],
+        starts=rows.cumsum(0) - rows,
+        lengths=torch.cat(lengths),
+    )
 
 
 def bone_ends(layout: SkeletonLayout) -> tuple[Sequence[int], Sequence[int]]:
