@@ -379,3 +379,13 @@ def test_preprocessing_has_all_settings_of_a_configuration() -> None:
 def test_the_former_name_of_scale_image_is_refused_with_the_present_one() -> None:
     with pytest.raises(ValidationError, match="'unit' is called 'image' now"):
         TypeAdapter(DataSettings).validate_python({"scale": "unit"})
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("origin", list(Origin))
+@pytest.mark.parametrize("per", list(OrientationPer))
+def test_bodies_are_turned_alike_on_a_gpu(origin: Origin, per: OrientationPer) -> None:
+    store = body_store([random_bodies(n, 1 + n % 3, absent=0.1, leaves=0.1) for n in range(9)])
+    prepare = Preprocessor(Scale.BODY, origin, Orientation.BODY, per, Gaps.INTERPOLATE)
+    ours = prepare(store.to(torch.device("cuda"), torch.float32))
+    torch.testing.assert_close(ours.frames.cpu(), prepare(store).frames, atol=1e-5, rtol=1e-5)
