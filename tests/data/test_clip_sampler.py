@@ -12,6 +12,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._subclasses.fake_tensor import (
+    DynamicOutputShapeException,
+    FakeTensor,
+    FakeTensorMode,
+)
 
 from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
@@ -467,6 +472,29 @@ def test_a_given_number_of_bodies_needs_no_synchronization() -> None:
     bodies = meta._present_bodies(samples.to("meta"), count)
     assert bodies is not None
     assert bodies.shape == (5,)
+
+
+@pytest.mark.parametrize("sampling", list(FrameSampling))
+def test_no_augmentation_waits_for_the_device(sampling: FrameSampling) -> None:
+    """Tensors without contents have no values that the host, or a shape, could depend on."""
+    store = replace(random_store(SHAPES), class_names=("left kick", "right kick", "wave"))
+    linear = sampling is FrameSampling.LINEAR
+    augment = AugmentSettings(
+        0.3, 0.1, mirror=0.5, crop=0.7, swap=0.1, part_drop=0.1, yaw=0.3, axis_scale=0.1,
+        warp=0.3 if linear else 0.0, jitter=0.1, joint_drop=0.1, occlusion=0.2, person_swap=0.5,
+    )  # fmt: skip
+    settings, samples = ClipSettings(6, sampling=sampling), torch.arange(len(SHAPES))
+    sampler = ClipSampler(replace(store, person_slots=2), settings, augment)
+    real = sampler.train_batch(samples, seeded(0), 7)  # also fills the caches
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    contents = ("frames", "starts", "lengths", "persons", "labels")
+    empty = {name: mode.from_tensor(getattr(sampler.store, name)) for name in contents}
+    hollow = ClipSampler(replace(sampler.store, **empty), settings, augment)
+    with mode:
+        batch = hollow.train_batch(mode.from_tensor(samples), seeded(0), 7)
+        with pytest.raises(DynamicOutputShapeException):
+            batch.labels.nonzero()
+    assert isinstance(batch.clips, FakeTensor) and batch.clips.shape == real.clips.shape
 
 
 def test_a_larger_number_of_bodies_is_filled_up_with_absent_ones() -> None:

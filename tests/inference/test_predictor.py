@@ -57,6 +57,30 @@ def test_predictions_equal_those_of_evaluation(model: Predictor, run: Path, arch
     assert "of halves: top-1" in repr(evaluated)
 
 
+def test_interpolated_clips_are_predicted_as_they_are_evaluated(
+    archive: Path, tmp_path: Path
+) -> None:
+    run = small_run(
+        archive,
+        tmp_path / "linear",
+        clips__sampling="linear",
+        clips__test_clips=4,
+        augment__warp=0.3,
+        augment__jitter=0.02,
+        agents__chat="none",
+    ).path
+    model = load_predictor(run, "cpu")
+    evaluated = evaluate_split(model, prepare_dataset(model.config.data)).probabilities
+    stored = open_dataset(archive).store
+    given = [stored.sequence(stored.index_of[sample]).joints for sample in evaluated.sample_ids]
+    np.testing.assert_array_equal(model.predict(given).probs, evaluated.probs)
+    # The first of the clips, of the whole sample, is that of a sample resampled by itself.
+    sample = given[0][:, ::2][:, :8]
+    resampled = model.predict(sample, num_clips=1).probs
+    model_at_8 = load_predictor(run, "cpu", overrides=["clips.sampling=segments", "augment.warp=0"])
+    np.testing.assert_allclose(resampled, model_at_8.predict(sample, num_clips=1).probs, atol=1e-6)
+
+
 def test_a_sample_is_predicted_alike_in_any_company(model: Predictor) -> None:
     given = joints_of(samples())
     together = model.predict(given).probs
