@@ -29,6 +29,7 @@ from skeletonagent.text.encoder import TEXT_ENCODERS
 from skeletonagent.training import train_epoch
 from skeletonagent.training.distributed import pick_device
 from skeletonagent.training.losses import GuidanceTensors, Losses
+from skeletonagent.training.schedule import TrainingSchedule
 
 SMALL_WIDTH = 16
 LANGUAGE_MODEL = "openai:stand-in"
@@ -136,6 +137,7 @@ def learn(
     store, seed = sampler_of(experiment).store, experiment.config.seed
     samples = experiment.train_data.train[: steps * size]
     plan = train_epoch.BatchPlan.draw(samples, store.persons, size, seed=seed, epoch=0)
+    schedule = TrainingSchedule.plan(experiment.config.training, len(samples))
     progress = train_epoch.EpochState.start(len(plan.batches), store.num_classes, store.device)
     train_epoch.train_one_epoch(
         experiment.state,
@@ -143,6 +145,7 @@ def learn(
         plan,
         progress,
         guidance,
+        schedule,
         on_step=lambda _: on_step(),
         stop=lambda: None,
     )

@@ -19,7 +19,13 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.experiments.config import Config, config_from_dict, config_to_dict, read_config
+from skeletonagent.experiments.config import (
+    Config,
+    config_from_dict,
+    config_to_dict,
+    read_config,
+    set_length,
+)
 from skeletonagent.experiments.datasets import prepare_dataset, preprocess_dataset, resolve_layout
 from skeletonagent.experiments.presets import PRESETS
 from skeletonagent.experiments.recipes import PresetSize, Recipe
@@ -228,6 +234,7 @@ def _with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
             inner = section.setdefault(part, {})
             section = inner if isinstance(inner, dict) else section
         section[key] = value
+    set_length(values, overrides)
     return config_from_dict(values, source="overrides")
 
 

@@ -19,8 +19,14 @@ from skeletonagent.training.losses import (
     SkeletonAgentLoss,
     alignment_loss,
     alignment_targets,
+    balanced_class_weights,
 )
-from skeletonagent.training.settings import AlignTargets, LogitScale, LossSettings
+from skeletonagent.training.settings import (
+    AlignTargets,
+    ClassWeighting,
+    LogitScale,
+    LossSettings,
+)
 
 CLASSES, WIDTH = 5, 7
 
@@ -299,3 +305,49 @@ def test_a_mixed_copy_adds_its_soft_cross_entropy_to_the_total_alone(
         soft -= sum(q * (v - normaliser) for q, v in zip(target, row, strict=True)) / 4
     assert float(both.total) == pytest.approx(float(clean.total) + weight * soft, rel=1e-4)
     assert (both.cls, both.con, both.align) == (clean.cls, clean.con, clean.align)
+
+
+def test_balanced_classes_count_alike() -> None:
+    """Each clip weighs in inverse proportion to the clips of its class, one on average."""
+    generator = torch.Generator().manual_seed(4)
+    train = torch.tensor([0] * 6 + [1] * 3 + [3] * 1)  # no clip of class 2
+    weights = balanced_class_weights(train, 4)
+    assert weights.tolist() == pytest.approx([10 / 18, 10 / 9, 0, 10 / 3])
+    assert float(weights[train].mean()) == pytest.approx(1)
+    labels = torch.tensor([0, 0, 1, 3, 0])
+    prediction = Prediction(
+        torch.randn(5, 4, generator=generator),
+        torch.randn(5, 4, generator=generator),
+        torch.randn(5, 3, generator=generator),
+    )
+    guidance = GuidanceTensors(torch.ones(4, 2), torch.eye(4, 3))
+    arguments = {"label_smoothing": 0.2, "alpha": 0.3, "beta": 0.6}
+    got = SkeletonAgentLoss(**arguments, class_weights=weights)(prediction, labels, guidance)
+    plain = SkeletonAgentLoss(**arguments)(prediction, labels, guidance)
+    cls = con = 0.0
+    for logits, joint_logits, label in zip(
+        prediction.logits, prediction.joint_logits, labels, strict=True
+    ):
+        target = [0.05 + 0.8 * (n == label) for n in range(4)]
+        chances = logits.double().exp() / logits.double().exp().sum()
+        joint_chances = joint_logits.double().exp() / joint_logits.double().exp().sum()
+        weight = float(weights[label])
+        cls -= (
+            weight * sum(float(t) * math.log(p) for t, p in zip(target, chances, strict=True)) / 5
+        )
+        con -= weight * math.log(joint_chances[label]) / 5
+    assert float(got.cls) == pytest.approx(cls, rel=1e-5)
+    assert float(got.con) == pytest.approx(con, rel=1e-5)
+    assert got.align == plain.align
+    assert float(got.total) == pytest.approx(cls + 0.3 * con + 0.6 * float(got.align), rel=1e-5)
+
+
+def test_balanced_weights_come_from_the_training_set_and_leave_no_trace() -> None:
+    settings = LossSettings(class_weights=ClassWeighting.BALANCED)
+    loss = SkeletonAgentLoss.from_settings(settings, torch.tensor([0, 1, 1, 1]), 2)
+    assert loss.class_weights.tolist() == pytest.approx([2, 2 / 3])
+    assert not loss.state_dict()
+    with pytest.raises(ValueError, match="need the classes of the training set"):
+        SkeletonAgentLoss.from_settings(settings)
+    plain = SkeletonAgentLoss.from_settings(LossSettings(), torch.tensor([0, 1, 1, 1]), 2)
+    assert plain.class_weights is None

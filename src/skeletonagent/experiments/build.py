@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from skeletonagent.core.clips import SkeletonData
+from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.data.loader import ClipLoader, DeviceOptions, build_clip_loader
 from skeletonagent.data.splits import choose_split, evaluation_parts, evaluation_samples
@@ -27,7 +27,10 @@ from skeletonagent.text.encoder import (
 )
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.distributed import DistributedContext, init_distributed, pick_device
+from skeletonagent.training.launch import LaunchInfo
 from skeletonagent.training.losses import SkeletonAgentLoss
+from skeletonagent.training.schedule import TrainingSchedule
+from skeletonagent.training.settings import TrainSettings
 from skeletonagent.training.train_step import TrainState
 from skeletonagent.training.trainer import TrainingData
 
@@ -62,14 +65,14 @@ class Experiment:
 def complete_config(config: Config, data: SkeletonData) -> Config:
     """Return a configuration as a run of it is saved.
 
-    Its split is named, the path of its archive is absolute, and without agents the weights of the
-    losses that need guidance are zero.
+    Its split is named, the path of its archive is absolute, the number of epochs is that of its
+    steps, and without agents the weights of the losses that need guidance are zero.
 
     Raises:
         ConfigError: If the data set has no such split, or agents are asked for guidance that no
             loss uses.
     """
-    split, _ = choose_split(data, config.data.split)
+    split, samples = choose_split(data, config.data.split)
     archive = absolute_archive(config.data.archive)
     is_guided = config.agents.chat != NOBODY
     if is_guided and not config.loss.alpha and not config.loss.beta:
@@ -80,8 +83,24 @@ def complete_config(config: Config, data: SkeletonData) -> Config:
     return replace(
         config,
         data=replace(config.data, split=split, archive=archive),
+        training=_with_epochs(config, data.store, samples),
         loss=config.loss if is_guided else replace(config.loss, alpha=0.0, beta=0.0),
     )
+
+
+def _with_epochs(config: Config, store: ClipStore, split: Split) -> TrainSettings:
+    """Return the settings of the training with the number of epochs that its steps make."""
+    settings = config.training
+    if settings.steps is None:
+        return settings
+    train = store.indices(split.train)
+    parts = training_and_validation(
+        store, train, config.data, settings.validation_share, config.seed
+    )
+    schedule = TrainingSchedule.plan(
+        settings, len(parts[0]), len(parts[1]), LaunchInfo.detect().world_size
+    )
+    return replace(settings, epochs=schedule.epochs)
 
 
 def build_experiment(config: Config, data: SkeletonData) -> Experiment:
@@ -102,6 +121,8 @@ def build_experiment(config: Config, data: SkeletonData) -> Experiment:
         config.training.validation_share,
         config.seed,
     )
+    labels = store.labels[torch.cat([train, validation])].cpu()
+    loss = SkeletonAgentLoss.from_settings(config.loss, labels, store.num_classes)
     encoder = CachedEncoder(build_encoder(config.agents.text_encoder), default_cache_folder())
     parts = evaluation_parts(data, name)
     metadata = RecognizerMetadata.of(config, data, encoder.dim)
@@ -109,7 +130,7 @@ def build_experiment(config: Config, data: SkeletonData) -> Experiment:
         config=config,
         data=data,
         metadata=metadata,
-        state=_train_state(metadata, context, SkeletonAgentLoss.from_settings(config.loss)),
+        state=_train_state(metadata, context, loss),
         train_data=TrainingData(loader, train, validation),
         test_samples=evaluation_samples(store, parts),
         evaluation_parts=parts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -158,7 +158,21 @@ def with_overrides(config: Config, assignments: Sequence[str]) -> Config:
             place[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {text!r}: {value!r} is not a value: {error}") from error
+    set_length(values, {text.partition("=")[0].strip() for text in assignments})
     return config_from_dict(values, source="--set" if assignments else "config")
+
+
+def set_length(values: dict[str, Any], assigned: Collection[str]) -> None:
+    """Unset the number of steps where the number of epochs was assigned, and steps were not.
+
+    Args:
+        values: Values by section and key, changed in place.
+        assigned: Dotted names of the settings that were assigned.
+    """
+    training = values.get("training")
+    counts_epochs = "training.epochs" in assigned and "training.steps" not in assigned
+    if counts_epochs and isinstance(training, dict):
+        training["steps"] = None
 
 
 def _unknown_keys(values: Mapping[str, Any], section: type, prefix: str = "") -> list[str]:

@@ -46,7 +46,7 @@ def demo_config(epochs: int | None = None) -> Config:
         config.training, guidance_period=_GUIDANCE_PERIOD, feature_snapshots=_FEATURE_SNAPSHOTS
     )
     if epochs:
-        training = replace(training, epochs=epochs)
+        training = replace(training, epochs=epochs, steps=None)
     return replace(config, training=training)
 
 

@@ -17,7 +17,12 @@ from torch import Tensor, nn
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.streams import Stream
 from skeletonagent.models.recognizer import Prediction
-from skeletonagent.training.settings import AlignTargets, LogitScale, LossSettings
+from skeletonagent.training.settings import (
+    AlignTargets,
+    ClassWeighting,
+    LogitScale,
+    LossSettings,
+)
 
 INITIAL_LOGIT_SCALE = 2.659
 """Initial value of a learned logit scale. Source: spec 0.4, ln(1 / 0.07), not exponentiated."""
@@ -110,6 +115,19 @@ def alignment_loss(
     return (to_text + to_skeleton) / 2
 
 
+def balanced_class_weights(labels: Int[Tensor, " n"], num_classes: int) -> Float[Tensor, " y"]:
+    """Return weights in inverse proportion to the number of clips of each class.
+
+    Their mean over the clips is one; a class without clips has weight zero.
+
+    >>> balanced_class_weights(torch.tensor([0, 0, 0, 1]), num_classes=2).tolist()
+    [0.6666666865348816, 2.0]
+    """
+    counts = labels.bincount(minlength=num_classes)
+    weights = len(labels) / ((counts > 0).sum() * counts)
+    return torch.where(counts > 0, weights, 0.0).float()
+
+
 class SkeletonAgentLoss(nn.Module):
     """Class loss with the joint constraint and the text alignment (paper eq. 9).
 
@@ -124,6 +142,8 @@ class SkeletonAgentLoss(nn.Module):
         align_targets: Target distributions of the alignment.
         logit_scale: Factor of the alignment's cosines: fixed at 1 / temperature, or learned.
         mixup: Weight of the class loss of a mixed copy of the batch, see :meth:`add_mixup`.
+        class_weights: Weight of each class in class loss and joint constraint, both of which stay
+            means over the clips; None counts all alike. Mixed copies are not weighted.
 
     Examples:
         Four clips of three classes, five joints, sentences embedded in eight dimensions:
@@ -153,6 +173,7 @@ class SkeletonAgentLoss(nn.Module):
         align_targets: AlignTargets | str = AlignTargets.SHARED,
         logit_scale: LogitScale | str = LogitScale.FIXED,
         mixup: float = 0.0,
+        class_weights: Float[Tensor, " y"] | None = None,
     ) -> None:
         super().__init__()
         self.alpha = alpha
@@ -161,13 +182,37 @@ class SkeletonAgentLoss(nn.Module):
         self.label_smoothing = label_smoothing
         self.align_targets = AlignTargets(align_targets)
         self.mixup = mixup
+        self.class_weights: Tensor | None
+        # It follows from the training set: no checkpoint keeps it.
+        self.register_buffer("class_weights", class_weights, persistent=False)
         learned = LogitScale(logit_scale) is LogitScale.LEARNED
         self.logit_scale = nn.Parameter(torch.tensor(INITIAL_LOGIT_SCALE)) if learned else None
 
     @classmethod
-    def from_settings(cls, settings: LossSettings) -> SkeletonAgentLoss:
-        """Return the loss of a configuration's ``loss`` section."""
+    def from_settings(
+        cls,
+        settings: LossSettings,
+        labels: Int[Tensor, " n"] | None = None,
+        num_classes: int = 0,
+    ) -> SkeletonAgentLoss:
+        """Return the loss of a configuration's ``loss`` section.
+
+        Args:
+            settings: Settings of the loss.
+            labels: Classes of the training set, validation samples included, which balanced
+                weights follow from.
+            num_classes: Number of classes.
+
+        Raises:
+            ValueError: If balanced weights have no classes to follow from.
+        """
+        weights = None
+        if settings.class_weights is ClassWeighting.BALANCED:
+            if labels is None:
+                raise ValueError("balanced class weights need the classes of the training set")
+            weights = balanced_class_weights(labels, num_classes)
         return cls(
+            class_weights=weights,
             alpha=settings.alpha,
             beta=settings.beta,
             temperature=settings.temperature,
@@ -188,11 +233,11 @@ class SkeletonAgentLoss(nn.Module):
             guidance: Guidance whose sentences the embeddings are aligned with; its salient joints
                 are in the prediction's joint logits already.
         """
-        cls = F.cross_entropy(prediction.logits, labels, label_smoothing=self.label_smoothing)
+        cls = self._cross_entropy(prediction.logits, labels, self.label_smoothing)
         # One similarity to the Y sentences, then a gather, instead of embedding N of them.
         cosine = F.normalize(prediction.embedding.float(), dim=1) @ guidance.text_table.T
         similarity = self._scale(cosine[:, labels])
-        con = F.cross_entropy(prediction.joint_logits, labels)
+        con = self._cross_entropy(prediction.joint_logits, labels)
         align = alignment_loss(similarity, alignment_targets(labels, self.align_targets))
         return Losses(cls, con, align, cls + (self.alpha * con + self.beta * align))
 
@@ -207,6 +252,15 @@ class SkeletonAgentLoss(nn.Module):
             targets: Share of each class in the mixed clips.
         """
         return replace(losses, total=losses.total + self.mixup * F.cross_entropy(logits, targets))
+
+    def _cross_entropy(
+        self, logits: Float[Tensor, "n y"], labels: Int[Tensor, " n"], smoothing: float = 0.0
+    ) -> Float[Tensor, ""]:
+        """Return the mean over the clips, each with the weight of its class."""
+        if self.class_weights is None:
+            return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        each = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        return (self.class_weights[labels] * each).mean()
 
     def _scale(self, cosine: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
         if self.logit_scale is None:

@@ -9,17 +9,35 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Interval
 
 
+class OptimizerName(StrEnum):
+    """Rule by which a step changes the weights.
+
+    ``sgd``: gradient descent with Nesterov momentum. ``adamw``: Adam with decoupled weight decay,
+    which norms, biases and scales are spared (Loshchilov and Hutter, arXiv:1711.05101).
+    """
+
+    SGD = "sgd"
+    ADAMW = "adamw"
+
+
 @dataclass(frozen=True)
 class TrainSettings:
     """Settings of the optimization.
 
     Args:
-        epochs: Number of passes over the training samples.
+        epochs: Number of passes over the training samples, where ``steps`` is not set; with
+            ``--set``, it takes the place of ``steps``.
+        steps: Number of steps of the whole training, which then decides over the number of epochs;
+            the last one ends with the last step.
         batch_size: Number of clips in a step, of all ranks together.
         learning_rate: Highest learning rate, annealed to zero along a cosine, step by step.
-        momentum: Nesterov momentum.
-        weight_decay: Weight decay (L2) of all parameters.
+        optimizer: Rule by which a step changes the weights: ``sgd`` or ``adamw``.
+        momentum: Nesterov momentum of ``sgd``.
+        weight_decay: Weight decay: with ``sgd`` L2 of all parameters, with ``adamw`` decoupled, and
+            not of parameters that are vectors or single numbers: norms, biases and scales.
         warmup_epochs: Number of epochs over which the learning rate rises from zero.
+        warmup_share: Share of all steps over which the learning rate rises from zero, in addition
+            to ``warmup_epochs``.
         ema_decay: Decay of the exponential moving average (EMA) of the weights, which is what is
             evaluated; less in a short training, see ``ema_reach``. 0 evaluates the weights
             themselves.
@@ -29,7 +47,7 @@ class TrainSettings:
         guidance_period: Number of epochs between two rounds of the agents; 0 asks them once,
             before the first epoch.
         validation_share: Share of the training samples that is kept for validation.
-        validation_until: Share of the epochs after which the validation samples are trained on
+        validation_until: Share of the training after which the validation samples are trained on
             as well.
         compile: Whether torch.compile fuses the step's operations; the first steps then take long.
         cuda_graphs: Whether a step's kernels are recorded and replayed, on a single GPU.
@@ -37,11 +55,14 @@ class TrainSettings:
     """
 
     epochs: Annotated[int, Ge(1)] = 150
+    steps: Annotated[int, Ge(1)] | None = None
     batch_size: Annotated[int, Ge(2)] = 64
     learning_rate: Annotated[float, Gt(0)] = 0.1
+    optimizer: OptimizerName = OptimizerName.SGD
     momentum: Annotated[float, Interval(gt=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Ge(0)] = 5e-4
     warmup_epochs: Annotated[float, Ge(0)] = 0.0
+    warmup_share: Annotated[float, Interval(ge=0, le=1)] = 0.0
     ema_decay: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     ema_reach: Annotated[float, Gt(0)] = 0.1
     guidance_period: Annotated[int, Ge(0)] = 5
@@ -74,6 +95,17 @@ class LogitScale(StrEnum):
     LEARNED = "learned"
 
 
+class ClassWeighting(StrEnum):
+    """Weights of the classes in the class loss.
+
+    ``none``: every clip counts alike. ``balanced``: a clip counts in inverse proportion to the
+    number of training clips of its class, one on average, so that all classes count alike.
+    """
+
+    NONE = "none"
+    BALANCED = "balanced"
+
+
 @dataclass(frozen=True)
 class LossSettings:
     """Settings of the loss, see :class:`~skeletonagent.training.losses.SkeletonAgentLoss`.
@@ -88,6 +120,8 @@ class LossSettings:
         mixup: Weight of the class loss of a mixed copy of the batch; 0 mixes nothing.
         shuffle_guidance: Whether each class is given joints and sentence of another class, the
             same one all the time: a control of whether the content of the guidance matters.
+        class_weights: Weights of the classes in class loss and joint constraint: ``none`` or
+            ``balanced``. Alignment and mixed copies are not weighted.
     """
 
     alpha: Annotated[float, Ge(0)] = 0.2
@@ -98,6 +132,7 @@ class LossSettings:
     logit_scale: LogitScale = LogitScale.FIXED
     mixup: Annotated[float, Ge(0)] = 0.0
     shuffle_guidance: bool = False
+    class_weights: ClassWeighting = ClassWeighting.NONE
 
 
 class BatchNormRule(StrEnum):

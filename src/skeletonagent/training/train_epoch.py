@@ -16,7 +16,7 @@ from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.mixup import body_part_mixup
 from skeletonagent.training.distributed import DistributedContext
 from skeletonagent.training.losses import GuidanceTensors
-from skeletonagent.training.schedule import step_hyperparameters
+from skeletonagent.training.schedule import TrainingSchedule, count_steps
 from skeletonagent.training.train_step import StepOutput, TrainState
 
 
@@ -44,6 +44,7 @@ class BatchPlan:
         seed: int,
         epoch: int,
         world_size: int = 1,
+        steps: int | None = None,
     ) -> BatchPlan:
         """Return a random order of samples.
 
@@ -57,13 +58,14 @@ class BatchPlan:
             seed: Seed of all randomness of the run.
             epoch: Number of the epoch.
             world_size: Number of ranks that share a batch.
+            steps: Number of steps after which the epoch ends, if not with the last sample.
         """
         generator = torch.Generator().manual_seed(_derive_seed(seed, epoch))
         order = samples.cpu()[torch.randperm(len(samples), generator=generator)]
         batches = list(balance_by_persons(order, persons.cpu()[order]).split(batch_size))
-        if len(batches) > 1 and len(batches[-1]) < 2 * world_size:
+        if len(batches) > count_steps(len(samples), batch_size, world_size):
             batches[-2:] = [torch.cat(batches[-2:])]
-        return cls(seed, epoch, tuple(batches))
+        return cls(seed, epoch, tuple(batches[:steps]))
 
     def rank_batch(self, step: int, rank: int, world_size: int) -> Int[Tensor, " n"]:
         """Return the samples of one rank in a step."""
@@ -138,6 +140,7 @@ def train_one_epoch(
     plan: BatchPlan,
     epoch_state: EpochState,
     guidance: GuidanceTensors,
+    schedule: TrainingSchedule,
     *,
     on_step: Callable[[EpochState], None],
     stop: Callable[[], Signals | None],
@@ -150,6 +153,7 @@ def train_one_epoch(
         plan: Batches of the epoch.
         epoch_state: Progress to start from; updated in place.
         guidance: Guidance of all classes.
+        schedule: Hyperparameters of each step.
         on_step: Called with the progress after each step.
         stop: Asked after each step but the last for a signal to stop.
 
@@ -178,7 +182,7 @@ def train_one_epoch(
             else None
         )
         weight = len(rank_batch) / len(plan.batches[step])
-        hyperparameters = step_hyperparameters(plan.epoch, step, steps, state.settings)
+        hyperparameters = schedule.hyperparameters(plan.epoch, step)
         output = state.train_step(
             batch, guidance, hyperparameters, mixup, weight * context.world_size
         )

@@ -1,4 +1,4 @@
-"""Training step, and the state that it changes: weights, their moving average, momentum."""
+"""Training step, and the state it changes: weights, their moving average, the optimizer's."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.cuda_graph import CudaGraphStep
 from skeletonagent.training.distributed import DistributedContext, differentiable_sum
 from skeletonagent.training.losses import GuidanceTensors, SkeletonAgentLoss
+from skeletonagent.training.optimizer import (
+    build_optimizer,
+    load_optimizer,
+    optimizer_tensors,
+    set_learning_rate,
+)
 from skeletonagent.training.schedule import StepHyperparameters
 from skeletonagent.training.settings import BatchNormRule, TrainSettings
 
@@ -93,7 +99,7 @@ Update = Callable[..., tuple[Tensor, ...]]
 
 
 class TrainState:
-    """A recognizer with everything that training changes: weights, their average, momentum.
+    """A recognizer with all that training changes: weights, their average, the optimizer's state.
 
     Args:
         recognizer: Recognizer to train.
@@ -130,17 +136,7 @@ class TrainState:
         if context.world_size > 1 and synchronised:
             enable_sync_batch_norm(recognizer, differentiable_sum)
         on_gpu = context.device.type == "cuda"
-        self._learning_rate: float | Tensor = settings.learning_rate
-        if on_gpu:  # a number on the device: replayed kernels read it anew
-            self._learning_rate = torch.tensor(settings.learning_rate, device=context.device)
-        self.optimizer = torch.optim.SGD(
-            list(self._parameters.values()),
-            lr=self._learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            nesterov=True,
-            fused=on_gpu or None,
-        )
+        self.optimizer = build_optimizer(self._parameters, settings, context.device)
         if settings.compile:
             self.model_with_loss.compile()
         self.module = context.wrap(self.model_with_loss)
@@ -169,7 +165,7 @@ class TrainState:
             mixup: Mixed copy of the batch, to train on beside it.
             weight: Weight of the batch relative to those of the other ranks, one on average.
         """
-        self._set_learning_rate(hyperparameters.learning_rate)
+        set_learning_rate(self.optimizer, hyperparameters.learning_rate)
         inputs = (batch.clips, batch.labels, batch.bodies)
         mixed = (None, None) if mixup is None else (mixup.clips, mixup.targets)
         factor = None if weight == 1 else torch.tensor(weight, device=self.context.device)
@@ -197,13 +193,6 @@ class TrainState:
         logits, losses = self.module(clips, labels, bodies, mixed_clips, mixed_targets, *guidance)
         self.optimizer_step(losses[3] if factor is None else factor * losses[3])
         return logits.detach(), losses.detach()
-
-    def _set_learning_rate(self, rate: float) -> None:
-        if isinstance(self._learning_rate, Tensor):
-            self._learning_rate.fill_(rate)
-        else:
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
 
     @torch.no_grad()
     def _update_ema(self, decay: float) -> None:
@@ -267,29 +256,25 @@ class TrainState:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors that training changes, by the dotted names of a checkpoint."""
-        names = {id(p): n for n, p in self._parameters.items()}
         states: dict[str, dict[str, Tensor]] = {
             "recognizer": self.recognizer.state_dict(),
             "ema": {} if self.ema is None else self.ema.state_dict(),
             "loss": self.loss.state_dict(),
-            "momentum": {
-                names[id(parameter)]: state["momentum_buffer"]
-                for parameter, state in self.optimizer.state.items()
-                if state.get("momentum_buffer") is not None
-            },
         }
         tensors = {
             f"{prefix}.{name}": tensor
             for prefix, state in states.items()
             for name, tensor in state.items()
         }
+        name = self.settings.optimizer
+        tensors |= optimizer_tensors(self.optimizer, self._parameters, name)
         return {**tensors, "ema_steps": torch.tensor(self.ema_steps)}
 
     def load(self, checkpoint: Checkpoint) -> None:
         """Restore the tensors of a checkpoint.
 
         Raises:
-            CheckpointError: If the checkpoint is of another recognizer or loss.
+            CheckpointError: If the checkpoint is of another recognizer, loss or optimizer.
         """
         try:
             self.recognizer.load_state_dict(checkpoint.tensors_under("recognizer"))
@@ -301,9 +286,8 @@ class TrainState:
                 f"the checkpoint is of another recognizer or loss: {error}"
             ) from error
         self.ema_steps = int(checkpoint.tensors["ema_steps"])
-        for name, buffer in checkpoint.tensors_under("momentum").items():
-            parameter = self._parameters[name]
-            self.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
+        name = self.settings.optimizer
+        load_optimizer(self.optimizer, self._parameters, name, checkpoint.tensors_under)
 
     @cached_property
     def _parameters(self) -> dict[str, nn.Parameter]:

@@ -25,7 +25,7 @@ from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
 from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.interrupts import InterruptFlag
 from skeletonagent.training.losses import Encode, GuidanceTensors
-from skeletonagent.training.schedule import learning_rate_at
+from skeletonagent.training.schedule import TrainingSchedule
 from skeletonagent.training.train_epoch import BatchPlan, EpochState, train_one_epoch
 from skeletonagent.training.train_step import TrainState
 
@@ -78,10 +78,15 @@ class Trainer:
     interrupt: InterruptFlag = field(default_factory=InterruptFlag)
     confusions: Confusions = field(init=False)
     """Confusions of the latest complete epoch."""
+    schedule: TrainingSchedule = field(init=False)
+    """Epochs, and hyperparameters of each step."""
 
     def __post_init__(self) -> None:
-        """Start without confusions."""
+        """Plan the epochs, and start without confusions."""
         store = self.data.loader.store
+        sizes = len(self.data.train), len(self.data.validation)
+        world_size = self.state.context.world_size
+        self.schedule = TrainingSchedule.plan(self.state.settings, *sizes, world_size)
         self.confusions = Confusions.empty(store.num_classes, self.state.context.device)
 
     def fit(self, resume: Checkpoint | None = None) -> Guidance:
@@ -97,7 +102,7 @@ class Trainer:
         self.callback.on_guidance(None, self.guidance)
         tensors = self._guidance_tensors()
         first = resume.epoch if resume else 0
-        for epoch in range(first, self.state.settings.epochs):
+        for epoch in range(first, self.schedule.epochs):
             begun = resume if resume and resume.step and epoch == first else None
             start = time.perf_counter()
             if begun is None and self._refresh(epoch):
@@ -152,6 +157,7 @@ class Trainer:
             seed=self.seed,
             epoch=epoch,
             world_size=context.world_size,
+            steps=self.schedule.epoch_steps[epoch],
         )
         epoch_state = EpochState.start(len(plan.batches), loader.store.num_classes, context.device)
         if begun:
@@ -162,6 +168,7 @@ class Trainer:
             plan,
             epoch_state,
             guidance,
+            self.schedule,
             on_step=lambda p: self.callback.on_step(epoch, p.step, p.losses),
             stop=self._interrupted_by,
         )
@@ -182,9 +189,9 @@ class Trainer:
                 align=align,
                 train_top1=epoch_state.confusions.accuracy,
                 validation_top1=self._validate(epoch),
-                learning_rate=learning_rate_at(epoch + 1, self.state.settings),
+                learning_rate=self.schedule.learning_rate(epoch + 1),
                 round=self.guidance.round,
-                clips_per_second=len(self._samples_of(epoch)) / seconds,
+                clips_per_second=int(epoch_state.confusions.counts.sum()) / seconds,
                 seconds=seconds,
             )
         )
@@ -212,8 +219,7 @@ class Trainer:
 
     def _validates(self, epoch: int) -> bool:
         """Return whether the validation samples are not trained on yet."""
-        settings = self.state.settings
-        return epoch < settings.validation_until * settings.epochs
+        return epoch < self.schedule.validated_epochs
 
     def _validate(self, epoch: int) -> float | None:
         """Return the accuracy on the validation samples, a clip each, until they are trained on."""
