@@ -57,11 +57,12 @@ def failing(error: BaseException) -> Any:
 
 def test_all_commands_are_there() -> None:
     assert set(COMMANDS) == {
-        ("demo",), ("train",), ("evaluate",), ("predict",), ("ensemble",), ("ablate",),
-        ("convert-checkpoint",), ("data", "list"), ("data", "check"), ("data", "convert"),
-        ("data", "download"), ("dialogues", "import"), ("dialogues", "check"), ("report",),
+        ("demo",), ("train",), ("baseline",), ("evaluate",), ("predict",), ("ensemble",),
+        ("ablate",), ("convert-checkpoint",), ("data", "list"), ("data", "check"),
+        ("data", "convert"), ("data", "download"), ("dialogues", "import"),
+        ("dialogues", "check"), ("report",),
         ("dialogues", "show"), ("dialogues", "estimate"), ("dialogues", "export"),
-        ("config", "show"), ("runs", "list"), ("runs", "show"),
+        ("config", "show"), ("runs", "list"), ("runs", "show"), ("curve",),
     }  # fmt: skip
 
 
@@ -147,6 +148,7 @@ def test_an_interruption_has_its_own_status(monkeypatch: pytest.MonkeyPatch) -> 
         (["train"], "interrupted; continue with the same command and --resume\n"),
         (["--quiet", "train"], "interrupted; continue with the same command and --resume\n"),
         (["ablate", "guidance", "--out", "x"], "interrupted; continue with the same command\n"),
+        (["curve", "mine"], "interrupted; continue with the same command\n"),
         (["config", "show", "sbu"], "interrupted\n"),
         (["dialogues", "estimate", "sbu"], "interrupted\n"),
     ],

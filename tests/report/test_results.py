@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skeletonagent.core.errors import DataError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.report.results import (
@@ -13,6 +14,7 @@ from skeletonagent.report.results import (
     class_results,
     confusion_matrices,
     ensemble_rows,
+    simple_baseline_row,
     training_curves,
 )
 from skeletonagent.report.runs import ReportedRun, group_by_recipe, read_runs
@@ -110,3 +112,16 @@ def test_streams_are_fused_as_the_paper_does(three: list[ReportedRun]) -> None:
     (row,) = ensemble_rows(joint, [joint, bone, three[2]])
     assert (row["name"], row["recipe"], row["top1"]["value"]) == ("2 streams fused", "j, b", 0.875)
     assert ensemble_rows(joint, [joint]) == []
+
+
+def test_a_method_without_deep_learning_has_a_row(three: list[ReportedRun]) -> None:
+    figures = {"top1": 0.5, "low": 0.4, "high": 0.6, "samples": 9, "top5": 1.0, "mean_class": 0.45}
+    record = {"split": "b", "methods": [{"name": "ridge", "test": {"a": {}, "b": figures}}]}
+    runs = [three[0], replace(three[1], simple_baseline=record), three[2]]
+    row = simple_baseline_row(runs)
+    assert row is not None and row.keys() == accuracy_rows(group_by_recipe(three))[0].keys()
+    assert row["name"] == "ridge" and row["mean_class"] == 0.45
+    assert row["top1"] == {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    assert simple_baseline_row(three) is None
+    with pytest.raises(DataError, match=r"baseline\.json: is damaged"):
+        simple_baseline_row([replace(three[0], simple_baseline=record | {"split": "c"})])

@@ -17,6 +17,11 @@ COMMANDS: CommandTable = {
         "train_command",
         "Train a recognizer with guidance from its agents, and test it once at the end.",
     ),
+    "baseline": LazyCommand(
+        f"{_CLI}.baseline",
+        "baseline_command_line",
+        "Say what methods without deep learning reach on an archive, in under a minute.",
+    ),
     "evaluate": LazyCommand(
         f"{_CLI}.evaluate", "evaluate", "Evaluate a trained recognizer on the test set."
     ),
@@ -32,6 +37,11 @@ COMMANDS: CommandTable = {
         f"{_CLI}.ablate",
         "ablate",
         "Train each recipe of a study with several seeds, and compare them with the baseline.",
+    ),
+    "curve": LazyCommand(
+        f"{_CLI}.curve",
+        "curve",
+        "Train with few and with more clips of a class, and say what more clips would bring.",
     ),
     "report": LazyCommand(
         f"{_CLI}.report",

@@ -67,6 +67,12 @@ def train_command(
         str | None,
         typer.Option(help="Devices with commas: several runs at once, a process on each."),
     ] = None,
+    baseline: Annotated[
+        bool,
+        typer.Option(
+            "--baseline", help="Compute first what methods without deep learning reach, once."
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Continue what is in OUT; no other option is needed then."),
@@ -91,6 +97,12 @@ def train_command(
 
       skeletonagent train --out runs/utd --resume
     """
+    from skeletonagent.cli.baseline import (
+        baselines_beside,
+        compute_missing_baselines,
+        print_baseline_hint,
+        print_beside,
+    )
     from skeletonagent.cli.console import console, print_json
     from skeletonagent.core.errors import ConfigError
     from skeletonagent.core.files import write_text
@@ -107,17 +119,25 @@ def train_command(
     request = TrainingRequest(config, data, stream, split, seeds, preset_size, recipe, assignments)
     runs = plan_training(request, out, resume=resume)
     write_plan(runs, out)
+    if baseline:
+        compute_missing_baselines(runs)
     if devices:
         summaries = _train_on_devices(runs, devices.split(","), resume=resume)
     else:
         summaries = _train_here(runs, resume=resume, tensorboard=tensorboard)
     result = combine_summaries(runs, summaries)
+    baselines = baselines_beside(runs, summaries)
+    if baselines:
+        result["baselines"] = baselines
     if len(runs) > 1:
         write_text(out / "summary.json", json.dumps(result, indent=1))
     if as_json:
         print_json(result)
     else:
         _print(summaries, result)
+        print_beside(baselines)
+    if not baselines:
+        print_baseline_hint(runs)
     console.print(f"everything is in {out}", markup=False, soft_wrap=True)
 
 

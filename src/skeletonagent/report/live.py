@@ -55,7 +55,9 @@ def fingerprint(runs: Sequence[Path]) -> str:
     digest = sha256()
     for path in runs:
         run = RunDirectory(path)
-        files = [run.config, run.metrics, run.guidance, run.predictions, run.summary]
+        files = [
+            run.config, run.metrics, run.guidance, run.predictions, run.summary, run.baseline,
+        ]  # fmt: skip
         for file in [*files, *sorted((path / FOLDER).glob("*.npz"))]:
             if file.exists():
                 state = file.stat()

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from skeletonagent.report.results import simple_baseline_row
 from skeletonagent.report.runs import ReportedRun, RunComparison, compare_runs
 from skeletonagent.report.sections import ReportOptions, Section, all_sections
 from skeletonagent.report.serialize import escape_for_script
@@ -114,6 +115,10 @@ def _key_figures(
         (f"{chief['top5']:.1%}", "top-5 accuracy", ""),
         (f"{chief['mean_class']:.1%}", "mean per-class accuracy", ""),
     ]
+    simple = simple_baseline_row(main.runs)
+    if simple is not None:
+        name = f"{simple['name']}, a baseline without deep learning"
+        figures.append((f"{simple['top1']['value']:.1%}", name, _interval(simple["top1"])))
     classes = data["classes"]
     if baseline is not None and classes and classes["comparison"]:
         difference = 100 * classes["comparison"]["difference"]

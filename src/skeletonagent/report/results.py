@@ -77,6 +77,35 @@ def _mean_row(runs: Sequence[ReportedRun], recipe: str) -> dict[str, Any]:
     }
 
 
+def simple_baseline_row(runs: Sequence[ReportedRun]) -> dict[str, Any] | None:
+    """Return a row for the method without deep learning that results are shown beside.
+
+    It is that of the first run that has one, on the test set of the run's split.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    run = next((run for run in runs if run.simple_baseline), None)
+    if run is None or run.simple_baseline is None:
+        return None
+    try:
+        method = run.simple_baseline["methods"][0]
+        figures = method["test"][run.simple_baseline["split"]]
+        return {
+            "name": method["name"],
+            "recipe": "without deep learning",
+            "mean": False,
+            "top1": _estimate(
+                Estimate(figures["top1"], figures["low"], figures["high"], figures["samples"])
+            ),
+            "top5": figures["top5"],
+            "mean_class": figures["mean_class"],
+            "parts": {},
+        }
+    except (KeyError, TypeError, IndexError) as error:
+        raise DataError(f"is damaged: {error!r}", path=run.directory.baseline) from error
+
+
 def _estimate(estimate: Estimate) -> dict[str, Any]:
     return {
         "value": estimate.mean,

@@ -36,6 +36,7 @@ class ReportedRun:
         summary: Summary, None before the end of the training.
         predictions: Class probabilities of the test set, None before the end of the training.
         dialogues: Dialogues about all classes, None before the first guidance.
+        simple_baseline: What methods without deep learning reach, where it was computed.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ReportedRun:
     summary: dict[str, Any] | None
     predictions: ClassProbabilities | None
     dialogues: DialogueCollection | None
+    simple_baseline: dict[str, Any] | None = None
 
     @property
     def guided(self) -> bool:
@@ -181,6 +183,7 @@ def _read_run(path: Path, name: str) -> ReportedRun:
         dialogues=DialogueCollection.load(path)
         if (run.dialogues / DIALOGUES_METADATA).exists()
         else None,
+        simple_baseline=run.read_baseline(),
     )
 
 

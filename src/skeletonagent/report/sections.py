@@ -16,6 +16,7 @@ from skeletonagent.report.results import (
     class_results,
     confusion_matrices,
     ensemble_rows,
+    simple_baseline_row,
     training_curves,
 )
 from skeletonagent.report.runs import ReportedRun, RunComparison
@@ -70,6 +71,8 @@ def all_sections(options: ReportOptions, comparison: RunComparison) -> list[Sect
     checkpoint, problem = _checkpoint(first)
     baseline = comparison.baseline.runs if comparison.baseline else ()
     rows = [*accuracy_rows(comparison.recipes), *ensemble_rows(main.runs[0], runs)]
+    simple = simple_baseline_row(main.runs) if rows else None
+    rows += [simple] if simple else []
     return [
         Section("accuracy", "Accuracy", round_floats(rows) or None, UNTESTED),
         Section("curves", "Training", training_curves(runs) or None, "No epoch has ended yet."),

@@ -72,6 +72,11 @@ class RunDirectory:
         return self.path / "summary.json"
 
     @property
+    def baseline(self) -> Path:
+        """What methods without deep learning reach on the same data, where it was computed."""
+        return self.path / "baseline.json"
+
+    @property
     def checkpoints(self) -> CheckpointFolder:
         """Checkpoints."""
         return CheckpointFolder(self.path / "checkpoints")
@@ -115,6 +120,16 @@ class RunDirectory:
         if not self.summary.exists():
             return None
         return _parsed(self.summary.read_text(), self.summary)
+
+    def read_baseline(self) -> dict[str, Any] | None:
+        """Return what methods without deep learning reach, None where it was not computed.
+
+        Raises:
+            DataError: If the file is damaged.
+        """
+        if not self.baseline.exists():
+            return None
+        return _parsed(self.baseline.read_text(), self.baseline)
 
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
