@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from skeletonagent.core.layout import SkeletonLayout as SkeletonLayout
     from skeletonagent.experiments.build_agents import describe_classes as describe_classes
     from skeletonagent.experiments.config import Config as Config
+    from skeletonagent.experiments.curve_runs import learning_curve as learning_curve
     from skeletonagent.experiments.datasets import open_dataset as open_dataset
     from skeletonagent.experiments.datasets import write_dataset as write_dataset
     from skeletonagent.inference.evaluate import Evaluation as Evaluation
@@ -59,6 +60,7 @@ _MODULES = {
     "create_model": "api",
     "describe_classes": "experiments.build_agents",
     "encode_guidance": "api",
+    "learning_curve": "experiments.curve_runs",
     "list_models": "api",
     "list_presets": "api",
     "list_text_encoders": "api",
@@ -91,6 +93,7 @@ __all__ = [
     "create_model",
     "describe_classes",
     "encode_guidance",
+    "learning_curve",
     "list_models",
     "list_presets",
     "list_text_encoders",

@@ -59,6 +59,12 @@ def _ablate(words: list[str]) -> list[str]:
     return [*words, *only, "--seeds", "1", *_sets(*settings)]
 
 
+def _curve(words: list[str]) -> list[str]:
+    _, words = _without(words, "--devices", "--clips", "--draws")
+    fewer = ["--clips", "1,all", "--draws", "1", "--no-baseline", "--devices", "cpu"]
+    return [*words, *fewer, *_sets(*_SETTINGS, "agents.chat=none")]
+
+
 def _demo(words: list[str]) -> list[str]:
     return [*words, "--epochs", "1", "--seeds", "1"]
 
@@ -78,6 +84,7 @@ def _estimate(words: list[str]) -> list[str]:
 _SMALLER: dict[str, Callable[[list[str]], list[str]]] = {
     "train": _train,
     "ablate": _ablate,
+    "curve": _curve,
     "demo": _demo,
     "report": _report,
     "data convert": _convert,

@@ -19,6 +19,7 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _RESUME_HINTS = {
     "train": "continue with the same command and --resume",
     "ablate": "continue with the same command",
+    "curve": "continue with the same command",
 }
 """How to continue a command that was stopped, for those that can."""
 

@@ -227,7 +227,7 @@ def train_quietly(config: Config, out: Path) -> None:
     Raises:
         SkeletonAgentError: As :func:`~skeletonagent.experiments.run.run_experiment` does.
     """
-    train_timed(config, shared_dataset(config.data), out, _no_display)
+    train_timed(config, shared_dataset(config.data), out, no_display)
 
 
 def shared_dataset(settings: DataSettings) -> SkeletonData:
@@ -264,7 +264,8 @@ def training_seconds(out: Path) -> float | None:
         raise DataError(f"is damaged: {error}", path=path) from error
 
 
-def _no_display(config: Config, latest: LatestCheckpoint) -> AbstractContextManager[Callback]:
+def no_display(config: Config, latest: LatestCheckpoint) -> AbstractContextManager[Callback]:
+    """Return the display of a run that is not watched."""
     del config, latest
     return nullcontext(CallbackList([]))
 
