@@ -204,3 +204,51 @@ def test_another_seed_holds_out_others(subjects: list[int] | None) -> None:
     validation = {tuple(parts(store, torch.arange(50), 0.2, seed)[1]) for seed in range(20)}
     assert len(validation) > 10
     assert set().union(*validation) == set(range(50))
+
+
+@given(people=populations, folds=st.integers(2, 6), seed=st.integers(0, 9), known=st.booleans())
+def test_folds_validate_every_training_sample_once(
+    people: list[tuple[int, int]], folds: int, seed: int, known: bool
+) -> None:
+    labels, subjects = [label for label, _ in people], [subject for _, subject in people]
+    store = make_store(labels, subjects if known else None)
+    train = torch.randperm(len(people), generator=torch.Generator().manual_seed(seed))[1:]
+    assume(len(train) > 1)
+    cut = splits.leave_subjects_out(store, train, folds, seed)
+    for training, validation in cut:
+        assert sorted([*training.tolist(), *validation.tolist()]) == sorted(train.tolist())
+        assert len(training) and len(validation)
+    assert sorted(i for _, part in cut for i in part.tolist()) == sorted(train.tolist())
+    present = {subjects[i] for i in train.tolist()}
+    if known and len(present) > 1:
+        assert len(cut) == min(folds, len(present))
+        for training, validation in cut:
+            met = [{subjects[i] for i in part.tolist()} for part in (training, validation)]
+            assert not met[0] & met[1]
+    else:
+        assert len(cut) == min(folds, len(train))
+        for label in set(labels):
+            counts = [sum(labels[i] == label for i in part.tolist()) for _, part in cut]
+            assert max(counts) - min(counts) <= 1
+    again = splits.leave_subjects_out(store, train, folds, seed)
+    assert all(torch.equal(a[1], b[1]) for a, b in zip(cut, again, strict=True))
+
+
+def test_few_subjects_are_a_fold_each() -> None:
+    store = make_store([0, 1] * 4, [7, 7, 7, 7, 8, 8, 9, 9])
+    cut = splits.leave_subjects_out(store, torch.arange(8), 5, 0)
+    assert sorted(part.tolist() for _, part in cut) == [[0, 1, 2, 3], [4, 5], [6, 7]]
+
+
+def test_what_is_held_out_is_said() -> None:
+    store = make_store([0, 1] * 5, [1, 1, 1, 1, 2, 2, 2, 3, 3, 3])
+    train, validation = torch.arange(4), torch.arange(4, 10)
+    line = splits.describe_validation(store, train, validation, 0.1, 1.0)
+    assert line is not None
+    assert "6 of 10 training clips (60%, wanted 10%), all of subjects 2, 3; never trained" in line
+    late = splits.describe_validation(store, train, validation[:3], 0.1, 0.6)
+    assert late is not None
+    assert "all of subject 2; trained on after 60% of the training" in late
+    unknown = splits.describe_validation(make_store([0, 1] * 5, None), train, validation, 0.1, 1.0)
+    assert unknown is not None and "subject" not in unknown
+    assert splits.describe_validation(store, train, validation[:0], 0.1, 1.0) is None

@@ -109,6 +109,10 @@ class TrainingDisplay(Callback):
         """Say why the agents' round came to nothing."""
         console.print(f"[red]the agents' round failed, training goes on:[/] {escape(problem)}")
 
+    def on_remark(self, remark: str) -> None:
+        """Print it."""
+        console.print(escape(remark), soft_wrap=True)
+
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
         """Show what was newly asked and answered, the most confused classes first."""
         if before is None:

@@ -123,6 +123,91 @@ def split_validation(
     return train[training], train[~training]
 
 
+def leave_subjects_out(
+    store: ClipStore, train: Int[Tensor, " n"], folds: int, seed: int
+) -> list[tuple[Int[Tensor, " a"], Int[Tensor, " b"]]]:
+    """Return the folds of a cross-validation within a training set.
+
+    Where there are several subjects, all samples of a subject are in the same fold, and with no
+    more subjects than folds each is a fold of its own; otherwise each class is spread evenly.
+
+    Args:
+        store: All samples.
+        train: Positions of the training set in the store.
+        folds: Number of folds, at least two; fewer are returned if there are fewer subjects or
+            samples.
+        seed: Seed of the random choice.
+
+    Returns:
+        Positions of the samples to train on and of those to validate on, for each fold.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    subjects = _subjects_of(store, train)
+    if len(subjects.unique()) > 1:
+        fold = _subject_folds(subjects, folds, generator)
+    else:
+        fold = _stratified_folds(store.labels[train].cpu(), folds, generator)
+    members = [(fold == number).to(train.device) for number in range(int(fold.max()) + 1)]
+    return [(train[~held_out], train[held_out]) for held_out in members]
+
+
+def describe_validation(
+    store: ClipStore,
+    train: Int[Tensor, " n"],
+    validation: Int[Tensor, " m"],
+    share: float,
+    until: float,
+) -> str | None:
+    """Return a line on what is held out of the training; None if nothing is.
+
+    Args:
+        store: All samples.
+        train: Positions of the samples to train on.
+        validation: Positions of the validation set.
+        share: Share of the validation set that was wanted.
+        until: Share of the training after which the validation set is trained on as well.
+    """
+    if not len(validation):
+        return None
+    total = len(train) + len(validation)
+    subjects = sorted(set(_subjects_of(store, validation).tolist()))
+    whose = ""
+    if len(_subjects_of(store, torch.cat([train, validation])).unique()) > 1:
+        names = ", ".join(map(str, subjects))
+        whose = f", all of subject{'s' if len(subjects) > 1 else ''} {names}"
+    later = "never trained on" if until == 1 else f"trained on after {until:.0%} of the training"
+    return (
+        f"validation set: {len(validation)} of {total} training clips "
+        f"({len(validation) / total:.0%}, wanted {share:.0%}){whose}; {later} "
+        "(training.validation_share, training.validation_until)"
+    )
+
+
+def _subject_folds(
+    subjects: Int[Tensor, " n"], folds: int, generator: torch.Generator
+) -> Int[Tensor, " n"]:
+    """Return the fold of each sample: subjects in random order, each to the smallest fold."""
+    values, counts = subjects.unique(return_counts=True)
+    sizes = [0] * min(folds, len(values))
+    fold = torch.empty_like(subjects)
+    for index in torch.randperm(len(values), generator=generator).tolist():
+        smallest = sizes.index(min(sizes))
+        sizes[smallest] += int(counts[index])
+        fold[subjects == values[index]] = smallest
+    return fold
+
+
+def _stratified_folds(
+    labels: Int[Tensor, " n"], folds: int, generator: torch.Generator
+) -> Int[Tensor, " n"]:
+    """Return the fold of each sample: class after class, in random order, to the folds in turn."""
+    order = torch.randperm(len(labels), generator=generator)
+    order = order[labels[order].argsort(stable=True)]
+    fold = torch.empty(len(labels), dtype=torch.long)
+    fold[order] = torch.arange(len(labels)) % min(folds, len(labels))
+    return fold
+
+
 def _subjects_of(store: ClipStore, train: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
     """Return the subject of each training sample; the same for all where none are known."""
     subjects = store.subjects or (0,) * len(store)

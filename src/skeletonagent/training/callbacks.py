@@ -60,6 +60,9 @@ class Callback:
     def on_problem(self, problem: str) -> None:
         """Handle a round of the agents that failed."""
 
+    def on_remark(self, remark: str) -> None:
+        """Handle a line about the training that its user should read."""
+
 
 @dataclass(frozen=True)
 class CallbackList(Callback):
@@ -91,6 +94,11 @@ class CallbackList(Callback):
         """Call all callbacks."""
         for callback in self.callbacks:
             callback.on_problem(problem)
+
+    def on_remark(self, remark: str) -> None:
+        """Call all callbacks."""
+        for callback in self.callbacks:
+            callback.on_remark(remark)
 
 
 class RunLogger(Callback):

@@ -45,11 +45,13 @@ class Checkpoint:
 
     Args:
         epoch: Number of epochs done.
-        tensors: Tensors by dotted names: ``recognizer.``, ``ema.``, ``loss.`` and ``momentum.``
-            are weights, their average, the loss's parameters and the optimizer's momentum;
-            ``ema_steps`` counts the steps averaged, ``confusions`` the latest epoch's predictions.
-            Within an epoch ``epoch_state.`` is its progress; while the agents are asked,
-            ``pending`` is the confusions they are asked about.
+        tensors: Tensors by dotted names: ``recognizer.``, ``ema.`` and ``loss.`` are weights,
+            their average and the loss's parameters; ``momentum.``, or ``exp_avg.``,
+            ``exp_avg_sq.`` and ``optimizer_step.``, the optimizer's state; ``best.`` the best
+            epoch, where training may end early; ``ema_steps`` counts the steps averaged,
+            ``confusions`` the latest epoch's predictions. Within an epoch ``epoch_state.`` is its
+            progress; while the agents are asked, ``pending`` is the confusions they are asked
+            about.
         metadata: All else as plain JSON values: configuration, class names, guidance.
         step: Number of steps done of the epoch under way; 0 between two epochs.
     """

@@ -49,6 +49,9 @@ class TrainSettings:
         validation_share: Share of the training samples that is kept for validation.
         validation_until: Share of the training after which the validation samples are trained on
             as well.
+        patience: Number of epochs without a better validation accuracy, or the same with a lower
+            loss, after which training ends; kept are the weights of the best epoch. 0 never ends
+            early. It needs a validation set that is held out to the end.
         compile: Whether torch.compile fuses the step's operations; the first steps then take long.
         cuda_graphs: Whether a step's kernels are recorded and replayed, on a single GPU.
         feature_snapshots: Number of snapshots of the features that are kept for a report.
@@ -68,9 +71,22 @@ class TrainSettings:
     guidance_period: Annotated[int, Ge(0)] = 5
     validation_share: Annotated[float, Interval(ge=0, lt=1)] = 0.1
     validation_until: Annotated[float, Interval(gt=0, le=1)] = 1.0
+    patience: Annotated[int, Ge(0)] = 0
     compile: bool = False
     cuda_graphs: bool = False
     feature_snapshots: Annotated[int, Ge(0)] = 0
+
+    def __post_init__(self) -> None:
+        """Check that early stopping has something to measure.
+
+        Raises:
+            ValueError: If it has not.
+        """
+        if self.patience and self.validation_until < 1:
+            raise ValueError(
+                f"patience {self.patience} needs a validation set that is held out to the end; set "
+                "validation_until=1, or patience=0"
+            )
 
 
 class AlignTargets(StrEnum):

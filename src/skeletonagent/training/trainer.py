@@ -17,17 +17,22 @@ from jaxtyping import Int
 from torch import Tensor
 
 from skeletonagent.core.confusion import Confusions
-from skeletonagent.core.errors import TrainingInterrupted
+from skeletonagent.core.errors import ConfigError, TrainingInterrupted
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.loader import ClipLoader
+from skeletonagent.data.splits import describe_validation
 from skeletonagent.training.callbacks import Callback, EpochRecord
 from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
+from skeletonagent.training.early_stopping import BestEpoch
 from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.interrupts import InterruptFlag
 from skeletonagent.training.losses import Encode, GuidanceTensors
 from skeletonagent.training.schedule import TrainingSchedule
 from skeletonagent.training.train_epoch import BatchPlan, EpochState, train_one_epoch
 from skeletonagent.training.train_step import TrainState
+
+FITTED = 0.9
+"""Accuracy on the training clips below which a recognizer has not learned them."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,24 @@ class Trainer:
     """Confusions of the latest complete epoch."""
     schedule: TrainingSchedule = field(init=False)
     """Epochs, and hyperparameters of each step."""
+    best: BestEpoch = field(init=False)
+    """Best epoch so far, if training may end early."""
+    fit_accuracy: float | None = field(init=False, default=None)
+    """Accuracy on the training clips in the latest epoch of a considerable length."""
 
     def __post_init__(self) -> None:
-        """Plan the epochs, and start without confusions."""
+        """Plan the epochs, and start without confusions.
+
+        Raises:
+            ConfigError: If training may end early, but there is no validation set.
+        """
+        patience = self.state.settings.patience
+        if patience and not len(self.data.validation):
+            raise ConfigError(
+                f"training.patience {patience} needs a validation set, and it is empty; set "
+                "training.validation_share, or training.patience=0"
+            )
+        self.best = BestEpoch(patience)
         store = self.data.loader.store
         sizes = len(self.data.train), len(self.data.validation)
         world_size = self.state.context.world_size
@@ -100,9 +120,12 @@ class Trainer:
         if resume is not None:
             self._restore(resume)
         self.callback.on_guidance(None, self.guidance)
+        self._describe_validation()
         tensors = self._guidance_tensors()
-        first = resume.epoch if resume else 0
+        done = first = resume.epoch if resume else 0
         for epoch in range(first, self.schedule.epochs):
+            if self.best.is_over(epoch):
+                break
             begun = resume if resume and resume.step and epoch == first else None
             start = time.perf_counter()
             if begun is None and self._refresh(epoch):
@@ -111,14 +134,42 @@ class Trainer:
             seconds = time.perf_counter() - start
             self.confusions = epoch_state.confusions
             self._log_epoch(epoch, epoch_state, seconds)
-            self._save(epoch + 1)
+            done = epoch + 1
+            self._save(done)
             if signal := self._interrupted_by():
                 raise TrainingInterrupted(signal)
+        self._finish(done)
         return self.guidance
+
+    def _finish(self, epochs: int) -> None:
+        """Take over the weights of the best epoch, if one is kept, and say how the fit is."""
+        if self.best.patience:
+            self.best.restore(self.state.eval_model)
+            self._save(epochs)
+            self.callback.on_remark(
+                f"kept are the weights of epoch {self.best.epochs} of {epochs}, the best on the "
+                f"validation set ({self.best.accuracy:.1%})"
+            )
+        accuracy = self.fit_accuracy
+        if accuracy is not None and accuracy < FITTED and self.confusions.counts.shape[0] > 1:
+            self.callback.on_remark(
+                f"the recognizer has not learned its own training clips ({accuracy:.0%} of them "
+                "as they are augmented): more steps (training.steps or training.epochs) or weaker "
+                "augmentation (augment.*) may help"
+            )
+
+    def _describe_validation(self) -> None:
+        data, settings = self.data, self.state.settings
+        if remark := describe_validation(
+            data.loader.store, data.train, data.validation, settings.validation_share,
+            settings.validation_until,
+        ):  # fmt: skip
+            self.callback.on_remark(remark)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.state.load(checkpoint)
         self.confusions.counts.copy_(checkpoint.tensors["confusions"])
+        self.best.load(checkpoint.tensors_under("best"), self.state.context.device)
         self.guidance = Guidance.from_json(checkpoint.metadata["guidance"], self.guidance.layout)
         if "pending" in checkpoint.tensors:
             self.updater.start(Confusions(checkpoint.tensors["pending"]), self.guidance)
@@ -180,6 +231,8 @@ class Trainer:
 
     def _log_epoch(self, epoch: int, epoch_state: EpochState, seconds: float) -> None:
         cls, con, align, total = epoch_state.losses.mean(dim=0).tolist()
+        if 2 * len(epoch_state.losses) >= self.schedule.pass_steps or epoch == 0:
+            self.fit_accuracy = epoch_state.confusions.accuracy
         self.callback.on_epoch(
             EpochRecord(
                 epoch=epoch,
@@ -198,7 +251,11 @@ class Trainer:
 
     def _save(self, epoch: int, epoch_state: EpochState | None = None) -> None:
         """Save a checkpoint between two epochs, or within one."""
-        tensors = {**self.state.tensors(), "confusions": self.confusions.counts}
+        tensors = {
+            **self.state.tensors(),
+            **self.best.tensors(),
+            "confusions": self.confusions.counts,
+        }
         if epoch_state:
             tensors |= {f"epoch_state.{name}": t for name, t in epoch_state.tensors().items()}
         if self.updater.pending is not None:
@@ -229,4 +286,5 @@ class Trainer:
         predictions = self.state.predict(
             self.data.loader, self.data.validation, batch_size=batch_size, num_clips=1
         )
+        self.best.update(epoch + 1, predictions, self.state.eval_model)
         return predictions.topk_accuracy(1)
