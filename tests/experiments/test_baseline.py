@@ -18,6 +18,7 @@ from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.experiments import baseline
 from skeletonagent.experiments.baseline import (
     BASELINE_METHODS,
+    fitting_methods,
     motion_features_of_bodies,
     predict_baseline,
     resampled_series,
@@ -159,6 +160,17 @@ def test_two_classes_and_one_without_training_samples(method: str, prepared: Cli
     of_both = predictions.labels != 1
     right = predictions.probs.argmax(axis=1) == predictions.labels
     assert right[of_both].mean() > 0.8
+
+
+def test_one_training_sample_of_each_class(prepared: ClipStore) -> None:
+    one, two = TRAIN[:3], TRAIN[:4]
+    assert sorted(prepared.labels[one].tolist()) == [0, 1, 2]
+    assert fitting_methods(prepared, two) == list(BASELINE_METHODS)
+    left = fitting_methods(prepared, one)
+    assert left == list(BASELINE_METHODS)[:2]
+    for method, train in [*((method, one) for method in left), (list(BASELINE_METHODS)[2], two)]:
+        probs = predict_baseline(method, prepared, train, TEST).predictions.probs
+        assert np.isfinite(probs).all()
 
 
 def test_a_seed_repeats(prepared: ClipStore) -> None:

@@ -7,6 +7,7 @@ set: the strength of the ridge is chosen by leave-one-out cross-validation, all 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -190,7 +191,10 @@ def _with_motion_features(build: Callable[[int], Any]) -> BaselineFunction:
     ) -> Float[np.ndarray, "m y"]:
         classifier = build(seed)
         features = motion_features_of_bodies(store.subset(torch.cat([train, test])))
-        classifier.fit(features[: len(train)], store.labels[train].numpy())
+        with warnings.catch_warnings():
+            # LDA is fine with a class of one sample, whose covariance is zero.
+            warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
+            classifier.fit(features[: len(train)], store.labels[train].numpy())
         shares = classifier.predict_proba(features[len(train) :])
         return _of_all_classes(shares, classifier.classes_, store.num_classes)
 
@@ -230,9 +234,17 @@ BaselineFunction = Callable[
 ]
 """Function of a store, training samples, test samples and a seed, returning probabilities."""
 
+_LDA = "motion features + LDA"
+
 BASELINE_METHODS: Mapping[str, BaselineFunction] = {
     "MultiRocket + ridge": _multirocket_ridge,
     "motion features + extra trees": _with_motion_features(_extra_trees),
-    "motion features + LDA": _with_motion_features(_linear_discriminant),
+    _LDA: _with_motion_features(_linear_discriminant),
 }
 """Baselines by name; the first is the one that results are shown beside."""
+
+
+def fitting_methods(store: ClipStore, train: Int[Tensor, " n"]) -> list[str]:
+    """Return the baselines that so few samples can be fitted with: LDA takes two of some class."""
+    one_shot = len(train) <= len(store.labels[train].unique())
+    return [method for method in BASELINE_METHODS if not (one_shot and method == _LDA)]

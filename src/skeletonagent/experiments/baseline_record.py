@@ -25,7 +25,7 @@ from skeletonagent.data.training_draw import draw_training_clips
 from skeletonagent.data.validation import locate_archive
 from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.evaluation.significance import accuracy_interval, mcnemar
-from skeletonagent.experiments.baseline import BASELINE_METHODS, BaselineResult, predict_baseline
+from skeletonagent.experiments.baseline import BaselineResult, fitting_methods, predict_baseline
 from skeletonagent.experiments.config import Config, config_to_dict
 from skeletonagent.experiments.datasets import SYNTHETIC, absolute_archive, prepare_dataset
 from skeletonagent.experiments.recipes import PresetSize
@@ -160,7 +160,7 @@ def _run(
     )
     test = evaluation_samples(store, parts)
     results = []
-    for method in BASELINE_METHODS:
+    for method in fitting_methods(store, train):
         if on_method is not None:
             on_method(name, method)
         results.append(predict_baseline(method, store, train, test, seed))
