@@ -82,6 +82,7 @@ def curve(
     plan = plan_curve(config, data, numbers, draws, out)
     named = devices.split(",") if devices else curve_devices(config, len(plan.runs))
     _train(plan, config, named)
+    console.print("fitting simpler methods to the same draws")
     measured = measure_curve(plan, data, baseline=baseline)
     write_curve(measured, out)
     write_text(out / "curve.svg", curve_svg(measured))
