@@ -19,18 +19,13 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.experiments.config import (
-    Config,
-    config_from_dict,
-    config_to_dict,
-    read_config,
-    set_length,
-)
+from skeletonagent.experiments.config import Config, read_config, with_values
 from skeletonagent.experiments.datasets import prepare_dataset, preprocess_dataset, resolve_layout
 from skeletonagent.experiments.presets import PRESETS
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import resolve_config
 from skeletonagent.experiments.run import run_experiment
+from skeletonagent.experiments.time_budget import fit_to_time
 from skeletonagent.inference.evaluate import Evaluation, evaluate_split
 from skeletonagent.inference.predictor import Predictor, load_predictor
 from skeletonagent.models.backbones import BACKBONES
@@ -160,6 +155,7 @@ def train(
     size: str = PresetSize.SMALL,
     recipe: str = Recipe.PAPER,
     resume: bool = False,
+    time: str | None = None,
     callback: Callback | None = None,
 ) -> Run:
     """Train a recognizer with guidance from its agents, and test it once at the end.
@@ -173,6 +169,7 @@ def train(
         size: Size of a preset: ``tiny``, ``small`` for a CPU, ``paper`` for a GPU.
         recipe: Recipe of a preset: ``paper``, ``released`` or ``best``.
         resume: Whether to continue the run in ``out``; it is started if there is none.
+        time: Wall time, such as ``3m``, in place of a number of steps: as many as fit are taken.
         callback: Called during the training, see
             :class:`~skeletonagent.training.callbacks.Callback`.
 
@@ -198,7 +195,7 @@ def train(
     if isinstance(config, Config):
         chosen = config
         if stream is not None:
-            chosen = _with_overrides(chosen, {"clips.stream": Stream.parse(stream)})
+            chosen = with_values(chosen, {"clips.stream": Stream.parse(stream)})
     else:
         chosen = resolve_config(str(config), PresetSize(size), stream, None, [], Recipe(recipe))
     in_memory = data if isinstance(data, SkeletonData) else None
@@ -208,7 +205,7 @@ def train(
             "data.archive": in_memory.name,
             "data.confidence": in_memory.store.has_confidence,
         }
-    chosen = _with_overrides(chosen, changes | dict(overrides or {}))
+    chosen = with_values(chosen, changes | dict(overrides or {}))
     settings = chosen.data
     opened = (
         preprocess_dataset(in_memory, Preprocessor.from_settings(settings))
@@ -216,26 +213,16 @@ def train(
         else prepare_dataset(settings)
     )
 
+    path = Path(out).expanduser()
+    if time:
+        chosen = fit_to_time({path: chosen}, opened, time)[0][path]
+
     @contextmanager
     def watch(_: Config, __: LatestCheckpoint) -> Iterator[Callback]:
         yield callback or Callback()
 
-    run_experiment(chosen, opened, Path(out).expanduser(), resume=resume, watch=watch)
+    run_experiment(chosen, opened, path, resume=resume, watch=watch)
     return Run(out, opened if in_memory else None)
-
-
-def _with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
-    """Return a configuration with settings by their dotted names changed."""
-    values = config_to_dict(config)
-    for name, value in overrides.items():
-        *sections, key = name.split(".")
-        section = values
-        for part in sections:
-            inner = section.setdefault(part, {})
-            section = inner if isinstance(inner, dict) else section
-        section[key] = value
-    set_length(values, overrides)
-    return config_from_dict(values, source="overrides")
 
 
 def create_model(

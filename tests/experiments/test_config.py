@@ -21,6 +21,7 @@ from skeletonagent.experiments.config import (
     config_to_yaml,
     read_config,
     with_overrides,
+    with_values,
     write_config,
 )
 from skeletonagent.models.settings import ModelSettings, PersonPooling
@@ -271,3 +272,12 @@ def test_yaml_is_in_the_order_of_the_sections() -> None:
     assert list(yaml.safe_load(config_to_yaml(Config()))) == [
         field.name for field in fields(Config)
     ]
+
+
+def test_epochs_take_the_place_of_steps() -> None:
+    config = Config(training=TrainSettings(steps=900))
+    assert with_overrides(config, ["training.batch_size=8"]).training.steps == 900
+    assert with_overrides(config, ["training.epochs=3"]).training.steps is None
+    both = with_overrides(config, ["training.steps=70", "training.epochs=3"]).training
+    assert (both.steps, both.epochs) == (70, 3)
+    assert with_values(config, {"training.epochs": 3}).training.steps is None

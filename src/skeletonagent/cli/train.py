@@ -67,6 +67,14 @@ def train_command(
         str | None,
         typer.Option(help="Devices with commas: several runs at once, a process on each."),
     ] = None,
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            "--time",
+            help="Wall time of training and test, such as 90s, 3m or 1h, in place of a number of "
+            "steps or epochs; it is measured what fits.",
+        ),
+    ] = None,
     baseline: Annotated[
         bool,
         typer.Option(
@@ -88,6 +96,8 @@ def train_command(
       skeletonagent train synthetic --out runs/first
 
       skeletonagent train --data skeletons/mine --out runs/mine
+
+      skeletonagent train --data skeletons/mine --out runs/mine --time 3m
 
       skeletonagent train utd-mhad --data utd_mhad --out runs/utd --seeds 3
 
@@ -118,6 +128,8 @@ def train_command(
     assignments = (*(set_ or []), *([f"agents.chat={chat}"] if chat else []))
     request = TrainingRequest(config, data, stream, split, seeds, preset_size, recipe, assignments)
     runs = plan_training(request, out, resume=resume)
+    if duration:
+        runs = _fit_to_time(runs, duration)
     write_plan(runs, out)
     if baseline:
         compute_missing_baselines(runs)
@@ -139,6 +151,18 @@ def train_command(
     if not baselines:
         print_baseline_hint(runs)
     console.print(f"everything is in {out}", markup=False, soft_wrap=True)
+
+
+def _fit_to_time(runs: Mapping[Path, Config], duration: str) -> dict[Path, Config]:
+    """Return the runs with the number of steps that fits a time, and print which it is."""
+    from skeletonagent.cli.console import console
+    from skeletonagent.experiments.run import shared_dataset
+    from skeletonagent.experiments.time_budget import fit_to_time
+
+    data = shared_dataset(next(iter(runs.values())).data)
+    fitted, line = fit_to_time(runs, data, duration)
+    console.print(f"--time {line}", markup=False, soft_wrap=True)
+    return fitted
 
 
 def _train_here(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -143,36 +143,43 @@ def with_overrides(config: Config, assignments: Sequence[str]) -> Config:
     Raises:
         ConfigError: If an assignment has another form, an unknown key or a wrong value.
     """
-    values = config_to_dict(config)
     malformed = [text for text in assignments if "=" not in text]
     if malformed:
         raise ConfigError(f"--set takes section.key=value, got {', '.join(map(repr, malformed))}")
+    values: dict[str, Any] = {}
     for text in assignments:
         path, _, value = text.partition("=")
-        *sections, key = path.strip().split(".")
-        place = values
+        try:
+            values[path.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {text!r}: {value!r} is not a value: {error}") from error
+    return with_values(config, values, source="--set" if assignments else "config")
+
+
+def with_values(config: Config, values: Mapping[str, Any], source: str = "overrides") -> Config:
+    """Return the configuration with settings by their dotted names changed.
+
+    A number of epochs takes the place of a number of steps, where that is not among them.
+
+    Args:
+        config: Configuration.
+        values: Values by dotted names, such as ``training.epochs``.
+        source: Origin of the values, for messages.
+
+    Raises:
+        ConfigError: If a name is unknown or a value is wrong.
+    """
+    plain = config_to_dict(config)
+    if "training.epochs" in values:
+        values = {"training.steps": None, **values}
+    for name, value in values.items():
+        *sections, key = name.split(".")
+        place = plain
         for section in sections:
             inner = place.setdefault(section, {})
             place = inner if isinstance(inner, dict) else place
-        try:
-            place[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {text!r}: {value!r} is not a value: {error}") from error
-    set_length(values, {text.partition("=")[0].strip() for text in assignments})
-    return config_from_dict(values, source="--set" if assignments else "config")
-
-
-def set_length(values: dict[str, Any], assigned: Collection[str]) -> None:
-    """Unset the number of steps where the number of epochs was assigned, and steps were not.
-
-    Args:
-        values: Values by section and key, changed in place.
-        assigned: Dotted names of the settings that were assigned.
-    """
-    training = values.get("training")
-    counts_epochs = "training.epochs" in assigned and "training.steps" not in assigned
-    if counts_epochs and isinstance(training, dict):
-        training["steps"] = None
+        place[key] = value
+    return config_from_dict(plain, source)
 
 
 def _unknown_keys(values: Mapping[str, Any], section: type, prefix: str = "") -> list[str]:
