@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from tests.cli.invocation import invoke, invoke_twice
 from tests.small_run import SETTINGS, small_archive
 
+from skeletonagent.cli.baseline import print_beside
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.training.run_directory import RunDirectory
@@ -81,6 +83,30 @@ def test_a_training_computes_the_baseline_on_demand(archive: Path, tmp_path: Pat
     assert err.count(f"{CHIEF} ...") == 1
     assert f"baseline ({CHIEF}): " in out and "; mean of 2 runs: " in out
     assert (tmp_path / "runs" / "seed1" / "baseline.json").is_file()
+
+
+def test_fused_streams_are_compared_as_one(archive: Path, tmp_path: Path) -> None:
+    printed = invoke("baseline", archive, "--json").json["baselines"][0]["methods"][0]
+    out, _ = train(archive, tmp_path / "runs", "--stream", "j,b", "--json")
+    result = json.loads(out)
+    (figures,) = result["baselines"]
+    fused = result["ensembles"][0]["fusions"][-1]["test"]["halves"]["top1"]
+    assert (figures["method"], figures["split"]) == (CHIEF, "halves")
+    assert figures["top1"] == printed["test"]["halves"]["top1"]
+    assert figures["runs"] == [run["top1"] for run in result["runs"]]
+    assert figures["fused"] == [fused] and figures["p"] is None
+
+
+def test_the_line_beside_a_result(capsys: pytest.CaptureFixture[str]) -> None:
+    one = {"split": "a", "method": CHIEF, "top1": 0.916, "runs": [0.972], "fused": [], "p": 0.0312}
+    print_beside([one])
+    several = one | {"split": "b", "runs": [0.9, 1.0], "fused": [0.98], "p": None}
+    print_beside([one, several])
+    assert capsys.readouterr().out.splitlines() == [
+        f"baseline ({CHIEF}): 91.60%; this run: 97.20% (McNemar's test: p = 0.031)",
+        f"a, baseline ({CHIEF}): 91.60%; this run: 97.20% (McNemar's test: p = 0.031)",
+        f"b, baseline ({CHIEF}): 91.60%; mean of 2 runs: 95.00%, fused: 98.00%",
+    ]
 
 
 def test_wrong_settings_are_refused(archive: Path) -> None:

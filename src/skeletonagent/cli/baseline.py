@@ -80,26 +80,38 @@ def compute_missing_baselines(runs: Mapping[Path, Config]) -> None:
 
 
 def baselines_beside(
-    runs: Mapping[Path, Config], summaries: Sequence[Mapping[str, Any]]
+    runs: Mapping[Path, Config],
+    summaries: Sequence[Mapping[str, Any]],
+    ensembles: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Return the baseline of each split that has one, and keep it in the runs on that split.
 
     Args:
         runs: Configuration of each run by its directory.
         summaries: Summaries of the runs.
+        ensembles: Reports on the fusions of the runs, where they are fused.
     """
     from skeletonagent.experiments.baseline_record import put_beside_run
+    from skeletonagent.experiments.config import read_config
+    from skeletonagent.training.run_directory import RunDirectory
 
     records: dict[str, list[dict[str, Any]]] = {}
-    for run, config in runs.items():
-        if (record := put_beside_run(run, config.data)) is not None:
-            records.setdefault(str(config.data.split), []).append(record["methods"][0])
+    for run, planned in runs.items():
+        file = RunDirectory(run).config
+        data = (read_config(file) if file.exists() else planned).data
+        if (record := put_beside_run(run, data)) is not None:
+            records.setdefault(str(data.split), []).append(record["methods"][0])
     return [
         {
             "split": split,
             "method": methods[0]["name"],
             "top1": methods[0]["test"][split]["top1"],
             "runs": [summary["top1"] for summary in summaries if summary["split"] == split],
+            "fused": [
+                ensemble["fusions"][-1]["test"][split]["top1"]
+                for ensemble in ensembles
+                if ensemble["split"] == split and ensemble["fusions"]
+            ],
             "p": methods[0].get("p") if len(methods) == 1 else None,
         }
         for split, methods in records.items()
@@ -124,6 +136,8 @@ def print_beside(baselines: Sequence[Mapping[str, Any]]) -> None:
         line += f"this run: {mean}" if len(values) == 1 else f"mean of {len(values)} runs: {mean}"
         if figures["p"] is not None:
             line += f" (McNemar's test: p = {figures['p']:.2g})"
+        if fused := figures["fused"]:
+            line += f", fused: {sum(fused) / len(fused):.2%}"
         prefix = f"{figures['split']}, " if len(baselines) > 1 else ""
         output.print(prefix + line, markup=False, soft_wrap=True)
 

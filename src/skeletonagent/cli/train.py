@@ -138,7 +138,7 @@ def train_command(
     else:
         summaries = _train_here(runs, resume=resume, tensorboard=tensorboard)
     result = combine_summaries(runs, summaries)
-    baselines = baselines_beside(runs, summaries)
+    baselines = baselines_beside(runs, summaries, result.get("ensembles", ()))
     if baselines:
         result["baselines"] = baselines
     if len(runs) > 1:
