@@ -6,7 +6,7 @@ prints: progress is reported to a callback, remarks are warnings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -234,6 +234,9 @@ def create_model(
     persons: int = 2,
     text_dim: int = 256,
     width: int | None = None,
+    inputs: Sequence[str] = (),
+    readout: str = "mean",
+    readout_width: int | None = None,
     dropout: float = 0.0,
 ) -> Recognizer:
     """Return a recognizer with fresh weights, for a training loop of one's own.
@@ -246,10 +249,14 @@ def create_model(
         persons: M, bodies that a clip has room for.
         text_dim: D, width of the sentences' vectors; 256 is that of ``wordllama``.
         width: Channels of the first blocks; by default the backbone's own.
+        inputs: Features of the clips that the backbone takes side by side: ``position``, ``bone``,
+            ``motion``, ``long_motion``, ``distance``, ``partner``; none gives it the clips alone.
+        readout: Way from the backbone's maps to features: ``mean``, ``joints`` or ``temporal``.
+        readout_width: Width of the readout; by default its own.
         dropout: Probability that a feature is dropped before the classifier.
 
     Raises:
-        ConfigError: If there is no backbone or layout of that name.
+        ConfigError: If there is no backbone, layout, input or readout of that name.
 
     Examples:
         >>> import torch
@@ -273,6 +280,9 @@ def create_model(
         num_classes=num_classes,
         text_dim=text_dim,
         width=width,
+        inputs=inputs,
+        readout=readout,
+        readout_width=readout_width,
         dropout=dropout,
     )
 

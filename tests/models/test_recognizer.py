@@ -12,12 +12,8 @@ from hypothesis import strategies as st
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17, KINECT_25
 from skeletonagent.models.backbones import BACKBONES
-from skeletonagent.models.recognizer import (
-    Recognizer,
-    build_recognizer,
-    mean_over_persons,
-    person_weights,
-)
+from skeletonagent.models.person_pooling import mean_over_persons, person_weights
+from skeletonagent.models.recognizer import Recognizer, build_recognizer
 from skeletonagent.models.settings import PersonPooling
 
 

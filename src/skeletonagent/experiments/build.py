@@ -194,6 +194,9 @@ def _recognizer(metadata: RecognizerMetadata) -> Recognizer:
             num_classes=len(metadata.class_names),
             text_dim=metadata.text_dim,
             width=model.width,
+            inputs=model.inputs,
+            readout=model.readout,
+            readout_width=model.readout_width,
             person_pooling=model.person_pooling,
             dropout=model.dropout,
         )

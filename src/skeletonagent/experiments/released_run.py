@@ -123,7 +123,9 @@ def _config(released: ReleasedCheckpoint, archive: str, stream: Stream | None) -
     return Config(
         data=DataSettings(archive=archive, origin=Origin.NONE if flat else Origin.PERSON),
         clips=ClipSettings(frames=100, stream=stream or released.stream or Stream.JOINT),
-        model=ModelSettings(released.backbone, released.width, PersonPooling.RELEASED),
+        model=ModelSettings(
+            released.backbone, released.width, person_pooling=PersonPooling.RELEASED
+        ),
     )
 
 

@@ -23,6 +23,7 @@ from skeletonagent.models.graph_conv import (
     DGGraphConv,
     NeighbourGraphConv,
 )
+from skeletonagent.models.joint_cnn import FeatureNormStem, JointTokens
 from skeletonagent.models.stems import BatchNormStem, EmbeddingStem
 from skeletonagent.models.temporal_conv import CTRTemporalConv, DGTemporalConv, MultiScaleTCN
 
@@ -39,7 +40,7 @@ class Backbone(nn.Module):
         out_channels: Channels of the last block.
     """
 
-    def __init__(self, stem: nn.Module, blocks: Sequence[STBlock], out_channels: int) -> None:
+    def __init__(self, stem: nn.Module, blocks: Sequence[nn.Module], out_channels: int) -> None:
         super().__init__()
         self.stem = stem
         self.blocks = nn.Sequential(*blocks)
@@ -224,6 +225,20 @@ def _tiny_block(
     return STBlock(NeighbourGraphConv(layout), temporal, residual)
 
 
+def joint_cnn(layout: SkeletonLayout, channels: int, persons: int, width: int) -> Backbone:
+    """Return a backbone that looks at every joint by itself, for readouts that keep joints apart.
+
+    Args:
+        layout: The skeleton; only its number of joints counts.
+        channels: C of the input.
+        persons: Not used: bodies are normalised alike, so there may be any number of them.
+        width: Channels of every joint.
+    """
+    del persons
+    v = layout.num_joints
+    return Backbone(FeatureNormStem(v, channels), [JointTokens(v, channels, width)], width)
+
+
 @dataclass(frozen=True)
 class BackboneSpec:
     """Row of the table of backbones.
@@ -243,5 +258,6 @@ BACKBONES: Mapping[str, BackboneSpec] = {
     "stgcn++": BackboneSpec(stgcn_plus_plus, 64),
     "ctr-gcn": BackboneSpec(ctr_gcn, 64),
     "tiny-gcn": BackboneSpec(tiny_gcn, 16),
+    "joint-cnn": BackboneSpec(joint_cnn, 16),
 }
 """All backbones by name."""

@@ -19,7 +19,9 @@ from skeletonagent.models.backbones import Backbone
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
 from skeletonagent.models.blocks import ConvBNSequence, STBlock
 from skeletonagent.models.graph_conv import DGGraphConv
-from skeletonagent.models.recognizer import Recognizer, bodies_to_run, mean_over_persons
+from skeletonagent.models.person_pooling import bodies_to_run, mean_over_persons
+from skeletonagent.models.readouts import MeanReadout
+from skeletonagent.models.recognizer import Recognizer, join_inputs
 from skeletonagent.models.temporal_conv import DGTemporalConv, TemporalBranches, temporal_max_pool
 
 CPU_CHUNK_SIZE = 1_600_000
@@ -40,8 +42,11 @@ class FusedRecognizer(nn.Module):
         self.person_pooling = recognizer.person_pooling
         self.out_channels = recognizer.backbone.out_channels
         backbone = recognizer.backbone
+        self.inputs = copy.deepcopy(recognizer.inputs)
         self.stem = copy.deepcopy(backbone.stem)
         self.blocks, self.channels_last = _fuse_blocks(backbone, dtype)
+        self.readout = copy.deepcopy(recognizer.readout).eval()
+        _fold_norms(self.readout)
         self.cls_head = copy.deepcopy(recognizer.cls_head)
 
     def forward(
@@ -68,20 +73,28 @@ class FusedRecognizer(nn.Module):
         if clips.device.type == "cpu":
             body_size = clips.shape[2] * clips.shape[3] * self.out_channels
             chunk = torch.get_num_threads() * max(1, self.cpu_chunk_size // body_size)
-        pooled = torch.cat([self._body_features(clips, part) for part in run.split(chunk)])
-        return mean_over_persons(pooled, clips, self.person_pooling, bodies)
+        inputs = [clips] if self.inputs is None else self.inputs(clips)
+        joined = join_inputs(inputs)
+        maps = (self._maps(joined, part) for part in run.split(chunk))
+        if isinstance(self.readout, MeanReadout):  # never keeps the maps of all bodies
+            means = torch.cat([part.mean(dim=(2, 3)) for part in maps])
+            return mean_over_persons(means, clips, self.person_pooling, bodies)
+        features: Tensor = self.readout(
+            torch.cat(list(maps)), inputs, clips, self.person_pooling, bodies
+        ).features
+        return features
 
-    def _body_features(
-        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"]
-    ) -> Float[Tensor, "b d"]:
-        """Return each body's mean over frames and joints."""
-        x: Tensor = self.stem(clips, bodies)
+    def _maps(
+        self, inputs: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b d s v"]:
+        """Return the maps of bodies in float32."""
+        x: Tensor = self.stem(inputs, bodies)
         if self.channels_last:
             x = x.to(self.dtype).movedim(1, -1).contiguous()
-            return cast(Tensor, self.blocks(x)).float().mean(dim=(1, 2))
+            return cast(Tensor, self.blocks(x)).float().movedim(-1, 1)
         lower = self.dtype is not torch.float32
         with torch.autocast(x.device.type, self.dtype, enabled=lower):
-            return cast(Tensor, self.blocks(x)).float().mean(dim=(2, 3))
+            return cast(Tensor, self.blocks(x)).float()
 
 
 class FusedGraphConv(nn.Module):
@@ -194,7 +207,9 @@ def _fuse_blocks(backbone: Backbone, dtype: torch.dtype) -> tuple[nn.Sequential,
     """Return a backbone's blocks for inference, and whether they keep channels last."""
     blocks = copy.deepcopy(backbone.blocks).eval()
     if all(
-        isinstance(block.graph, DGGraphConv) and isinstance(block.temporal, DGTemporalConv)
+        isinstance(block, STBlock)
+        and isinstance(block.graph, DGGraphConv)
+        and isinstance(block.temporal, DGTemporalConv)
         for block in blocks
     ):
         fused = nn.Sequential(*(FusedBlock(cast(STBlock, block)) for block in blocks)).to(dtype)

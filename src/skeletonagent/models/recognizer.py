@@ -1,17 +1,21 @@
-"""Recognizer: a backbone with its heads, clips to predictions."""
+"""Recognizer: a backbone with its readout and its heads, clips to predictions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.models.backbones import BACKBONES, Backbone
-from skeletonagent.models.settings import PersonPooling
+from skeletonagent.models.inputs import InputFeatures
+from skeletonagent.models.person_pooling import bodies_to_run
+from skeletonagent.models.readouts import MeanReadout, Pooled, Readout, build_readout
+from skeletonagent.models.settings import InputFeature, PersonPooling, ReadoutKind
 
 
 class Prediction(NamedTuple):
@@ -26,7 +30,7 @@ class Prediction(NamedTuple):
 
 
 class ClassHead(nn.Module):
-    """Linear classification of the mean over persons, frames and joints."""
+    """Linear classification of a clip's features."""
 
     def __init__(self, channels: int, num_classes: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -55,14 +59,14 @@ class JointConstraintHead(nn.Module):
     def forward(
         self, x_pre: Float[Tensor, "n d v"], salient: Float[Tensor, "y v"]
     ) -> Float[Tensor, "n y"]:
-        """Return the logits of the classes; ``x_pre`` is the mean over persons and frames."""
+        """Return the logits of the classes; ``x_pre`` is pooled over persons and frames."""
         joint_logits = (self.fc.weight @ x_pre).squeeze(1)  # N V
         # The bias once for each class, not for each joint: Proj follows the sum over the joints.
         return joint_logits @ salient.T + self.fc.bias
 
 
 class AlignmentHead(nn.Module):
-    """Projection of the mean over persons, frames and joints to the sentences' space.
+    """Projection of a clip's features to the sentences' space.
 
     Source: paper eq. 6 and 7, ``s``.
     """
@@ -80,13 +84,15 @@ class AlignmentHead(nn.Module):
 
 
 class Recognizer(nn.Module):
-    """Backbone with a classification head and the heads of the two guidance losses.
+    """Backbone with a readout, a classification head and the heads of the two guidance losses.
 
     Args:
-        backbone: Backbone, clips to features.
+        backbone: Backbone, clips to maps.
         num_classes: Y.
         text_dim: D, width of the sentences' vectors.
-        person_pooling: Bodies that count in the means the heads take.
+        inputs: Features of the clips that the backbone takes; None gives it the clips.
+        readout: Readout, maps to features; None takes the mean.
+        person_pooling: Bodies that count in the means over persons.
         dropout: Dropout rate before the classification head.
     """
 
@@ -96,15 +102,20 @@ class Recognizer(nn.Module):
         *,
         num_classes: int,
         text_dim: int,
+        inputs: InputFeatures | None = None,
+        readout: Readout | None = None,
         person_pooling: PersonPooling = PersonPooling.PAPER,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.inputs = inputs
         self.backbone = backbone
+        self.readout = readout or MeanReadout(backbone.out_channels)
         self.person_pooling = person_pooling
-        self.cls_head = ClassHead(backbone.out_channels, num_classes, dropout)
+        channels = self.readout.out_channels
+        self.cls_head = ClassHead(channels, num_classes, dropout)
         self.joint_head = JointConstraintHead(backbone.out_channels)
-        self.text_head = AlignmentHead(backbone.out_channels, text_dim)
+        self.text_head = AlignmentHead(channels, text_dim)
 
     def forward(
         self,
@@ -120,12 +131,11 @@ class Recognizer(nn.Module):
             bodies: Bodies that are present, see :class:`~skeletonagent.core.clips.Batch`; others
                 are not run, unless absent bodies count. None runs all.
         """
-        x_pre = self._pool(clips, bodies)
-        pooled = x_pre.mean(dim=-1)
+        x_pre, features = self._pool(clips, bodies)
         return Prediction(
-            logits=self.cls_head(pooled),
+            logits=self.cls_head(features),
             joint_logits=self.joint_head(x_pre, salient),
-            embedding=self.text_head(pooled),
+            embedding=self.text_head(features),
         )
 
     def features(
@@ -133,13 +143,11 @@ class Recognizer(nn.Module):
     ) -> Float[Tensor, "n d"]:
         """Return the features that the classification head takes.
 
-        They are averaged over frames, persons and joints.
-
         Args:
             clips: Clips with room for M bodies.
             bodies: Bodies that are present, as :meth:`forward` takes them.
         """
-        return self._pool(clips, bodies).mean(dim=-1)
+        return self._pool(clips, bodies).features
 
     def classify(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
@@ -153,67 +161,17 @@ class Recognizer(nn.Module):
         logits: Tensor = self.cls_head(self.features(clips, bodies))
         return logits
 
-    def _pool(
-        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
-    ) -> Float[Tensor, "n d v"]:
-        """Return the paper's ``x_pre``: features averaged over frames and persons."""
+    def _pool(self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None) -> Pooled:
         bodies = bodies_to_run(self.person_pooling, bodies)
-        features = self.backbone(clips, bodies).mean(dim=2)
-        return mean_over_persons(features, clips, self.person_pooling, bodies)
+        inputs = [clips] if self.inputs is None else self.inputs(clips)
+        maps = self.backbone(join_inputs(inputs), bodies)
+        pooled: Pooled = self.readout(maps, inputs, clips, self.person_pooling, bodies)
+        return pooled
 
 
-def bodies_to_run(
-    pooling: PersonPooling, bodies: Int[Tensor, " b"] | None
-) -> Int[Tensor, " b"] | None:
-    """Return the bodies that must be run: all, where absent ones count."""
-    return None if pooling is PersonPooling.RELEASED else bodies
-
-
-def mean_over_persons(
-    features: Float[Tensor, "b *d"],
-    clips: Float[Tensor, "n m t v c"],
-    pooling: PersonPooling,
-    bodies: Int[Tensor, " b"] | None = None,
-) -> Float[Tensor, "n *d"]:
-    """Return the mean of each clip's bodies.
-
-    Args:
-        features: Features of the bodies that were run.
-        clips: The clips of these bodies.
-        pooling: Bodies that count.
-        bodies: Bodies that were run; None if all were.
-    """
-    n, m = clips.shape[:2]
-    run = None
-    if bodies is not None:
-        run = clips.new_zeros(n * m, dtype=torch.bool).index_fill(0, bodies, True).view(n, m)
-        features = features.new_zeros(n * m, *features.shape[1:]).index_copy(0, bodies, features)
-    weights = person_weights(clips, pooling, run)
-    per_body = features.unflatten(0, (n, m))
-    mean: Tensor = (per_body * weights.view(n, m, *[1] * (per_body.ndim - 2))).sum(dim=1)
-    return mean
-
-
-def person_weights(
-    clips: Float[Tensor, "n m t v c"],
-    pooling: PersonPooling,
-    run: Bool[Tensor, "n m"] | None = None,
-) -> Float[Tensor, "n m"]:
-    """Return each body's weight in the mean over persons; the weights of a clip sum to one.
-
-    Args:
-        clips: The clips.
-        pooling: Bodies that count.
-        run: Bodies that have features, at least one a clip; None if all.
-    """
-    present = clips.ne(0).flatten(2).any(dim=2)
-    if pooling is PersonPooling.RELEASED:
-        counted = present.new_ones(present.shape)
-    else:
-        counted = present | ~present.any(dim=1, keepdim=True)
-    if run is not None:
-        counted = counted & run
-    return counted / counted.sum(dim=1, keepdim=True)
+def join_inputs(inputs: Sequence[Float[Tensor, "n m t v _"]]) -> Float[Tensor, "n m t v f"]:
+    """Return the inputs side by side, as a backbone takes them."""
+    return inputs[0] if len(inputs) == 1 else torch.cat(list(inputs), dim=-1)
 
 
 def build_recognizer(
@@ -225,6 +183,9 @@ def build_recognizer(
     num_classes: int,
     text_dim: int,
     width: int | None = None,
+    inputs: Sequence[str] = (),
+    readout: str = ReadoutKind.MEAN,
+    readout_width: int | None = None,
     person_pooling: PersonPooling = PersonPooling.PAPER,
     dropout: float = 0.0,
 ) -> Recognizer:
@@ -238,19 +199,43 @@ def build_recognizer(
         num_classes: Y.
         text_dim: D, width of the sentences' vectors.
         width: Channels of the backbone's first blocks; None takes the backbone's default.
-        person_pooling: Bodies that count in the means the heads take.
+        inputs: Features of the clips that the backbone takes; none gives it the clips.
+        readout: Way from the backbone's maps to features.
+        readout_width: Width of the readout; None takes the readout's default.
+        person_pooling: Bodies that count in the means over persons.
         dropout: Dropout rate before the classification head.
 
     Raises:
-        ConfigError: If there is no backbone of that name.
+        ConfigError: If there is no backbone, input or readout of that name.
     """
-    if name not in BACKBONES:
-        raise ConfigError(f"no backbone {name!r}; there are {', '.join(BACKBONES)}")
+    for noun, names, known in (
+        ("backbone", [name], list(BACKBONES)),
+        ("input", inputs, list(InputFeature)),
+        ("readout", [readout], list(ReadoutKind)),
+    ):
+        for unknown in set(names).difference(known):
+            raise ConfigError(f"no {noun} {unknown!r}; there are {', '.join(known)}")
     spec = BACKBONES[name]
+    features = (
+        InputFeatures(layout, channels, persons, [InputFeature(one) for one in inputs])
+        if inputs
+        else None
+    )
+    sizes = features.channels if features else (channels,)
+    backbone = spec.build(layout, sum(sizes), persons, spec.width if width is None else width)
     return Recognizer(
-        spec.build(layout, channels, persons, spec.width if width is None else width),
+        backbone,
         num_classes=num_classes,
         text_dim=text_dim,
+        inputs=features,
+        readout=build_readout(
+            ReadoutKind(readout),
+            backbone.out_channels,
+            layout.num_joints,
+            persons,
+            sizes,
+            readout_width,
+        ),
         person_pooling=person_pooling,
         dropout=dropout,
     )

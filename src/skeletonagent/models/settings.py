@@ -1,4 +1,4 @@
-"""Settings of the section ``model``: backbone, its width, pooling over persons, dropout."""
+"""Settings of the section ``model``: backbone, inputs, readout, pooling over persons, dropout."""
 
 from __future__ import annotations
 
@@ -20,14 +20,51 @@ class PersonPooling(StrEnum):
     RELEASED = "released"
 
 
+class InputFeature(StrEnum):
+    """Feature of every joint and frame that a recognizer computes from its clips.
+
+    - ``position``: the clip as it is, in the stream of the settings.
+    - ``bone``: the joint minus its parent.
+    - ``motion``: the difference to the next frame.
+    - ``long_motion``: the difference over four frames.
+    - ``distance``: the distances to the other joints of the body.
+    - ``partner``: the distances to the joints of the next body; nothing for single persons.
+    """
+
+    POSITION = "position"
+    BONE = "bone"
+    MOTION = "motion"
+    LONG_MOTION = "long_motion"
+    DISTANCE = "distance"
+    PARTNER = "partner"
+
+
+class ReadoutKind(StrEnum):
+    """Way from the maps of every joint and frame to the features of a clip.
+
+    - ``mean``: the mean over persons, frames and joints (the paper).
+    - ``joints``: the maximum over frames, then a layer with weights of its own for every joint.
+    - ``temporal``: convolutions over time that see all joints side by side, then the maximum over
+      frames.
+    """
+
+    MEAN = "mean"
+    JOINTS = "joints"
+    TEMPORAL = "temporal"
+
+
 @dataclass(frozen=True)
 class ModelSettings:
     """Recognizer.
 
     Args:
         backbone: Name in the table of backbones: ``skeletonagent``, ``dg-stgcn``, ``stgcn++``,
-            ``ctr-gcn`` or ``tiny-gcn``.
+            ``ctr-gcn``, ``tiny-gcn`` or ``joint-cnn``.
         width: Channels of the backbone's first blocks; none takes the backbone's default.
+        inputs: Features of the clips that are the backbone's input, side by side (early fusion);
+            none gives it the clips alone.
+        readout: Way from the backbone's maps to the features of a clip.
+        readout_width: Width of the readout; none takes the readout's default.
         person_pooling: Bodies that count in the mean over persons: those present (``paper``) or
             all (``released``).
         dropout: Dropout rate before the classification head.
@@ -35,5 +72,8 @@ class ModelSettings:
 
     backbone: str = "skeletonagent"
     width: Annotated[int, Ge(1)] | None = None
+    inputs: tuple[InputFeature, ...] = ()
+    readout: ReadoutKind = ReadoutKind.MEAN
+    readout_width: Annotated[int, Ge(1)] | None = None
     person_pooling: PersonPooling = PersonPooling.PAPER
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
