@@ -19,6 +19,7 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.preprocessing import Preprocessor
+from skeletonagent.experiments.auto_recipe import choose_recipe
 from skeletonagent.experiments.config import Config, read_config, with_values
 from skeletonagent.experiments.datasets import prepare_dataset, preprocess_dataset, resolve_layout
 from skeletonagent.experiments.presets import PRESETS
@@ -206,6 +207,12 @@ def train(
             "data.confidence": in_memory.store.has_confidence,
         }
     chosen = with_values(chosen, changes | dict(overrides or {}))
+    is_stored = in_memory is None or in_memory.input_format is None
+    if config == "default" and size == PresetSize.SMALL and is_stored:
+        remark = (callback or Callback()).on_remark
+        choices = choose_recipe(chosen.data, remark, compare=True, data=in_memory)
+        automatic = choices.config(chosen.clips.stream, chosen.data.archive)
+        chosen = with_values(automatic, changes | dict(overrides or {}))
     settings = chosen.data
     opened = (
         preprocess_dataset(in_memory, Preprocessor.from_settings(settings))

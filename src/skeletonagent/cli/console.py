@@ -73,6 +73,11 @@ def print_text(text: str) -> None:
         sys.stdout.flush()
 
 
+def print_remark(line: str) -> None:
+    """Print a line of progress that is not broken."""
+    console.print(line, markup=False, soft_wrap=True)
+
+
 def print_warning(line: str, *, on: Console = console) -> None:
     """Print a line that begins with an exclamation mark and is not broken."""
     on.print(f"[yellow]![/] {escape(line)}", soft_wrap=True)

@@ -113,21 +113,17 @@ def train_command(
         print_baseline_hint,
         print_beside,
     )
-    from skeletonagent.cli.console import console, print_json
+    from skeletonagent.cli.console import console, print_json, print_remark
     from skeletonagent.core.errors import ConfigError
     from skeletonagent.core.files import write_text
-    from skeletonagent.experiments.resolve import (
-        TrainingRequest,
-        combine_summaries,
-        plan_training,
-        write_plan,
-    )
+    from skeletonagent.experiments.fusion import combine_summaries
+    from skeletonagent.experiments.resolve import TrainingRequest, plan_training, write_plan
 
     if devices and tensorboard:
         raise ConfigError("--tensorboard logs runs of this process; leave out --devices")
     assignments = (*(set_ or []), *([f"agents.chat={chat}"] if chat else []))
     request = TrainingRequest(config, data, stream, split, seeds, preset_size, recipe, assignments)
-    runs = plan_training(request, out, resume=resume)
+    runs = plan_training(request, out, resume=resume, on_remark=print_remark)
     if duration:
         runs = _fit_to_time(runs, duration)
     write_plan(runs, out)

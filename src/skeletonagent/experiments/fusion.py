@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from skeletonagent.evaluation.ensemble import (
     require_one_task,
 )
 from skeletonagent.evaluation.metrics import evaluate_parts
+from skeletonagent.experiments.config import Config
 from skeletonagent.training.run_directory import RunDirectory
 
 
@@ -131,3 +133,29 @@ def _evaluation_parts(
             path=path,
         )
     return dict.fromkeys(summary["test"], all_ids)
+
+
+def combine_summaries(
+    runs: Mapping[Path, Config], summaries: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the result of all runs of a command as plain values.
+
+    That of one run is its summary. Runs on several streams are fused, for each split and seed. Of
+    others it is mean and standard deviation of their accuracies.
+    """
+    if len(summaries) == 1:
+        return dict(summaries[0])
+    if len({config.clips.stream for config in runs.values()}) > 1:
+        groups: dict[Path, list[Path]] = {}
+        for run in runs:
+            groups.setdefault(run.parent, []).append(run)
+        return {
+            "runs": list(summaries),
+            "ensembles": [fuse_runs(group) for group in groups.values()],
+        }
+    values = [summary["top1"] for summary in summaries]
+    return {
+        "top1": statistics.mean(values),
+        "top1_sd": statistics.stdev(values),
+        "runs": list(summaries),
+    }

@@ -1,15 +1,15 @@
 """Presets: configurations by name, for small data sets and for the paper's benchmarks.
 
-Of size ``small`` they train ST-GCN++ on two CPU cores in minutes, of size ``paper`` the paper's
-recognizer at full width on a GPU, with the same schedule. Batches are small, since the data sets
-have few clips and the number of steps matters. The paper's benchmarks have one size, for a GPU, and
+Of size ``small`` they train a compact recognizer on a CPU core in about a minute, see
+:mod:`skeletonagent.experiments.compact_recipe`; of size ``paper`` the paper's recognizer at full
+width on a GPU. The paper's benchmarks have one size, for a GPU, and
 two recipes, see :mod:`skeletonagent.experiments.benchmark_presets`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
@@ -17,17 +17,15 @@ from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
     DataSettings,
-    FrameSampling,
-    Gaps,
     Orientation,
     Origin,
-    Scale,
 )
 from skeletonagent.experiments.benchmark_presets import BENCHMARK_PRESETS
+from skeletonagent.experiments.compact_recipe import CompactRecipe, compact_config
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.recipes import PresetSize, Recipe
-from skeletonagent.models.settings import InputFeature, ModelSettings, ReadoutKind
-from skeletonagent.training.settings import LossSettings, OptimizerName, TrainSettings
+from skeletonagent.models.settings import ModelSettings
+from skeletonagent.training.settings import TrainSettings
 
 Preset = Callable[[PresetSize, Stream], Config]
 """Function that returns the configuration of a size and a stream."""
@@ -68,7 +66,7 @@ def small_dataset_preset(
     if size is PresetSize.TINY:
         return _tiny(stream, archive=archive, augment=augment, origin=origin)
     if compact and not large:
-        return _compact(stream, compact, archive=archive, origin=origin)
+        return compact_config(stream, compact, archive=archive, origin=origin)
     return Config(
         data=DataSettings(archive=archive, origin=origin),
         clips=ClipSettings(frames=64 if large else frames, stream=stream),
@@ -82,75 +80,6 @@ def small_dataset_preset(
             ema_decay=0.98,
             validation_share=0.1,
             validation_until=validation_until,
-        ),
-    )
-
-
-@dataclass(frozen=True)
-class CompactRecipe:
-    """Choices of the compact recipe that differ between data sets.
-
-    Args:
-        orientation: Orientation of the coordinates.
-        yaw: Largest rotation about the vertical axis beyond that about every axis, in radians.
-        mirror: Probability of a horizontal flip.
-        person_swap: Probability that two bodies exchange places.
-        crop: Smallest share of a sample's frames that a clip is taken from.
-        axis_scale: Relative change of size along each axis.
-        steps: Steps of the training.
-    """
-
-    orientation: Orientation = Orientation.BODY
-    yaw: float = 0.1
-    mirror: float = 0.0
-    person_swap: float = 0.0
-    crop: float = 0.75
-    axis_scale: float = 0.1
-    steps: int = 900
-
-
-def _compact(stream: Stream, recipe: CompactRecipe, *, archive: str, origin: Origin) -> Config:
-    """Return a recipe that trains in about a minute on a core: see docs/results/small_sets.md."""
-    return Config(
-        data=DataSettings(
-            archive=archive,
-            origin=origin,
-            orientation=recipe.orientation,
-            scale=Scale.BODY,
-            gaps=Gaps.INTERPOLATE,
-        ),
-        clips=ClipSettings(frames=32, stream=stream, sampling=FrameSampling.LINEAR, test_clips=4),
-        augment=AugmentSettings(
-            rotation=0.2,
-            yaw=recipe.yaw,
-            mirror=recipe.mirror,
-            person_swap=recipe.person_swap,
-            crop=recipe.crop,
-            axis_scale=recipe.axis_scale,
-            jitter=0.02,
-        ),
-        model=ModelSettings(
-            backbone="joint-cnn",
-            inputs=(
-                InputFeature.POSITION,
-                InputFeature.MOTION,
-                InputFeature.LONG_MOTION,
-                InputFeature.DISTANCE,
-                InputFeature.PARTNER,
-            ),
-            readout=ReadoutKind.TEMPORAL,
-            dropout=0.5,
-        ),
-        loss=LossSettings(label_smoothing=0.1),
-        training=TrainSettings(
-            steps=recipe.steps,
-            batch_size=32,
-            optimizer=OptimizerName.ADAMW,
-            learning_rate=0.002,
-            weight_decay=0.05,
-            warmup_share=0.1,
-            ema_decay=0.99,
-            validation_share=0.0,
         ),
     )
 

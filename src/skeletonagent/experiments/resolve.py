@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.splits import choose_split
+from skeletonagent.experiments.auto_recipe import AutomaticChoices, choose_recipe
 from skeletonagent.experiments.config import (
     Config,
     config_from_dict,
@@ -21,7 +20,6 @@ from skeletonagent.experiments.config import (
     with_overrides,
 )
 from skeletonagent.experiments.datasets import SYNTHETIC
-from skeletonagent.experiments.fusion import fuse_runs
 from skeletonagent.experiments.presets import preset
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.run import shared_dataset
@@ -35,8 +33,11 @@ def resolve_config(
     archive: Path | None,
     assignments: list[str],
     recipe: Recipe = Recipe.PAPER,
+    choices: AutomaticChoices | None = None,
 ) -> Config:
     """Return the configuration of a preset or a YAML file, with options in place of its settings.
+
+    That of ``default`` follows from the training clips of the archive.
 
     Args:
         name: Name of a preset, or path of a YAML file.
@@ -45,9 +46,11 @@ def resolve_config(
         archive: Archive, if not that of the configuration.
         assignments: Settings as ``section.key=value``, which have precedence.
         recipe: Recipe of the preset.
+        choices: Choices of ``default`` for the archive; if None, those of its statistics alone.
 
     Raises:
         ConfigError: If a name or a setting is wrong.
+        DataError: If ``default`` is to look at an archive that cannot be used.
     """
     path = Path(name)
     parsed = parse_stream(stream) if stream else Stream.JOINT
@@ -57,7 +60,12 @@ def resolve_config(
         config = replace(config, clips=replace(config.clips, stream=parsed))
     if archive is not None:
         config = replace(config, data=replace(config.data, archive=str(archive)))
-    return with_overrides(config, assignments)
+    assigned = with_overrides(config, assignments)
+    if name != "default" or size is not PresetSize.SMALL or archive is None:
+        return assigned
+    if choices is None:
+        choices = choose_recipe(assigned.data, compare=False)
+    return with_overrides(choices.config(parsed, str(archive)), assignments)
 
 
 def parse_stream(name: str) -> Stream:
@@ -157,11 +165,23 @@ class TrainingRequest:
     assignments: Sequence[str] = ()
 
 
-def plan_training(request: TrainingRequest, out: Path, *, resume: bool) -> dict[Path, Config]:
+def plan_training(
+    request: TrainingRequest,
+    out: Path,
+    *,
+    resume: bool,
+    on_remark: Callable[[str], None] = lambda _: None,
+) -> dict[Path, Config]:
     """Return the configuration of each run by its directory.
 
     To resume, neither a configuration nor an archive need be named: those of the runs in ``out``
     are taken, and what else is requested must agree with them.
+
+    Args:
+        request: Options of the command.
+        out: Directory of the only run, or folder of the runs.
+        resume: Whether runs in ``out`` are resumed.
+        on_remark: Function that is told what was chosen automatically, and why.
 
     Raises:
         ConfigError: If no data are named, or the request is wrong or contradicts the runs.
@@ -183,7 +203,40 @@ def plan_training(request: TrainingRequest, out: Path, *, resume: bool) -> dict[
     require_run_layout(runs, out)
     if not resume:
         _refuse_begun(runs)
-    return runs
+    return _with_choices(runs, request, on_remark) if _is_automatic(request) else runs
+
+
+def _is_automatic(request: TrainingRequest) -> bool:
+    """Return whether the recipe follows from the training clips."""
+    small = request.size in (None, PresetSize.SMALL)
+    return request.config in (None, "default") and small and request.archive is not None
+
+
+def _with_choices(
+    runs: Mapping[Path, Config], request: TrainingRequest, on_remark: Callable[[str], None]
+) -> dict[Path, Config]:
+    """Return the runs with the choices for each split; begun runs keep theirs."""
+    chosen: dict[str | None, AutomaticChoices] = {}
+    automatic = {}
+    for path, config in runs.items():
+        run = RunDirectory(path)
+        split = config.data.split
+        if run.exists:
+            automatic[path] = read_config(run.config)
+            continue
+        if split not in chosen:
+            chosen[split] = choose_recipe(config.data, on_remark, compare=True)
+        settings = resolve_config(
+            "default",
+            PresetSize.SMALL,
+            config.clips.stream.value,
+            request.archive,
+            list(request.assignments),
+            choices=chosen[split],
+        )
+        data = replace(settings.data, split=split)
+        automatic[path] = replace(settings, data=data, seed=config.seed)
+    return automatic
 
 
 _HOW_TO_NAME_DATA = (
@@ -221,32 +274,6 @@ def begun_runs(out: Path) -> dict[Path, Config]:
         return {out / path: config_from_dict(config, source=str(plan)) for path, config in listed}
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DataError(f"is damaged: {error!r}", path=plan) from error
-
-
-def combine_summaries(
-    runs: Mapping[Path, Config], summaries: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return the result of all runs of a command as plain values.
-
-    That of one run is its summary. Runs on several streams are fused, for each split and seed. Of
-    others it is mean and standard deviation of their accuracies.
-    """
-    if len(summaries) == 1:
-        return dict(summaries[0])
-    if len({config.clips.stream for config in runs.values()}) > 1:
-        groups: dict[Path, list[Path]] = {}
-        for run in runs:
-            groups.setdefault(run.parent, []).append(run)
-        return {
-            "runs": list(summaries),
-            "ensembles": [fuse_runs(group) for group in groups.values()],
-        }
-    values = [summary["top1"] for summary in summaries]
-    return {
-        "top1": statistics.mean(values),
-        "top1_sd": statistics.stdev(values),
-        "runs": list(summaries),
-    }
 
 
 def _refuse_begun(runs: Mapping[Path, Config]) -> None:
