@@ -83,6 +83,11 @@ def conv1x1(
     return y
 
 
+def frames_to_maps(values: Float[Tensor, "b t f"]) -> Float[Tensor, "b f t 1"]:
+    """Return the values of frames as maps of one joint, channels last in memory, without a copy."""
+    return values[:, :, None].permute(0, 3, 1, 2)
+
+
 def shortcut(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
     """Return the identity where shapes agree, else a strided 1x1 convolution and BatchNorm."""
     if in_channels == out_channels and stride == 1:

@@ -18,9 +18,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from skeletonagent.models.backbones import Backbone
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
 from skeletonagent.models.blocks import ConvBNSequence, STBlock
+from skeletonagent.models.fused_readout import FusedTemporalReadout
 from skeletonagent.models.graph_conv import DGGraphConv
 from skeletonagent.models.person_pooling import bodies_to_run, mean_over_persons
-from skeletonagent.models.readouts import MeanReadout
+from skeletonagent.models.readouts import MeanReadout, Pooled, Readout, TemporalReadout
 from skeletonagent.models.recognizer import Recognizer, join_inputs
 from skeletonagent.models.temporal_conv import DGTemporalConv, TemporalBranches, temporal_max_pool
 
@@ -45,8 +46,7 @@ class FusedRecognizer(nn.Module):
         self.inputs = copy.deepcopy(recognizer.inputs)
         self.stem = copy.deepcopy(backbone.stem)
         self.blocks, self.channels_last = _fuse_blocks(backbone, dtype)
-        self.readout = copy.deepcopy(recognizer.readout).eval()
-        _fold_norms(self.readout)
+        self.readout = _fuse_readout(recognizer.readout)
         self.cls_head = copy.deepcopy(recognizer.cls_head)
 
     def forward(
@@ -79,10 +79,10 @@ class FusedRecognizer(nn.Module):
         if isinstance(self.readout, MeanReadout):  # never keeps the maps of all bodies
             means = torch.cat([part.mean(dim=(2, 3)) for part in maps])
             return mean_over_persons(means, clips, self.person_pooling, bodies)
-        features: Tensor = self.readout(
+        pooled: Pooled | Tensor = self.readout(
             torch.cat(list(maps)), inputs, clips, self.person_pooling, bodies
-        ).features
-        return features
+        )
+        return pooled.features if isinstance(pooled, Pooled) else pooled
 
     def _maps(
         self, inputs: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"]
@@ -219,6 +219,15 @@ def _fuse_blocks(backbone: Backbone, dtype: torch.dtype) -> tuple[nn.Sequential,
         return fused, True
     _fold_norms(blocks)
     return blocks, False
+
+
+def _fuse_readout(readout: Readout) -> nn.Module:
+    """Return a readout for inference."""
+    copied = copy.deepcopy(readout).eval()
+    if isinstance(copied, TemporalReadout):
+        return FusedTemporalReadout(copied)
+    _fold_norms(copied)
+    return copied
 
 
 def _fold_norms(module: nn.Module) -> None:

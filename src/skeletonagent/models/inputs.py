@@ -93,14 +93,14 @@ class InputFeatures(nn.Module):
         others_present: Bool[Tensor, "n m t v"],
     ) -> Float[Tensor, "n m t v k"]:
         """Return the distance from every joint to the targets of a body."""
-        both = present[..., :, None] & others_present[..., None, self.targets]
-        squares = clips.new_zeros(both.shape)
+        targets, targets_present = others[..., self.targets, :], others_present[..., self.targets]
+        squares = clips.new_zeros(*clips.shape[:-1], len(self.targets))
         # Channel by channel: sums over so few numbers are slow.
-        for one, other in zip(
-            clips.unbind(-1), others[..., self.targets, :].unbind(-1), strict=True
-        ):
-            squares += (one[..., :, None] - other[..., None, :]).square()
-        return squares.clamp_(min=SMALLEST_SQUARE).sqrt_() * both
+        for one, other in zip(clips.unbind(-1), targets.unbind(-1), strict=True):
+            difference = one[..., :, None] - other[..., None, :]
+            squares = squares.addcmul_(difference, difference)
+        distances = squares.clamp_(min=SMALLEST_SQUARE).sqrt_()
+        return distances * present[..., None].float() * targets_present[..., None, :].float()
 
 
 def distance_targets(layout: SkeletonLayout) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
+from skeletonagent.models.blocks import frames_to_maps
 
 SLOPE = 0.2
 """Slope of the leaky rectifiers below zero."""
@@ -35,10 +36,10 @@ class FeatureNormStem(nn.Module):
         joints = clips.flatten(0, 1)
         joints = joints if bodies is None else joints[bodies]
         v, c = joints.shape[2:]
-        values = joints.permute(0, 3, 2, 1).flatten(1, 2)[..., None]  # b (c v) t 1
+        values = frames_to_maps(joints.transpose(2, 3).flatten(2))  # b (c v) t 1
         normed = self.norm(values) * values.ne(0)
-        bodies_first: Tensor = normed.squeeze(-1).unflatten(1, (c, v)).transpose(2, 3)
-        return bodies_first.contiguous()
+        maps: Tensor = normed.squeeze(-1).unflatten(1, (c, v)).transpose(2, 3)
+        return maps.contiguous(memory_format=torch.channels_last)
 
 
 class JointTokens(nn.Module):
@@ -68,6 +69,9 @@ class JointTokens(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d s v"]:
         """Return the features of every joint in half of the frames."""
-        embedded = functional.leaky_relu(self.embed(x) + self.position, SLOPE)
+        embedded = self.embed(x)
+        # Of the maps' precision and memory layout, lest autocast's lower precision be promoted.
+        position = self.position[None].to(embedded.dtype, memory_format=torch.channels_last)
+        embedded = functional.leaky_relu(embedded + position, SLOPE)
         mixed = functional.leaky_relu(self.mix(self.temporal(embedded)), SLOPE)
         return functional.max_pool2d(embedded + mixed, (2, 1), ceil_mode=True)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d
 
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
-from skeletonagent.models.person_pooling import mean_over_persons
+from skeletonagent.models.blocks import frames_to_maps
+from skeletonagent.models.person_pooling import mean_over_persons, person_weights
 from skeletonagent.models.settings import PersonPooling, ReadoutKind
 
 JOINED_DROPOUT = 0.1
@@ -156,16 +157,13 @@ class TemporalReadout(nn.Module):
         bodies: Int[Tensor, " b"] | None,
     ) -> Pooled:
         """Return the features of clips; see :meth:`MeanReadout.forward`."""
-        n, m = clips.shape[:2]
         x_pre = mean_over_persons(maps.amax(dim=2), clips, pooling, bodies)
-        if bodies is not None:
-            maps = maps.new_zeros(n * m, *maps.shape[1:]).index_copy(0, bodies, maps)
         frames = maps.shape[2]
-        joined = [self.maps(maps.movedim(3, 1).reshape(n, -1, frames, 1))]
+        joined = [self.maps(frames_to_maps(maps_by_frame(maps, clips, pooling, bodies)))]
         for layers, values in zip(self.inputs, filter(_has_channels, inputs), strict=True):
-            places = values.permute(0, 1, 3, 4, 2).reshape(n, -1, values.shape[2], 1)
-            joined.append(adaptive_max_pool2d(layers(places), (frames, 1)))
-        return Pooled(x_pre, self.layers(torch.cat(joined, dim=1)).amax(dim=(2, 3)))
+            embedded = layers(frames_to_maps(inputs_by_frame(values)))
+            joined.append(adaptive_max_pool2d(embedded, (frames, 1)))
+        return Pooled(x_pre, self.layers(torch.cat(joined, dim=1).contiguous()).amax(dim=(2, 3)))
 
 
 Readout = MeanReadout | JointReadout | TemporalReadout
@@ -194,14 +192,45 @@ def build_readout(
         persons: M of the clips.
         inputs: Channels of each of the recognizer's inputs.
         width: Width; None takes the default of the kind. A mean has none.
+
+    Raises:
+        ValueError: If the width is not positive.
     """
+    if width is not None and width < 1:
+        raise ValueError(f"readout width {width}; give a positive number")
     match kind:
         case ReadoutKind.MEAN:
             return MeanReadout(channels)
         case ReadoutKind.JOINTS:
-            return JointReadout(channels, joints, width or JOINT_WIDTH)
+            return JointReadout(channels, joints, JOINT_WIDTH if width is None else width)
         case ReadoutKind.TEMPORAL:
-            return TemporalReadout(channels, joints, persons, inputs, width or TEMPORAL_WIDTH)
+            width = TEMPORAL_WIDTH if width is None else width
+            return TemporalReadout(channels, joints, persons, inputs, width)
+
+
+def maps_by_frame(
+    maps: Float[Tensor, "b d s v"],
+    clips: Float[Tensor, "n m t v c"],
+    pooling: PersonPooling,
+    bodies: Int[Tensor, " b"] | None,
+) -> Float[Tensor, "n s f"]:
+    """Return the maps of all bodies of a clip side by side: by body, joint and channel.
+
+    Those of bodies that do not count are zero, whether they were run or not. The arguments are
+    those of :meth:`MeanReadout.forward`.
+    """
+    n, m = clips.shape[:2]
+    if bodies is not None:
+        maps = maps.new_zeros(n * m, *maps.shape[1:]).index_copy(0, bodies, maps)
+    elif m > 1:
+        maps = maps * person_weights(clips, pooling).ne(0).view(-1, 1, 1, 1)
+    by_frame: Tensor = maps.permute(0, 2, 3, 1).unflatten(0, (n, m)).transpose(1, 2)
+    return by_frame.flatten(2)
+
+
+def inputs_by_frame(values: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n t f"]:
+    """Return the values of all bodies of a clip side by side: by body, joint and channel."""
+    return values.transpose(1, 2).flatten(2)
 
 
 def _conv_norm(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:

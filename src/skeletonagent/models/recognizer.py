@@ -206,7 +206,9 @@ def build_recognizer(
         dropout: Dropout rate before the classification head.
 
     Raises:
-        ConfigError: If there is no backbone, input or readout of that name.
+        ConfigError: If there is no backbone, input or readout of that name, or if there is
+            nothing in the inputs.
+        ValueError: If a width cannot be.
     """
     for noun, names, known in (
         ("backbone", [name], list(BACKBONES)),
@@ -222,6 +224,8 @@ def build_recognizer(
         else None
     )
     sizes = features.channels if features else (channels,)
+    if not sum(sizes):
+        raise ConfigError(f"no channels in inputs {', '.join(inputs)} of one person; add position")
     backbone = spec.build(layout, sum(sizes), persons, spec.width if width is None else width)
     return Recognizer(
         backbone,
