@@ -6,10 +6,12 @@ prints: progress is reported to a callback, remarks are warnings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from skeletonagent.core.clips import SkeletonData
@@ -19,14 +21,13 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.experiments.auto_recipe import choose_recipe
 from skeletonagent.experiments.config import Config, read_config, with_values
 from skeletonagent.experiments.datasets import prepare_dataset, preprocess_dataset, resolve_layout
 from skeletonagent.experiments.presets import PRESETS
 from skeletonagent.experiments.recipes import PresetSize, Recipe
-from skeletonagent.experiments.resolve import resolve_config
+from skeletonagent.experiments.resolve import parse_stream, resolve_config, with_choices
 from skeletonagent.experiments.run import run_experiment
-from skeletonagent.experiments.time_budget import fit_to_time
+from skeletonagent.experiments.time_budget import fit_to_time, leaves_time_to_compare
 from skeletonagent.inference.evaluate import Evaluation, evaluate_split
 from skeletonagent.inference.predictor import Predictor, load_predictor
 from skeletonagent.models.backbones import BACKBONES
@@ -35,7 +36,6 @@ from skeletonagent.report.page import report_page
 from skeletonagent.report.sections import ReportOptions
 from skeletonagent.text.encoder import TEXT_ENCODERS, build_encoder
 from skeletonagent.training.callbacks import Callback
-from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.losses import GuidanceTensors
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -161,6 +161,9 @@ def train(
 ) -> Run:
     """Train a recognizer with guidance from its agents, and test it once at the end.
 
+    Of the preset ``default`` some settings follow from the training clips; the callback's
+    ``on_remark`` gets a line for each, and ``choices.json`` in the run directory keeps them.
+
     Args:
         config: Name of a preset (:func:`list_presets`), a YAML file, or a configuration.
         data: Path of a skeleton archive, ``synthetic``, or a data set in memory.
@@ -193,42 +196,37 @@ def train(
         >>> run.predictor().class_names
         ('wave', 'jump', 'squat')
     """
+    in_memory = data if isinstance(data, SkeletonData) else None
+    changes: dict[str, Any] = {"data.archive": in_memory.name if in_memory else str(data)}
+    if in_memory:
+        changes["data.confidence"] = in_memory.store.has_confidence
+    if stream is not None:
+        changes["clips.stream"] = parse_stream(stream)
+    adapt = partial(with_values, values=changes | dict(overrides or {}))
     if isinstance(config, Config):
         chosen = config
-        if stream is not None:
-            chosen = with_values(chosen, {"clips.stream": Stream.parse(stream)})
     else:
         chosen = resolve_config(str(config), PresetSize(size), stream, None, [], Recipe(recipe))
-    in_memory = data if isinstance(data, SkeletonData) else None
-    changes: dict[str, Any] = {"data.archive": str(data)}
-    if in_memory:
-        changes = {
-            "data.archive": in_memory.name,
-            "data.confidence": in_memory.store.has_confidence,
-        }
-    chosen = with_values(chosen, changes | dict(overrides or {}))
-    is_stored = in_memory is None or in_memory.input_format is None
-    if config == "default" and size == PresetSize.SMALL and is_stored:
-        remark = (callback or Callback()).on_remark
-        choices = choose_recipe(chosen.data, remark, compare=True, data=in_memory)
-        automatic = choices.config(chosen.clips.stream, chosen.data.archive)
-        chosen = with_values(automatic, changes | dict(overrides or {}))
-    settings = chosen.data
-    opened = (
-        preprocess_dataset(in_memory, Preprocessor.from_settings(settings))
-        if in_memory
-        else prepare_dataset(settings)
+    path, start = Path(out).expanduser(), perf_counter()
+    chosen = with_choices(
+        adapt(chosen),
+        RunDirectory(path),
+        is_automatic=config == "default" and size == PresetSize.SMALL,
+        resume=resume,
+        compare=not time or leaves_time_to_compare(time),
+        on_remark=(callback or Callback()).on_remark,
+        data=in_memory,
+        adapt=adapt,
     )
-
-    path = Path(out).expanduser()
+    opened = (
+        preprocess_dataset(in_memory, Preprocessor.from_settings(chosen.data))
+        if in_memory
+        else prepare_dataset(chosen.data)
+    )
     if time:
-        chosen = fit_to_time({path: chosen}, opened, time)[0][path]
-
-    @contextmanager
-    def watch(_: Config, __: LatestCheckpoint) -> Iterator[Callback]:
-        yield callback or Callback()
-
-    run_experiment(chosen, opened, path, resume=resume, watch=watch)
+        chosen = fit_to_time({path: chosen}, opened, time, perf_counter() - start)[0][path]
+    display = nullcontext(callback or Callback())
+    run_experiment(chosen, opened, path, resume=resume, watch=lambda *_: display)
     return Run(out, opened if in_memory else None)
 
 

@@ -108,3 +108,10 @@ def test_a_cut_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DataError, match="cannot be read as predictions"):
         ClassProbabilities.load(path)
+
+
+def test_cross_entropies_are_those_of_the_true_classes() -> None:
+    probs = np.array([[0.25, 0.75], [0.25, 0.75], [1.0, 0.0]])
+    predictions = ClassProbabilities(("a", "b", "c"), np.array([0, 1, 1]), probs)
+    expected = [-np.log(0.25), -np.log(0.75), 6 * np.log(10)]  # the last one is limited
+    np.testing.assert_allclose(predictions.cross_entropies(), expected)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from skeletonagent.cli.console import output, print_json, print_text
+from skeletonagent.cli.console import output, print_json, print_remark, print_text
 from skeletonagent.cli.options import RecipeOption, SetOption, SizeOption
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 
@@ -42,7 +42,9 @@ def show_config(
             summary = (preset.__doc__ or "").splitlines()[0]
             output.print(f"[bold]{name:17}[/] {summary}", soft_wrap=True)
         return
-    resolved = resolve_config(config, preset_size, stream, data, set_ or [], recipe)
+    resolved = resolve_config(
+        config, preset_size, stream, data, set_ or [], recipe, on_remark=print_remark
+    )
     if as_json:
         print_json(config_to_dict(resolved))
     else:

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import console, output, print_json, print_warning
+from skeletonagent.cli.console import console, output, print_json, print_remark, print_warning
 from skeletonagent.cli.options import RecipeOption, SetOption, SizeOption
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 
@@ -59,7 +59,8 @@ def curve(
     """Train with few and with more clips of a class, and say what more clips would bring.
 
     Draws of the clips are nested and spread over subjects. The same command again continues a
-    curve that was stopped; finished runs are not repeated, also not with further --clips.
+    curve that was stopped; finished runs are not repeated, also not with further --clips. What the
+    preset default chooses rests on statistics of all training clips, without their labels.
 
     Examples:
       skeletonagent curve skeletons/mine
@@ -77,7 +78,9 @@ def curve(
 
     numbers = parse_clips(clips.split(","))
     assignments = [*(set_ or []), *([f"data.split={split}"] if split else [])]
-    config = resolve_config(preset, preset_size, None, archive, assignments, recipe)
+    config = resolve_config(
+        preset, preset_size, None, archive, assignments, recipe, on_remark=print_remark
+    )
     data = shared_dataset(config.data)
     plan = plan_curve(config, data, numbers, draws, out)
     named = devices.split(",") if devices else curve_devices(config, len(plan.runs))

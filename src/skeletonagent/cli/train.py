@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,15 +118,18 @@ def train_command(
     from skeletonagent.core.errors import ConfigError
     from skeletonagent.core.files import write_text
     from skeletonagent.experiments.fusion import combine_summaries
-    from skeletonagent.experiments.resolve import TrainingRequest, plan_training, write_plan
+    from skeletonagent.experiments.planned_runs import write_plan
+    from skeletonagent.experiments.resolve import TrainingRequest, plan_training
+    from skeletonagent.experiments.time_budget import leaves_time_to_compare
 
     if devices and tensorboard:
         raise ConfigError("--tensorboard logs runs of this process; leave out --devices")
     assignments = (*(set_ or []), *([f"agents.chat={chat}"] if chat else []))
     request = TrainingRequest(config, data, stream, split, seeds, preset_size, recipe, assignments)
-    runs = plan_training(request, out, resume=resume, on_remark=print_remark)
+    start, compare = time.perf_counter(), not duration or leaves_time_to_compare(duration)
+    runs = plan_training(request, out, resume=resume, compare=compare, on_remark=print_remark)
     if duration:
-        runs = _fit_to_time(runs, duration)
+        runs = _fit_to_time(runs, duration, time.perf_counter() - start)
     write_plan(runs, out)
     if baseline:
         compute_missing_baselines(runs)
@@ -149,14 +153,14 @@ def train_command(
     console.print(f"everything is in {out}", markup=False, soft_wrap=True)
 
 
-def _fit_to_time(runs: Mapping[Path, Config], duration: str) -> dict[Path, Config]:
+def _fit_to_time(runs: Mapping[Path, Config], duration: str, spent: float) -> dict[Path, Config]:
     """Return the runs with the number of steps that fits a time, and print which it is."""
     from skeletonagent.cli.console import console
     from skeletonagent.experiments.run import shared_dataset
     from skeletonagent.experiments.time_budget import fit_to_time
 
     data = shared_dataset(next(iter(runs.values())).data)
-    fitted, line = fit_to_time(runs, data, duration)
+    fitted, line = fit_to_time(runs, data, duration, spent)
     console.print(f"--time {line}", markup=False, soft_wrap=True)
     return fitted
 

@@ -40,6 +40,12 @@ class ClassProbabilities:
         not_worse = (~(self.probs < true)).sum(axis=1)  # itself counts, and so does NaN
         return float((not_worse <= k).mean())
 
+    def cross_entropies(self) -> Float[np.ndarray, " n"]:
+        """Return the cross-entropy of each sample, at most that of a probability of a millionth."""
+        true = np.take_along_axis(self.probs, self.labels[:, None], axis=1)[:, 0]
+        losses: Float[np.ndarray, " n"] = -np.log(true.clip(min=1e-6))
+        return losses
+
     def per_class_accuracy(self) -> Float[np.ndarray, " y"]:
         """Return the top-1 accuracy of each class; NaN for a class without samples."""
         correct = self.probs.argmax(axis=1) == self.labels

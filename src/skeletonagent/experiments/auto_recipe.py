@@ -6,32 +6,33 @@ held-out subjects of the training set. The test set is never looked at.
 
 from __future__ import annotations
 
-import tempfile
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
-from skeletonagent.core.clips import SkeletonData, Split
+from skeletonagent.core.clips import SkeletonData
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.files import write_text
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.mirror_classes import mirror_classes
 from skeletonagent.data.orientation_statistics import OrientationStatistics, describe_orientation
-from skeletonagent.data.placement import open_on_disk, stays_on_disk
-from skeletonagent.data.preprocessing import Preprocessor
+from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.settings import DataSettings, Orientation, Origin
-from skeletonagent.data.splits import choose_split, leave_subjects_out
+from skeletonagent.data.splits import choose_split
 from skeletonagent.data.training_draw import draw_training_clips
 from skeletonagent.experiments.build_agents import NOBODY
 from skeletonagent.experiments.compact_recipe import CompactRecipe, compact_config
-from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.datasets import SYNTHETIC, open_dataset, preprocess_dataset
-from skeletonagent.experiments.run import no_display, run_experiment
-from skeletonagent.training.run_directory import RunDirectory
+from skeletonagent.experiments.config import Config, config_to_dict
+from skeletonagent.experiments.datasets import open_stored
+from skeletonagent.experiments.held_out import held_out_predictions
+from skeletonagent.training.launch import LaunchInfo
 
 ORIENTED_SHARE = 0.9
 """Share of the clips whose axes must be known for bodies to be turned."""
@@ -52,6 +53,12 @@ COMPARED_STEPS = 250
 COMPARED_FOLDS = 2
 """Folds of the training set that are held out in turn."""
 
+CHOSEN_SETTINGS = (
+    "data.orientation", "data.origin", "augment.yaw", "augment.mirror", "augment.person_swap",
+    "augment.crop", "augment.axis_scale",
+)  # fmt: skip
+"""Settings that the choices are about."""
+
 
 @dataclass(frozen=True)
 class AutomaticChoices:
@@ -70,6 +77,24 @@ class AutomaticChoices:
     def config(self, stream: Stream, archive: str) -> Config:
         """Return the configuration that trains with the choices."""
         return compact_config(stream, self.recipe, archive=archive, origin=self.origin)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the choices and their reasons as plain values."""
+        recipe = {**asdict(self.recipe), "origin": self.origin}
+        return {"reasons": list(self.reasons), "recipe": recipe}
+
+
+def keep_choices(path: Path, choices: AutomaticChoices | None) -> None:
+    """Write choices as JSON beside the configuration of a run that is about to begin.
+
+    Args:
+        path: File.
+        choices: Choices; None removes those of an earlier run that never began.
+    """
+    if choices is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_text(path, json.dumps(choices.to_json(), indent=1))
 
 
 def choose_by_statistics(
@@ -90,9 +115,12 @@ def choose_by_statistics(
         recipe = replace(recipe, crop=0.5, axis_scale=0.2)
         reasons.append("orientation camera, stronger changes of time and size: joints are 2D")
     elif statistics.oriented_share >= ORIENTED_SHARE:
-        upright = statistics.tilt_spread <= LYING_TILT or not statistics.y_is_vertical
-        orientation = Orientation.BODY if upright else Orientation.HEADING
+        upright = statistics.tilt_spread <= LYING_TILT
+        heading = statistics.y_is_vertical and not upright
+        orientation = Orientation.HEADING if heading else Orientation.BODY
         why = "bodies stand" if upright else "bodies also lie or bend"
+        if not statistics.y_is_vertical:
+            why = "the vertical axis is not y"
         spread = statistics.heading_spread
         facing = spread < FACING_SPREAD
         recipe = replace(recipe, orientation=orientation, yaw=recipe.yaw if facing else WIDE_YAW)
@@ -103,11 +131,13 @@ def choose_by_statistics(
         recipe = replace(recipe, person_swap=0.5)
         reasons.append("origin group, bodies exchange places: most clips have two bodies at once")
     sided = mirror_classes(class_names) != tuple(range(len(class_names)))
-    if has_pairs and not sided:
+    if not has_pairs:
+        reasons.append("clips are not mirrored: the skeleton names no left and right joints")
+    elif sided:
+        reasons.append("clips are not mirrored: classes name sides")
+    else:
         recipe = replace(recipe, mirror=0.5)
         reasons.append("clips are mirrored: no class names a side")
-    elif has_pairs:
-        reasons.append("clips are not mirrored: classes name sides")
     return AutomaticChoices(recipe, Origin.GROUP if grouped else Origin.PERSON, tuple(reasons))
 
 
@@ -117,51 +147,88 @@ def choose_recipe(
     *,
     compare: bool,
     data: SkeletonData | None = None,
+    adapt: Callable[[Config], Config] = lambda config: config,
 ) -> AutomaticChoices:
     """Return the choices for the training set of an archive's split.
+
+    Of several ranks that train together each makes the same choices, by statistics alone, and the
+    first one reports them.
 
     Args:
         settings: Archive and split; the preprocessing is not used.
         on_remark: Function that is called with a line for each choice.
         compare: Whether short trainings decide where statistics alone do not.
-        data: Stored data set in memory, in place of the archive.
+        data: Data set as stored, in place of the archive.
+        adapt: Function that puts given settings in place of chosen ones; what these fix is not
+            compared.
 
     Raises:
-        DataError: If the archive cannot be used.
+        DataError: If the archive cannot be used, or the split has no training clips.
     """
-    data, in_memory = (data, True) if data else _open_stored(settings)
-    _, split = choose_split(data, settings.split)
+    data = data or open_stored(settings)
+    name, split = choose_split(data, settings.split)
     train = data.store.indices(split.train)
+    if not len(train):
+        raise DataError(f"{data.name} has no training clips in the split {name!r}")
     train = draw_training_clips(data.store, train, settings.clips_per_class, settings.draw_seed)
     statistics = describe_orientation(data.store, train)
     has_pairs = bool(data.store.layout.pairs)
     choices = choose_by_statistics(statistics, data.store.class_names, has_pairs)
-    if compare and in_memory and len(train) >= FEWEST_COMPARED:
-        choices = _compare(choices, data, train, settings, on_remark)
-    for reason in choices.reasons:
-        on_remark(reason)
+    if compare:
+        choices = _compare(choices, data, train, settings.archive, adapt, on_remark)
+    if given := _given_instead(choices, settings.archive, adapt):
+        reason = f"given, in place of what was chosen: {', '.join(given)}"
+        choices = replace(choices, reasons=(*choices.reasons, reason))
+    if LaunchInfo.detect().rank == 0:
+        for reason in choices.reasons:
+            on_remark(reason)
     return choices
+
+
+def _given_instead(
+    choices: AutomaticChoices, archive: str, adapt: Callable[[Config], Config]
+) -> list[str]:
+    """Return the settings that were given and differ from the chosen ones."""
+    config = choices.config(Stream.JOINT, archive)
+    chosen, adapted = config_to_dict(config), config_to_dict(adapt(config))
+    names = (name.split(".") for name in CHOSEN_SETTINGS)
+    return [
+        f"{section}.{key}={adapted[section][key]}"
+        for section, key in names
+        if chosen[section][key] != adapted[section][key]
+    ]
 
 
 def _compare(
     choices: AutomaticChoices,
     data: SkeletonData,
     train: Int[Tensor, " n"],
-    settings: DataSettings,
+    archive: str,
+    adapt: Callable[[Config], Config],
     on_remark: Callable[[str], None],
 ) -> AutomaticChoices:
     """Return the choices after short trainings on what statistics leave open."""
     generator = torch.Generator().manual_seed(0)
     drawn = train[torch.randperm(len(train), generator=generator)[:MOST_COMPARED].sort().values]
-    part = replace(data, store=data.store.subset(drawn))
+    part: SkeletonData | None = None
     for name, others in _alternatives(choices.recipe).items():
-        on_remark(f"{name}: comparing short trainings on held-out training clips")
         recipes = {"chosen": choices.recipe, **others}
-        losses = {
-            label: held_out_losses(
-                replace(choices, recipe=recipe).config(Stream.JOINT, settings.archive), part
-            )
+        configs = {
+            label: adapt(replace(choices, recipe=recipe).config(Stream.JOINT, archive))
             for label, recipe in recipes.items()
+        }
+        others = {label: recipes[label] for label in others if configs[label] != configs["chosen"]}
+        if not others:
+            continue
+        if obstacle := _obstacle(configs["chosen"], data, len(train)):
+            reason = f"{name}: not compared with {' and '.join(others)}, since {obstacle}"
+            choices = replace(choices, reasons=(*choices.reasons, reason))
+            continue
+        on_remark(f"{name}: comparing short trainings on held-out training clips")
+        part = part or replace(data, store=data.store.subset(drawn))
+        losses = {
+            label: _short_training(configs[label], part).cross_entropies()
+            for label in ("chosen", *others)
         }
         best = min(others, key=lambda label: losses[label].mean())
         gain = losses["chosen"] - losses[best]
@@ -177,6 +244,21 @@ def _compare(
     return choices
 
 
+def _obstacle(config: Config, data: SkeletonData, clips: int) -> str | None:
+    """Return why short trainings are not compared; None if they are."""
+    training = config.training
+    steps = training.steps or training.epochs * -(-clips // training.batch_size)
+    if LaunchInfo.detect().is_distributed:
+        return "several ranks train"
+    if isinstance(data, OnDiskData):
+        return "frames stay on disk"
+    if clips < FEWEST_COMPARED:
+        return f"{clips} training clips are too few to hold some out"
+    if steps < COMPARED_STEPS:
+        return f"the training has {steps} steps, fewer than those that would be compared"
+    return None
+
+
 def _alternatives(recipe: CompactRecipe) -> Mapping[str, Mapping[str, CompactRecipe]]:
     """Return the other recipes of each question that statistics leave open."""
     questions: dict[str, dict[str, CompactRecipe]] = {}
@@ -186,38 +268,9 @@ def _alternatives(recipe: CompactRecipe) -> Mapping[str, Mapping[str, CompactRec
     return questions
 
 
-def held_out_losses(config: Config, data: SkeletonData) -> Float[np.ndarray, " n"]:
-    """Return the cross-entropy of each clip when its fold is held out of a short training.
-
-    Args:
-        config: Configuration to train with, without agents and for fewer steps.
-        data: Stored clips, all of which are training clips.
-    """
-    store = data.store
-    samples = torch.arange(len(store), device=store.device)
-    short = replace(
-        config,
-        data=replace(config.data, split="fold", clips_per_class=None),
-        agents=replace(config.agents, chat=NOBODY),
-        training=replace(config.training, steps=COMPARED_STEPS),
-    )
-    losses: dict[str, float] = {}
-    for trained, held_out in leave_subjects_out(store, samples, COMPARED_FOLDS, seed=0):
-        names = [[store.sample_ids[i] for i in part.tolist()] for part in (trained, held_out)]
-        folded = replace(data, splits={"fold": Split(*map(tuple, names))}, default_split="fold")
-        prepared = preprocess_dataset(folded, Preprocessor.from_settings(short.data))
-        with tempfile.TemporaryDirectory() as folder:
-            run_experiment(short, prepared, Path(folder) / "run", resume=False, watch=no_display)
-            predictions = ClassProbabilities.load(RunDirectory(Path(folder) / "run").predictions)
-        true = predictions.probs[np.arange(len(predictions.labels)), predictions.labels]
-        losses |= dict(zip(predictions.sample_ids, -np.log(true.clip(min=1e-6)), strict=True))
-    return np.array([losses[sample] for sample in store.sample_ids if sample in losses])
-
-
-def _open_stored(settings: DataSettings) -> tuple[SkeletonData, bool]:
-    """Return a data set as it is stored, and whether its frames are in memory."""
-    path = Path(settings.archive)
-    if settings.archive != SYNTHETIC and stays_on_disk(path, settings.placement):
-        data = open_on_disk(path, settings.confidence, Preprocessor())
-        return replace(data, store=data.host_frames.store), False
-    return open_dataset(settings.archive, settings.confidence), True
+def _short_training(config: Config, data: SkeletonData) -> ClassProbabilities:
+    """Return the predictions of held-out clips by trainings of few steps, without agents."""
+    agents = replace(config.agents, chat=NOBODY)
+    training = replace(config.training, steps=COMPARED_STEPS)
+    short = replace(config, agents=agents, training=training)
+    return held_out_predictions(short, data, COMPARED_FOLDS)

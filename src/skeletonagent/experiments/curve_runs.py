@@ -151,7 +151,9 @@ def learning_curve(
 ) -> LearningCurve:
     """Train with few and with more clips of a class, and return accuracy by number of clips.
 
-    The same call again continues runs that were stopped; finished runs are not repeated.
+    The same call again continues runs that were stopped; finished runs are not repeated. What the
+    preset ``default`` chooses by statistics rests on all training clips, without their labels, so
+    that the runs differ in nothing but their clips.
 
     Args:
         config: Name of a preset, a YAML file, or a configuration.
@@ -198,7 +200,7 @@ def learning_curve(
         chosen = with_overrides(config, assignments)
     else:
         chosen = resolve_config(
-            str(config), PresetSize(size), None, None, assignments, Recipe(recipe)
+            str(config), PresetSize(size), None, None, assignments, Recipe(recipe), data=in_memory
         )
     opened = (
         preprocess_dataset(in_memory, Preprocessor.from_settings(chosen.data))

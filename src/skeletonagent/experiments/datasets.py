@@ -61,6 +61,19 @@ def open_dataset(archive: str | Path, confidence: bool = False) -> SkeletonData:
     return read_archive(Path(archive), confidence)
 
 
+def open_stored(settings: DataSettings) -> SkeletonData:
+    """Return the data set of a configuration as it is stored; frames may stay on disk.
+
+    Raises:
+        DataError: If its structure is damaged.
+    """
+    path = Path(settings.archive)
+    if settings.archive != SYNTHETIC and stays_on_disk(path, settings.placement):
+        data = open_on_disk(path, settings.confidence, Preprocessor())
+        return replace(data, store=data.host_frames.store)
+    return open_dataset(settings.archive, settings.confidence)
+
+
 def absolute_archive(archive: str) -> str:
     """Return the path of an archive from the root, so that a run finds it from any folder."""
     path = Path(archive)

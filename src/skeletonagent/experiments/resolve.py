@@ -1,28 +1,30 @@
-"""Configurations and runs that a command line stands for: a run for each split, seed and stream."""
+"""Configurations that a command line stands for, and those of the runs that it asks for."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.files import write_text
+from skeletonagent.core.clips import SkeletonData
+from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
+from skeletonagent.data.settings import DataSettings
 from skeletonagent.data.splits import choose_split
-from skeletonagent.experiments.auto_recipe import AutomaticChoices, choose_recipe
-from skeletonagent.experiments.config import (
-    Config,
-    config_from_dict,
-    config_to_dict,
-    read_config,
-    with_overrides,
+from skeletonagent.experiments.auto_recipe import AutomaticChoices, choose_recipe, keep_choices
+from skeletonagent.experiments.config import Config, read_config, with_overrides
+from skeletonagent.experiments.datasets import SYNTHETIC, open_stored
+from skeletonagent.experiments.planned_runs import (
+    begun_runs,
+    plan_runs,
+    refuse_begun,
+    require_run_layout,
 )
-from skeletonagent.experiments.datasets import SYNTHETIC
 from skeletonagent.experiments.presets import preset
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.run import shared_dataset
+from skeletonagent.training.launch import LaunchInfo
 from skeletonagent.training.run_directory import RunDirectory
 
 
@@ -31,13 +33,15 @@ def resolve_config(
     size: PresetSize,
     stream: str | None,
     archive: Path | None,
-    assignments: list[str],
+    assignments: Sequence[str],
     recipe: Recipe = Recipe.PAPER,
-    choices: AutomaticChoices | None = None,
+    *,
+    data: SkeletonData | None = None,
+    on_remark: Callable[[str], None] = lambda _: None,
 ) -> Config:
     """Return the configuration of a preset or a YAML file, with options in place of its settings.
 
-    That of ``default`` follows from the training clips of the archive.
+    That of ``default`` follows from statistics of the training clips, where data are named.
 
     Args:
         name: Name of a preset, or path of a YAML file.
@@ -46,26 +50,91 @@ def resolve_config(
         archive: Archive, if not that of the configuration.
         assignments: Settings as ``section.key=value``, which have precedence.
         recipe: Recipe of the preset.
-        choices: Choices of ``default`` for the archive; if None, those of its statistics alone.
+        data: Data set as stored, in place of the archive.
+        on_remark: Function that is called with a line for each automatic choice.
 
     Raises:
         ConfigError: If a name or a setting is wrong.
         DataError: If ``default`` is to look at an archive that cannot be used.
     """
-    path = Path(name)
+    config = _fixed_config(name, size, stream, archive, assignments, recipe)
+    if not _is_automatic(name, size, archive, config):
+        return config
+    adapt = partial(with_overrides, assignments=assignments)
+    choices = choose_recipe(config.data, on_remark, compare=False, data=data, adapt=adapt)
+    return adapt(choices.config(config.clips.stream, config.data.archive))
+
+
+def with_choices(
+    config: Config,
+    run: RunDirectory,
+    *,
+    is_automatic: bool,
+    resume: bool,
+    compare: bool,
+    on_remark: Callable[[str], None],
+    data: SkeletonData | None,
+    adapt: Callable[[Config], Config],
+) -> Config:
+    """Return the configuration of a run with its automatic choices, which are kept with the run.
+
+    A run that is resumed keeps those that it has.
+
+    Args:
+        config: Configuration without choices.
+        run: Directory of the run.
+        is_automatic: Whether there is anything to choose.
+        resume: Whether a run in the directory is resumed.
+        compare: Whether short trainings may be compared.
+        on_remark: Function that is called with a line for each choice.
+        data: Data set in memory, in place of the archive.
+        adapt: Function that puts given settings in place of chosen ones.
+
+    Raises:
+        ConfigError: If the directory has a run that is not to be resumed.
+        DataError: If the archive cannot be used.
+    """
+    choices = None
+    if is_automatic and not resume:
+        refuse_begun({run.path: config})
+    if is_automatic and run.exists:
+        return adapt(read_config(run.config))
+    if is_automatic and data and data.input_format is not None:
+        on_remark("nothing is chosen by statistics of the clips: the data are preprocessed already")
+    elif is_automatic:
+        choices = choose_recipe(config.data, on_remark, compare=compare, data=data, adapt=adapt)
+    if not run.exists and LaunchInfo.detect().rank == 0:
+        keep_choices(run.choices, choices)
+    return adapt(choices.config(config.clips.stream, config.data.archive)) if choices else config
+
+
+def _fixed_config(
+    name: str,
+    size: PresetSize,
+    stream: str | None,
+    archive: Path | None,
+    assignments: Sequence[str],
+    recipe: Recipe,
+) -> Config:
+    """Return the configuration without automatic choices."""
     parsed = parse_stream(stream) if stream else Stream.JOINT
-    is_file = path.suffix in (".yaml", ".yml") or path.is_file()
-    config = read_config(path) if is_file else preset(name, size, parsed, recipe)
+    config = read_config(Path(name)) if _is_file(name) else preset(name, size, parsed, recipe)
     if stream:
         config = replace(config, clips=replace(config.clips, stream=parsed))
     if archive is not None:
         config = replace(config, data=replace(config.data, archive=str(archive)))
-    assigned = with_overrides(config, assignments)
-    if name != "default" or size is not PresetSize.SMALL or archive is None:
-        return assigned
-    if choices is None:
-        choices = choose_recipe(assigned.data, compare=False)
-    return with_overrides(choices.config(parsed, str(archive)), assignments)
+    return with_overrides(config, assignments)
+
+
+def _is_file(name: str) -> bool:
+    path = Path(name)
+    return path.suffix in (".yaml", ".yml") or path.is_file()
+
+
+def _is_automatic(name: str, size: PresetSize, archive: Path | None, config: Config) -> bool:
+    """Return whether settings follow from the training clips."""
+    named = archive is not None or config.data.archive != SYNTHETIC
+    return name == "default" and size is PresetSize.SMALL and not _is_file(name) and named
 
 
 def parse_stream(name: str) -> Stream:
@@ -80,64 +149,8 @@ def parse_stream(name: str) -> Stream:
         raise ConfigError(str(error)) from error
 
 
-def plan_runs(
-    configs: Sequence[Config], splits: Sequence[str], seeds: int, out: Path
-) -> dict[Path, Config]:
-    """Return the configuration of each run by its directory.
-
-    Directories have a level for each of split, seed and stream that has several values.
-
-    Args:
-        configs: Configuration of each stream.
-        splits: Splits.
-        seeds: Number of seeds, from that of the first configuration on.
-        out: Directory of the only run, or folder of the runs.
-
-    Raises:
-        ConfigError: If two configurations have the same stream.
-    """
-    streams = [config.clips.stream for config in configs]
-    if len(set(streams)) < len(streams):
-        raise ConfigError(
-            "--stream names several streams, but two runs would see the same one; name each once "
-            "and do not set clips.stream"
-        )
-    runs = {}
-    for split in splits:
-        for seed in range(configs[0].seed, configs[0].seed + seeds):
-            for config in configs:
-                levels = [
-                    *([split] if len(splits) > 1 else []),
-                    *([f"seed{seed}"] if seeds > 1 else []),
-                    *([config.clips.stream.value] if len(configs) > 1 else []),
-                ]
-                data = replace(config.data, split=split)
-                runs[out.joinpath(*levels)] = replace(config, data=data, seed=seed)
-    return runs
-
-
-def require_run_layout(runs: Mapping[Path, Config], out: Path) -> None:
-    """Check that one run is not written where several were, or the reverse.
-
-    Either writes its summary to ``out``.
-
-    Raises:
-        ConfigError: If it is.
-    """
-    run = RunDirectory(out)
-    is_single = out in runs
-    if run.exists and not is_single:
-        raise ConfigError(f"{out} already holds a run; choose another --out for several")
-    if is_single and not run.exists and run.summary.exists():
-        raise ConfigError(f"{out} already holds several runs; choose another --out for one")
-
-
 ANY_ARCHIVE = ("default", "paper")
 """Presets for any archive, which name none themselves."""
-
-
-PLAN_FILE = "plan.json"
-"""Name of the file that lists several runs of one command, in the folder that holds them."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +183,7 @@ def plan_training(
     out: Path,
     *,
     resume: bool,
+    compare: bool = True,
     on_remark: Callable[[str], None] = lambda _: None,
 ) -> dict[Path, Config]:
     """Return the configuration of each run by its directory.
@@ -181,7 +195,8 @@ def plan_training(
         request: Options of the command.
         out: Directory of the only run, or folder of the runs.
         resume: Whether runs in ``out`` are resumed.
-        on_remark: Function that is told what was chosen automatically, and why.
+        compare: Whether automatic choices may compare short trainings.
+        on_remark: Function that is called with a line for each automatic choice.
 
     Raises:
         ConfigError: If no data are named, or the request is wrong or contradicts the runs.
@@ -194,7 +209,9 @@ def plan_training(
             raise ConfigError(f"{out} holds no run to resume; {_HOW_TO_NAME_DATA}")
         raise ConfigError(f"nothing to train on; {_HOW_TO_NAME_DATA}")
     configs = _configs(request)
-    data = shared_dataset(configs[0].data)
+    name, size = request.config or "default", request.size or PresetSize.SMALL
+    automatic = _is_automatic(name, size, request.archive, configs[0])
+    data = open_stored(configs[0].data) if automatic else shared_dataset(configs[0].data)
     wanted: Sequence[str | None] = [configs[0].data.split]
     if request.split is not None:
         wanted = list(data.splits) if request.split == "all" else request.split.split(",")
@@ -202,40 +219,55 @@ def plan_training(
     runs = plan_runs(configs, splits, request.seeds or 1, out)
     require_run_layout(runs, out)
     if not resume:
-        _refuse_begun(runs)
-    return _with_choices(runs, request, on_remark) if _is_automatic(request) else runs
+        refuse_begun(runs)
+    if automatic:
+        adapt = partial(with_overrides, assignments=request.assignments)
+
+        def choose(settings: DataSettings) -> AutomaticChoices:
+            prefix = f"{settings.split}: " if len(splits) > 1 else ""
+            return choose_recipe(
+                settings,
+                lambda line: on_remark(f"{prefix}{line}"),
+                compare=compare,
+                data=data,
+                adapt=adapt,
+            )
+
+        return _runs_with_choices(runs, request, begun_runs(out) if resume else {}, choose)
+    for run in map(RunDirectory, runs):
+        if not run.exists and LaunchInfo.detect().rank == 0:
+            keep_choices(run.choices, None)
+    return runs
 
 
-def _is_automatic(request: TrainingRequest) -> bool:
-    """Return whether the recipe follows from the training clips."""
-    small = request.size in (None, PresetSize.SMALL)
-    return request.config in (None, "default") and small and request.archive is not None
-
-
-def _with_choices(
-    runs: Mapping[Path, Config], request: TrainingRequest, on_remark: Callable[[str], None]
+def _runs_with_choices(
+    runs: Mapping[Path, Config],
+    request: TrainingRequest,
+    begun: Mapping[Path, Config],
+    choose: Callable[[DataSettings], AutomaticChoices],
 ) -> dict[Path, Config]:
-    """Return the runs with the choices for each split; begun runs keep theirs."""
+    """Return the runs with the choices for each split; begun runs keep theirs.
+
+    The choices are written beside the configuration that each run will have.
+    """
+    adapt = partial(with_overrides, assignments=request.assignments)
     chosen: dict[str | None, AutomaticChoices] = {}
     automatic = {}
     for path, config in runs.items():
-        run = RunDirectory(path)
-        split = config.data.split
-        if run.exists:
-            automatic[path] = read_config(run.config)
+        split, stream = config.data.split, config.clips.stream
+        if path in begun:
+            kept = begun[path]
+            data = replace(kept.data, archive=config.data.archive, split=split)
+            clips = replace(kept.clips, stream=stream if request.stream else kept.clips.stream)
+            automatic[path] = adapt(replace(kept, data=data, clips=clips))
             continue
         if split not in chosen:
-            chosen[split] = choose_recipe(config.data, on_remark, compare=True)
-        settings = resolve_config(
-            "default",
-            PresetSize.SMALL,
-            config.clips.stream.value,
-            request.archive,
-            list(request.assignments),
-            choices=chosen[split],
-        )
+            chosen[split] = choose(config.data)
+        settings = adapt(chosen[split].config(stream, config.data.archive))
         data = replace(settings.data, split=split)
         automatic[path] = replace(settings, data=data, seed=config.seed)
+        if LaunchInfo.detect().rank == 0:
+            keep_choices(RunDirectory(path).choices, chosen[split])
     return automatic
 
 
@@ -245,59 +277,14 @@ _HOW_TO_NAME_DATA = (
 )
 
 
-def write_plan(runs: Mapping[Path, Config], out: Path) -> None:
-    """Write the list of several runs to their folder, so that they can be resumed without it."""
-    if out not in runs:
-        begun = {p: config for p, config in begun_runs(out).items() if RunDirectory(p).exists}
-        every = {**runs, **begun}
-        plan = {
-            path.relative_to(out).as_posix(): config_to_dict(config)
-            for path, config in every.items()
-        }
-        write_text(out / PLAN_FILE, json.dumps({"runs": plan}, indent=1))
-
-
-def begun_runs(out: Path) -> dict[Path, Config]:
-    """Return the runs in a folder, as they were planned; empty if there is none.
-
-    Raises:
-        ConfigError: If a configuration cannot be used.
-        DataError: If the plan is damaged.
-    """
-    run, plan = RunDirectory(out), out / PLAN_FILE
-    if run.exists:
-        return {out: read_config(run.config)}
-    if not plan.is_file():
-        return {}
-    try:
-        listed = json.loads(plan.read_text(encoding="utf-8"))["runs"].items()
-        return {out / path: config_from_dict(config, source=str(plan)) for path, config in listed}
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DataError(f"is damaged: {error!r}", path=plan) from error
-
-
-def _refuse_begun(runs: Mapping[Path, Config]) -> None:
-    for path in runs:
-        if RunDirectory(path).exists:
-            raise ConfigError(
-                f"{path} already holds a run; add --resume to continue it, or choose another --out"
-            )
-
-
 def _configs(request: TrainingRequest) -> list[Config]:
-    """Return the configuration of each stream."""
+    """Return the configuration of each stream, without automatic choices."""
     stream = request.stream
     streams = list(Stream) if stream == "all" else stream.split(",") if stream else [None]
     name = request.config or "default"
+    size, recipe = request.size or PresetSize.SMALL, request.recipe or Recipe.PAPER
     configs = [
-        resolve_config(
-            name,
-            request.size or PresetSize.SMALL,
-            one,
-            request.archive,
-            list(request.assignments),
-            request.recipe or Recipe.PAPER,
-        )
+        _fixed_config(name, size, one, request.archive, request.assignments, recipe)
         for one in streams
     ]
     _require_archive(request, configs[0].data.archive)

@@ -27,6 +27,8 @@ USED_SHARE = 0.9
 """Share of the time that is planned with; the rest is for what runs slower later on."""
 MIN_STEPS = 100
 """Fewest steps that are planned: fewer teach a recognizer next to nothing."""
+COMPARING_SECONDS = 180.0
+"""Shortest time of which some is spent on comparing recipes before the training."""
 WARM_UP_STEPS = 3
 """Steps before those whose time is taken."""
 TIMED_STEPS = 10
@@ -76,8 +78,17 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def leaves_time_to_compare(duration: str) -> bool:
+    """Return whether a time is long enough to compare short trainings before the training.
+
+    Raises:
+        ConfigError: If the duration has another form.
+    """
+    return parse_duration(duration) >= COMPARING_SECONDS
+
+
 def fit_to_time(
-    runs: Mapping[Path, Config], data: SkeletonData, duration: str
+    runs: Mapping[Path, Config], data: SkeletonData, duration: str, spent: float = 0.0
 ) -> tuple[dict[Path, Config], str]:
     """Return runs with the number of steps that fits some time, and a line that says so.
 
@@ -88,11 +99,12 @@ def fit_to_time(
         runs: Configuration of each run by its directory.
         data: Data set of the runs.
         duration: Time of all of them, see :func:`parse_duration`.
+        spent: Seconds of it that reading the data and choosing a recipe took.
 
     Raises:
         ConfigError: If the duration has another form, or several ranks train.
     """
-    seconds = parse_duration(duration) / len(runs)
+    seconds = max(parse_duration(duration) - spent, 0.0) / len(runs)
     if LaunchInfo.detect().is_distributed:
         raise ConfigError("a time is for one process; set training.steps where several ranks train")
     begun = {
@@ -114,6 +126,8 @@ def fit_to_time(
             f"{duration}: {steps} steps of {1000 * cost.step:.0f} ms, each sample seen about "
             f"{steps / cost.pass_steps:.0f} times, and {cost.test:.0f} s for the test"
         )
+        if spent >= 1:
+            line += f"; {spent:.0f} s went into reading the data and choosing a recipe"
         if steps == MIN_STEPS:
             line += f"; fewer than {MIN_STEPS} steps teach too little, so it may take longer"
     return {

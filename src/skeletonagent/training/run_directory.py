@@ -27,6 +27,11 @@ class RunDirectory:
         return self.path / "config.yaml"
 
     @property
+    def choices(self) -> Path:
+        """Automatic choices of the recipe and their reasons; missing where it was given."""
+        return self.path / "choices.json"
+
+    @property
     def metrics(self) -> Path:
         """Metrics, a JSON line per epoch."""
         return self.path / "metrics.jsonl"
