@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from skeletonagent.experiments.study import Study
     from skeletonagent.experiments.workers import RunUpdate
 
-STUDY_NAMES = "components, sources, text-encoders, alpha-beta, difficulty, guidance"
+STUDY_NAMES = (
+    "components, sources, text-encoders, alpha-beta, difficulty, guidance, compact, readouts"
+)
 """Names of the plans, for the help text: their module is slow to import."""
 
 BENCHMARK_SEEDS = 10

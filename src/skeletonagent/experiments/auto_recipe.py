@@ -112,7 +112,7 @@ def choose_by_statistics(
     recipe = CompactRecipe(orientation=Orientation.CAMERA)
     reasons = [f"training clips: {statistics.summary()}"]
     if flat:
-        recipe = replace(recipe, crop=0.5, axis_scale=0.2)
+        recipe = replace(recipe, crop=0.5)
         reasons.append("orientation camera, stronger changes of time and size: joints are 2D")
     elif statistics.oriented_share >= ORIENTED_SHARE:
         upright = statistics.tilt_spread <= LYING_TILT
@@ -128,7 +128,7 @@ def choose_by_statistics(
     else:
         reasons.append("orientation camera: the axes of too many bodies are not known")
     if grouped:
-        recipe = replace(recipe, person_swap=0.5)
+        recipe = replace(recipe, person_swap=0.5, crop=0.75, axis_scale=0.1)
         reasons.append("origin group, bodies exchange places: most clips have two bodies at once")
     sided = mirror_classes(class_names) != tuple(range(len(class_names)))
     if not has_pairs:

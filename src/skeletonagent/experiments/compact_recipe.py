@@ -41,9 +41,9 @@ class CompactRecipe:
     yaw: float = 0.1
     mirror: float = 0.0
     person_swap: float = 0.0
-    crop: float = 0.75
-    axis_scale: float = 0.1
-    steps: int = 900
+    crop: float = 0.6
+    axis_scale: float = 0.2
+    steps: int = 1500
 
 
 def compact_config(

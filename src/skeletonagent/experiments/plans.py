@@ -43,6 +43,17 @@ _UNGUIDED = StudyRow("class loss only", ("agents.chat=none",))
 _GUIDED = StudyRow("both losses, online")
 _ANALYST = "agents.chat=analyst"
 _BUNDLED = "agents.chat=bundled"
+_NO_AGENTS = "agents.chat=none"
+_ROTATION_ALONE = (
+    "augment.yaw=0",
+    "augment.mirror=0",
+    "augment.person_swap=0",
+    "augment.crop=1",
+    "augment.axis_scale=0",
+    "augment.jitter=0",
+)
+_STGCN = ("model.backbone=stgcn++", "model.width=32", "model.readout=mean")
+_PAPER_BACKBONE = ("model.backbone=skeletonagent", "model.width=96", "model.readout=mean")
 _GUIDANCE_METRICS = ("top1", "hardest_third", "ece", "nll", "time")
 
 STUDY_PLANS: Mapping[str, StudyPlan] = {
@@ -109,6 +120,34 @@ STUDY_PLANS: Mapping[str, StudyPlan] = {
             ),
         ),
         metrics=_GUIDANCE_METRICS,
+    ),
+    "compact": StudyPlan(
+        "The compact recipe, and each of its parts taken away",
+        (
+            StudyRow("compact recipe", (_NO_AGENTS,)),
+            StudyRow("as the camera sees it", (_NO_AGENTS, "data.orientation=camera")),
+            StudyRow("mean over joints", (_NO_AGENTS, "model.readout=mean")),
+            StudyRow("rotation alone", (_NO_AGENTS, *_ROTATION_ALONE)),
+            StudyRow("positions alone", (_NO_AGENTS, "model.inputs=[position]")),
+            StudyRow("last weights", (_NO_AGENTS, "training.ema_decay=0")),
+        ),
+        metrics=("top1", "nll", "time"),
+    ),
+    "readouts": StudyPlan(
+        "Readouts of graph convolutions, with the compact recipe's data and training",
+        (
+            StudyRow("ST-GCN++, mean", (_NO_AGENTS, *_STGCN)),
+            StudyRow("ST-GCN++, joints", (_NO_AGENTS, *_STGCN, "model.readout=joints")),
+            StudyRow(
+                "SkeletonAgent, mean", (_NO_AGENTS, *_PAPER_BACKBONE), against="ST-GCN++, mean"
+            ),
+            StudyRow(
+                "SkeletonAgent, joints",
+                (_NO_AGENTS, *_PAPER_BACKBONE, "model.readout=joints"),
+                against="SkeletonAgent, mean",
+            ),
+        ),
+        metrics=("top1", "nll", "time"),
     ),
 }
 """Plans by name. The command line can add rows, such as other sources of guidance.

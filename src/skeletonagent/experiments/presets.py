@@ -152,7 +152,7 @@ def sbu(size: PresetSize, stream: Stream) -> Config:
         batch_size=8,
         learning_rate=0.025,
         origin=Origin.GROUP,
-        compact=CompactRecipe(mirror=0.5, person_swap=0.5),
+        compact=CompactRecipe(mirror=0.5, person_swap=0.5, crop=0.75, axis_scale=0.1),
     )
 
 
@@ -165,7 +165,7 @@ def jhmdb(size: PresetSize, stream: Stream) -> Config:
         archive="jhmdb",
         augment=augment,
         epochs=40,
-        compact=CompactRecipe(orientation=Orientation.CAMERA, mirror=0.5, crop=0.5, axis_scale=0.2),
+        compact=CompactRecipe(orientation=Orientation.CAMERA, mirror=0.5, crop=0.5),
     )
 
 
