@@ -19,6 +19,7 @@ from skeletonagent.models.batch_norm import (
     enable_sync_batch_norm,
 )
 from skeletonagent.models.recognizer import build_recognizer
+from skeletonagent.models.settings import InputFeature, ReadoutKind
 
 FORK = SkeletonLayout("fork", ("middle", "one end", "other end"), ((1, 0), (2, 0)))
 
@@ -102,10 +103,33 @@ class Meeting:
         return reduce
 
 
-@pytest.mark.parametrize("name", BACKBONES)
-def test_a_synchronised_recognizer_learns_as_from_one_batch(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "readout", "inputs"),
+    [
+        *((name, ReadoutKind.MEAN, ()) for name in BACKBONES),
+        ("joint-cnn", ReadoutKind.TEMPORAL, tuple(InputFeature)),
+        ("tiny-gcn", ReadoutKind.JOINTS, (InputFeature.BONE,)),
+    ],
+)
+def test_a_synchronised_recognizer_learns_as_from_one_batch(
+    name: str, readout: ReadoutKind, inputs: tuple[InputFeature, ...]
+) -> None:
     torch.manual_seed(0)
-    whole = build_recognizer(name, FORK, channels=3, persons=2, num_classes=4, text_dim=5, width=8)
+    whole = build_recognizer(
+        name,
+        FORK,
+        channels=3,
+        persons=2,
+        num_classes=4,
+        text_dim=5,
+        width=8,
+        inputs=inputs,
+        readout=readout,
+        readout_width=8,
+    )
+    for module in whole.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
     for key, parameter in whole.named_parameters():
         if key.endswith(("alpha", "beta", "share")):
             nn.init.constant_(parameter, 0.1)

@@ -12,13 +12,29 @@ from skeletonagent.core.layout import COCO_17
 from skeletonagent.models.backbones import BACKBONES
 from skeletonagent.models.fused import fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
-from skeletonagent.models.settings import PersonPooling
+from skeletonagent.models.settings import InputFeature, PersonPooling, ReadoutKind
 
 BODIES = torch.tensor([0, 1, 2, 5])
 """Of three clips of two: both, the first, the second."""
 
 
-def trained(name: str, rule: PersonPooling = PersonPooling.PAPER, width: int = 16) -> Recognizer:
+ALL_INPUTS = tuple(InputFeature)
+
+VARIANTS = (
+    ("joint-cnn", ReadoutKind.TEMPORAL, ALL_INPUTS),
+    ("joint-cnn", ReadoutKind.JOINTS, (InputFeature.POSITION, InputFeature.MOTION)),
+    ("tiny-gcn", ReadoutKind.TEMPORAL, ()),
+)
+"""Recognizers that keep joints apart."""
+
+
+def trained(
+    name: str,
+    rule: PersonPooling = PersonPooling.PAPER,
+    width: int = 16,
+    readout: ReadoutKind = ReadoutKind.MEAN,
+    inputs: tuple[InputFeature, ...] = (),
+) -> Recognizer:
     """Return a recognizer in which every term counts and some norms have negative factors."""
     torch.manual_seed(0)
     recognizer = build_recognizer(
@@ -29,6 +45,9 @@ def trained(name: str, rule: PersonPooling = PersonPooling.PAPER, width: int = 1
         num_classes=5,
         text_dim=6,
         width=width,
+        inputs=inputs,
+        readout=readout,
+        readout_width=16,
         person_pooling=rule,
         dropout=0.5,
     )
@@ -62,6 +81,62 @@ def test_logits_are_the_recognizers(name: str, rule: PersonPooling) -> None:
     model = fuse_for_inference(recognizer)
     torch.testing.assert_close(model(clips), expected, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(model(clips, BODIES), expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("inputs", [(), ALL_INPUTS], ids=["clips", "inputs"])
+@pytest.mark.parametrize("readout", [ReadoutKind.JOINTS, ReadoutKind.TEMPORAL])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_logits_with_any_readout_are_the_recognizers(
+    name: str, readout: ReadoutKind, inputs: tuple[InputFeature, ...]
+) -> None:
+    recognizer = trained(name, readout=readout, inputs=inputs)
+    clips = some_clips()
+    expected = recognizer.classify(clips, BODIES)
+    assert expected.std() > 0.1
+    model = fuse_for_inference(recognizer)
+    for bodies in (None, BODIES):
+        scale = float(expected.abs().max())
+        torch.testing.assert_close(model(clips, bodies), expected, rtol=0, atol=1e-4 * scale)
+    assert torch.equal(model.cls_head(model.features(clips, BODIES)), model(clips, BODIES))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("frames", [1, 2, 3, 16, 32])
+@pytest.mark.parametrize(("name", "readout", "inputs"), VARIANTS)
+def test_clips_of_any_length_are_read_out_alike(
+    name: str, readout: ReadoutKind, inputs: tuple[InputFeature, ...], frames: int
+) -> None:
+    recognizer = trained(name, PersonPooling.RELEASED, readout=readout, inputs=inputs)
+    clips = torch.randn(2, 2, frames, 17, 3)
+    expected = recognizer.classify(clips)
+    torch.testing.assert_close(
+        fuse_for_inference(recognizer)(clips), expected, rtol=1e-4, atol=1e-3
+    )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("name", "readout", "inputs"), VARIANTS)
+def test_recognizers_that_keep_joints_apart_are_fused_as_others_are(
+    name: str, readout: ReadoutKind, inputs: tuple[InputFeature, ...]
+) -> None:
+    recognizer = trained(name, readout=readout, inputs=inputs).train()
+    before = copy.deepcopy(recognizer.state_dict())
+    model, clips = fuse_for_inference(recognizer), some_clips()
+    logits = model(clips, BODIES)
+    chunked = fuse_for_inference(recognizer, cpu_chunk_size=1)(clips, BODIES)
+    torch.testing.assert_close(chunked, logits, rtol=1e-4, atol=1e-4)
+    one_by_one = torch.cat([model(clip) for clip in clips.split(1)])
+    torch.testing.assert_close(one_by_one, logits, rtol=1e-4, atol=1e-4)
+    lower = fuse_for_inference(recognizer, torch.bfloat16)(clips, BODIES)
+    assert 0 < (lower - logits).norm() < 0.05 * logits.norm()
+    assert all(module.training for module in recognizer.modules())
+    assert not any(module.training for module in model.modules())
+    for key, value in recognizer.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    own = {parameter.data_ptr() for parameter in recognizer.parameters()}
+    assert own.isdisjoint(parameter.data_ptr() for parameter in model.parameters())
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.readout.modules())
 
 
 @torch.no_grad()

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17, KINECT_25
 from skeletonagent.models.backbones import BACKBONES
-from skeletonagent.models.person_pooling import mean_over_persons, person_weights
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
-from skeletonagent.models.settings import PersonPooling
+from skeletonagent.models.settings import InputFeature, PersonPooling, ReadoutKind
 
 
-def small(name: str, rule: PersonPooling = PersonPooling.PAPER, persons: int = 2) -> Recognizer:
+def small(
+    name: str,
+    rule: PersonPooling = PersonPooling.PAPER,
+    persons: int = 2,
+    readout: ReadoutKind = ReadoutKind.MEAN,
+    inputs: tuple[InputFeature, ...] = (),
+) -> Recognizer:
     recognizer = build_recognizer(
         name,
         COCO_17,
@@ -26,6 +30,8 @@ def small(name: str, rule: PersonPooling = PersonPooling.PAPER, persons: int = 2
         num_classes=5,
         text_dim=6,
         width=8,
+        inputs=inputs,
+        readout=readout,
         person_pooling=rule,
     )
     torch.nn.init.normal_(recognizer.cls_head.fc.weight)
@@ -88,20 +94,6 @@ def test_order_of_persons_does_not_matter_where_they_are_normalised_alike() -> N
     torch.testing.assert_close(
         recognizer.classify(clips.flip(1)), recognizer.classify(clips), rtol=1e-4, atol=1e-5
     )
-
-
-@given(present=st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=4))
-def test_person_weights_are_shares(present: list[list[bool]]) -> None:
-    clips = torch.zeros(len(present), 3, 4, 5, 2)
-    for n, bodies in enumerate(present):
-        for m, there in enumerate(bodies):
-            clips[n, m, -1, -1, -1] = -1.0 if there else 0.0
-    weights = person_weights(clips, PersonPooling.PAPER)
-    for bodies, row in zip(present, weights.tolist(), strict=True):
-        counted = bodies if any(bodies) else [True] * 3
-        assert row == pytest.approx([there / sum(counted) for there in counted])
-    released = person_weights(clips, PersonPooling.RELEASED)
-    torch.testing.assert_close(released, torch.full_like(released, 1 / 3))
 
 
 @torch.no_grad()
@@ -178,35 +170,12 @@ def test_in_training_statistics_are_of_those_who_are_there(name: str) -> None:
 
 
 @torch.no_grad()
-def test_where_nobody_is_those_who_are_run_count_alike() -> None:
+def test_where_nobody_is_the_body_that_is_run_counts() -> None:
     clips = clips_of((False, False), (True, False))
-    run = torch.tensor([[True, False], [True, False]])
-    assert person_weights(clips, PersonPooling.PAPER, run).tolist() == [[1, 0], [1, 0]]
-    run[0, 1] = True
-    assert person_weights(clips, PersonPooling.PAPER, run).tolist() == [[0.5, 0.5], [1, 0]]
     recognizer = small("skeletonagent")
     features = recognizer.backbone(clips, torch.tensor([0, 2])).mean((2, 3))
     logits = recognizer.classify(clips, torch.tensor([0, 2]))
     torch.testing.assert_close(logits, recognizer.cls_head(features))
-
-
-@given(
-    n=st.integers(1, 4),
-    m=st.integers(1, 3),
-    seed=st.integers(0, 99),
-    rest=st.sampled_from([(), (2,)]),
-)
-def test_mean_over_persons_equals_a_loop(n: int, m: int, seed: int, rest: tuple[int, ...]) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    present = torch.rand(n, m, generator=generator) < 0.5
-    present[:, 0] = True
-    clips = present[:, :, None, None, None].float().expand(n, m, 2, 2, 2)
-    bodies = present.flatten().nonzero().flatten()
-    features = torch.randn(len(bodies), 3, *rest, generator=generator)
-    mean = mean_over_persons(features, clips, PersonPooling.PAPER, bodies)
-    for clip in range(n):
-        own = features[bodies // m == clip]
-        torch.testing.assert_close(mean[clip], own.mean(0))
 
 
 @pytest.mark.parametrize("rule", PersonPooling)
@@ -221,6 +190,118 @@ def test_training_never_waits_for_the_device(name: str, rule: PersonPooling) -> 
     total.backward()
 
 
+APART = pytest.mark.parametrize("readout", [ReadoutKind.JOINTS, ReadoutKind.TEMPORAL])
+FED = pytest.mark.parametrize("inputs", [(), tuple(InputFeature)], ids=["clips", "inputs"])
+
+
+@APART
+@FED
+@pytest.mark.parametrize("name", ["joint-cnn", "stgcn++"])
+def test_every_readout_trains_all_heads(
+    name: str, inputs: tuple[InputFeature, ...], readout: ReadoutKind
+) -> None:
+    recognizer = small(name, readout=readout, inputs=inputs).train()
+    clips = clips_of((True, True), (True, False), (True, True))
+    for head in ("logits", "joint_logits", "embedding"):
+        recognizer.zero_grad()
+        output = getattr(recognizer(clips, SALIENT, torch.tensor([0, 1, 2, 4, 5])), head)
+        (output * torch.randn_like(output)).sum().backward()
+        gradients = [parameter.grad for parameter in recognizer.backbone.blocks.parameters()]
+        assert any(gradient is not None and gradient.any() for gradient in gradients), head
+        read = [parameter.grad is not None for parameter in recognizer.readout.parameters()]
+        assert all(read) if head != "joint_logits" else not any(read)
+
+
+@torch.no_grad()
+@APART
+@FED
+def test_absent_bodies_need_not_be_run_whatever_the_readout(
+    inputs: tuple[InputFeature, ...], readout: ReadoutKind
+) -> None:
+    recognizer = small("joint-cnn", readout=readout, inputs=inputs)
+    clips = clips_of(*PRESENT)
+    packed, whole = (recognizer(clips, SALIENT, bodies) for bodies in (BODIES, None))
+    for mine, theirs in zip(packed, whole, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+    features = recognizer.features(clips, BODIES)
+    assert features.shape == (4, recognizer.readout.out_channels)
+    assert torch.equal(recognizer.cls_head(features), packed.logits)
+
+
+@APART
+@FED
+def test_no_readout_waits_for_the_device(
+    inputs: tuple[InputFeature, ...], readout: ReadoutKind
+) -> None:
+    recognizer = small("joint-cnn", readout=readout, inputs=inputs).to("meta").train()
+    clips = clips_of((True, False), (True, True)).to("meta")
+    for bodies in (None, torch.tensor([0, 2, 3]).to("meta")):
+        prediction = recognizer(clips, SALIENT.to("meta"), bodies)
+        sum(output.sum() for output in prediction).backward()
+
+
+@torch.no_grad()
+@APART
+@FED
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_lower_precision_comes_close_with_every_readout(
+    dtype: torch.dtype, inputs: tuple[InputFeature, ...], readout: ReadoutKind
+) -> None:
+    recognizer = small("joint-cnn", readout=readout, inputs=inputs)
+    clips = clips_of((True, True), (True, False))
+    expected = recognizer(clips, SALIENT)
+    with torch.autocast("cpu", dtype=dtype):
+        prediction = recognizer(clips, SALIENT)
+    for lower, full in zip(prediction, expected, strict=True):
+        assert lower.isfinite().all()
+        assert 0 < (lower.float() - full).norm() < 0.05 * full.norm()
+
+
+@torch.no_grad()
+def test_a_recognizer_that_keeps_joints_apart_can_be_exported() -> None:
+    recognizer = small("joint-cnn", readout=ReadoutKind.TEMPORAL, inputs=tuple(InputFeature))
+    shapes = ({0: torch.export.Dim("n", max=64)}, None)
+    example = (clips_of((True, True), (True, True)), SALIENT)
+    program = torch.export.export(recognizer, example, dynamic_shapes=shapes)
+    clips = clips_of((True, True), (True, False), (False, True))
+    for mine, theirs in zip(
+        program.module()(clips, SALIENT), recognizer(clips, SALIENT), strict=True
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_before_readouts_keep_their_names_and_values() -> None:
+    """What a seed gave, and what a checkpoint holds, before there were readouts and inputs."""
+    states = []
+    for settings in ({}, {"inputs": ("position",)}, {"readout": "joints", "inputs": ("position",)}):
+        torch.manual_seed(0)
+        states.append(
+            build_recognizer(
+                "tiny-gcn",
+                COCO_17,
+                channels=3,
+                persons=2,
+                num_classes=5,
+                text_dim=6,
+                width=8,
+                **settings,
+            ).state_dict()
+        )
+    default, positions, joints = states
+    assert {key.split(".")[0] for key in default} == {
+        "backbone",
+        "cls_head",
+        "joint_head",
+        "text_head",
+    }
+    assert list(positions) == list(default)
+    assert all(torch.equal(positions[key], default[key]) for key in default)
+    assert {*joints} - {*default} == {key for key in joints if key.startswith("readout.")} != set()
+    assert all(
+        torch.equal(joints[key], default[key]) for key in default if key.startswith("backbone.")
+    )
+
+
 def test_full_size_is_the_published_one() -> None:
     """Spec 1.5; the released code has 14 dead gates a block and a temperature besides."""
     recognizer = build_recognizer(
@@ -233,6 +314,23 @@ def test_full_size_is_the_published_one() -> None:
 def test_unknown_backbones_are_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"no backbone 'ctr'; there are .*skeletonagent"):
         build_recognizer("ctr", COCO_17, channels=3, persons=1, num_classes=2, text_dim=4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"inputs": ("position", "speed")}, "no input 'speed'; there are position, bone, .*"),
+        ({"readout": "max"}, "no readout 'max'; there are mean, joints, temporal"),
+        ({"inputs": ("partner",)}, "no channels in inputs partner of one person; add position"),
+    ],
+)
+def test_inputs_and_readouts_that_cannot_be_are_refused(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_recognizer(
+            "joint-cnn", COCO_17, channels=3, persons=1, num_classes=2, text_dim=4, **settings
+        )
 
 
 def test_width_zero_is_refused_rather_than_replaced() -> None:
