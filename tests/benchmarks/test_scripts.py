@@ -13,11 +13,13 @@ import typer
 from benchmarks.stand_in import StandIn
 from typer.testing import CliRunner
 
-from benchmarks import epoch, inference, measuring, pipeline, report, throughput
+from benchmarks import epoch, held_out, inference, measuring, pipeline, report, throughput
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.core.dialogue import Exchange, Step
 from skeletonagent.core.layout import KINECT_25
+from skeletonagent.data.archive import write_archive
+from skeletonagent.data.synthetic.generate import synthetic_dataset
 
 SIZES = ("--device", "cpu", "--small", "--frames", "4", "--classes", "2")
 
@@ -117,6 +119,25 @@ def test_epoch(tmp_path: Path) -> None:
     assert terms.pop("sum") == pytest.approx(sum(terms.values()))
     steps = [told["training steps"] for told in found["epoch_seconds"]]
     assert terms["training steps"] == pytest.approx(steps[0] + 149 * steps[1])
+
+
+def test_held_out(tmp_path: Path) -> None:
+    data = synthetic_dataset(clips_per_class=3, subjects=3)
+    app = typer.Typer()
+    app.command()(held_out.main)
+    settings = (
+        "clips.frames=4", "clips.test_clips=1", "model.width=4", "training.steps=2", "device=cpu",
+    )  # fmt: skip
+    options = [word for setting in settings for word in ("--set", setting)]
+    result = CliRunner().invoke(
+        app,
+        ["default", str(write_archive(data, tmp_path)), "--folds", "2", *options],
+        catch_exceptions=False,
+    )
+    found = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert (found["preset"], tuple(found["set"])) == ("default", settings)
+    assert found["clips"] == len(data.splits["xsub"].train)
+    assert 0 <= found["top1"] <= 1 < found["loss"] < 14
 
 
 def test_report(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from skeletonagent.experiments.time_budget import (
     MIN_STEPS,
     TrainingCost,
     fit_to_time,
+    leaves_time_to_compare,
     measure_cost,
     parse_duration,
 )
@@ -66,6 +67,20 @@ def test_runs_share_the_time(data: SkeletonData, monkeypatch: pytest.MonkeyPatch
     }  # fmt: skip
     assert [config.seed for config in fitted.values()] == [0, 1]
     assert "360 steps of 125 ms" in line and "36 times" in line
+
+
+def test_what_a_choice_took_is_counted(data: SkeletonData, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_budget, "measure_cost", lambda *_: COST)
+    fitted, line = fit_to_time({Path("a"): CONFIG}, data, "3m", spent=70)
+    assert fitted[Path("a")].training.steps == 360  # those of 110 seconds
+    assert "70 s went into reading the data and choosing a recipe" in line
+    fitted, line = fit_to_time({Path("a"): CONFIG}, data, "3m", spent=999)
+    assert fitted[Path("a")].training.steps == MIN_STEPS and "may take longer" in line
+
+
+@pytest.mark.parametrize(("text", "enough"), [("179s", False), ("3m", True), ("1h", True)])
+def test_a_short_time_leaves_none_to_compare(text: str, enough: bool) -> None:
+    assert leaves_time_to_compare(text) is enough
 
 
 def test_a_run_that_has_begun_keeps_its_steps(
