@@ -77,8 +77,10 @@ def test_presets_have_existing_backbones_and_the_papers_loss_weights(
 ) -> None:
     config = preset(name, size)
     assert config.model.backbone in BACKBONES
-    assert config.loss == LossSettings()
-    tiny = size is PresetSize.TINY and name in {*SMALL_PRESETS} - {"paper"}
+    own = name in {*SMALL_PRESETS} - {"paper"}
+    smoothing = 0.1 if own and size is PresetSize.SMALL else 0.0
+    assert config.loss == LossSettings(label_smoothing=smoothing)
+    tiny = own and size is PresetSize.TINY
     assert config.training.guidance_period == (2 if tiny else 5)
     assert PRESETS[name].__doc__
 
