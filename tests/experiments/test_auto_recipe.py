@@ -86,9 +86,12 @@ def camera_reaches(
         ({"oriented_share": 0.5}, {"orientation": "camera", "yaw": 0.1}),
         (
             {"coordinates": 2, "oriented_share": 0.0, "heading_spread": 0.0},
-            {"orientation": "camera", "crop": 0.5, "axis_scale": 0.2},
+            {"orientation": "camera", "crop": 0.5},
         ),
-        ({"pair_share": 0.6}, {"person_swap": 0.5, "origin": "group"}),
+        (
+            {"pair_share": 0.6},
+            {"person_swap": 0.5, "origin": "group", "crop": 0.75, "axis_scale": 0.1},
+        ),
         ({"pair_share": 0.4}, {"person_swap": 0.0, "origin": "person"}),
     ],
 )

@@ -113,7 +113,7 @@ def choose_by_statistics(
     reasons = [f"training clips: {statistics.summary()}"]
     if flat:
         recipe = replace(recipe, crop=0.5)
-        reasons.append("orientation camera, stronger changes of time and size: joints are 2D")
+        reasons.append("orientation camera, clips of shorter parts of a sample: joints are 2D")
     elif statistics.oriented_share >= ORIENTED_SHARE:
         upright = statistics.tilt_spread <= LYING_TILT
         heading = statistics.y_is_vertical and not upright
@@ -129,7 +129,10 @@ def choose_by_statistics(
         reasons.append("orientation camera: the axes of too many bodies are not known")
     if grouped:
         recipe = replace(recipe, person_swap=0.5, crop=0.75, axis_scale=0.1)
-        reasons.append("origin group, bodies exchange places: most clips have two bodies at once")
+        reasons.append(
+            "origin group, bodies exchange places, milder changes of time and size: most clips have "
+            "two bodies at once"
+        )
     sided = mirror_classes(class_names) != tuple(range(len(class_names)))
     if not has_pairs:
         reasons.append("clips are not mirrored: the skeleton names no left and right joints")
