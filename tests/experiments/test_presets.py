@@ -78,7 +78,7 @@ def test_presets_have_existing_backbones_and_the_papers_loss_weights(
     config = preset(name, size)
     assert config.model.backbone in BACKBONES
     own = name in {*SMALL_PRESETS} - {"paper"}
-    smoothing = 0.1 if own and size is PresetSize.SMALL else 0.0
+    smoothing = 0.1 if config.model.backbone == "joint-cnn" else 0.0
     assert config.loss == LossSettings(label_smoothing=smoothing)
     tiny = own and size is PresetSize.TINY
     assert config.training.guidance_period == (2 if tiny else 5)
