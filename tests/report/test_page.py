@@ -106,6 +106,20 @@ def test_a_run_under_way_says_what_is_not_there_yet(runs: Path) -> None:
     assert not any(begun.data["sections"].values())
 
 
+def test_what_was_chosen_is_shown_as_text(runs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "chosen"
+    shutil.copytree(runs / "begun", path)
+    heading = "What was chosen for these data"
+    assert heading not in report_page(ReportOptions((path,)))
+    RunDirectory(path).choices.write_text(json.dumps({"reasons": ["one", EVIL], "recipe": {}}))
+    page = Page(report_page(ReportOptions((path,))))
+    words = " ".join(page.text.values())
+    assert heading in words and "one" in words and EVIL in words
+    RunDirectory(path).choices.write_text("{")
+    with pytest.raises(DataError, match="damaged"):
+        report_page(ReportOptions((path,)))
+
+
 def test_an_unguided_run_has_no_agents(runs: Path) -> None:
     page = Page(report_page(ReportOptions((runs / "unguided",), clips=0)))
     assert page.data["sections"]["agents"] is None and page.data["sections"]["player"] is None

@@ -130,8 +130,8 @@ def choose_by_statistics(
     if grouped:
         recipe = replace(recipe, person_swap=0.5, crop=0.75, axis_scale=0.1)
         reasons.append(
-            "origin group, bodies exchange places, milder changes of time and size: most clips have "
-            "two bodies at once"
+            "origin group, bodies exchange places, milder changes of time and size: most clips "
+            "have two bodies at once"
         )
     sided = mirror_classes(class_names) != tuple(range(len(class_names)))
     if not has_pairs:

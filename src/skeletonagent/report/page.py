@@ -55,6 +55,7 @@ def report_page(options: ReportOptions, version: str = "") -> str:
     return environment.get_template("report.html.jinja").render(
         title=_title(comparison),
         properties=_properties(first),
+        reasons=first.directory.read_reasons(),
         key_figures=_key_figures(comparison, sections),
         sections=sections,
         live=options.live,

@@ -126,6 +126,16 @@ class RunDirectory:
             return None
         return _parsed(self.summary.read_text(), self.summary)
 
+    def read_reasons(self) -> list[str]:
+        """Return what was chosen automatically and why, a line each; none where it was given.
+
+        Raises:
+            DataError: If the file is damaged.
+        """
+        if not self.choices.exists():
+            return []
+        return list(_parsed(self.choices.read_text(), self.choices).get("reasons", ()))
+
     def read_baseline(self) -> dict[str, Any] | None:
         """Return what methods without deep learning reach, None where it was not computed.
 
