@@ -26,6 +26,7 @@ from skeletonagent.data.augmentation import (
     horizontal_flip,
     rotation_matrices,
     swap_left_right,
+    turn_to_sides,
 )
 from skeletonagent.data.settings import AugmentSettings
 from skeletonagent.data.streams import bone_vectors
@@ -318,6 +319,38 @@ def test_the_frequency_of_exchanges_is_their_probability() -> None:
     exchanged = (changed == clips.flip(1)).flatten(1).all(dim=1)
     assert ((changed == clips).flatten(1).all(dim=1) | exchanged).all()
     assert 0.15 < float(exchanged.float().mean()) < 0.35
+
+
+@given(seed=seeds, confidence=st.booleans())
+def test_bodies_that_changed_sides_get_a_half_turn(seed: int, confidence: bool) -> None:
+    stored = torch.randn(12, 2, 3, 4, 3 + confidence, generator=seeded(seed))
+    stored[0, 1] = 0  # nobody beside the first
+    clips = stored * torch.where(torch.rand(12, generator=seeded(seed)) < 0.5, -1.0, 1.0).view(
+        -1, 1, 1, 1, 1
+    )
+    turned = turn_to_sides(clips, stored, 3)
+    for before, original, after in zip(clips, stored, turned, strict=True):
+        expected = before.clone()
+        (a, b), (c, d) = ((x[0, ..., 0].mean(), x[1, ..., 0].mean()) for x in (before, original))
+        if original[1].any() and (a - b) * (c - d) < 0:
+            expected[..., 0] *= -1
+            expected[..., 2] *= -1
+        torch.testing.assert_close(after, expected, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize(("mirror", "person_swap"), [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
+def test_the_first_body_stays_on_its_side(mirror: float, person_swap: float) -> None:
+    clips = random_clips(KINECT_20)
+    clips[:, 0, ..., 0] += 5
+    augment = AugmentSettings(rotation=0.0, mirror=mirror, person_swap=person_swap, keep_sides=True)
+    changed = augment_clips(clips, KINECT_20, augment, seeded(0))
+    assert not torch.equal(changed, clips)
+    assert (changed[:, 0, ..., 0].mean(dim=(1, 2)) > changed[:, 1, ..., 0].mean(dim=(1, 2))).all()
+
+
+def test_sides_are_not_kept_in_the_plane() -> None:
+    stored = random_clips(KINECT_20, c=2)
+    torch.testing.assert_close(turn_to_sides(-stored, stored), -stored, atol=0, rtol=0)
 
 
 def test_mirrored_clips_can_be_chosen() -> None:

@@ -40,6 +40,7 @@ def augment_clips(
         mirrored: Whether each clip is flipped; if None, chosen with probability ``mirror``.
     """
     n, device = len(clips), clips.device
+    stored = clips
     random = torch.rand(n, 5, generator=generator, device=device)
     if augment.mirror:
         mirrored = random[:, 0] < augment.mirror if mirrored is None else mirrored
@@ -51,6 +52,8 @@ def augment_clips(
     if augment.person_swap:
         chosen = torch.rand(n, generator=generator, device=device) < augment.person_swap
         clips = _where(chosen, exchange_bodies(clips), clips)
+    if augment.keep_sides:
+        clips = turn_to_sides(clips, stored, coordinates)
     if augment.jitter:
         clips = _add_noise(clips, augment.jitter, generator, coordinates)
     return drop_joints(clips, layout, augment, generator)
@@ -99,6 +102,38 @@ def exchange_bodies(clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n m t v
     seen = clips.flatten(2).any(dim=2)
     pair = seen[:, 0] & seen[:, 1] & ~seen[:, 2:].any(dim=1)
     return _where(pair, torch.cat([clips[:, 1:2], clips[:, :1], clips[:, 2:]], dim=1), clips)
+
+
+def turn_to_sides(
+    clips: Float[Tensor, "n m t v c"],
+    stored: Float[Tensor, "n m t v c"],
+    coordinates: int | None = None,
+) -> Float[Tensor, "n m t v c"]:
+    """Return clips of two bodies with a half turn about y where the bodies have changed sides.
+
+    The side is that of the first body from the second along x. A flip or an exchange of bodies
+    changes it, and both together do not. Where clips are turned to the line between the bodies,
+    test clips always show the same side. Clips in 2D or of one body are unchanged.
+
+    Args:
+        clips: Augmented clips.
+        stored: The clips before they were augmented.
+        coordinates: Number of leading channels that are coordinates, all if None.
+    """
+    if clips.shape[1] < 2 or (clips.shape[-1] if coordinates is None else coordinates) < 3:
+        return clips
+    changed = _side_of_first(clips) * _side_of_first(stored) < 0
+    signs = clips.new_ones(clips.shape[-1])
+    signs[0::2][:2] = -1
+    return _where(changed, clips * signs, clips)
+
+
+def _side_of_first(clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, " n"]:
+    """Return the mean of the first body's x minus that of the second; 0 if one is not seen."""
+    seen = clips[:, :2].ne(0).any(dim=-1).flatten(2)
+    count = seen.sum(dim=2)
+    first, second = (clips[:, :2, ..., 0].flatten(2).sum(dim=2) / count.clamp(min=1)).unbind(1)
+    return (first - second) * count.gt(0).all(dim=1)
 
 
 def clip_spreads(

@@ -274,6 +274,10 @@ class AugmentSettings:
             frames, in a row from a random one on, from 0 to 1. Of motion streams whose frame
             differences are taken first, the differences are zero in these frames.
         person_swap: Probability that the bodies of a clip of two exchange places, from 0 to 1.
+        keep_sides: Whether a clip in which two bodies changed sides, by ``mirror`` or
+            ``person_swap``, gets a half turn about the vertical axis; for pairs that
+            ``data.orientation`` turns to the line between them. In 3D alone, and not for motion
+            streams whose frame differences are taken first.
     """
 
     rotation: Annotated[float, Interval(ge=0, le=3.15)] = 0.2
@@ -289,6 +293,7 @@ class AugmentSettings:
     joint_drop: Annotated[float, Interval(ge=0, le=1)] = 0.0
     occlusion: Annotated[float, Interval(ge=0, le=1)] = 0.0
     person_swap: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    keep_sides: bool = False
 
 
 def require_compatible(clips: ClipSettings, augment: AugmentSettings) -> None:
@@ -307,4 +312,10 @@ def require_compatible(clips: ClipSettings, augment: AugmentSettings) -> None:
             f"augment.jitter is {augment.jitter}, but the frame differences of the stream "
             f"{clips.stream.value} are taken before joints could be moved; set "
             "clips.sampling=linear, clips.motion_rule=after or augment.jitter=0"
+        )
+    if augment.keep_sides and clips.differences_first:
+        raise ConfigError(
+            f"augment.keep_sides needs positions, but the frame differences of the stream "
+            f"{clips.stream.value} are taken first; set clips.sampling=linear, "
+            "clips.motion_rule=after or augment.keep_sides=false"
         )

@@ -31,7 +31,8 @@ class CompactRecipe:
         orientation: Orientation of the coordinates.
         yaw: Largest rotation about the vertical axis beyond that about every axis, in radians.
         mirror: Probability of a horizontal flip.
-        person_swap: Probability that two bodies exchange places.
+        person_swap: Probability that two bodies exchange places; where it is not zero, the first
+            body stays on its side.
         crop: Smallest share of a sample's frames that a clip is taken from.
         axis_scale: Relative change of size along each axis.
         steps: Steps of the training.
@@ -64,6 +65,7 @@ def compact_config(
             yaw=recipe.yaw,
             mirror=recipe.mirror,
             person_swap=recipe.person_swap,
+            keep_sides=recipe.person_swap > 0 and recipe.orientation is not Orientation.CAMERA,
             crop=recipe.crop,
             axis_scale=recipe.axis_scale,
             jitter=0.02,

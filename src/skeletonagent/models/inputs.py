@@ -21,7 +21,7 @@ LONG_MOTION = 4
 SMALLEST_SQUARE = 1e-12
 """Square that a distance of zero is taken for, since zero itself means absent."""
 
-MAX_DISTANCES = 24
+MAX_DISTANCES = 32
 """Joints that distances are measured to, if a skeleton has more: the ends of its limbs first."""
 
 
