@@ -18,7 +18,9 @@ from skeletonagent.cli.app import app
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.archive import write_archive
 from skeletonagent.data.settings import DataSettings, Origin, Placement, Scale
+from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.evaluation.significance import accuracy_interval
 from skeletonagent.experiments import baseline_record
 from skeletonagent.experiments.baseline import BASELINE_METHODS
@@ -95,11 +97,16 @@ def test_a_record_is_found_by_archive_split_and_preprocessing(archive: Path) -> 
     "settings",
     [
         DataSettings(archive="a b/x.npz", split="whole"),
-        DataSettings(archive="x", split="s", origin=Origin.GROUP, scale=Scale.IMAGE),
-        DataSettings(archive="x", split="s", clips_per_class=3, draw_seed=2),
+        DataSettings(archive="a b/x", split="s", origin=Origin.GROUP, scale=Scale.IMAGE),
+        DataSettings(archive="a b/x", split="s", clips_per_class=3, draw_seed=2),
     ],
 )
-def test_the_command_computes_the_baseline_of_these_settings(settings: DataSettings) -> None:
+def test_the_command_computes_the_baseline_of_these_settings(
+    settings: DataSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_archive(replace(synthetic_dataset(clips_per_class=2, subjects=2), name="x"), Path("a b"))
+    settings = replace(settings, archive=str(tmp_path / settings.archive))
     program, name, *words = shlex.split(baseline_command(settings))
     command: Any = typer.main.get_command(app)
     values = command.commands[name].make_context(name, words).params
@@ -107,6 +114,11 @@ def test_the_command_computes_the_baseline_of_these_settings(settings: DataSetti
     parsed = baseline_settings(values["archive"], values["set_"] or [])
     assert parsed.archive == settings.archive and values["split"] == settings.split
     assert preprocessing_of(parsed) == preprocessing_of(settings)
+
+
+def test_the_command_for_an_archive_that_is_gone_names_everything(tmp_path: Path) -> None:
+    words = baseline_command(DataSettings(archive=str(tmp_path / "gone"), split="s"))
+    assert "data.orientation=camera" in words and "data.clips_per_class=null" in words
 
 
 def test_settings_of_other_sections_are_refused() -> None:

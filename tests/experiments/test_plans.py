@@ -7,12 +7,14 @@ import pytest
 from skeletonagent.experiments.config import Config, config_to_dict, with_overrides
 from skeletonagent.experiments.measurements import METRICS
 from skeletonagent.experiments.plans import STUDY_PLANS
+from skeletonagent.experiments.presets import preset
 
 
 @pytest.mark.parametrize("name", STUDY_PLANS)
 def test_every_row_of_a_plan_is_a_configuration_of_its_own(name: str) -> None:
     rows = STUDY_PLANS[name].rows
-    configs = [config_to_dict(with_overrides(Config(), row.assignments)) for row in rows]
+    shared = preset("sbu")  # of the compact recipe, with all its augmentations
+    configs = [config_to_dict(with_overrides(shared, row.assignments)) for row in rows]
     assert configs[0]["agents"]["chat"] == "none"
     assert len({row.label for row in rows}) == len(rows) >= 2
     assert not any(one == other for i, one in enumerate(configs) for other in configs[:i])

@@ -71,7 +71,7 @@ class Trained:
 
 def train(out: Path) -> None:
     data = synthetic_dataset(clips_per_class=2, subjects=2)
-    train_timed(short(0), data, out, run_module._no_display)
+    train_timed(short(0), data, out, run_module.no_display)
 
 
 @pytest.mark.parametrize(

@@ -207,13 +207,20 @@ def saved_baseline(settings: DataSettings) -> dict[str, Any] | None:
 
 
 def baseline_command(settings: DataSettings) -> str:
-    """Return the command that computes the baselines of a split."""
-    usual = preprocessing_of(baseline_settings(settings.archive))
+    """Return the command that computes the baselines of a split.
+
+    It names the preprocessing where that is not the one chosen for the archive, or where the
+    archive cannot be looked at.
+    """
     values = preprocessing_of(settings)
+    try:
+        usual = preprocessing_of(baseline_settings(settings.archive))
+    except DataError:
+        usual = {}
     words = ["skeletonagent", "baseline", settings.archive]
     words += ["--split", settings.split] if settings.split else []
     for name, value in values.items():
-        if value != usual[name]:
+        if name not in usual or value != usual[name]:
             words += ["--set", f"data.{name}={'null' if value is None else value}"]
     return shlex.join(words)
 

@@ -57,7 +57,7 @@ class Predictor:
         >>> model.predict([joints, joints[:20]]).sample_ids
         ('0', '1')
         >>> model.features(joints).shape
-        (1, 32)
+        (1, 384)
     """
 
     models: tuple[StreamModel, ...]
