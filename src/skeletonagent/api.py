@@ -21,6 +21,7 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.preprocessing import Preprocessor
+from skeletonagent.experiments.auto_recipe import kept_with_begun_runs
 from skeletonagent.experiments.config import Config, read_config, with_values
 from skeletonagent.experiments.datasets import prepare_dataset, preprocess_dataset, resolve_layout
 from skeletonagent.experiments.presets import PRESETS
@@ -218,15 +219,16 @@ def train(
         data=in_memory,
         adapt=adapt,
     )
-    opened = (
-        preprocess_dataset(in_memory, Preprocessor.from_settings(chosen.data))
-        if in_memory
-        else prepare_dataset(chosen.data)
-    )
-    if time:
-        chosen = fit_to_time({path: chosen}, opened, time, perf_counter() - start)[0][path]
-    display = nullcontext(callback or Callback())
-    run_experiment(chosen, opened, path, resume=resume, watch=lambda *_: display)
+    with kept_with_begun_runs([path]):
+        opened = (
+            preprocess_dataset(in_memory, Preprocessor.from_settings(chosen.data))
+            if in_memory
+            else prepare_dataset(chosen.data)
+        )
+        if time:
+            chosen = fit_to_time({path: chosen}, opened, time, perf_counter() - start)[0][path]
+        display = nullcontext(callback or Callback())
+        run_experiment(chosen, opened, path, resume=resume, watch=lambda *_: display)
     return Run(out, opened if in_memory else None)
 
 

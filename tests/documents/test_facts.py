@@ -88,8 +88,8 @@ def test_the_results_of_the_readme_are_those_of_the_study(data_set: str) -> None
     shown = f"| {difference.mean:+g} ({difference.low:g} to {difference.high:g}) |"
     title = chart.DATA_SETS[data_set]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    row = next(line for line in readme.splitlines() if line.startswith(f"| {title}"))
-    assert row.replace(".0 ", " ").endswith(shown.replace(".0 ", " "))
+    rows = [line for line in readme.splitlines() if line.startswith(f"| {title}")]
+    assert any(row.replace(".0 ", " ").endswith(shown.replace(".0 ", " ")) for row in rows)
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])

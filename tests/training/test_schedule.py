@@ -94,7 +94,12 @@ def test_steps_are_the_batches_of_an_epoch(samples: int, size: int, ranks: int, 
     assert batches(limit) == batches(None)[:limit]
 
 
-@given(train=st.integers(2, 60), steps=st.integers(1, 80), share=st.floats(0, 0.9), data=st.data())
+@given(
+    train=st.integers(2, 60),
+    steps=st.integers(1, 80),
+    share=st.integers(0, 900).map(lambda thousandths: thousandths / 1000),
+    data=st.data(),
+)
 def test_the_rate_of_counted_steps_follows_their_share(
     train: int, steps: int, share: float, data: st.DataObject
 ) -> None:

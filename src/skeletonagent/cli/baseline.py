@@ -148,9 +148,9 @@ def _print_method(split: str, method: str) -> None:
 
 def _table(summary: Mapping[str, Any]) -> Table:
     """Return the accuracies of all methods on each part of the test set."""
-    table = Table(
-        "method", "test set", "samples", "top-1", "95% interval", "processor seconds", box=None
-    )
+    table = Table(box=None)
+    for name in ("method", "test set", "samples", "top-1", "95% interval", "processor seconds"):
+        table.add_column(name, no_wrap=name in ("method", "top-1", "95% interval"))
     title = f"{summary['data']}, {summary['split']}, {summary['training_samples']} training samples"
     table.title, table.title_justify = escape(title), "left"
     for method in summary["methods"]:

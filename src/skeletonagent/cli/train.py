@@ -117,6 +117,7 @@ def train_command(
     from skeletonagent.cli.console import console, print_json, print_remark
     from skeletonagent.core.errors import ConfigError
     from skeletonagent.core.files import write_text
+    from skeletonagent.experiments.auto_recipe import kept_with_begun_runs
     from skeletonagent.experiments.fusion import combine_summaries
     from skeletonagent.experiments.planned_runs import write_plan
     from skeletonagent.experiments.resolve import TrainingRequest, plan_training
@@ -128,15 +129,16 @@ def train_command(
     request = TrainingRequest(config, data, stream, split, seeds, preset_size, recipe, assignments)
     start, compare = time.perf_counter(), not duration or leaves_time_to_compare(duration)
     runs = plan_training(request, out, resume=resume, compare=compare, on_remark=print_remark)
-    if duration:
-        runs = _fit_to_time(runs, duration, time.perf_counter() - start)
-    write_plan(runs, out)
-    if baseline:
-        compute_missing_baselines(runs)
-    if devices:
-        summaries = _train_on_devices(runs, devices.split(","), resume=resume)
-    else:
-        summaries = _train_here(runs, resume=resume, tensorboard=tensorboard)
+    with kept_with_begun_runs(runs):
+        if duration:
+            runs = _fit_to_time(runs, duration, time.perf_counter() - start)
+        write_plan(runs, out)
+        if baseline:
+            compute_missing_baselines(runs)
+        if devices:
+            summaries = _train_on_devices(runs, devices.split(","), resume=resume)
+        else:
+            summaries = _train_here(runs, resume=resume, tensorboard=tensorboard)
     result = combine_summaries(runs, summaries)
     baselines = baselines_beside(runs, summaries, result.get("ensembles", ()))
     if baselines:

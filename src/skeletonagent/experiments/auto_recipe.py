@@ -7,7 +7,8 @@ held-out subjects of the training set. The test set is never looked at.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from skeletonagent.experiments.config import Config, config_to_dict
 from skeletonagent.experiments.datasets import open_stored
 from skeletonagent.experiments.held_out import held_out_predictions
 from skeletonagent.training.launch import LaunchInfo
+from skeletonagent.training.run_directory import RunDirectory
 
 ORIENTED_SHARE = 0.9
 """Share of the clips whose axes must be known for bodies to be turned."""
@@ -95,6 +97,24 @@ def keep_choices(path: Path, choices: AutomaticChoices | None) -> None:
         path.unlink(missing_ok=True)
     else:
         write_text(path, json.dumps(choices.to_json(), indent=1))
+
+
+@contextmanager
+def kept_with_begun_runs(paths: Iterable[Path]) -> Iterator[None]:
+    """Remove what :func:`keep_choices` wrote for runs that an error keeps from beginning.
+
+    Args:
+        paths: Directories of the runs.
+    """
+    try:
+        yield
+    except BaseException:
+        for run in map(RunDirectory, paths):
+            if not run.exists:
+                run.choices.unlink(missing_ok=True)
+                with suppress(OSError):  # other files are in it, or there is none
+                    run.path.rmdir()
+        raise
 
 
 def choose_by_statistics(
