@@ -39,7 +39,10 @@ def assert_told(result: Any, status: int, *words: str) -> None:
     """
     assert "Traceback" not in result.err
     assert result.err.count("error:") == 1
-    assert "\nerror: " in f"\n{result.err}"
+    before = result.err.partition("error: ")[0]
+    assert not before or before.endswith("\n")
+    chosen = ("training clips: ", "orientation", "origin ", "clips are ", "given, ")
+    assert all(line.startswith(chosen) for line in before.splitlines()), before
     for word in words:
         assert word in result.err, result.err
     assert result.out == ""

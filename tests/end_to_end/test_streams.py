@@ -184,7 +184,8 @@ def test_a_killed_training_goes_on_with_the_missing_streams_alone(
     begun.communicate()
     assert begun.returncode == -signal.SIGKILL
     assert not (out / "summary.json").exists()
-    assert not (out / "joint_motion" / "config.yaml").exists()
+    missing = out / "joint_motion"  # of which no more is there than what was chosen for it
+    assert not missing.exists() or [path.name for path in missing.iterdir()] == ["choices.json"]
     before = files(out / "joint")
     done = command(*training("j,b,jm", out, "--resume"))
     assert done.status == 0, done.err
@@ -224,7 +225,7 @@ def test_weights_are_fitted_on_what_was_held_out_to_the_end(six: Path, command: 
 
     best = likelihood(fusion["weights"])
     for other in ([2, 2, 2, 1, 1, 1], [1] * 6, *np.eye(6)):
-        assert best >= likelihood(other) - 1e-4
+        assert best >= likelihood(other) - 1e-5
 
 
 def test_weights_are_not_fitted_on_what_was_learned_from(

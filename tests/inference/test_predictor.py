@@ -111,7 +111,7 @@ def test_what_was_not_seen_is_as_absent_as_zeros(model: Predictor) -> None:
     np.testing.assert_array_equal(model.predict(gaps).probs, model.predict(zeros).probs)
     absent = np.stack([joints[0], np.full_like(joints[0], np.nan)])
     np.testing.assert_allclose(
-        model.predict(absent).probs, model.predict(joints[0]).probs, atol=1e-5
+        model.predict(absent).probs, model.predict(joints[0]).probs, atol=1e-6
     )
     assert np.isnan(gaps).any()  # what was given is as it was
 

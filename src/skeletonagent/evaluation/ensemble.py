@@ -142,8 +142,10 @@ def fit_weights(
 ) -> Float[np.ndarray, " s"]:
     """Return the weights, summing to one, that maximise the likelihood of the true classes.
 
-    Expectation-maximisation of mixture weights: the likelihood never falls, and as it is concave,
-    the gradient bounds its distance to the maximum, which is the criterion to stop.
+    Expectation-maximisation of mixture weights, in steps that grow as long as the likelihood does:
+    of recognizers that hardly differ, its own steps would be too short. The likelihood never falls,
+    and as it is concave, the gradient bounds its distance to the maximum, which is the criterion to
+    stop.
 
     Args:
         validation: Predictions of each recognizer for samples that none was trained on, and that
@@ -158,12 +160,18 @@ def fit_weights(
     of_labels = np.stack([p.probs[np.arange(len(p.labels)), p.labels] for p in aligned])
     likelihood = np.maximum(of_labels.astype(np.float64), np.finfo(np.float32).tiny)  # S N
     weights = np.full(len(aligned), 1 / len(aligned))
+    reached, power = float(np.log(weights @ likelihood).mean()), 1.0
     for _ in range(max_steps):
         gradient = (likelihood / (weights @ likelihood)).mean(axis=1)
         if gradient.max() - 1 <= tolerance:
             break
-        weights = weights * gradient
-        weights /= weights.sum()
+        longer = weights * (gradient / gradient.max()) ** power
+        longer /= longer.sum()
+        value = float(np.log(longer @ likelihood).mean())
+        if power > 1 and value < reached:
+            power = 1.0  # the step of expectation-maximisation itself, which never falls
+            continue
+        weights, reached, power = longer, value, 2 * power
     return weights
 
 

@@ -80,10 +80,11 @@ class InputFeatures(nn.Module):
                 return _motion(clips, present, LONG_MOTION, (LONG_MOTION // 2, LONG_MOTION // 2))
             case InputFeature.DISTANCE:
                 return self._distances(clips, present, clips, present)
+            case InputFeature.PARTNER if self.persons == 1:
+                return clips[..., :0]
             case InputFeature.PARTNER:
                 partner, seen = clips.roll(-1, dims=1), present.roll(-1, dims=1)
-                distances = self._distances(clips, present, partner, seen)
-                return distances if self.persons > 1 else distances[..., :0]
+                return self._distances(clips, present, partner, seen)
 
     def _distances(
         self,

@@ -222,7 +222,7 @@ def maps_by_frame(
     n, m = clips.shape[:2]
     if bodies is not None:
         maps = maps.new_zeros(n * m, *maps.shape[1:]).index_copy(0, bodies, maps)
-    elif m > 1:
+    if m > 1:  # bodies of a sample are run in all its windows, in which they may be absent
         maps = maps * person_weights(clips, pooling).ne(0).view(-1, 1, 1, 1)
     by_frame: Tensor = maps.permute(0, 2, 3, 1).unflatten(0, (n, m)).transpose(1, 2)
     return by_frame.flatten(2)
