@@ -1,167 +1,18 @@
-"""Skeleton layouts: joints, bones, left/right pairs and limbs.
+"""Known skeleton layouts, by name.
 
-Tables of the usual layouts are below; any other is read from a skeleton archive's JSON. Pairs and
-limbs are derived from the joint names.
+Any other layout is read from a skeleton archive's JSON or from a layout file. Pairs and limbs are
+derived from the joint names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
-LIMBS = ("torso", "left arm", "right arm", "left leg", "right leg")
-"""Body parts of every layout; a joint of no limb belongs to the torso."""
-
-_ARM = re.compile(r"shoulder|elbow|wrist|hand|thumb|arm|finger")
-_LEG = re.compile(r"hip|knee|ankle|foot|leg|toe|heel")
-_SIDE = re.compile(r"(?:^|[\s_-])(left|right|l|r)(?=$|[\s_-])|^(left|right)")
-
-
-@dataclass(frozen=True)
-class SkeletonLayout:
-    """Joints and bones of a skeleton.
-
-    Args:
-        name: Name of the layout.
-        joints: Joint names, in index order.
-        bones: ``(child, parent)`` pairs; a joint that is no child is a root.
-        center: Joint on which clips are centred.
-
-    Raises:
-        ValueError: If names repeat, an index is out of range, a joint has two parents or the
-            bones run in a circle.
-    """
-
-    name: str
-    joints: tuple[str, ...]
-    bones: tuple[tuple[int, int], ...]
-    center: int = 0
-
-    def __post_init__(self) -> None:
-        """Check what all derived properties rely on."""
-        v = len(self.joints)
-        if len(set(self.joints)) != v or not v:
-            raise ValueError("joint names must be given and must differ from each other")
-        if not 0 <= self.center < v:
-            raise ValueError(f"root joint {self.center} is outside 0..{v - 1}")
-        children = [child for child, _ in self.bones]
-        for child, parent in self.bones:
-            if not (0 <= child < v and 0 <= parent < v) or child == parent:
-                raise ValueError(f"bone ({child}, {parent}) does not join two of {v} joints")
-        if len(set(children)) != len(children):
-            raise ValueError("a joint has two parents; bones are (child, parent) pairs of a tree")
-        for joint in range(v):
-            seen = {joint}
-            while (joint := self.parents[joint]) not in self.roots:
-                if joint in seen:
-                    raise ValueError("the bones run in a circle; they must form a tree")
-                seen.add(joint)
-
-    @property
-    def num_joints(self) -> int:
-        """Number of joints, V."""
-        return len(self.joints)
-
-    @cached_property
-    def parents(self) -> tuple[int, ...]:
-        """Parent of each joint; a root is its own parent, so that its bone is zero."""
-        parent_of = dict(self.bones)
-        return tuple(parent_of.get(joint, joint) for joint in range(len(self.joints)))
-
-    @cached_property
-    def roots(self) -> frozenset[int]:
-        """Joints without a parent."""
-        children = {child for child, _ in self.bones}
-        return frozenset(range(len(self.joints))) - children
-
-    @cached_property
-    def grandparents(self) -> tuple[int, ...]:
-        """Start of each joint's k-bone: its grandparent, or the joint itself below a root."""
-        return tuple(
-            joint if parent in self.roots else self.parents[parent]
-            for joint, parent in enumerate(self.parents)
-        )
-
-    @cached_property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Pairs of ``(left, right)`` joints, derived from the names."""
-        sided = {_side_and_rest(name): joint for joint, name in enumerate(self.joints)}
-        return tuple(
-            (joint, sided["right", rest])
-            for (side, rest), joint in sided.items()
-            if side == "left" and ("right", rest) in sided
-        )
-
-    @cached_property
-    def mirror(self) -> tuple[int, ...]:
-        """Joint that each joint becomes when left and right are swapped."""
-        mirrored = list(range(len(self.joints)))
-        for left, right in self.pairs:
-            mirrored[left], mirrored[right] = right, left
-        return tuple(mirrored)
-
-    @cached_property
-    def parts(self) -> Mapping[str, tuple[int, ...]]:
-        """Joints of each of the five :data:`LIMBS`, derived from the names."""
-        members: dict[str, list[int]] = {limb: [] for limb in LIMBS}
-        for joint, name in enumerate(self.joints):
-            members[_limb(name)].append(joint)
-        return {limb: tuple(joints) for limb, joints in members.items()}
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the layout as plain values."""
-        return {
-            "name": self.name,
-            "joints": list(self.joints),
-            "bones": [list(bone) for bone in self.bones],
-            "center": self.center,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> SkeletonLayout:
-        """Return the layout of :meth:`to_json`.
-
-        Raises:
-            KeyError: If a field is missing.
-            TypeError: If a field is of another kind.
-            ValueError: If it describes no skeleton.
-        """
-        return cls(
-            name=str(value["name"]),
-            joints=tuple(map(str, value["joints"])),
-            bones=tuple((int(child), int(parent)) for child, parent in value["bones"]),
-            center=int(value["center"]),
-        )
-
-    def label(self, joint: int) -> str:
-        """Return the 1-based label of a joint in the agents' dialogues, such as ``8-left hand``."""
-        return f"{joint + 1}-{self.display_name(joint)}"
-
-    def display_name(self, joint: int) -> str:
-        """Return a joint's name in words, as in a sentence."""
-        return re.sub(r"[_\s]+", " ", self.joints[joint]).strip().lower()
-
-
-def _side_and_rest(name: str) -> tuple[str, str]:
-    match = _SIDE.search(name.lower())
-    if match is None:
-        return "", name.lower()
-    word = match.group(1) or match.group(2)
-    rest = name.lower()[: match.start()] + name.lower()[match.end() :]
-    return {"l": "left", "r": "right"}.get(word, word), re.sub(r"[\s_-]+", " ", rest).strip()
-
-
-def _limb(name: str) -> str:
-    side, rest = _side_and_rest(name)
-    if side and _ARM.search(rest):
-        return f"{side} arm"
-    if side and _LEG.search(rest):
-        return f"{side} leg"
-    return "torso"
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.joint_names import LIMBS as LIMBS
+from skeletonagent.core.skeleton_layout import SkeletonLayout as SkeletonLayout
 
 
 def _chain(*paths: Sequence[int]) -> tuple[tuple[int, int], ...]:
@@ -245,5 +96,148 @@ UAV_17 = SkeletonLayout(
 )  # fmt: skip
 """UAV-Human. Two trees, body and face, as its released parents have it, spec 2.2."""
 
-LAYOUTS = {layout.name: layout for layout in (KINECT_25, KINECT_20, COCO_17, COCO_20, UAV_17)}
+_OPENPOSE_SIDES = ("right", "left")
+_OPENPOSE_ARMS = tuple(f"{side} {name}" for side in _OPENPOSE_SIDES for name in _KINECT_ARM[:3])
+_OPENPOSE_LEGS = tuple(f"{side} {name}" for side in _OPENPOSE_SIDES for name in _KINECT_LEG[:3])
+
+BODY_25 = SkeletonLayout(
+    name="body-25",
+    joints=(
+        "nose", "neck", *_OPENPOSE_ARMS, "mid hip", *_OPENPOSE_LEGS,
+        "right eye", "left eye", "right ear", "left ear",
+        "left big toe", "left small toe", "left heel",
+        "right big toe", "right small toe", "right heel",
+    ),
+    bones=_chain(
+        (1, 0, 15, 17), (0, 16, 18), (1, 2, 3, 4), (1, 5, 6, 7),
+        (1, 8, 9, 10, 11, 22, 23), (11, 24), (8, 12, 13, 14, 19, 20), (14, 21),
+    ),
+    center=8,
+)  # fmt: skip
+"""OpenPose's BODY_25, its output by default."""
+
+OPENPOSE_18 = SkeletonLayout(
+    name="openpose-18",
+    joints=(
+        "nose", "neck", *_OPENPOSE_ARMS, *_OPENPOSE_LEGS,
+        "right eye", "left eye", "right ear", "left ear",
+    ),
+    bones=_chain(
+        (1, 0, 14, 16), (0, 15, 17), (1, 2, 3, 4), (1, 5, 6, 7), (1, 8, 9, 10), (1, 11, 12, 13)
+    ),
+    center=1,
+)  # fmt: skip
+"""OpenPose's COCO model: COCO's keypoints and a neck. Kinetics-Skeleton of ST-GCN has it too."""
+
+OPENPOSE_15 = SkeletonLayout(
+    name="openpose-15",
+    joints=("head", "neck", *_OPENPOSE_ARMS, *_OPENPOSE_LEGS, "chest"),
+    bones=_chain((1, 0), (1, 2, 3, 4), (1, 5, 6, 7), (1, 14, 8, 9, 10), (14, 11, 12, 13)),
+    center=14,
+)
+"""OpenPose's MPI model."""
+
+MEDIAPIPE_33 = SkeletonLayout(
+    name="mediapipe-33",
+    joints=(
+        "nose", "left eye inner", "left eye", "left eye outer",
+        "right eye inner", "right eye", "right eye outer",
+        "left ear", "right ear", "mouth left", "mouth right",
+        *(
+            f"{side} {name}"
+            for name in (
+                "shoulder", "elbow", "wrist", "pinky", "index", "thumb",
+                "hip", "knee", "ankle", "heel", "foot index",
+            )
+            for side in ("left", "right")
+        ),
+    ),
+    bones=_chain(
+        (0, 1, 2, 3, 7), (0, 4, 5, 6, 8), (0, 9), (0, 10),
+        (0, 11, 13, 15, 17), (15, 19), (15, 21), (0, 12, 14, 16, 18), (16, 20), (16, 22),
+        (11, 23, 25, 27, 29), (27, 31), (12, 24, 26, 28, 30), (28, 32),
+    ),
+)  # fmt: skip
+"""MediaPipe's pose landmarks (BlazePose)."""
+
+HALPE_26 = SkeletonLayout(
+    name="halpe-26",
+    joints=(
+        *_COCO_FACE, *_COCO_BODY, "head", "neck", "hip",
+        "left big toe", "right big toe", "left small toe", "right small toe",
+        "left heel", "right heel",
+    ),
+    bones=_chain(
+        (18, 17), (18, 0, 1, 3), (0, 2, 4), (18, 5, 7, 9), (18, 6, 8, 10),
+        (18, 19, 11, 13, 15, 20, 22), (15, 24), (19, 12, 14, 16, 21, 23), (16, 25),
+    ),
+    center=19,
+)  # fmt: skip
+"""Halpe's 26 keypoints of the body, as AlphaPose and RTMPose return them."""
+
+H36M_17 = SkeletonLayout(
+    name="h36m-17",
+    joints=(
+        "pelvis", *(f"{side} {name}" for side in _OPENPOSE_SIDES for name in _KINECT_LEG[:3]),
+        "spine", "thorax", "neck", "head",
+        *(f"{side} {name}" for side in ("left", "right") for name in _KINECT_ARM[:3]),
+    ),
+    bones=_chain(
+        (0, 1, 2, 3), (0, 4, 5, 6), (0, 7, 8, 9, 10), (8, 11, 12, 13), (8, 14, 15, 16)
+    ),
+)  # fmt: skip
+"""Human3.6M's 17 joints, as networks that lift poses into space return them."""
+
+_SMPL_JOINTS = (
+    "pelvis", "left hip", "right hip", "lower spine", "left knee", "right knee", "middle spine",
+    "left ankle", "right ankle", "upper spine", "left foot", "right foot", "neck",
+    "left collar", "right collar", "head", "left shoulder", "right shoulder",
+    "left elbow", "right elbow", "left wrist", "right wrist", "left hand", "right hand",
+)  # fmt: skip
+
+SMPL_24 = SkeletonLayout(
+    name="smpl-24",
+    joints=_SMPL_JOINTS,
+    bones=_chain(
+        (0, 1, 4, 7, 10), (0, 2, 5, 8, 11), (0, 3, 6, 9, 12, 15),
+        (9, 13, 16, 18, 20, 22), (9, 14, 17, 19, 21, 23),
+    ),
+)  # fmt: skip
+"""Joints of the body model SMPL."""
+
+SMPL_22 = SkeletonLayout(
+    name="smpl-22",
+    joints=_SMPL_JOINTS[:22],
+    bones=tuple(bone for bone in SMPL_24.bones if bone[0] < 22),
+)
+"""Joints of SMPL-H and SMPL-X without hands and face, as in HumanML3D."""
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        KINECT_25, KINECT_20, COCO_17, COCO_20, UAV_17, BODY_25, OPENPOSE_18, OPENPOSE_15,
+        MEDIAPIPE_33, HALPE_26, H36M_17, SMPL_22, SMPL_24,
+    )
+}  # fmt: skip
 """Layouts by name."""
+
+LAYOUT_ALIASES = {
+    "ntu-25": KINECT_25, "kinect-v2": KINECT_25, "kinect-v1": KINECT_20,
+    "alphapose-17": COCO_17, "yolo-17": COCO_17, "openpose-25": BODY_25,
+    "coco-18": OPENPOSE_18, "mpi-15": OPENPOSE_15, "blazepose-33": MEDIAPIPE_33,
+    "human36m-17": H36M_17,
+}  # fmt: skip
+"""Layouts by other names that are usual for them."""
+
+
+def layout_by_name(name: str) -> SkeletonLayout:
+    """Return a known layout by its name or an alias; ``BODY_25`` is ``body-25``.
+
+    Raises:
+        ConfigError: If no layout has that name.
+    """
+    known = {re.sub(r"[\W_]", "", key): value for key, value in (LAYOUTS | LAYOUT_ALIASES).items()}
+    layout = known.get(re.sub(r"[\W_]", "", name.lower()))
+    if layout is None:
+        raise ConfigError(f"no layout {name!r}; there are {', '.join(LAYOUTS)}")
+    return layout

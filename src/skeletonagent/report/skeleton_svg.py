@@ -14,14 +14,17 @@ from skeletonagent.core.layout import SkeletonLayout
 
 _POSITIONS = {
     "head": (0, 1.72), "face": (0, 1.7), "nose": (0, 1.67), "eye": (0.05, 1.73),
-    "ear": (0.115, 1.7), "neck": (0, 1.53),
+    "eye inner": (0.025, 1.725), "eye outer": (0.08, 1.725),
+    "ear": (0.115, 1.7), "mouth": (0.03, 1.62), "neck": (0, 1.53), "collar": (0.08, 1.46),
     "shoulder center": (0, 1.46), "middle of shoulders": (0, 1.46), "mid shoulder": (0, 1.46),
     "shoulder": (0.19, 1.44), "elbow": (0.32, 1.2), "wrist": (0.42, 0.98), "hand": (0.47, 0.88),
-    "hand tip": (0.5, 0.78), "thumb": (0.4, 0.85),
+    "hand tip": (0.5, 0.78), "thumb": (0.4, 0.85), "pinky": (0.52, 0.84), "index": (0.48, 0.78),
+    "thorax": (0, 1.4), "chest": (0, 1.25),
+    "upper spine": (0, 1.34), "middle spine": (0, 1.22), "lower spine": (0, 1.1),
     "hip center": (0, 0.98), "middle of hips": (0, 0.98), "mid hip": (0, 0.98),
     "base of spine": (0, 0.98), "pelvis": (0, 0.98),
     "hip": (0.1, 0.95), "knee": (0.14, 0.53), "ankle": (0.17, 0.1), "heel": (0.15, 0.02),
-    "foot": (0.24, 0.02), "big toe": (0.24, 0.02), "small toe": (0.28, 0.04),
+    "foot": (0.24, 0.02), "foot index": (0.24, 0.02), "big toe": (0.24, 0.02), "small toe": (0.28, 0.04),
 }  # fmt: skip
 """Positions of the joints of a standing person, outward and up, in metres."""
 _HEAD = ("head", "face", "nose", "eye", "ear")
