@@ -24,7 +24,8 @@ _POSITIONS = {
     "hip center": (0, 0.98), "middle of hips": (0, 0.98), "mid hip": (0, 0.98),
     "base of spine": (0, 0.98), "pelvis": (0, 0.98),
     "hip": (0.1, 0.95), "knee": (0.14, 0.53), "ankle": (0.17, 0.1), "heel": (0.15, 0.02),
-    "foot": (0.24, 0.02), "foot index": (0.24, 0.02), "big toe": (0.24, 0.02), "small toe": (0.28, 0.04),
+    "foot": (0.24, 0.02), "foot index": (0.24, 0.02), "big toe": (0.24, 0.02),
+    "small toe": (0.28, 0.04),
 }  # fmt: skip
 """Positions of the joints of a standing person, outward and up, in metres."""
 _HEAD = ("head", "face", "nose", "eye", "ear")
