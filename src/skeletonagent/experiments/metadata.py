@@ -10,7 +10,9 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.config import Config, config_from_dict, config_to_dict
+from skeletonagent.experiments.training_clips import TrainingClips
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class RecognizerMetadata:
         persons: M, bodies that its clips have room for.
         text_dim: D, width of the sentences' vectors in training.
         input_format: Format of samples before preprocessing.
+        training_clips: Lengths and persons of the training clips; None of a recognizer that was
+            trained without keeping them.
     """
 
     config: Config
@@ -34,11 +38,13 @@ class RecognizerMetadata:
     persons: int
     text_dim: int
     input_format: InputFormat
+    training_clips: TrainingClips | None = None
 
     @classmethod
     def of(cls, config: Config, data: SkeletonData, text_dim: int) -> RecognizerMetadata:
         """Return the metadata of a recognizer that is trained on a preprocessed data set."""
         store = data.store
+        _, split = choose_split(data, config.data.split)
         return cls(
             config=config,
             class_names=tuple(store.class_names),
@@ -47,6 +53,7 @@ class RecognizerMetadata:
             persons=store.max_persons,
             text_dim=text_dim,
             input_format=data.input_format or store.input_format,
+            training_clips=TrainingClips.of(store, split.train),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -59,6 +66,7 @@ class RecognizerMetadata:
             "persons": self.persons,
             "text_dim": self.text_dim,
             "input_format": self.input_format.to_json(),
+            "training_clips": self.training_clips and self.training_clips.to_json(),
         }
 
     @classmethod
@@ -70,6 +78,7 @@ class RecognizerMetadata:
             ConfigError: If the configuration has unknown keys or wrong values.
         """
         try:
+            clips = value.get("training_clips")
             return cls(
                 config=config_from_dict(value["config"], source="the checkpoint's configuration"),
                 class_names=tuple(map(str, value["class_names"])),
@@ -78,6 +87,7 @@ class RecognizerMetadata:
                 persons=int(value["persons"]),
                 text_dim=int(value["text_dim"]),
                 input_format=InputFormat.from_json(value["input_format"]),
+                training_clips=None if clips is None else TrainingClips.from_json(clips),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
