@@ -1,0 +1,1 @@
+"""Pose estimation: pictures to keypoint recordings."""
