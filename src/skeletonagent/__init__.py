@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from skeletonagent.core.clips import Split as Split
     from skeletonagent.core.errors import SkeletonAgentError as SkeletonAgentError
     from skeletonagent.core.guidance import Guidance as Guidance
-    from skeletonagent.core.layout import SkeletonLayout as SkeletonLayout
+    from skeletonagent.core.skeleton_layout import SkeletonLayout as SkeletonLayout
+    from skeletonagent.data.keypoints.reading import read_keypoints as read_keypoints
     from skeletonagent.experiments.build_agents import describe_classes as describe_classes
     from skeletonagent.experiments.config import Config as Config
     from skeletonagent.experiments.curve_runs import learning_curve as learning_curve
@@ -54,7 +55,7 @@ _MODULES = {
     "SkeletonAgentError": "core.errors",
     "SkeletonAgentLoss": "training.losses",
     "SkeletonData": "core.clips",
-    "SkeletonLayout": "core.layout",
+    "SkeletonLayout": "core.skeleton_layout",
     "SkeletonSequence": "core.clips",
     "Split": "core.clips",
     "create_model": "api",
@@ -66,6 +67,7 @@ _MODULES = {
     "list_text_encoders": "api",
     "load": "inference.predictor",
     "open_dataset": "experiments.datasets",
+    "read_keypoints": "data.keypoints.reading",
     "train": "api",
     "write_dataset": "experiments.datasets",
 }
@@ -99,6 +101,7 @@ __all__ = [
     "list_text_encoders",
     "load",
     "open_dataset",
+    "read_keypoints",
     "train",
     "write_dataset",
 ]

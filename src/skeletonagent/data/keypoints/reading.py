@@ -1,0 +1,189 @@
+"""Reading of keypoint files and folders of any known format."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.data.keypoints.bodies import NobodySeenError, recordings_of_nobody
+from skeletonagent.data.keypoints.fit_layout import fit_layout, known_layout
+from skeletonagent.data.keypoints.formats import (
+    detect_keypoint_format,
+    keypoint_format,
+    unknown_format,
+)
+from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
+from skeletonagent.data.layout_files import find_layout
+
+_MOST_LISTED = 5
+
+
+def read_keypoints(
+    path: str | Path,
+    layout: str | Path | SkeletonLayout | None = None,
+    format: str | None = None,
+) -> list[KeypointRecording]:
+    """Return the recordings in a keypoint file, or in the files of a folder and those below it.
+
+    The format of each file is found out by what is inside. Files of no known format, and damaged
+    ones, are left out with a warning, unless nothing else is there.
+
+    Args:
+        path: A file, or a folder.
+        layout: Skeleton of the recordings, as a value, a name such as ``body-25`` or a layout
+            file; joints are brought into its order by their names. By default the one that the
+            format fixes or that names of joints tell, if any.
+        format: Name of the format, where it is not to be found out.
+
+    Returns:
+        Recordings in the order of the files, with names that differ from each other.
+
+    Raises:
+        DataError: If nothing can be read, or recordings do not fit the layout.
+        ConfigError: If there is no such layout or format.
+
+    Examples:
+        >>> import numpy as np
+        >>> import skeletonagent as sa
+        >>> rows = np.random.default_rng(0).normal(size=(30, 6))
+        >>> header = "hip_x,hip_y,knee_x,knee_y,foot_x,foot_y"
+        >>> np.savetxt("step.csv", rows, delimiter=",", header=header, comments="")
+        >>> (recording,) = sa.read_keypoints("step.csv")
+        >>> recording.name, recording.joints.shape, recording.joint_names
+        ('step', (1, 30, 3, 2), ('hip', 'knee', 'foot'))
+    """
+    root = Path(path).expanduser()
+    if not root.exists():
+        raise DataError("no such file or folder", path=root)
+    chosen = None if layout is None else find_layout(layout)
+    walk = _Walk(
+        only=None if format is None else keypoint_format(format),
+        num_joints=None if chosen is None else chosen.num_joints,
+    )
+    found = list(walk.read(KeypointSource(root, walk.num_joints)))
+    recordings = [*found, *recordings_of_nobody(walk.empty, found)]
+    walk.warn_of_left_out(root)
+    named = _with_own_names(recordings, root)
+    if chosen is None:
+        return [known_layout(recording) for recording in named]
+    return [fit_layout(recording, chosen) for recording in named]
+
+
+@dataclass
+class _Walk:
+    """Walk through a file or a folder that collects what could not be read.
+
+    Args:
+        only: Format of all files; None finds it out.
+        num_joints: Number of joints of the layout that was given.
+        left_out: Files and folders that were not read, each with the reason.
+        empty: Recordings in which nobody is seen.
+    """
+
+    only: KeypointFormat | None
+    num_joints: int | None
+    left_out: list[DataError] = field(default_factory=list)
+    empty: list[NobodySeenError] = field(default_factory=list)
+
+    def read(self, source: KeypointSource) -> Iterator[KeypointRecording]:
+        """Yield the recordings of a file or a folder.
+
+        Raises:
+            DataError: If the file cannot be read, or nothing in the folder.
+        """
+        if not source.is_folder:
+            yield from self._format(source).read(source)
+            return
+        count = 0
+        for recording in self._folder(source):
+            count += 1
+            yield recording
+        if not count:
+            raise self._nothing(source)
+
+    def warn_of_left_out(self, root: Path) -> None:
+        """Warn of the files that were not read."""
+        if self.left_out:
+            listed = "; ".join(str(error)[:200] for error in self.left_out[:_MOST_LISTED])
+            more = len(self.left_out) - _MOST_LISTED
+            warnings.warn(
+                f"{root}: {len(self.left_out)} file(s) left out: {listed}"
+                f"{f'; and {more} more' if more > 0 else ''}",
+                stacklevel=3,
+            )
+
+    def _format(self, source: KeypointSource) -> KeypointFormat:
+        chosen = self.only or detect_keypoint_format(source)
+        if chosen is None:
+            raise unknown_format(source)
+        return chosen
+
+    def _folder(self, folder: KeypointSource) -> Iterator[KeypointRecording]:
+        frames = None
+        detected = detect_keypoint_format(folder)
+        if detected is not None and self.only in (None, detected):
+            frames = detected.frame_suffix
+            yield from self._caught(folder, detected)
+        for file in folder.files:
+            if file.suffix.lower() != frames:
+                yield from self._caught(KeypointSource(file, self.num_joints), None)
+        for below in folder.folders:
+            yield from self._folder(KeypointSource(below, self.num_joints))
+
+    def _caught(
+        self, source: KeypointSource, chosen: KeypointFormat | None
+    ) -> Iterator[KeypointRecording]:
+        try:
+            yield from (chosen or self._format(source)).read(source)
+        except NobodySeenError as error:
+            self.empty.append(error)
+        except DataError as error:
+            self.left_out.append(error)
+
+    def _nothing(self, source: KeypointSource) -> DataError:
+        if self.empty:
+            return self.empty[0]
+        if len(self.left_out) == 1:
+            return self.left_out[0]
+        if not self.left_out:
+            return unknown_format(source)
+        listed = "; ".join(str(error)[:300] for error in self.left_out[:2])
+        return DataError(
+            f"none of {len(self.left_out)} file(s) can be read: {listed}", path=source.path
+        )
+
+
+def _with_own_names(recordings: Sequence[KeypointRecording], root: Path) -> list[KeypointRecording]:
+    """Return recordings with the folders below the root in their names, all different."""
+    named = [(recording, _name_below(recording, root)) for recording in recordings]
+    counts = Counter(name for _, name in named)
+    used: Counter[str] = Counter()
+    out = []
+    for recording, name in named:
+        file = recording.source
+        if counts[name] > 1 and file is not None and not file.is_dir():
+            folder, _, last = name.rpartition("/")
+            own = file.name if last == clean_text(file.stem) else f"{clean_text(file.stem)}/{last}"
+            name = f"{folder}/{own}".strip("/")
+        used[name] += 1
+        out.append(replace(recording, name=name if used[name] == 1 else f"{name}#{used[name]}"))
+    return out
+
+
+def _name_below(recording: KeypointRecording, root: Path) -> str:
+    """Return the name of a recording, after those of the folders between the root and it."""
+    source = recording.source
+    if source is None or source == root or not root.is_dir():
+        return recording.name
+    folder = source.parent.relative_to(root).as_posix()
+    if source.is_dir() and recording.name not in (source.name, source.parent.name):
+        folder = source.relative_to(root).as_posix()  # one of several recordings of a folder
+    if folder == "." or folder.rpartition("/")[2] == recording.name:
+        return recording.name if folder == "." else clean_text(folder)
+    return clean_text(f"{folder}/{recording.name}")
