@@ -166,12 +166,20 @@ class Archive:
         )
 
 
-def write_archive(data: SkeletonData, folder: Path) -> Path:
+def write_archive(
+    data: SkeletonData,
+    folder: Path,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    extra_arrays: Mapping[str, np.ndarray] | None = None,
+) -> Path:
     """Write a data set as ``folder/NAME.npz`` and ``folder/NAME.json``; return the npz's path.
 
     Args:
         data: Data set, on the host.
         folder: Folder of the archive, which is made if it does not exist.
+        metadata: Further keys of the JSON, such as ``fps``.
+        extra_arrays: Further arrays, with a number for each sample.
     """
     store = data.store
     rows = (store.persons * store.lengths).cumsum(0)
@@ -189,7 +197,7 @@ def write_archive(data: SkeletonData, folder: Path) -> Path:
         arrays["keypoint_score"] = store.frames[..., -1].float().numpy()
     if store.image_sizes is not None:
         arrays["image_size"] = store.image_sizes.numpy()
-    meta = {
+    meta: dict[str, Any] = {
         "name": data.name,
         "title": data.title,
         "class_names": store.class_names,
@@ -200,10 +208,12 @@ def write_archive(data: SkeletonData, folder: Path) -> Path:
         "default_split": data.default_split,
         "split": {n: {"train": s.train, "val": s.test} for n, s in data.splits.items()},
     }
+    if store.layout.given_pairs is not None:
+        meta["pairs"] = store.layout.given_pairs
     path = folder / f"{data.name}.npz"
     with write_atomically(path) as file:
-        np.savez_compressed(file, **arrays)
-    write_text(path.with_suffix(".json"), json.dumps(meta, indent=1))
+        np.savez_compressed(file, **(extra_arrays or {}), **arrays)
+    write_text(path.with_suffix(".json"), json.dumps({**(metadata or {}), **meta}, indent=1))
     return path
 
 

@@ -130,9 +130,14 @@ def read_layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> Sk
             joints=names,
             bones=tuple((int(child), int(parent)) for child, parent in meta["bones"]),
             center=int(meta.get("root_joint", 0)),
+            given_pairs=_index_pairs(meta.get("pairs")),
         )
     except (TypeError, ValueError) as error:
         raise DataError(f"does not describe a skeleton: {error}", path=path) from error
+
+
+def _index_pairs(value: Any) -> tuple[tuple[int, int], ...] | None:
+    return None if value is None else tuple((int(left), int(right)) for left, right in value)
 
 
 def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
