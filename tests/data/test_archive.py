@@ -439,3 +439,26 @@ def test_archives_are_found_down_to_two_levels(tmp_path: Path, name: str) -> Non
     assert found == sorted(folder / name for folder in folders)
     for path in found:
         assert_same(read_archive(path), data)
+
+
+def test_the_frame_rate_is_kept(tmp_path: Path) -> None:
+    path = write_archive(replace(make_data(), fps=29.97), tmp_path)
+    assert read_archive(path).fps == 29.97
+    for wrong in (0, -1, "30", True, float("inf")):
+        edit_json(path, lambda meta, fps=wrong: {**meta, "fps": fps})
+        with pytest.raises(DataError, match="fps must be a number"):
+            read_archive(path)
+
+
+def test_given_pairs_and_further_arrays_are_kept(tmp_path: Path) -> None:
+    layout = replace(CHAIN, given_pairs=((0, 2),))
+    path = write_archive(
+        make_data(layout=layout),
+        tmp_path,
+        metadata={"origin": "x"},
+        extra_arrays={"n": np.arange(6)},
+    )
+    assert read_archive(path).store.layout == layout
+    with np.load(path) as stored:
+        assert stored["n"].tolist() == list(range(6))
+    assert json.loads(path.with_suffix(".json").read_text())["origin"] == "x"

@@ -259,6 +259,7 @@ class SkeletonData:
         default_split: Name of the split that is used by default.
         input_format: Format of the samples before preprocessing; None if the store was not
             preprocessed.
+        fps: Frames a second of all samples; None if they differ or are not known.
     """
 
     name: str
@@ -267,3 +268,4 @@ class SkeletonData:
     splits: Mapping[str, Split]
     default_split: str
     input_format: InputFormat | None = field(default=None, kw_only=True)
+    fps: float | None = field(default=None, kw_only=True)

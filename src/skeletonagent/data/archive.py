@@ -35,6 +35,7 @@ from skeletonagent.data.validation import (
     check_metadata,
     check_shapes,
     locate_archive,
+    read_fps,
     read_layout,
     read_splits,
 )
@@ -163,6 +164,7 @@ class Archive:
             store=store,
             splits=splits,
             default_split=str(self.meta.get("default_split", next(iter(splits), ""))),
+            fps=read_fps(self.meta, self.meta_path),
         )
 
 
@@ -178,7 +180,7 @@ def write_archive(
     Args:
         data: Data set, on the host.
         folder: Folder of the archive, which is made if it does not exist.
-        metadata: Further keys of the JSON, such as ``fps``.
+        metadata: Further keys of the JSON.
         extra_arrays: Further arrays, with a number for each sample.
     """
     store = data.store
@@ -210,6 +212,8 @@ def write_archive(
     }
     if store.layout.given_pairs is not None:
         meta["pairs"] = store.layout.given_pairs
+    if data.fps is not None:
+        meta["fps"] = data.fps
     path = folder / f"{data.name}.npz"
     with write_atomically(path) as file:
         np.savez_compressed(file, **(extra_arrays or {}), **arrays)

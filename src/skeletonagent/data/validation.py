@@ -140,6 +140,20 @@ def _index_pairs(value: Any) -> tuple[tuple[int, int], ...] | None:
     return None if value is None else tuple((int(left), int(right)) for left, right in value)
 
 
+def read_fps(meta: Mapping[str, Any], path: Path) -> float | None:
+    """Return the frame rate that an archive's JSON says, None if it says none.
+
+    Raises:
+        DataError: If it is no number above 0.
+    """
+    fps = meta.get("fps")
+    if fps is None:
+        return None
+    if not isinstance(fps, int | float) or isinstance(fps, bool) or not 0 < fps < float("inf"):
+        raise DataError(f"fps must be a number of frames a second above 0, got {fps!r}", path=path)
+    return float(fps)
+
+
 def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Check that arrays fit each other and every sample has frames, or raise a DataError."""
     keypoint, offset = arrays["keypoint"], arrays["offset"]

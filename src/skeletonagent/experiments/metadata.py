@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from skeletonagent.core.clips import SkeletonData
@@ -53,7 +53,7 @@ class RecognizerMetadata:
             persons=store.max_persons,
             text_dim=text_dim,
             input_format=data.input_format or store.input_format,
-            training_clips=TrainingClips.of(store, split.train),
+            training_clips=replace(TrainingClips.of(store, split.train), fps=data.fps),
         )
 
     def to_json(self) -> dict[str, Any]:
