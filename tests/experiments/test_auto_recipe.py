@@ -79,7 +79,7 @@ def camera_reaches(
     ("change", "expected"),
     [
         ({}, {"orientation": "body", "yaw": 0.1}),
-        ({"heading_spread": 40.0}, {"orientation": "body", "yaw": 0.6}),
+        ({"heading_spread": 40.0}, {"orientation": "body", "rotation": 0.5, "yaw": 0.6}),
         ({"tilt_spread": 40.0}, {"orientation": "heading", "yaw": 0.1}),
         ({"tilt_spread": 40.0, "upward": 0.1}, {"orientation": "body"}),  # y is not vertical
         ({"upward": -1.0}, {"orientation": "body"}),

@@ -40,8 +40,8 @@ ORIENTED_SHARE = 0.9
 """Share of the clips whose axes must be known for bodies to be turned."""
 FACING_SPREAD = 15.0
 """Spread of headings, in degrees, below which all bodies face one way."""
-WIDE_YAW = 0.6
-"""Largest rotation about the vertical axis, in radians, where headings spread more than that."""
+WIDE_ROTATION, WIDE_YAW = 0.5, 0.6
+"""Largest rotations about every and the vertical axis, in radians, where they spread more."""
 LYING_TILT = 25.0
 """Spread of tilts, in degrees, above which turning bodies upright would hide what they do."""
 PAIR_SHARE = 0.5
@@ -56,7 +56,7 @@ COMPARED_FOLDS = 2
 """Folds of the training set that are held out in turn."""
 
 CHOSEN_SETTINGS = (
-    "data.orientation", "data.origin", "augment.yaw", "augment.mirror", "augment.person_swap",
+    "data.orientation", "data.origin", "augment.rotation", "augment.yaw", "augment.mirror", "augment.person_swap",
     "augment.crop", "augment.axis_scale",
 )  # fmt: skip
 """Settings that the choices are about."""
@@ -143,7 +143,9 @@ def choose_by_statistics(
             why = "the vertical axis is not y"
         spread = statistics.heading_spread
         facing = spread < FACING_SPREAD
-        recipe = replace(recipe, orientation=orientation, yaw=recipe.yaw if facing else WIDE_YAW)
+        recipe = replace(recipe, orientation=orientation)
+        if not facing:
+            recipe = replace(recipe, rotation=WIDE_ROTATION, yaw=WIDE_YAW)
         reasons.append(f"orientation {orientation}: {why}, headings differ by {spread:.0f} degrees")
     else:
         reasons.append("orientation camera: the axes of too many bodies are not known")

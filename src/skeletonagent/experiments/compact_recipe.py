@@ -29,6 +29,7 @@ class CompactRecipe:
 
     Args:
         orientation: Orientation of the coordinates.
+        rotation: Largest rotation about every axis, in radians.
         yaw: Largest rotation about the vertical axis beyond that about every axis, in radians.
         mirror: Probability of a horizontal flip.
         person_swap: Probability that two bodies exchange places; where it is not zero, the first
@@ -39,6 +40,7 @@ class CompactRecipe:
     """
 
     orientation: Orientation = Orientation.BODY
+    rotation: float = 0.2
     yaw: float = 0.1
     mirror: float = 0.0
     person_swap: float = 0.0
@@ -61,7 +63,7 @@ def compact_config(
         ),
         clips=ClipSettings(frames=32, stream=stream, sampling=FrameSampling.LINEAR, test_clips=4),
         augment=AugmentSettings(
-            rotation=0.2,
+            rotation=recipe.rotation,
             yaw=recipe.yaw,
             mirror=recipe.mirror,
             person_swap=recipe.person_swap,

@@ -134,7 +134,7 @@ def nw_ucla(size: PresetSize, stream: Stream) -> Config:
         archive="nw_ucla",
         augment=augment,
         epochs=30,
-        compact=CompactRecipe(yaw=0.6, mirror=0.5),
+        compact=CompactRecipe(rotation=0.5, yaw=0.6, mirror=0.5),
     )
 
 
