@@ -54,7 +54,7 @@ COMMANDS: CommandTable = {
         "Convert a checkpoint of the authors' released code into a run that can be evaluated.",
     ),
     "data": LazySubgroup(
-        "Download, convert and inspect skeleton data.",
+        "Import, convert, download and inspect skeleton data.",
         {
             "list": LazyCommand(
                 f"{_CLI}.data",
@@ -68,6 +68,11 @@ COMMANDS: CommandTable = {
             ),
             "convert": LazyCommand(
                 f"{_CLI}.convert", "convert", "Convert a public data set into a skeleton archive."
+            ),
+            "import": LazyCommand(
+                f"{_CLI}.data_import",
+                "import_data",
+                "Import recordings of any keypoint format into an archive.",
             ),
             "download": LazyCommand(
                 f"{_CLI}.convert",

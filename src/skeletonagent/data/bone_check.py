@@ -156,7 +156,7 @@ def check_bones(
         clips: Coordinates; a joint that was not seen is NaN, or zero in all of them.
         layout: Layout of as many joints.
     """
-    bodies = [body for body in islice(_bodies(clips), MOST_BODIES) if len(body)]
+    bodies = [body for body in islice(seen_bodies(clips), MOST_BODIES) if len(body)]
     bones = np.array(layout.bones, dtype=int).reshape(-1, 2)
     if not bodies or not len(bones):
         return None
@@ -205,7 +205,7 @@ def choose_layout(
     return first.layout, first.summary()
 
 
-def _bodies(
+def seen_bodies(
     clips: Iterable[Float[np.ndarray, "_ _ v c"]],
 ) -> Iterable[Float[np.ndarray, "_ v c"]]:
     """Yield bodies by some of the frames in which they are seen, NaN for absent joints."""

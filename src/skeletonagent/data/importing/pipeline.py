@@ -1,0 +1,248 @@
+"""Import of recordings of any format into a skeleton archive."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.layout import LAYOUTS
+from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.data.importing.build import (
+    ClipOptions,
+    ImportCounts,
+    clip_of_recording,
+    number_subjects,
+    origin_shift,
+    require_own_names,
+    sequence_of_clip,
+)
+from skeletonagent.data.importing.imported import ImportedData
+from skeletonagent.data.importing.joint_mapping import JointMapping, map_joints
+from skeletonagent.data.importing.labels import (
+    LabelledRecording,
+    label_by_folder,
+    label_by_pattern,
+)
+from skeletonagent.data.importing.layout_picture import pose_svg
+from skeletonagent.data.importing.segments import label_by_table, read_label_table
+from skeletonagent.data.importing.split_lists import parts_from_lists
+from skeletonagent.data.importing.splitting import (
+    ChosenSplit,
+    SplitClip,
+    split_by_parts,
+    split_clips,
+)
+from skeletonagent.data.keypoints.reading import read_keypoints
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """Options of an import.
+
+    Args:
+        pattern: Pattern of the recordings' names, such as ``{label}_{subject}_{take}``.
+        labels: Table of labels.
+        unit: Unit of the times in the table, ``seconds`` or ``frames``.
+        rest: Name of the class of what is between the labelled segments.
+        layout: Name of a layout, or a layout file.
+        accept_layout: Whether the given layout is taken even where it contradicts the data.
+        format: Format of the files.
+        fps: Frame rate of recordings whose files do not say it.
+        train_list: File with the names of the training clips, one a line.
+        test_list: File with the names of the test clips, one a line.
+        test_share: Share of the test set, where it is drawn.
+        seed: Seed of the split.
+        clips: What becomes of the joints.
+        drop_empty: Whether clips in which nobody is ever seen are left out.
+    """
+
+    pattern: str | None = None
+    labels: Path | None = None
+    unit: str | None = None
+    rest: str | None = None
+    layout: str | None = None
+    accept_layout: bool = False
+    format: str | None = None
+    fps: float | None = None
+    train_list: Path | None = None
+    test_list: Path | None = None
+    test_share: float = 0.3
+    seed: int = 0
+    clips: ClipOptions = field(default_factory=ClipOptions)
+    drop_empty: bool = False
+
+
+def import_recordings(source: Path, name: str, options: ImportOptions) -> ImportedData:
+    """Return the data set of the recordings in a file or a folder.
+
+    Remarks on what was left out or may be wrong are warnings.
+
+    Args:
+        source: A keypoint file, or a folder of them.
+        name: Name of the data set.
+        options: Options.
+
+    Raises:
+        ConfigError: If options do not go together.
+        DataError: If nothing can be read, labels are not known, or the layout contradicts the
+            data.
+    """
+    _check_options(options)
+    recordings = read_keypoints(source, options.layout, options.format)
+    recordings = [_with_rate(recording, options.fps) for recording in recordings]
+    given = None if options.layout is None else f"--layout {options.layout}"
+    mapping = map_joints(recordings, given, name=_free_name(name), accept=options.accept_layout)
+    _warn_of_layout(mapping)
+    items, labels = _labelled(source, recordings, options)
+    counts = ImportCounts()
+    clips = [
+        replace(item, recording=clip_of_recording(item.recording, options.clips, counts))
+        for item in items
+    ]
+    _warn_of_counts(counts, options)
+    dropped = tuple(counts.empty) if options.drop_empty else ()
+    clips = [item for item in clips if item.recording.name not in set(dropped)]
+    if not clips:
+        raise DataError("nobody is ever seen in any clip", path=source)
+    require_own_names(clips)
+    split = _split(clips, options)
+    subjects = number_subjects([item.subject for item in clips])
+    sequences, classes = _sequences(clips, mapping, subjects)
+    has_confidence = sequences[0].joints.shape[-1] > clips[0].recording.coordinates
+    store = ClipStore.from_sequences(sequences, mapping.layout, classes, has_confidence)
+    rates = tuple(item.recording.fps for item in clips)
+    fps = rates[0] if len(set(rates)) == 1 else None
+    return ImportedData(
+        data=SkeletonData(name, name, store, {split.name: split.split}, split.name, fps=fps),
+        mapping=mapping,
+        split=split,
+        labels=labels,
+        subjects=subjects,
+        fps=rates,
+        counts=counts,
+        recordings=len(recordings),
+        dropped=dropped,
+        picture=pose_svg([r.joints for r in recordings], mapping.layout),
+    )
+
+
+def _check_options(options: ImportOptions) -> None:
+    problems = []
+    if options.pattern is not None and options.labels is not None:
+        problems.append("labels come from --pattern or from --labels, not from both")
+    if options.labels is None and (options.rest is not None or options.unit is not None):
+        problems.append("--rest and --unit are about the segments of a table; give it by --labels")
+    if not 0 < options.test_share < 1:
+        problems.append(f"--test-share {options.test_share}: give a share between 0 and 1")
+    if options.fps is not None and not 0 < options.fps < 1e5:
+        problems.append(f"--fps {options.fps}: give a number of frames a second above 0")
+    if problems:
+        raise ConfigError("; ".join(problems))
+
+
+def _free_name(name: str) -> str:
+    """Return a name for a derived layout that no known layout has."""
+    return f"{name}-joints" if name in LAYOUTS else name
+
+
+def _with_rate(recording: KeypointRecording, fps: float | None) -> KeypointRecording:
+    return recording if fps is None or recording.fps is not None else replace(recording, fps=fps)
+
+
+def _labelled(
+    source: Path, recordings: Sequence[KeypointRecording], options: ImportOptions
+) -> tuple[list[LabelledRecording], str]:
+    items = [LabelledRecording(recording, recording.name) for recording in recordings]
+    if options.labels is not None:
+        rows = read_label_table(options.labels, options.unit)
+        items, line, remarks = label_by_table(items, rows, options.labels, options.rest)
+        for remark in remarks:
+            warnings.warn(remark, stacklevel=3)
+        if not items:
+            raise DataError("has no rows", path=options.labels)
+        return items, line
+    if options.pattern is not None:
+        return label_by_pattern(items, options.pattern)
+    return label_by_folder(items, source)
+
+
+def _split(clips: Sequence[LabelledRecording], options: ImportOptions) -> ChosenSplit:
+    chosen = [SplitClip(item.recording.name, item.label, item.subject, item.path) for item in clips]
+    if options.train_list is not None or options.test_list is not None:
+        parts = parts_from_lists(chosen, options.train_list, options.test_list)
+        split = split_by_parts(chosen, parts, "by the given lists")
+    elif any(item.part for item in clips):
+        parts = [item.part for item in clips]
+        said = "by the table" if options.labels is not None else "by folders train and test"
+        split = split_by_parts(chosen, parts, said)
+    else:
+        split = split_clips(chosen, options.test_share, options.seed)
+    if not split.split.train or not split.split.test:
+        raise DataError(
+            f"split {split.reason}: {len(split.split.train)} clip(s) to train on and "
+            f"{len(split.split.test)} to test on; both need some. A recording by itself can be "
+            "looked at by 'skeletonagent data view'"
+        )
+    if split.missing:
+        names = ", ".join(split.missing[:_SHOWN])
+        warnings.warn(
+            f"{len(split.missing)} class(es) are not in both sets of the split: {names}",
+            stacklevel=3,
+        )
+    return split
+
+
+def _sequences(
+    clips: Sequence[LabelledRecording], mapping: JointMapping, subjects: Mapping[str, int]
+) -> tuple[list[SkeletonSequence], tuple[str, ...]]:
+    """Return the clips as an archive holds them, and the names of the classes."""
+    recordings = [item.recording for item in clips]
+    classes = tuple(sorted({item.label for item in clips}))
+    origin = origin_shift(recordings)
+    if origin is not None:
+        warnings.warn(
+            f"coordinates are relative to {mapping.layout.display_name(origin[0])}, which is at "
+            f"zero in all frames; {origin[1]:.3g} is added to all of them, since zero means not "
+            "seen in an archive",
+            stacklevel=3,
+        )
+    scored = any(recording.confidence is not None for recording in recordings)
+    known = all(item.subject for item in clips)
+    sequences = [
+        sequence_of_clip(
+            item,
+            classes.index(item.label),
+            subjects[item.subject] if known else None,
+            scored,
+            origin[1] if origin else 0.0,
+        )
+        for item in clips
+    ]
+    return sequences, classes
+
+
+def _warn_of_layout(mapping: JointMapping) -> None:
+    for problem in mapping.problems:
+        warnings.warn(f"layout {mapping.layout.name}: {problem}", stacklevel=3)
+
+
+def _warn_of_counts(counts: ImportCounts, options: ImportOptions) -> None:
+    if counts.empty:
+        names = ", ".join(counts.empty[:_SHOWN]) + (", ..." if len(counts.empty) > _SHOWN else "")
+        done = "left out" if options.drop_empty else "kept; leave them out by --drop-empty"
+        warnings.warn(
+            f"{len(counts.empty)} clip(s) in which nobody is ever seen {done}: {names}",
+            stacklevel=3,
+        )
+    if counts.crowded:
+        warnings.warn(
+            f"{counts.bodies_left_out} bodies left out of {counts.crowded} clip(s) with more than "
+            f"{options.clips.persons}; those seen most are kept (--persons)",
+            stacklevel=3,
+        )
