@@ -97,7 +97,7 @@ def test_folders_and_several_recordings_in_one(tmp_path: Path) -> None:
         ('{"people": [{"pose_keypoints_2d": [1, 2]}]}', "2 numbers as keypoints"),
         ('{"people": [{"pose_keypoints_2d": ["a", 2, 3]}]}', "are no numbers"),
         ('{"people": [{"pose_keypoints_2d": [1', "damaged JSON"),
-        ('{"persons": []}', "looks like JSON with the keys persons, no keypoints"),
+        ('{"persons": []}', "looks like JSON with the keys persons. What can be read"),
     ],
 )
 def test_damaged_files_are_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:

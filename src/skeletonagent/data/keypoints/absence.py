@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from jaxtyping import Float
 
 from skeletonagent.core.errors import DataError
+from skeletonagent.data.keypoints.remarks import remark
 
 
 def zeros_as_absent(
@@ -27,10 +26,10 @@ def zeros_as_absent(
     always = zero[somebody].all(axis=0) if somebody.any() else np.zeros(zero.shape[-1], bool)
     if always.sum() == 1 and joints.shape[-2] > 1:
         origin = int(np.flatnonzero(always)[0])
-        warnings.warn(
-            f"{where}: joint {origin} (counted from 0) is 0 in all coordinates of every frame: "
+        remark(
+            where,
+            f"joint {origin} (counted from 0) is 0 in all coordinates of every frame: "
             "taken as the origin of the coordinates, not as absent",
-            stacklevel=3,
         )
         zero[somebody, origin] = False
     return np.where(zero[..., None], np.nan, joints)
@@ -76,10 +75,7 @@ def split_confidence(
         return joints[..., :3], joints[..., 3]
     largest = np.nanmax(np.abs(joints[..., :2]), initial=0.0)
     if within and largest > _PIXELS:
-        warnings.warn(
-            f"{where}: the third channel is between 0 and 1 and x, y are not: taken as confidence",
-            stacklevel=3,
-        )
+        remark(where, "the third channel is between 0 and 1 and x, y are not: taken as confidence")
         return joints[..., :2], joints[..., 2]
     return joints, None
 

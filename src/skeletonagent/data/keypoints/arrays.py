@@ -7,7 +7,6 @@ several, each a recording, and beside them ``joint_names``, ``fps``, ``confidenc
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,6 +23,7 @@ from skeletonagent.data.keypoints.absence import (
     zeros_as_absent,
 )
 from skeletonagent.data.keypoints.flat_samples import read_flat_samples
+from skeletonagent.data.keypoints.remarks import remark
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
 
 _NUMPY = b"\x93NUMPY"
@@ -85,10 +85,9 @@ def _scored(recording: KeypointRecording, confidence: np.ndarray | None) -> Keyp
         return recording
     shape = recording.joints.shape[:3]
     if confidence.shape not in (shape, shape[1:]):
-        warnings.warn(
-            f"{recording.source}: confidence {confidence.shape} does not fit joints {shape} and is "
-            "not used",
-            stacklevel=4,
+        remark(
+            recording.source,
+            f"confidence {confidence.shape} does not fit joints {shape} and is not used",
         )
         return recording
     return replace(
@@ -186,8 +185,7 @@ def recording_of_flat_rows(
     """
     others = rows.shape[1] - 1
     if _counts(rows[:, 0]) and (others % 2 == 0 or others % 3 == 0):
-        warnings.warn(f"{source.path}: the first column counts frames and is left out",
-                      stacklevel=2)  # fmt: skip
+        remark(source.path, "the first column counts frames and is left out")  # fmt: skip
         rows = rows[:, 1:]
     columns = rows.shape[1]
     fitting = [channels for channels in (2, 3) if columns % channels == 0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +14,7 @@ from jaxtyping import Float
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.data.keypoints.remarks import remark
 from skeletonagent.data.keypoints.tracking import track_bodies
 
 _MOST_NUMBERS = 20
@@ -67,7 +67,7 @@ def recordings_of_nobody(
     kinds = {(other.num_joints, other.coordinates, other.layout) for other in others}
     if not empty or len(kinds) != 1:
         for error in empty:
-            warnings.warn(f"{error}; it is left out", stacklevel=3)
+            remark(error.path, f"nobody is seen in any frame of {error.sample}; it is left out")
         return []
     (joints, coordinates, layout) = kinds.pop()
     return [
@@ -137,10 +137,7 @@ def _persons(frames: Sequence[Sequence[SeenBody]], where: str) -> tuple[list[str
         place = {person: m for m, person in enumerate(persons)}
         return persons, [[place[str(name)] for name in frame] for frame in names]
     if any(name is not None for frame in names for name in frame):
-        warnings.warn(
-            f"{where}: persons have no number in some frames, or share it; they are tracked anew",
-            stacklevel=4,
-        )
+        remark(where, "persons have no number in some frames, or share it; they are tracked anew")
     rows = track_bodies([[body.joints for body in frame] for frame in frames])
     count = 1 + max(row for frame in rows for row in frame)
     return [str(number) for number in range(count)], rows
@@ -160,10 +157,10 @@ def frame_places(numbers: Sequence[int], where: object) -> list[int]:
     gaps = [later - earlier for earlier, later in pairwise(ordered)]
     step = gcd(*gaps) if len(gaps) >= _FEWEST_STEPS else 1
     if gaps and (ordered[-1] - ordered[0]) // step > _MOST_NUMBERS * len(numbers):
-        warnings.warn(
-            f"{where}: the frames' numbers leave out most of the frames; they are taken one after "
+        remark(
+            where,
+            "the frames' numbers leave out most of the frames; they are taken one after "
             "another, without gaps",
-            stacklevel=3,
         )
         rank = {number: place for place, number in enumerate(ordered)}
         return [rank[number] for number in numbers]

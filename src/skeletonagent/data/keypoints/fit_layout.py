@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.joint_names import canonical_name
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
 from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.data.keypoints.remarks import remark
 
 
 def known_layout(recording: KeypointRecording) -> KeypointRecording:
@@ -42,10 +42,9 @@ def fit_layout(recording: KeypointRecording, layout: SkeletonLayout) -> Keypoint
     if order is not None and names is not None:
         extra = [name for n, name in enumerate(names) if n not in set(order)]
         if extra:
-            warnings.warn(
-                f"{_where(recording)}: joints that {layout.name} does not have are left out: "
-                f"{', '.join(extra)[:200]}",
-                stacklevel=3,
+            remark(
+                _where(recording),
+                f"joints that {layout.name} does not have are left out: {', '.join(extra)[:200]}",
             )
         return _reordered(recording, order, layout)
     if recording.num_joints != layout.num_joints:
@@ -57,10 +56,10 @@ def fit_layout(recording: KeypointRecording, layout: SkeletonLayout) -> Keypoint
             sample=recording.name,
         )
     if names is not None:
-        warnings.warn(
-            f"{_where(recording)}: joints are taken for those of {layout.name} by their order, "
+        remark(
+            _where(recording),
+            f"joints are taken for those of {layout.name} by their order, "
             f"since names differ, such as {_missing(names, layout)}",
-            stacklevel=3,
         )
     return replace(recording, layout=layout)
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.data.keypoints.alphapose import ALPHAPOSE
 from skeletonagent.data.keypoints.arrays import NUMPY_ARCHIVES, NUMPY_ARRAYS
+from skeletonagent.data.keypoints.coco import COCO_JSON
+from skeletonagent.data.keypoints.mediapipe import MEDIAPIPE
+from skeletonagent.data.keypoints.mmpose import MMPOSE
 from skeletonagent.data.keypoints.openpose import OPENPOSE
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource
+from skeletonagent.data.keypoints.stgcn_kinetics import STGCN_KINETICS
 from skeletonagent.data.keypoints.tables import TABLES
+from skeletonagent.data.keypoints.ultralytics import ULTRALYTICS_JSON, ULTRALYTICS_TEXT
 from skeletonagent.data.keypoints.unknown import describe_unknown
 
-KEYPOINT_FORMATS = {each.name: each for each in (OPENPOSE, NUMPY_ARRAYS, NUMPY_ARCHIVES, TABLES)}
+KEYPOINT_FORMATS = {
+    each.name: each
+    for each in (
+        OPENPOSE, COCO_JSON, ALPHAPOSE, MMPOSE, ULTRALYTICS_JSON, STGCN_KINETICS, MEDIAPIPE,
+        ULTRALYTICS_TEXT, NUMPY_ARRAYS, NUMPY_ARCHIVES, TABLES,
+    )
+}  # fmt: skip
 """Formats by name; of several that match a file, the first is taken."""
 
 
@@ -33,11 +45,18 @@ def detect_keypoint_format(source: KeypointSource) -> KeypointFormat | None:
     return next((each for each in KEYPOINT_FORMATS.values() if each.matches(source)), None)
 
 
-def unknown_format(source: KeypointSource) -> DataError:
-    """Return the error for a file or folder of no format, which says what it looks like."""
+def readable_formats() -> str:
+    """Return what can be read, in a sentence."""
     titles = "; ".join(each.title for each in KEYPOINT_FORMATS.values())
-    return DataError(
-        f"looks like {describe_unknown(source)}, no keypoints. What can be read: {titles}. "
-        "docs/guides/own_data.md says more",
-        path=source.path,
-    )
+    return f"What can be read: {titles}. docs/guides/keypoint_files.md says more"
+
+
+def unknown_format(source: KeypointSource, *, in_brief: bool = False) -> DataError:
+    """Return the error for a file or folder of no format, which says what it looks like.
+
+    Args:
+        source: The file or folder.
+        in_brief: Whether to leave out what can be read.
+    """
+    looks = f"looks like {describe_unknown(source)}"
+    return DataError(looks if in_brief else f"{looks}. {readable_formats()}", path=source.path)

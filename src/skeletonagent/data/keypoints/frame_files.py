@@ -48,7 +48,7 @@ def frame_recordings(
     recordings = []
     for prefix, numbered in groups.items():
         name = _folder_name(source) if len(groups) == 1 else prefix
-        frames = _frames(numbered, source.path, read_frame)
+        frames = _frames(numbered, source, read_frame)
         recordings.append(recording_of_bodies(name, frames, source.path, **fields))
     return recordings
 
@@ -61,11 +61,11 @@ def _folder_name(source: KeypointSource) -> str:
 
 
 def _frames(
-    numbered: Mapping[int, Path], where: Path, read_frame: FrameReader
+    numbered: Mapping[int, Path], source: KeypointSource, read_frame: FrameReader
 ) -> list[list[SeenBody]]:
     numbers = sorted(numbered)
-    places = frame_places(numbers, where)
+    places = frame_places(numbers, source.path)
     frames: list[list[SeenBody]] = [[] for _ in range(1 + max(places))]
     for number, place in zip(numbers, places, strict=True):
-        frames[place] = read_frame(KeypointSource(numbered[number]))
+        frames[place] = read_frame(KeypointSource(numbered[number], source.num_joints))
     return frames

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from jaxtyping import Float
+
+from skeletonagent.data.keypoints.remarks import remark
 
 _SHORTEST, _LONGEST = 1 / 2000, 2.0
 """Times between two frames that are plausible, in seconds."""
@@ -29,9 +29,9 @@ def frame_rate_of_times(times: Float[np.ndarray, " k"], where: object) -> float 
     for unit in (1.0, 1e3, 1e6, 1e9):
         if _SHORTEST <= step / unit <= _LONGEST:
             return unit / step
-    warnings.warn(
-        f"{where}: times {step:g} apart fit neither seconds nor milli-, micro- or nanoseconds: the "
+    remark(
+        where,
+        f"times {step:g} apart fit neither seconds nor milli-, micro- or nanoseconds: the "
         "frame rate stays unknown",
-        stacklevel=3,
     )
     return None

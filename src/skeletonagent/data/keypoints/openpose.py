@@ -7,7 +7,6 @@ output.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from skeletonagent.core.layout import BODY_25, OPENPOSE_15, OPENPOSE_18
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.bodies import SeenBody
 from skeletonagent.data.keypoints.frame_files import frame_recordings, is_frame_folder
+from skeletonagent.data.keypoints.remarks import remark
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource
 
 _LAYOUTS_BY_JOINTS = {layout.num_joints: layout for layout in (BODY_25, OPENPOSE_18, OPENPOSE_15)}
@@ -71,7 +71,7 @@ def _body(person: Mapping[str, Any], path: Path) -> SeenBody:
             path=path,
         )
     if any(person.get(part) for part in _OTHER_PARTS):
-        warnings.warn("OpenPose's keypoints of hands and faces are left out", stacklevel=2)
+        remark(path.parent, "OpenPose's keypoints of hands and faces are left out")
     points = points.reshape(-1, channels)
     joints, confidence = points[:, :-1].copy(), points[:, -1]
     joints[confidence == 0] = np.nan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,8 +15,10 @@ from skeletonagent.data.keypoints.fit_layout import fit_layout, known_layout
 from skeletonagent.data.keypoints.formats import (
     detect_keypoint_format,
     keypoint_format,
+    readable_formats,
     unknown_format,
 )
+from skeletonagent.data.keypoints.remarks import remark, remarks_gathered
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
 from skeletonagent.data.layout_files import find_layout
 
@@ -65,14 +66,16 @@ def read_keypoints(
     walk = _Walk(
         only=None if format is None else keypoint_format(format),
         num_joints=None if chosen is None else chosen.num_joints,
+        is_folder=root.is_dir(),
     )
-    found = list(walk.read(KeypointSource(root, walk.num_joints)))
-    recordings = [*found, *recordings_of_nobody(walk.empty, found)]
-    walk.warn_of_left_out(root)
-    named = _with_own_names(recordings, root)
-    if chosen is None:
-        return [known_layout(recording) for recording in named]
-    return [fit_layout(recording, chosen) for recording in named]
+    with remarks_gathered():
+        found = list(walk.read(KeypointSource(root, walk.num_joints)))
+        recordings = [*found, *recordings_of_nobody(walk.empty, found)]
+        walk.remark_on_left_out(root)
+        named = _with_own_names(recordings, root)
+        if chosen is None:
+            return [known_layout(recording) for recording in named]
+        return [fit_layout(recording, chosen) for recording in named]
 
 
 @dataclass
@@ -82,12 +85,14 @@ class _Walk:
     Args:
         only: Format of all files; None finds it out.
         num_joints: Number of joints of the layout that was given.
+        is_folder: Whether a folder is walked through; errors on its files are short.
         left_out: Files and folders that were not read, each with the reason.
         empty: Recordings in which nobody is seen.
     """
 
     only: KeypointFormat | None
     num_joints: int | None
+    is_folder: bool
     left_out: list[DataError] = field(default_factory=list)
     empty: list[NobodySeenError] = field(default_factory=list)
 
@@ -107,21 +112,21 @@ class _Walk:
         if not count:
             raise self._nothing(source)
 
-    def warn_of_left_out(self, root: Path) -> None:
+    def remark_on_left_out(self, root: Path) -> None:
         """Warn of the files that were not read."""
         if self.left_out:
             listed = "; ".join(str(error)[:200] for error in self.left_out[:_MOST_LISTED])
             more = len(self.left_out) - _MOST_LISTED
-            warnings.warn(
-                f"{root}: {len(self.left_out)} file(s) left out: {listed}"
+            remark(
+                root,
+                f"{len(self.left_out)} file(s) left out: {listed}"
                 f"{f'; and {more} more' if more > 0 else ''}",
-                stacklevel=3,
             )
 
     def _format(self, source: KeypointSource) -> KeypointFormat:
         chosen = self.only or detect_keypoint_format(source)
         if chosen is None:
-            raise unknown_format(source)
+            raise unknown_format(source, in_brief=self.is_folder)
         return chosen
 
     def _folder(self, folder: KeypointSource) -> Iterator[KeypointRecording]:
@@ -149,13 +154,12 @@ class _Walk:
     def _nothing(self, source: KeypointSource) -> DataError:
         if self.empty:
             return self.empty[0]
-        if len(self.left_out) == 1:
-            return self.left_out[0]
         if not self.left_out:
             return unknown_format(source)
         listed = "; ".join(str(error)[:300] for error in self.left_out[:2])
         return DataError(
-            f"none of {len(self.left_out)} file(s) can be read: {listed}", path=source.path
+            f"none of {len(self.left_out)} file(s) can be read: {listed}. {readable_formats()}",
+            path=source.path,
         )
 
 

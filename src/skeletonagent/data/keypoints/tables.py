@@ -7,7 +7,6 @@ a row for each frame, with the coordinates of one joint after another.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +27,7 @@ from skeletonagent.data.keypoints.columns import (
     number_of,
 )
 from skeletonagent.data.keypoints.frame_rate import frame_rate_of_times
+from skeletonagent.data.keypoints.remarks import remark
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
 from skeletonagent.data.keypoints.text_table import TextTable, looks_like_table, read_table
 
@@ -72,7 +72,7 @@ def _read(source: KeypointSource) -> list[KeypointRecording]:
 def _warn_of_unused(path: Path, columns: TableColumns) -> None:
     unused = [*columns.unused, *columns.parts, *(["joint"] if "joint" in columns.roles else [])]
     if unused:
-        warnings.warn(f"{path}: columns not used: {', '.join(unused)[:200]}", stacklevel=4)
+        remark(path, f"columns not used: {', '.join(unused)[:200]}")
 
 
 def _wide_rows(table: TextTable, columns: TableColumns, source: KeypointSource) -> _TableRows:
@@ -240,7 +240,7 @@ def _constant(cells: Sequence[str] | None, column: str, where: str) -> str | Non
     """Return what all cells say; nothing, with a warning, if they differ."""
     values = {clean_text(cell) for cell in cells or ()} - {""}
     if len(values) > 1:
-        warnings.warn(f"{where}: {column} changes from row to row and is not used", stacklevel=4)
+        remark(where, f"{column} changes from row to row and is not used")
     return values.pop() if len(values) == 1 else None
 
 
