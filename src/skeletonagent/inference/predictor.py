@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,34 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
-from skeletonagent.core.errors import CheckpointError, DataError
+from skeletonagent.core.clips import SkeletonData, SkeletonSequence
+from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
-from skeletonagent.data.settings import Scale
 from skeletonagent.evaluation.ensemble import fuse, paper_weights
 from skeletonagent.experiments.config import Config
 from skeletonagent.inference.predictions import Predictions
-from skeletonagent.inference.samples import ImageSize, Joints, most_seen_bodies, read_samples
-from skeletonagent.inference.stream_model import StreamModel
-from skeletonagent.training.checkpoint import STATE, Checkpoint, load_checkpoint
-from skeletonagent.training.run_directory import RunDirectory
+from skeletonagent.inference.recording_input import RecordingSource
+from skeletonagent.inference.recording_segmenter import (
+    RecordingSegmenter,
+    describe_engine,
+    only_recording,
+    saved_probabilities,
+)
+from skeletonagent.inference.samples import (
+    ImageSize,
+    Joints,
+    most_seen_bodies,
+    read_samples,
+    warn_of_untrimmed,
+)
+from skeletonagent.inference.segment_settings import SegmentOptions
+from skeletonagent.inference.segment_stream import SegmentStream
+from skeletonagent.inference.segments import RecordingPrediction
+from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,7 @@ class Predictor:
     Args:
         models: Recognizers of the streams, at least one, all of the same classes and joints.
         weights: Weight of each stream in the fused probabilities.
+        runs: Run directory of each stream, where they were loaded from some.
 
     Examples:
         >>> import numpy as np
@@ -62,6 +75,7 @@ class Predictor:
 
     models: tuple[StreamModel, ...]
     weights: tuple[float, ...]
+    runs: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         """Return backbone, streams, classes and layout in words."""
@@ -86,8 +100,7 @@ class Predictor:
                     f"the streams {models[0].config.clips.stream} and {model.config.clips.stream} "
                     "were trained on different classes or joints; load one of them alone"
                 )
-        streams = [model.config.clips.stream for model in models]
-        return cls(tuple(models), paper_weights(streams))
+        return cls(tuple(models), paper_weights([model.config.clips.stream for model in models]))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -141,8 +154,9 @@ class Predictor:
         """Return the class probabilities of unlabelled samples.
 
         A joint with NaN in any channel was not seen; a frame or a body of nothing but NaN is
-        absent. Of more bodies than the recognizer has room for, those seen most are taken, which a
-        warning says. A sample's probabilities do not depend on what it is predicted together with.
+        absent. Of more bodies than the recognizer has room for, those seen most are taken. This is
+        said in a warning, as is a sample much longer than the training clips. A sample's
+        probabilities do not depend on what it is predicted together with.
 
         Args:
             joints: One sample as an array, (T, V, C) of one body or (M, T, V, C) of several, NumPy
@@ -164,16 +178,82 @@ class Predictor:
         if not samples:
             none = np.zeros((0, len(self.class_names)), dtype=np.float32)
             return Predictions(ids, none, self.class_names, top_k)
-        order = torch.arange(len(samples))
         probs = self._fuse(
-            [
-                model.predict_loader(
-                    model.sampler(self._preprocessed(model, samples)), order, batch_size, num_clips
-                )
-                for model in self.models
-            ]
+            [model.predict_samples(samples, batch_size, num_clips) for model in self.models]
         ).probs
         return Predictions(ids, probs, self.class_names, top_k)
+
+    def segment(
+        self,
+        source: RecordingSource,
+        *,
+        window: int | None = None,
+        stride: int | None = None,
+        threshold: float | None = None,
+        rest: str = "auto",
+        top_k: int = 5,
+        fps: float | None = None,
+        image_size: ImageSize | None = None,
+        batch_size: int | None = None,
+        num_clips: int | None = None,
+    ) -> RecordingPrediction:
+        """Return the actions in an untrimmed recording: who did what from when to when.
+
+        What had to be assumed or was left out stands in the prediction's warnings.
+
+        Args:
+            source: A recording, an array as for :meth:`predict`, or the path of one recording.
+            window: Frames of a window; by default the median of the training clips.
+            stride: Frames between the starts of two windows; by default a quarter of a window.
+            threshold: Smallest probability of a label, below which a segment is ``unknown``; by
+                default the one that 95 % of the right held-out predictions reach.
+            rest: ``stillness`` or ``none``, or the class that is no action; ``auto`` looks for one.
+            top_k: Classes that are listed for each segment.
+            fps: Frames a second, if the recording does not say them.
+            image_size: Width and height of the image in pixels, if the recording lacks them.
+            batch_size: Clips in a batch; with 1, numbers equal those of :meth:`stream` to the bit.
+            num_clips: Test clips of each window, as for :meth:`predict`.
+
+        Raises:
+            DataError: If the recording cannot be read or lacks joints, or a file holds several.
+            ConfigError: If a setting is out of its range.
+        """
+        options = SegmentOptions(window, stride, threshold, rest)
+        found = self.segmenter.segment(
+            source, options, top_k, fps, image_size, batch_size, num_clips
+        )
+        return only_recording(found, source)
+
+    def stream(
+        self,
+        *,
+        fps: float,
+        window: int | None = None,
+        stride: int | None = None,
+        threshold: float | None = None,
+        rest: str = "auto",
+        top_k: int = 5,
+        image_size: ImageSize | None = None,
+        num_clips: int | None = None,
+    ) -> SegmentStream:
+        """Return a stream that takes frames one by one and gives what :meth:`segment` would.
+
+        Its arguments are those of :meth:`segment`; previews come every ``stride`` frames.
+        """
+        options = SegmentOptions(window, stride, threshold, rest)
+        return self.segmenter.stream(options, top_k, fps, image_size, num_clips)
+
+    @cached_property
+    def segmenter(self) -> RecordingSegmenter:
+        """Recognizer of the actions in untrimmed recordings."""
+        return RecordingSegmenter(
+            classify=lambda clips, **sizes: self.predict(clips, **sizes).probs,
+            metadata=self.models[0].metadata,
+            guidance=self.guidance,
+            persons=self.persons,
+            held_out=saved_probabilities(self.runs, self.weights),
+            engine=describe_engine(self.runs, self.streams, self.device),
+        )
 
     def features(
         self,
@@ -192,16 +272,7 @@ class Predictor:
         if not samples:
             width = sum(model.recognizer.backbone.out_channels for model in self.models)
             return np.zeros((0, width), dtype=np.float32)
-        order = torch.arange(len(samples))
-        columns = [
-            model.features(
-                model.sampler(self._preprocessed(model, samples)),
-                order,
-                batch_size or model.default_batch_size,
-                num_clips,
-            )
-            for model in self.models
-        ]
+        columns = [model.sample_features(samples, batch_size, num_clips) for model in self.models]
         features: np.ndarray = torch.cat(columns, dim=1).numpy()
         return features
 
@@ -228,32 +299,8 @@ class Predictor:
         """Return samples as they were stored for training: complete, with room for their bodies."""
         input_format = self.input_format
         samples = read_samples(joints, input_format, image_size)
+        warn_of_untrimmed(samples, self.models[0].metadata.training_clips)
         return [most_seen_bodies(sample, input_format, self.persons) for sample in samples]
-
-    def _preprocessed(self, model: StreamModel, samples: Sequence[SkeletonSequence]) -> ClipStore:
-        """Return samples preprocessed as those of training were; their names are positions."""
-        input_format = self.input_format
-        divided = model.config.data.scale is Scale.IMAGE and input_format.has_image_sizes
-        for sample in samples:
-            if divided and sample.image_size is None:
-                raise DataError(
-                    "needs image_size=(width, height), by whose longer side coordinates were "
-                    "divided in training",
-                    sample=sample.sample_id,
-                )
-        named = [
-            SkeletonSequence(
-                sample.joints,
-                sample.label,
-                str(number),
-                image_size=sample.image_size if divided else None,
-            )
-            for number, sample in enumerate(samples)
-        ]
-        store = ClipStore.from_sequences(
-            named, input_format.layout, self.class_names, input_format.has_confidence
-        )
-        return model.preprocessor(store)
 
 
 def load_predictor(
@@ -286,25 +333,18 @@ def load_predictor(
     """
     path = Path(run).expanduser()
     places = [path, *(path / stream.value for stream in Stream)]
-    checkpoints = [checkpoint for place in places if (checkpoint := _newest_checkpoint(place))]
+    checkpoints = {
+        place: checkpoint for place in places if (checkpoint := newest_checkpoint(place))
+    }
     if not checkpoints:
         raise CheckpointError(
             f"{path} holds no trained run; train one with 'skeletonagent train --out {path}'"
         )
     # A run has no runs within; several are those of the streams.
-    return Predictor.fused(
+    fused = Predictor.fused(
         [
             StreamModel.from_checkpoint(checkpoint, device=device, overrides=overrides)
-            for checkpoint in checkpoints
+            for checkpoint in checkpoints.values()
         ]
     )
-
-
-def _newest_checkpoint(path: Path) -> Checkpoint | None:
-    """Return the newest checkpoint of a run that can be read, or the one in a folder of its own."""
-    if (path / STATE).exists():
-        return load_checkpoint(path)
-    latest = RunDirectory(path).checkpoints.latest()
-    for problem in latest.corrupt:
-        warnings.warn(f"passed over: {problem}", stacklevel=3)
-    return latest.checkpoint
+    return replace(fused, runs=tuple(checkpoints))

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from skeletonagent.core.clips import ClipStore, SkeletonData
+from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
+from skeletonagent.core.errors import DataError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.preprocessing import Preprocessor
+from skeletonagent.data.settings import Scale
 from skeletonagent.evaluation.predict import predict
 from skeletonagent.experiments.build import build_loader, load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.fused import FusedRecognizer, fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
-from skeletonagent.training.checkpoint import Checkpoint
+from skeletonagent.training.checkpoint import STATE, Checkpoint, load_checkpoint
 from skeletonagent.training.distributed import pick_device
+from skeletonagent.training.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,35 @@ class StreamModel:
         """Preprocessing of samples before clips are taken of them."""
         return Preprocessor.from_settings(self.config.data)
 
+    def preprocessed(self, samples: Sequence[SkeletonSequence]) -> ClipStore:
+        """Return samples preprocessed as those of training were; their names are positions.
+
+        Raises:
+            DataError: If the size of a sample's image is needed and not known.
+        """
+        input_format = self.metadata.input_format
+        divided = self.config.data.scale is Scale.IMAGE and input_format.has_image_sizes
+        for sample in samples:
+            if divided and sample.image_size is None:
+                raise DataError(
+                    "needs image_size=(width, height), by whose longer side coordinates were "
+                    "divided in training",
+                    sample=sample.sample_id,
+                )
+        named = [
+            SkeletonSequence(
+                sample.joints,
+                sample.label,
+                str(number),
+                image_size=sample.image_size if divided else None,
+            )
+            for number, sample in enumerate(samples)
+        ]
+        store = ClipStore.from_sequences(
+            named, input_format.layout, self.metadata.class_names, input_format.has_confidence
+        )
+        return self.preprocessor(store)
+
     def with_person_slots(self, store: ClipStore) -> ClipStore:
         """Return samples whose clips have room for as many bodies as the recognizer takes.
 
@@ -128,6 +162,28 @@ class StreamModel:
         size = batch_size or self.default_batch_size
         return predict(self.fused, loader, samples, batch_size=size, num_clips=num_clips)
 
+    def predict_samples(
+        self,
+        samples: Sequence[SkeletonSequence],
+        batch_size: int | None = None,
+        num_clips: int | None = None,
+    ) -> ClassProbabilities:
+        """Return the class probabilities of samples in memory; see :meth:`predict_loader`."""
+        order = torch.arange(len(samples))
+        return self.predict_loader(
+            self.sampler(self.preprocessed(samples)), order, batch_size, num_clips
+        )
+
+    def sample_features(
+        self,
+        samples: Sequence[SkeletonSequence],
+        batch_size: int | None = None,
+        num_clips: int | None = None,
+    ) -> Float[Tensor, "n d"]:
+        """Return the features of samples in memory; see :meth:`features`."""
+        size, order = batch_size or self.default_batch_size, torch.arange(len(samples))
+        return self.features(self.sampler(self.preprocessed(samples)), order, size, num_clips)
+
     @property
     def default_batch_size(self) -> int:
         """Clips in a batch: twice as many as in training, since no gradients are kept."""
@@ -153,3 +209,13 @@ class StreamModel:
                 features = self.fused.features(batch.clips, batch.bodies)
                 rows.append(features.unflatten(0, (-1, count)).mean(dim=1))
         return torch.cat(rows).cpu()
+
+
+def newest_checkpoint(path: Path) -> Checkpoint | None:
+    """Return the newest checkpoint of a run that can be read, or the one in a folder of its own."""
+    if (path / STATE).exists():
+        return load_checkpoint(path)
+    latest = RunDirectory(path).checkpoints.latest()
+    for problem in latest.corrupt:
+        warnings.warn(f"passed over: {problem}", stacklevel=3)
+    return latest.checkpoint

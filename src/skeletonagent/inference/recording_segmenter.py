@@ -1,0 +1,203 @@
+"""Recognizer of the actions in untrimmed recordings and streams."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from skeletonagent.core.errors import DataError, SkeletonAgentError
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.core.streams import Stream
+from skeletonagent.evaluation.ensemble import fuse
+from skeletonagent.experiments.metadata import RecognizerMetadata
+from skeletonagent.inference.recording_input import RecordingSource, read_recordings
+from skeletonagent.inference.recording_segments import segment_recording, without_persons_twice
+from skeletonagent.inference.samples import ImageSize
+from skeletonagent.inference.segment_settings import SegmentOptions, resolve_settings
+from skeletonagent.inference.segment_stream import SegmentStream, StreamTask
+from skeletonagent.inference.segments import RecordingPrediction
+from skeletonagent.training.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class RecordingSegmenter:
+    """Recognizer of the actions in untrimmed recordings and streams.
+
+    Args:
+        classify: Function that returns the class probabilities of clips; it takes the keywords
+            ``image_size``, ``batch_size`` and ``num_clips``.
+        metadata: Classes, joints and training clips of the recognizer.
+        guidance: Guidance that the training ended with.
+        persons: Bodies that the recognizer has room for.
+        held_out: Class probabilities of labelled clips that were not trained on, if there are any.
+        engine: What predictions say about the recognizer.
+    """
+
+    classify: Callable[..., Float[np.ndarray, "n y"]]
+    metadata: RecognizerMetadata
+    guidance: Guidance
+    persons: int
+    held_out: ClassProbabilities | None
+    engine: Mapping[str, Any]
+
+    def segment(
+        self,
+        source: RecordingSource,
+        options: SegmentOptions,
+        top_k: int = 5,
+        fps: float | None = None,
+        image_size: ImageSize | None = None,
+        batch_size: int | None = None,
+        num_clips: int | None = None,
+    ) -> list[RecordingPrediction]:
+        """Return the actions in each recording of a source.
+
+        Args:
+            source: A recording, an array, or the path of a file or folder.
+            options: Settings that a caller asks for.
+            top_k: Classes that are listed for each segment.
+            fps: Frames a second, if recordings do not say them.
+            image_size: Width and height of the image in pixels, if recordings lack them.
+            batch_size: Clips in a batch.
+            num_clips: Test clips of each window.
+
+        Raises:
+            DataError: If the source cannot be read or lacks joints.
+            ConfigError: If a setting is out of its range.
+        """
+        predictions = []
+        engine = {"backbone": self.metadata.config.model.backbone, **self.engine}
+        recordings = read_recordings(
+            source, self.metadata.input_format, fps=fps, image_size=image_size
+        )
+        for recording in map(without_persons_twice, recordings):
+            sizes = {
+                "image_size": recording.image_size,
+                "batch_size": batch_size,
+                "num_clips": num_clips,
+            }
+            task, remarks = self._task(options, top_k, recording.fps, sizes)
+            if (
+                self.metadata.training_clips is None
+                and self.persons > 1
+                and len(recording.persons) > 1
+            ):
+                remarks.append(
+                    "the run does not say which of its classes are of two persons; each person is "
+                    "recognized alone. Train again to have pairs"
+                )
+            predictions.append(segment_recording(recording, task, engine, remarks))
+        return predictions
+
+    def stream(
+        self,
+        options: SegmentOptions,
+        top_k: int,
+        fps: float,
+        image_size: ImageSize | None,
+        num_clips: int | None,
+    ) -> SegmentStream:
+        """Return a stream of frames; for the arguments see :meth:`segment`.
+
+        Raises:
+            ConfigError: If a setting is out of its range.
+        """
+        sizes = {"image_size": image_size, "batch_size": None, "num_clips": num_clips}
+        task, remarks = self._task(options, top_k, fps, sizes)
+        for remark in remarks:
+            warnings.warn(remark, stacklevel=3)
+        return SegmentStream(task)
+
+    def _task(
+        self, options: SegmentOptions, top_k: int, fps: float | None, sizes: Mapping[str, Any]
+    ) -> tuple[StreamTask, list[str]]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            settings = resolve_settings(
+                options,
+                class_names=self.metadata.class_names,
+                training_clips=self.metadata.training_clips,
+                clip_frames=self.metadata.config.clips.frames,
+                fps=fps,
+                held_out=self.held_out,
+            )
+        task = StreamTask(
+            classify=lambda clips: self.classify(list(clips), **sizes),
+            settings=settings,
+            input_format=self.metadata.input_format,
+            guidance=self.guidance,
+            persons=self.persons,
+            top_k=top_k,
+        )
+        return task, [str(warning.message) for warning in caught]
+
+
+def only_recording(
+    predictions: Sequence[RecordingPrediction], source: RecordingSource
+) -> RecordingPrediction:
+    """Return the prediction of a source of one recording.
+
+    Raises:
+        DataError: If there is none, or more than one.
+    """
+    if len(predictions) != 1:
+        names = ", ".join(prediction.name for prediction in predictions[:5])
+        raise DataError(
+            f"holds {len(predictions)} recordings ({names}); take one of them, or all with "
+            "model.segmenter.segment",
+            path=Path(source) if isinstance(source, (str, Path)) else None,
+        )
+    return predictions[0]
+
+
+def saved_probabilities(
+    runs: Sequence[Path], weights: Sequence[float]
+) -> ClassProbabilities | None:
+    """Return the class probabilities of held-out clips that runs have kept, fused; None if none.
+
+    Those of a validation set are taken if there are some, else those of the test set. They serve
+    for the threshold below which a label is not given.
+
+    Args:
+        runs: Run directory of each stream.
+        weights: Weight of each stream.
+    """
+    parts = []
+    for run in map(RunDirectory, runs):
+        files = (run.validation_predictions, run.predictions)
+        file = next((file for file in files if file.exists()), None)
+        if file is None:
+            return None
+        try:
+            parts.append(ClassProbabilities.load(file))
+        except DataError as error:
+            warnings.warn(f"no threshold from held-out predictions: {error}", stacklevel=2)
+            return None
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    try:
+        return fuse(parts, weights)
+    except SkeletonAgentError as error:
+        warnings.warn(f"no threshold from held-out predictions: {error}", stacklevel=2)
+        return None
+
+
+def describe_engine(
+    runs: Sequence[Path], streams: Sequence[Stream], device: torch.device
+) -> dict[str, Any]:
+    """Return what predictions say about a recognizer, as plain values."""
+    return {
+        "program": f"skeletonagent {version('skeletonagent')}",
+        "runs": [str(run) for run in runs],
+        "streams": [stream.value for stream in streams],
+        "device": str(device),
+    }
