@@ -73,7 +73,9 @@ def _as_json(about: Mapping[str, Any], recording: KeypointRecording) -> bytes:
 def _nested(values: np.ndarray) -> Any:
     """Return nested lists with None in place of NaN."""
     rounded = np.round(values.astype(float), _DIGITS)
-    return np.where(np.isnan(rounded), None, rounded.astype(object)).tolist()
+    listed = rounded.astype(object)
+    listed[np.isnan(rounded)] = None
+    return listed.tolist()
 
 
 def _as_npz(about: Mapping[str, Any], recording: KeypointRecording) -> bytes:
