@@ -5,21 +5,31 @@ from __future__ import annotations
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.data.keypoints.alphapose import ALPHAPOSE
 from skeletonagent.data.keypoints.arrays import NUMPY_ARCHIVES, NUMPY_ARRAYS
+from skeletonagent.data.keypoints.bvh import BVH
+from skeletonagent.data.keypoints.c3d_files import C3D
 from skeletonagent.data.keypoints.coco import COCO_JSON
+from skeletonagent.data.keypoints.deeplabcut import DEEPLABCUT_CSV, DEEPLABCUT_HDF5
+from skeletonagent.data.keypoints.matlab import MATLAB
 from skeletonagent.data.keypoints.mediapipe import MEDIAPIPE
 from skeletonagent.data.keypoints.mmpose import MMPOSE
 from skeletonagent.data.keypoints.openpose import OPENPOSE
+from skeletonagent.data.keypoints.pickles import PICKLES
+from skeletonagent.data.keypoints.recorded import RECORDED
+from skeletonagent.data.keypoints.sleap import SLEAP_ANALYSIS
+from skeletonagent.data.keypoints.sleap_project import SLEAP_PROJECT
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource
 from skeletonagent.data.keypoints.stgcn_kinetics import STGCN_KINETICS
 from skeletonagent.data.keypoints.tables import TABLES
+from skeletonagent.data.keypoints.ts_files import TIME_SERIES
 from skeletonagent.data.keypoints.ultralytics import ULTRALYTICS_JSON, ULTRALYTICS_TEXT
 from skeletonagent.data.keypoints.unknown import describe_unknown
 
 KEYPOINT_FORMATS = {
     each.name: each
     for each in (
-        OPENPOSE, COCO_JSON, ALPHAPOSE, MMPOSE, ULTRALYTICS_JSON, STGCN_KINETICS, MEDIAPIPE,
-        ULTRALYTICS_TEXT, NUMPY_ARRAYS, NUMPY_ARCHIVES, TABLES,
+        RECORDED, OPENPOSE, COCO_JSON, ALPHAPOSE, MMPOSE, ULTRALYTICS_JSON, STGCN_KINETICS,
+        MEDIAPIPE, ULTRALYTICS_TEXT, DEEPLABCUT_CSV, DEEPLABCUT_HDF5, SLEAP_PROJECT,
+        SLEAP_ANALYSIS, BVH, C3D, TIME_SERIES, PICKLES, MATLAB, NUMPY_ARRAYS, NUMPY_ARCHIVES, TABLES,
     )
 }  # fmt: skip
 """Formats by name; of several that match a file, the first is taken."""

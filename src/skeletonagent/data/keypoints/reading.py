@@ -173,7 +173,8 @@ def _with_own_names(recordings: Sequence[KeypointRecording], root: Path) -> list
         file = recording.source
         if counts[name] > 1 and file is not None and not file.is_dir():
             folder, _, last = name.rpartition("/")
-            own = file.name if last == clean_text(file.stem) else f"{clean_text(file.stem)}/{last}"
+            title = clean_text(file.name)
+            own = title if title.startswith(last) else f"{clean_text(file.stem)}/{last}"
             name = f"{folder}/{own}".strip("/")
         used[name] += 1
         out.append(replace(recording, name=name if used[name] == 1 else f"{name}#{used[name]}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
+from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,28 @@ def load_restricted(path: Path) -> Any:
         with path.open("rb") as file:
             return _Unpickler(file, path).load()
     except DAMAGED as error:
-        problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise DataError(f"cannot be read as a pickle: {problem}", path=path) from error
+        raise _damaged(error, path) from error
+
+
+def loads_restricted(data: bytes, path: Path) -> Any:
+    """Return the content of a pickle inside a file, with the limits of :func:`load_restricted`.
+
+    Args:
+        data: The pickle.
+        path: File that it is in, which errors name.
+
+    Raises:
+        DataError: If it is damaged, or names anything but arrays, which is not executed.
+    """
+    try:
+        return _Unpickler(BytesIO(data), path).load()
+    except DAMAGED as error:
+        raise _damaged(error, path) from error
+
+
+def _damaged(error: Exception, path: Path) -> DataError:
+    problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return DataError(f"cannot be read as a pickle: {problem}", path=path)
 
 
 class _Unpickler(pickle.Unpickler):
