@@ -207,7 +207,7 @@ def test_a_run_with_a_chat_is_resumed_exactly(
 ) -> None:
     build_experiment = experiment_run.build_experiment
 
-    def with_chat(config: Config, opened: SkeletonData) -> Any:
+    def with_chat(config: Config, opened: SkeletonData, *others: Any) -> Any:
         layout = opened.store.layout
         chat = ScriptedChat(talkative)
         orchestrator = GuidanceOrchestrator(
@@ -217,7 +217,7 @@ def test_a_run_with_a_chat_is_resumed_exactly(
             opened.store.class_names,
             max_rivals=3,
         )
-        experiment = build_experiment(config, opened)
+        experiment = build_experiment(config, opened, *others)
         agents = replace(experiment.agents, start=orchestrator.start, refresh=orchestrator.refresh)
         return replace(experiment, agents=agents)
 
@@ -277,6 +277,13 @@ def test_a_run_is_resumed_with_the_same_configuration_only(
         assert key in str(caught.value)
     assert "training.guidance_period" not in str(caught.value)
     assert contents(uninterrupted.path) == before
+
+
+def test_a_longer_training_is_another_run(
+    uninterrupted: RunDirectory, data: SkeletonData, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"it is finished.*train --from .* --out ANOTHER"):
+        run(data, uninterrupted.path, "training.epochs=9", resume=True)
 
 
 def test_a_run_is_resumed_with_the_same_classes_only(data: SkeletonData, tmp_path: Path) -> None:

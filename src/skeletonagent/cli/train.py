@@ -31,6 +31,14 @@ def train_command(
         Path | None, typer.Option(help="A skeleton archive: NAME.npz or its folder.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Run directory to write.")] = Path("runs/train"),
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A run or a checkpoint whose weights to begin with, as far as they fit: joints "
+            "and classes by name. Its settings are taken as well, and without --data its archive.",
+        ),
+    ] = None,
     stream: Annotated[
         str | None,
         typer.Option(
@@ -107,6 +115,8 @@ def train_command(
       skeletonagent train sbu --data sbu --out runs/sbu --split all --set agents.chat=none
 
       skeletonagent train --out runs/utd --resume
+
+      skeletonagent train --from runs/mine --data skeletons/office --out runs/office
     """
     from skeletonagent.cli.baseline import (
         baselines_beside,
@@ -120,13 +130,16 @@ def train_command(
     from skeletonagent.experiments.auto_recipe import kept_with_begun_runs
     from skeletonagent.experiments.fusion import combine_summaries
     from skeletonagent.experiments.planned_runs import write_plan
-    from skeletonagent.experiments.resolve import TrainingRequest, plan_training
+    from skeletonagent.experiments.resolve import plan_training
     from skeletonagent.experiments.time_budget import leaves_time_to_compare
+    from skeletonagent.experiments.training_request import TrainingRequest
 
     if devices and tensorboard:
         raise ConfigError("--tensorboard logs runs of this process; leave out --devices")
     assignments = (*(set_ or []), *([f"agents.chat={chat}"] if chat else []))
-    request = TrainingRequest(config, data, stream, split, seeds, preset_size, recipe, assignments)
+    request = TrainingRequest(
+        config, data, stream, split, seeds, preset_size, recipe, assignments, init_from
+    )
     start, compare = time.perf_counter(), not duration or leaves_time_to_compare(duration)
     runs = plan_training(request, out, resume=resume, compare=compare, on_remark=print_remark)
     with kept_with_begun_runs(runs):

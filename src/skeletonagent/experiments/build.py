@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Int
@@ -17,6 +18,7 @@ from skeletonagent.data.training_draw import training_and_validation
 from skeletonagent.experiments.build_agents import NOBODY, Agents, build_agents
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.datasets import absolute_archive
+from skeletonagent.experiments.fine_tuning import InitialWeights, read_source, take_from_source
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
 from skeletonagent.text.encoder import (
@@ -26,7 +28,7 @@ from skeletonagent.text.encoder import (
     default_cache_folder,
 )
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.distributed import DistributedContext, init_distributed, pick_device
+from skeletonagent.training.distributed import init_distributed, pick_device
 from skeletonagent.training.launch import LaunchInfo
 from skeletonagent.training.losses import SkeletonAgentLoss
 from skeletonagent.training.schedule import TrainingSchedule
@@ -49,6 +51,7 @@ class Experiment:
         evaluation_parts: Sample ids of each part of the test set, by its name.
         agents: Agents that give guidance.
         encoder: Text encoder.
+        initial_weights: Record of the weights it begins with; None if they are fresh.
     """
 
     config: Config
@@ -60,6 +63,7 @@ class Experiment:
     evaluation_parts: Mapping[str, Set[str]]
     agents: Agents
     encoder: TextEncoder
+    initial_weights: InitialWeights | None = None
 
 
 def complete_config(config: Config, data: SkeletonData) -> Config:
@@ -74,6 +78,10 @@ def complete_config(config: Config, data: SkeletonData) -> Config:
     """
     split, samples = choose_split(data, config.data.split)
     archive = absolute_archive(config.data.archive)
+    if source := config.training.init_from:
+        source = str(Path(source).expanduser().resolve())
+        config = replace(config, training=replace(config.training, init_from=source))
+    _require_pairs(config, data)
     is_guided = config.agents.chat != NOBODY
     if is_guided and not config.loss.alpha and not config.loss.beta:
         raise ConfigError(
@@ -86,6 +94,18 @@ def complete_config(config: Config, data: SkeletonData) -> Config:
         training=_with_epochs(config, data.store, samples),
         loss=config.loss if is_guided else replace(config.loss, alpha=0.0, beta=0.0),
     )
+
+
+def _require_pairs(config: Config, data: SkeletonData) -> None:
+    """Refuse to mirror clips of a skeleton whose left and right joints are not known."""
+    augment, layout = config.augment, data.store.layout
+    asked = [name for name in ("mirror", "swap") if getattr(augment, name)]
+    if asked and not layout.pairs:
+        raise ConfigError(
+            f"augment.{asked[0]} exchanges left and right joints, and the joints of {layout.name} "
+            f"name no pairs ({', '.join(layout.joints[:4])}, ...); set augment.{asked[0]}=0, or "
+            "name the joints, such as 'left hand' and 'right hand'"
+        )
 
 
 def _with_epochs(config: Config, store: ClipStore, split: Split) -> TrainSettings:
@@ -103,11 +123,20 @@ def _with_epochs(config: Config, store: ClipStore, split: Split) -> TrainSetting
     return replace(settings, epochs=schedule.epochs)
 
 
-def build_experiment(config: Config, data: SkeletonData) -> Experiment:
+def build_experiment(
+    config: Config, data: SkeletonData, kept: InitialWeights | None = None
+) -> Experiment:
     """Return the objects of a training run.
+
+    Args:
+        config: Configuration.
+        data: Data set, preprocessed.
+        kept: Record of the weights that the run began with, if a checkpoint of it has them: those
+            of ``training.init_from`` are then not read again.
 
     Raises:
         ConfigError: If the configuration does not fit the data or the machine.
+        CheckpointError: If the weights to begin with cannot be read, or none fits.
     """
     config = complete_config(config, data)
     name, split = choose_split(data, config.data.split)
@@ -126,16 +155,21 @@ def build_experiment(config: Config, data: SkeletonData) -> Experiment:
     encoder = CachedEncoder(build_encoder(config.agents.text_encoder), default_cache_folder())
     parts = evaluation_parts(data, name)
     metadata = RecognizerMetadata.of(config, data, encoder.dim)
+    torch.manual_seed(config.seed)
+    recognizer = _recognizer(metadata)
+    initial = kept or _take_initial_weights(recognizer, loss, metadata)
+    taken = initial and initial.weights
     return Experiment(
         config=config,
         data=data,
         metadata=metadata,
-        state=_train_state(metadata, context, loss),
+        state=TrainState(recognizer, config.training, context, loss, taken),
         train_data=TrainingData(loader, train, validation),
         test_samples=evaluation_samples(store, parts),
         evaluation_parts=parts,
         agents=build_agents(config.agents, loader, train, encoder),
         encoder=encoder,
+        initial_weights=initial,
     )
 
 
@@ -175,12 +209,18 @@ def load_recognizer(
     return recognizer
 
 
-def _train_state(
-    metadata: RecognizerMetadata, context: DistributedContext, loss: SkeletonAgentLoss
-) -> TrainState:
-    config = metadata.config
-    torch.manual_seed(config.seed)
-    return TrainState(_recognizer(metadata), config.training, context, loss)
+def _take_initial_weights(
+    recognizer: Recognizer, loss: SkeletonAgentLoss, metadata: RecognizerMetadata
+) -> InitialWeights | None:
+    """Copy the weights of ``training.init_from`` as far as they fit, and return the record."""
+    if metadata.config.training.init_from is None:
+        return None
+    source = read_source(metadata.config.training.init_from)
+    trained = load_recognizer(source.checkpoint, source.metadata)
+    of_loss = source.checkpoint.tensors_under("loss")
+    if of_loss.keys() == loss.state_dict().keys():
+        loss.load_state_dict(of_loss)
+    return take_from_source(recognizer, metadata, source, trained)
 
 
 def _recognizer(metadata: RecognizerMetadata) -> Recognizer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.auto_recipe import AutomaticChoices, choose_recipe, keep_choices
 from skeletonagent.experiments.config import Config, read_config, with_overrides
 from skeletonagent.experiments.datasets import SYNTHETIC, open_stored
+from skeletonagent.experiments.fine_tuning import fine_tuning_config, read_source
 from skeletonagent.experiments.planned_runs import (
     begun_runs,
     plan_runs,
@@ -24,6 +25,12 @@ from skeletonagent.experiments.planned_runs import (
 from skeletonagent.experiments.presets import preset
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.run import shared_dataset
+from skeletonagent.experiments.training_request import (
+    TrainingRequest,
+    ask_for_data,
+    requested_again,
+    require_archive,
+)
 from skeletonagent.training.launch import LaunchInfo
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -119,8 +126,15 @@ def _fixed_config(
     """Return the configuration without automatic choices."""
     parsed = parse_stream(stream) if stream else Stream.JOINT
     config = read_config(Path(name)) if _is_file(name) else preset(name, size, parsed, recipe)
+    return _with_options(config, stream, archive, assignments)
+
+
+def _with_options(
+    config: Config, stream: str | None, archive: Path | None, assignments: Sequence[str]
+) -> Config:
+    """Return the configuration with options in place of its settings."""
     if stream:
-        config = replace(config, clips=replace(config.clips, stream=parsed))
+        config = replace(config, clips=replace(config.clips, stream=parse_stream(stream)))
     if archive is not None:
         config = replace(config, data=replace(config.data, archive=str(archive)))
     return with_overrides(config, assignments)
@@ -149,35 +163,6 @@ def parse_stream(name: str) -> Stream:
         raise ConfigError(str(error)) from error
 
 
-ANY_ARCHIVE = ("default", "paper")
-"""Presets for any archive, which name none themselves."""
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """Options of a training command.
-
-    Args:
-        config: Preset or YAML file; ``default`` if none.
-        archive: Skeleton archive, in place of the one that the configuration names.
-        stream: Streams by name, separated by commas, or ``all``.
-        split: Splits by name, separated by commas, or ``all``.
-        seeds: Number of runs that differ in the seed alone, one if none.
-        size: Size of the preset.
-        recipe: Recipe of the preset.
-        assignments: Settings as ``section.key=value``.
-    """
-
-    config: str | None = None
-    archive: Path | None = None
-    stream: str | None = None
-    split: str | None = None
-    seeds: int | None = None
-    size: PresetSize | None = None
-    recipe: Recipe | None = None
-    assignments: Sequence[str] = ()
-
-
 def plan_training(
     request: TrainingRequest,
     out: Path,
@@ -203,14 +188,14 @@ def plan_training(
         DataError: If the archive cannot be used.
     """
     if request.config is None and request.archive is None:
-        if resume and (begun := begun_runs(out)):
-            return _requested_again(request, begun, out)
-        if resume:
-            raise ConfigError(f"{out} holds no run to resume; {_HOW_TO_NAME_DATA}")
-        raise ConfigError(f"nothing to train on; {_HOW_TO_NAME_DATA}")
+        begun = begun_runs(out)
+        if resume and begun:
+            return requested_again(request, begun, out)
+        if request.source is None:
+            raise ConfigError(ask_for_data(out, resume=resume, is_begun=bool(begun)))
     configs = _configs(request)
     name, size = request.config or "default", request.size or PresetSize.SMALL
-    automatic = _is_automatic(name, size, request.archive, configs[0])
+    automatic = request.source is None and _is_automatic(name, size, request.archive, configs[0])
     data = open_stored(configs[0].data) if automatic else shared_dataset(configs[0].data)
     wanted: Sequence[str | None] = [configs[0].data.split]
     if request.split is not None:
@@ -271,70 +256,28 @@ def _runs_with_choices(
     return automatic
 
 
-_HOW_TO_NAME_DATA = (
-    "name an archive with 'train --data ARCHIVE', a preset and its archive with "
-    "'train utd-mhad --data ARCHIVE', or generated data with 'train synthetic'"
-)
-
-
 def _configs(request: TrainingRequest) -> list[Config]:
     """Return the configuration of each stream, without automatic choices."""
     stream = request.stream
     streams = list(Stream) if stream == "all" else stream.split(",") if stream else [None]
-    name = request.config or "default"
-    size, recipe = request.size or PresetSize.SMALL, request.recipe or Recipe.PAPER
-    configs = [
-        _fixed_config(name, size, one, request.archive, request.assignments, recipe)
-        for one in streams
-    ]
-    _require_archive(request, configs[0].data.archive)
+    configs = [_config_of_stream(request, one) for one in streams]
+    require_archive(request, configs[0].data.archive)
     return configs
 
 
-def _require_archive(request: TrainingRequest, archive: str) -> None:
-    """Refuse a preset without data of its own, where none are named."""
-    named = any(text.startswith("data.archive=") for text in request.assignments)
-    if request.archive is not None or named:
-        return
-    if request.config in ANY_ARCHIVE:
-        raise ConfigError(
-            f"preset {request.config!r} is for any archive; name one with --data ARCHIVE, or "
-            "generated data with 'train synthetic'"
-        )
-    path = Path(archive)
-    files = (path, path.with_name(f"{path.name}.npz"), path.with_name(f"{path.name}.json"))
-    if archive != SYNTHETIC and not any(file.exists() for file in files):
-        raise ConfigError(
-            f"{request.config} trains on the archive {archive!r}, which is not in this folder; "
-            "name it with --data ARCHIVE"
-        )
-
-
-def _requested_again(
-    request: TrainingRequest, begun: Mapping[Path, Config], out: Path
-) -> dict[Path, Config]:
-    """Return runs with the settings that are assigned, which are checked when they are resumed."""
-    if request.size or request.recipe:
+def _config_of_stream(request: TrainingRequest, stream: str | None) -> Config:
+    """Return the configuration of a stream, or of the only run, without automatic choices."""
+    name, archive, assignments = request.config, request.archive, request.assignments
+    size, recipe = request.size or PresetSize.SMALL, request.recipe or Recipe.PAPER
+    if request.source is None:
+        return _fixed_config(name or "default", size, stream, archive, assignments, recipe)
+    source = read_source(request.source, parse_stream(stream) if stream else None)
+    if name is None and (request.size or request.recipe):
         raise ConfigError("--preset-size and --recipe choose among a preset's variants; name it")
-    present = {
-        "--stream": ({config.clips.stream.value for config in begun.values()}, _streams(request)),
-        "--split": ({config.data.split for config in begun.values()}, _splits(request)),
-    }
-    seeds = len({config.seed for config in begun.values()})
-    differing = [
-        option for option, (those, wanted) in present.items() if wanted and wanted != those
-    ]
-    differing += ["--seeds"] if request.seeds not in (None, seeds) else []
-    if differing:
-        raise ConfigError(f"{out} was begun with another {', '.join(differing)}; leave it out")
-    return {path: with_overrides(config, request.assignments) for path, config in begun.items()}
-
-
-def _streams(request: TrainingRequest) -> set[str]:
-    if request.stream == "all":
-        return {stream.value for stream in Stream}
-    return {Stream.parse(name).value for name in (request.stream or "").split(",") if name}
-
-
-def _splits(request: TrainingRequest) -> set[str]:
-    return set() if request.split in (None, "all") else set(str(request.split).split(","))
+    if name is not None and _is_file(name):
+        return _fixed_config(
+            name, size, stream, archive, [*assignments, f"training.init_from={source.path}"], recipe
+        )
+    given = None if name is None else preset(name, size, Stream.JOINT, recipe)
+    config = fine_tuning_config(source, given, archive=request.named_archive)
+    return _with_options(config, stream, archive, assignments)

@@ -26,6 +26,7 @@ from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.experiments.build import Experiment, build_experiment
 from skeletonagent.experiments.config import Config, config_to_dict, read_config, write_config
 from skeletonagent.experiments.datasets import absolute_archive, prepare_dataset
+from skeletonagent.experiments.fine_tuning import INITIAL_WEIGHTS, kept_record
 from skeletonagent.training.callbacks import Callback, CallbackList, RunLogger
 from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.distributed import describe_device
@@ -60,7 +61,8 @@ def run_experiment(
         TrainingInterrupted: If a signal interrupted it; its state is saved.
     """
     run = RunDirectory(out)
-    experiment = build_experiment(config, data)
+    kept = kept_record(run) if resume and config.training.init_from else None
+    experiment = build_experiment(config, data, kept)
     context = experiment.state.context
     with context.name_lost_ranks(), ExitStack() as stack:
         context.run_on_main(lambda: stack.enter_context(lock_file(run.lock)))
@@ -96,9 +98,20 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
     ]
     if differing:
         raise ConfigError(
-            f"{run.path} was begun with another {', '.join(differing)}; resume with the same"
+            f"{run.path} was begun with another {', '.join(differing)}; "
+            + (_how_to_go_on(run) if _LENGTHS.issuperset(differing) else "resume with the same")
         )
     return run.checkpoints.latest()
+
+
+_LENGTHS = frozenset({"training.epochs", "training.steps"})
+"""Settings of the length of a training."""
+
+
+def _how_to_go_on(run: RunDirectory) -> str:
+    """Return how a run is trained for longer, whose schedule was planned for its length."""
+    state = "it is finished" if run.summary.exists() else "resume it with the same"
+    return f"{state}: to train on from its weights, use train --from {run.path} --out ANOTHER"
 
 
 def _train(
@@ -118,6 +131,9 @@ def _train(
         interrupt_on_signals() as interrupt,
         context.name_lost_ranks(),
     ):
+        initial = experiment.initial_weights
+        if initial and checkpoint is None and context.is_main:
+            display.on_remark(initial.summary())
         snapshots = SnapshotCallback(
             run.path, experiment.state, experiment.train_data, config.training.feature_snapshots
         )
@@ -136,11 +152,17 @@ def _train(
             checkpoints=run.checkpoints,
             callback=CallbackList(callbacks if context.is_main else []),
             seed=config.seed,
-            metadata=experiment.metadata.to_json(),
+            metadata={**experiment.metadata.to_json(), **_record(experiment)},
             shuffle_guidance=config.loss.shuffle_guidance,
             interrupt=interrupt,
         )
         return trainer.fit(checkpoint)
+
+
+def _record(experiment: Experiment) -> dict[str, Any]:
+    """Return where the first weights came from; nothing if they were fresh."""
+    initial = experiment.initial_weights
+    return {INITIAL_WEIGHTS: initial.to_json()} if initial else {}
 
 
 def _predict(experiment: Experiment, samples: Int[Tensor, " n"]) -> ClassProbabilities:
@@ -200,6 +222,7 @@ def _summarize(
             "prompts": PROMPT_VERSION,
             **asdict(experiment.agents.accounts(guidance)),
         },
+        **_record(experiment),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,15 @@ STATE_KEYS: Mapping[OptimizerName, Mapping[str, str]] = {
 }
 """Key of each tensor of a parameter's state in torch, by its prefix in a checkpoint."""
 
+RATE_FACTOR = "rate_factor"
+"""Key of a group of parameters for the factor of its learning rate."""
+
 
 def build_optimizer(
-    parameters: Mapping[str, nn.Parameter], settings: TrainSettings, device: torch.device
+    parameters: Mapping[str, nn.Parameter],
+    settings: TrainSettings,
+    device: torch.device,
+    taken: Collection[str] = (),
 ) -> torch.optim.Optimizer:
     """Return the optimizer of some parameters.
 
@@ -33,26 +39,46 @@ def build_optimizer(
         parameters: Parameters by name.
         settings: Settings of the optimization.
         device: Device of the parameters.
+        taken: Names of those with a learning rate of their own, ``taken_rate_factor`` times it.
     """
     on_gpu = device.type == "cuda"
     rate: float | Tensor = settings.learning_rate
     if on_gpu:
         rate = torch.tensor(settings.learning_rate, device=device)
+    groups = [
+        {**group, RATE_FACTOR: factor}
+        for factor, names in _rate_factors(parameters, settings.taken_rate_factor, taken).items()
+        for group in _groups({name: parameters[name] for name in names}, settings)
+    ]
     if settings.optimizer is OptimizerName.ADAMW:
-        return torch.optim.AdamW(
-            decay_groups(parameters, settings.weight_decay),
-            lr=rate,
-            fused=True,
-            capturable=on_gpu,
-        )
+        return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=on_gpu)
     return torch.optim.SGD(
-        list(parameters.values()),
+        groups,
         lr=rate,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
         nesterov=True,
         fused=on_gpu or None,
     )
+
+
+def _rate_factors(
+    parameters: Mapping[str, nn.Parameter], factor: float, taken: Collection[str]
+) -> dict[float, list[str]]:
+    """Return the names of the parameters by the factor of their learning rate."""
+    names: dict[float, list[str]] = {}
+    for name in parameters:
+        names.setdefault(factor if name in taken else 1.0, []).append(name)
+    return names
+
+
+def _groups(
+    parameters: Mapping[str, nn.Parameter], settings: TrainSettings
+) -> list[dict[str, object]]:
+    """Return the parameters by their weight decay."""
+    if settings.optimizer is OptimizerName.ADAMW:
+        return decay_groups(parameters, settings.weight_decay)
+    return [{"params": list(parameters.values())}]
 
 
 def decay_groups(
@@ -72,9 +98,9 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Change the learning rate of all groups, in place where it lies on a device."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
+            group["lr"].fill_(rate * group[RATE_FACTOR])
         else:
-            group["lr"] = rate
+            group["lr"] = rate * group[RATE_FACTOR]
 
 
 def optimizer_tensors(

@@ -20,6 +20,17 @@ class OptimizerName(StrEnum):
     ADAMW = "adamw"
 
 
+class Freeze(StrEnum):
+    """Part of a recognizer that stays as it was taken from another one.
+
+    ``none``: all of it is trained. ``backbone``: what was taken in whole of backbone and readout
+    stays, with the running statistics of its norms; the heads are trained.
+    """
+
+    NONE = "none"
+    BACKBONE = "backbone"
+
+
 @dataclass(frozen=True)
 class TrainSettings:
     """Settings of the optimization.
@@ -55,6 +66,10 @@ class TrainSettings:
         compile: Whether torch.compile fuses the step's operations; the first steps then take long.
         cuda_graphs: Whether a step's kernels are recorded and replayed, on a single GPU.
         feature_snapshots: Number of snapshots of the features that are kept for a report.
+        init_from: Run, or folder of one checkpoint, whose weights the recognizer begins with, as
+            far as they fit: joints and classes by name. Fresh weights if not set.
+        freeze: Part of the recognizer that stays as it was taken: ``none`` or ``backbone``.
+        taken_rate_factor: Factor of the learning rate of weights that were taken in whole.
     """
 
     epochs: Annotated[int, Ge(1)] = 150
@@ -75,13 +90,23 @@ class TrainSettings:
     compile: bool = False
     cuda_graphs: bool = False
     feature_snapshots: Annotated[int, Ge(0)] = 0
+    init_from: str | None = None
+    freeze: Freeze = Freeze.NONE
+    taken_rate_factor: Annotated[float, Gt(0)] = 1.0
 
     def __post_init__(self) -> None:
-        """Check that early stopping has something to measure.
+        """Check that early stopping has something to measure, and that weights are taken.
 
         Raises:
-            ValueError: If it has not.
+            ValueError: If it has not, or none are and some are to be treated differently.
         """
+        if self.init_from is None and (
+            self.freeze is not Freeze.NONE or self.taken_rate_factor != 1
+        ):
+            raise ValueError(
+                "freeze and taken_rate_factor are about weights taken from a run; name it with "
+                "init_from (--from), or leave them out"
+            )
         if self.patience and self.validation_until < 1:
             raise ValueError(
                 f"patience {self.patience} needs a validation set that is held out to the end; set "

@@ -168,7 +168,7 @@ def train_one_epoch(
     rank_batches = [plan.rank_batch(step, context.rank, context.world_size) for step in remaining]
     batches = iterate_batches(loader, [samples.to(store.device) for samples in rank_batches])
     signal = None
-    state.module.train()
+    state.train_mode()
     for step, rank_batch, (sampler, samples, on_host) in zip(
         remaining, rank_batches, batches, strict=True
     ):

@@ -22,6 +22,7 @@ from skeletonagent.models.recognizer import Prediction, Recognizer
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.cuda_graph import CudaGraphStep
 from skeletonagent.training.distributed import DistributedContext, differentiable_sum
+from skeletonagent.training.initial_weights import TakenWeights, freeze_weights
 from skeletonagent.training.losses import GuidanceTensors, SkeletonAgentLoss
 from skeletonagent.training.optimizer import (
     build_optimizer,
@@ -106,9 +107,11 @@ class TrainState:
         settings: Settings of the optimization.
         context: Device, precision and ranks of the run.
         loss: Loss to train with.
+        taken: Weights of the recognizer that were taken from another one.
 
     Raises:
-        ConfigError: If a batch is too small for the number of ranks.
+        ConfigError: If a batch is too small for the number of ranks, or nothing was taken that
+            could be frozen.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class TrainState:
         settings: TrainSettings,
         context: DistributedContext,
         loss: SkeletonAgentLoss,
+        taken: TakenWeights | None = None,
     ) -> None:
         if settings.batch_size < 2 * context.world_size:
             raise ConfigError(
@@ -127,6 +131,8 @@ class TrainState:
         self.context = context
         self.recognizer = recognizer
         self.loss = loss
+        self.taken = taken or TakenWeights()
+        self._frozen_norms = freeze_weights(recognizer, self.taken, settings.freeze)
         self.model_with_loss = ModelWithLoss(recognizer, loss).to(context.device)
         self.ema = copy.deepcopy(recognizer) if settings.ema_decay else None
         """Exponential moving average of weights and running statistics, or None."""
@@ -136,7 +142,9 @@ class TrainState:
         if context.world_size > 1 and synchronised:
             enable_sync_batch_norm(recognizer, differentiable_sum)
         on_gpu = context.device.type == "cuda"
-        self.optimizer = build_optimizer(self._parameters, settings, context.device)
+        self.optimizer = build_optimizer(
+            self._parameters, settings, context.device, self.taken.whole
+        )
         if settings.compile:
             self.model_with_loss.compile()
         self.module = context.wrap(self.model_with_loss)
@@ -147,6 +155,12 @@ class TrainState:
     def eval_model(self) -> Recognizer:
         """The recognizer to evaluate: the average of the weights, if one is kept."""
         return self.recognizer if self.ema is None else self.ema
+
+    def train_mode(self) -> None:
+        """Let dropout and norms do as in training, but for norms that are frozen."""
+        self.module.train()
+        for norm in self._frozen_norms:
+            norm.eval()
 
     def train_step(
         self,

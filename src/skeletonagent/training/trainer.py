@@ -119,6 +119,8 @@ class Trainer:
         """
         if resume is not None:
             self._restore(resume)
+        elif self.state.taken.anything:
+            self._save(0)  # so that what the weights were taken from is not needed again
         self.callback.on_guidance(None, self.guidance)
         self._describe_validation()
         tensors = self._guidance_tensors()
