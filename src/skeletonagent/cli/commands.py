@@ -81,6 +81,19 @@ COMMANDS: CommandTable = {
             ),
         },
     ),
+    "pose": LazySubgroup(
+        "Find the joints of people in videos.",
+        {
+            "fetch": LazyCommand(
+                f"{_CLI}.pose", "fetch", "Fetch the pose models into your cache, once."
+            ),
+            "estimate": LazyCommand(
+                f"{_CLI}.pose",
+                "estimate_video",
+                "Find the joints of the people in a video, and write them as a keypoint file.",
+            ),
+        },
+    ),
     "dialogues": LazySubgroup(
         "Look at the dialogues of agents and language model.",
         {

@@ -101,7 +101,8 @@ def estimate(
     """Return the joints of the persons in pictures of a constant rate.
 
     Persons are in the order in which they appear, each under its number. Who appears for less than
-    a fifth of a second is left out with a warning, as is said where nobody is found.
+    a fifth of a second is left out with a warning. Where nobody is found, a warning says so, and
+    the recording has one body that is never there.
 
     Args:
         frames: Pictures in RGB, one after another.
@@ -157,7 +158,7 @@ def _with_persons(
             "smaller ones)",
             stacklevel=3,
         )
-    shape = (len(numbers), *recording.joints.shape[1:])
+    shape = (max(1, len(numbers)), *recording.joints.shape[1:])  # nobody is one body never there
     joints, confidence = np.full(shape, np.nan), np.zeros(shape[:3])
     rows = {number: row for row, number in enumerate(numbers)}
     for frame, persons in enumerate(pictures):

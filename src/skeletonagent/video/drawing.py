@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.video.reading import INSTALL_VIDEO
+from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.video.reading import INSTALL_VIDEO, VideoFrame
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -79,6 +80,50 @@ def draw_persons(
     if caption:
         _draw_text(draw, (0, 0), caption, "white", image.shape)
     return np.asarray(picture).copy()
+
+
+def drawn_frames(
+    frames: Iterable[VideoFrame],
+    recording: KeypointRecording,
+    text_of: Callable[[int, int], str] = lambda frame, row: "",
+) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """Return the pictures of a video with the persons of its recording drawn onto them.
+
+    Args:
+        frames: Pictures, one for each frame of the recording; where they end earlier, so does the
+            result.
+        recording: Persons in pixels of the pictures.
+        text_of: Returns the text above a person, by number of the frame and row of the person.
+
+    Raises:
+        ConfigError: If joints are not in pixels, or have no known skeleton.
+    """
+    if recording.layout is None or recording.image_size is None or recording.coordinates != 2:
+        raise ConfigError(
+            "only joints in pixels, of a known skeleton, can be drawn onto a video; leave out world"
+        )
+    return _drawn(frames, recording, recording.layout.bones, text_of)
+
+
+def _drawn(
+    frames: Iterable[VideoFrame],
+    recording: KeypointRecording,
+    bones: Sequence[tuple[int, int]],
+    text_of: Callable[[int, int], str],
+) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    confidence = recording.confidence
+    for number, frame in zip(range(recording.num_frames), frames, strict=False):
+        persons = [
+            DrawnPerson(
+                joints=recording.joints[row, number].astype(float),
+                confidence=None if confidence is None else confidence[row, number].astype(float),
+                text=text_of(number, row),
+                colour=row,
+            )
+            for row in range(len(recording.joints))
+        ]
+        seen = any(not np.isnan(person.joints).all() for person in persons)
+        yield draw_persons(frame.image, persons, bones, caption="" if seen else "nobody found")
 
 
 def _draw_person(
