@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
-from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.archive import read_archive, write_archive
+from skeletonagent.data.layout_files import find_layout
 from skeletonagent.data.placement import open_on_disk, stays_on_disk
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import DataSettings
@@ -179,13 +180,10 @@ def _labelled(
 
 
 def resolve_layout(layout: str | SkeletonLayout) -> SkeletonLayout:
-    """Return the layout of a name; a layout stays as it is.
+    """Return the layout of a name or of a layout file; a layout stays as it is.
 
     Raises:
-        ConfigError: If no layout has that name.
+        ConfigError: If it is neither the name of a layout nor a file.
+        DataError: If the file describes no skeleton.
     """
-    if isinstance(layout, SkeletonLayout):
-        return layout
-    if layout not in LAYOUTS:
-        raise ConfigError(f"no layout {layout!r}; there are {', '.join(LAYOUTS)}")
-    return LAYOUTS[layout]
+    return find_layout(layout)

@@ -12,6 +12,7 @@ import ezc3d
 import h5py
 import numpy as np
 import pytest
+from tests.data.miniature_raw import person, write_bodies
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.recording import KeypointRecording
@@ -360,3 +361,16 @@ def test_time_series(tmp_path: Path) -> None:
     (tmp_path / "x.ts").write_text(text.replace("NATOPS", "X") + "\n".join(lines))
     with pytest.raises(DataError, match="12 joints in 2D or 8 joints in 3D"):
         read_keypoints(tmp_path / "x.ts")
+
+
+def test_ntu_files(tmp_path: Path) -> None:
+    first, second = person(50, 0, frames=6), person(51, 1, frames=6) + np.array([1.0, 0, 0])
+    frames = [[], *([(71, first[t]), *([(72, second[t])] if t > 2 else [])] for t in range(6))]
+    write_bodies(tmp_path / "S001C002P003R001A050.skeleton", frames)
+    recording = only(tmp_path)
+    assert (recording.label, recording.subject) == ("punching/slapping other person", "3")
+    assert recording.fps == 30 and recording.person_ids == ("71", "72")
+    assert recording.joints.shape == (2, 7, 25, 3)
+    np.testing.assert_allclose(recording.joints[0, 1:], first, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(recording.joints[1, 4:], second[3:], rtol=1e-5, atol=1e-6)
+    assert not recording.seen[1, :4].any()

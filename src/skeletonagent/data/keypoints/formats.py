@@ -12,6 +12,7 @@ from skeletonagent.data.keypoints.deeplabcut import DEEPLABCUT_CSV, DEEPLABCUT_H
 from skeletonagent.data.keypoints.matlab import MATLAB
 from skeletonagent.data.keypoints.mediapipe import MEDIAPIPE
 from skeletonagent.data.keypoints.mmpose import MMPOSE
+from skeletonagent.data.keypoints.ntu_files import NTU_FILES
 from skeletonagent.data.keypoints.openpose import OPENPOSE
 from skeletonagent.data.keypoints.pickles import PICKLES
 from skeletonagent.data.keypoints.recorded import RECORDED
@@ -29,8 +30,8 @@ KEYPOINT_FORMATS = {
     for each in (
         RECORDED, OPENPOSE, COCO_JSON, ALPHAPOSE, MMPOSE, ULTRALYTICS_JSON, STGCN_KINETICS,
         MEDIAPIPE, ULTRALYTICS_TEXT, DEEPLABCUT_CSV, DEEPLABCUT_HDF5, SLEAP_PROJECT,
-        SLEAP_ANALYSIS, BVH, C3D, TIME_SERIES, PICKLES, MATLAB, NUMPY_ARRAYS, NUMPY_ARCHIVES,
-        TABLES,
+        SLEAP_ANALYSIS, BVH, C3D, NTU_FILES, TIME_SERIES, PICKLES, MATLAB,
+        NUMPY_ARRAYS, NUMPY_ARCHIVES, TABLES,
     )
 }  # fmt: skip
 """Formats by name; of several that match a file, the first is taken."""
