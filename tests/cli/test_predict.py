@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.cli.invocation import invoke
+from tests.inference.acting import acted
 from tests.small_run import CLASSES, samples, small_archive, small_run
 
 from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
+from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -71,6 +73,65 @@ def test_warnings_are_remarks_beside_the_result(run: Path, tmp_path: Path) -> No
     result = invoke("predict", str(tmp_path / "nobody.npy"), "--run", str(run), "--json")
     assert len(json.loads(result.out)["samples"]) == 1
     assert "no joint was seen" in result.err and "UserWarning" not in result.err
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    np.save(tmp_path / "long.npy", acted([0, 1], 20))
+    return tmp_path / "long.npy"
+
+
+def test_recordings_are_cut_into_segments(run: Path, recording: Path) -> None:
+    arguments = ("predict", recording, "--run", run, "--segments", "--fps", "30")
+    result = invoke(*arguments, "--json").json
+    assert result["schema"] == "skeletonagent.prediction/1" and result["samples"] == []
+    (found,) = result["recordings"]
+    assert found["schema"] == result["schema"] and found["source"] == str(recording)
+    assert [segment["person"] for segment in found["segments"]] == ["1", "1"]
+    rows = list(csv.DictReader(io.StringIO(invoke(*arguments, "--csv").out)))
+    assert [int(row["start_frame"]) for row in rows] == [
+        segment["start_frame"] for segment in found["segments"]
+    ]
+    assert [row["class"] for row in rows] == [segment["label"] for segment in found["segments"]]
+    heading, *lines = invoke(*arguments).out.splitlines()
+    assert heading.split() == [
+        "recording", "person", "from", "to", "class", "probability", "next",
+    ]  # fmt: skip
+    assert len(lines) == 2 and lines[0].split()[:2] == ["long", "1"] and "0:0" in lines[0]
+
+
+def test_a_setting_of_windows_asks_for_segments(run: Path, recording: Path) -> None:
+    plain = invoke("predict", recording, "--run", run, "--json")
+    assert len(plain.json["samples"]) == 1 and "predict --segments" in plain.err
+    result = invoke("predict", recording, "--run", run, "--window", "20", "--json")
+    (found,) = result.json["recordings"]
+    assert found["engine"]["window"] == 20
+    assert "long: frames a second are unknown" in result.err
+    assert "frame " in invoke("predict", recording, "--run", run, "--window", "20").out
+
+
+def test_clips_also_have_the_form_of_recordings(run: Path, clip: Path) -> None:
+    result = invoke("predict", clip, "--run", run, "--json").json
+    (found,), (row,) = result["recordings"], result["samples"]
+    (segment,) = found["segments"]
+    assert (segment["label"], found["frames"]) == (row["class"], 14)
+    assert (segment["start_frame"], segment["end_frame"]) == (0, 14)
+    assert segment["score"] == round(row["probability"], 6)
+
+
+def test_keypoint_files_are_recordings(run: Path, recording: Path, clip: Path) -> None:
+    joints = np.load(recording)
+    header = ",".join(
+        f"{name.replace(' ', '_')}_{axis}" for name in COCO_17.joints for axis in "xy"
+    )
+    table = recording.with_suffix(".csv")
+    np.savetxt(table, joints.reshape(len(joints), -1), delimiter=",", header=header, comments="")
+    (found,) = invoke("predict", table, "--run", run, "--fps", "30", "--json").json["recordings"]
+    assert found["source"] == str(table) and len(found["segments"]) == 2
+    clips = invoke("predict", table, "--run", run, "--clips", "--json").json
+    assert len(clips["samples"]) == 1
+    with pytest.raises(ConfigError, match="do not fit into one table"):
+        invoke("predict", table, clip, "--run", run, "--csv")
 
 
 def test_what_cannot_be_predicted_is_refused(run: Path, clip: Path, tmp_path: Path) -> None:

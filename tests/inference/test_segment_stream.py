@@ -208,7 +208,8 @@ def mutilated(joints: np.ndarray, seed: int) -> list[object]:
     persons = int(rng.integers(1, 4))
     bodies = [np.roll(joints, int(rng.integers(0, 90)), axis=0) + 3 * n for n in range(persons)]
     frames: list[object] = []
-    for t in range(len(joints)):
+    begin = int(rng.integers(0, len(joints)))
+    for t in range(begin, min(begin + int(rng.integers(0, 45)), len(joints))):
         frame = {}
         for number, body in enumerate(bodies):
             damaged = body[t].copy()
@@ -222,8 +223,7 @@ def mutilated(joints: np.ndarray, seed: int) -> list[object]:
         if persons > 1 and rng.random() < 0.05:
             bodies[0], bodies[1] = bodies[1], bodies[0]
         frames.append(frame if rng.random() > 0.1 else None)
-    start = int(rng.integers(0, len(frames)))
-    return frames[start : start + int(rng.integers(0, 60))]
+    return frames
 
 
 def check_sound(segments: Sequence[ActionSegment], frames: int) -> None:

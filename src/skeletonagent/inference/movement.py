@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Float
@@ -59,52 +60,40 @@ class MovementMeter:
             self._frames.popleft()
             self._dropped += 1
         place = self._measured - self._dropped + 1  # frames of the first block
-        frames = np.stack(self._frames)[: place + self.block]
+        frames = np.array(list(islice(self._frames, place + self.block)), dtype=np.float64)
         self._measured += 1
         # The last frame has nothing after it: it is compared with the block before it.
         place = min(place, len(frames) - 1)
-        return body_speed(frames[:place], frames[place:], self.fps) if place else 0.0
+        return body_speed(frames, place, self.fps) if place else 0.0
 
 
-def body_speed(
-    before: Float[np.ndarray, "a v d"], after: Float[np.ndarray, "b v d"], fps: float
-) -> float:
+def body_speed(frames: Float[np.ndarray, "t v d"], place: int, fps: float) -> float:
     """Return the speed of a body between two blocks of frames that follow one another.
 
     Args:
-        before: Coordinates in the first block; NaN where a joint was not seen.
-        after: Coordinates in the second block.
+        frames: Coordinates in both blocks; NaN where a joint was not seen.
+        place: First frame of the second block, between the first frame and the last.
         fps: Frames a second.
 
     Returns:
         Mean speed of the joints that moved most, in body sizes a second; 0 without any joint.
     """
-    first, first_time = _means(before, 0)
-    second, second_time = _means(after, len(before))
+    seen = ~np.isnan(frames).any(axis=2)
+    blocks = np.zeros((2, len(frames)))
+    blocks[0, :place] = blocks[1, place:] = 1
+    count = blocks @ seen
+    known = count.all(axis=0)
+    if not known.any():
+        return 0.0
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        frames = second_time - first_time
+        sums = np.tensordot(blocks, np.where(seen[..., None], frames, 0), 1)[:, known]
+        first, second = sums / count[:, known, None]
+        began, ended = ((blocks * np.arange(len(frames))) @ seen)[:, known] / count[:, known]
         pose = (first + second) / 2
-        known = ~np.isnan(frames)
-        if not known.any():
-            return 0.0
-        pose = pose[known]
-        size = np.sqrt(np.square(pose - pose.mean(axis=0)).sum(axis=-1).mean())
-        moved = np.sqrt(np.square((second - first)[known]).sum(axis=-1)) / frames[known]
-        fastest = np.sort(moved)[-MOST_MOVED:].mean() * fps
-        speed = float(fastest / size) if size > 0 else 0.0
+        size = np.sqrt(np.square(pose - pose.mean(axis=0)).sum(axis=1).mean())
+        moved = np.sqrt(np.square(second - first).sum(axis=1)) / (ended - began)
+        speed = float(np.sort(moved)[-MOST_MOVED:].mean() * fps / size) if size > 0 else 0.0
     return speed if np.isfinite(speed) else 0.0
-
-
-def _means(
-    block: Float[np.ndarray, "n v d"], start: int
-) -> tuple[Float[np.ndarray, "v d"], Float[np.ndarray, " v"]]:
-    """Return each joint's mean place and time over the frames that show it, NaN if none does."""
-    seen = ~np.isnan(block).any(axis=-1)
-    count = seen.sum(axis=0)
-    some = np.where(count > 0, count, np.nan)
-    places = np.where(seen[..., None], block, 0).sum(axis=0, dtype=np.float64) / some[:, None]
-    times = (seen * (start + np.arange(len(block)))[:, None]).sum(axis=0) / some
-    return places, times
 
 
 def joint_movement(joints: Float[np.ndarray, "m t v d"]) -> Float[np.ndarray, " v"]:

@@ -47,6 +47,7 @@ class Predictions:
         probs: Probability of each class; rows sum to one.
         classes: Names of all classes, in the order of the columns.
         k: Number of classes that :meth:`top_k` returns unless another is asked for.
+        frames: Number of frames of each sample, where it is known.
 
     Examples:
         >>> import numpy as np
@@ -68,6 +69,7 @@ class Predictions:
     probs: Float[np.ndarray, "n y"]
     classes: tuple[str, ...]
     k: int = 5
+    frames: tuple[int, ...] = ()
 
     @property
     def labels(self) -> Int[np.ndarray, " n"]:
@@ -113,7 +115,11 @@ class Predictions:
         """Return one sample by its position, or several by a slice."""
         if isinstance(position, slice):
             return Predictions(
-                self.sample_ids[position], self.probs[position], self.classes, self.k
+                self.sample_ids[position],
+                self.probs[position],
+                self.classes,
+                self.k,
+                self.frames[position],
             )
         position = range(len(self))[position]
         return next(iter(self[position : position + 1]))

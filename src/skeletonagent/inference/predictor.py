@@ -32,6 +32,7 @@ from skeletonagent.inference.recording_segmenter import (
 from skeletonagent.inference.samples import (
     ImageSize,
     Joints,
+    frames_of,
     most_seen_bodies,
     read_samples,
     warn_of_untrimmed,
@@ -174,14 +175,14 @@ class Predictor:
                 file cannot be read; the message names the sample and the wanted shape.
         """
         samples = self._samples(joints, image_size)
-        ids = tuple(sample.sample_id for sample in samples)
         if not samples:
             none = np.zeros((0, len(self.class_names)), dtype=np.float32)
-            return Predictions(ids, none, self.class_names, top_k)
+            return Predictions((), none, self.class_names, top_k)
+        ids = tuple(sample.sample_id for sample in samples)
         probs = self._fuse(
             [model.predict_samples(samples, batch_size, num_clips) for model in self.models]
         ).probs
-        return Predictions(ids, probs, self.class_names, top_k)
+        return Predictions(ids, probs, self.class_names, top_k, frames_of(samples))
 
     def segment(
         self,
@@ -204,7 +205,7 @@ class Predictor:
         Args:
             source: A recording, an array as for :meth:`predict`, or the path of one recording.
             window: Frames of a window; by default the median of the training clips.
-            stride: Frames between the starts of two windows; by default a quarter of a window.
+            stride: Frames between the starts of windows; by default a quarter of a window.
             threshold: Smallest probability of a label, below which a segment is ``unknown``; by
                 default the one that 95 % of the right held-out predictions reach.
             rest: ``stillness`` or ``none``, or the class that is no action; ``auto`` looks for one.
@@ -236,10 +237,7 @@ class Predictor:
         image_size: ImageSize | None = None,
         num_clips: int | None = None,
     ) -> SegmentStream:
-        """Return a stream that takes frames one by one and gives what :meth:`segment` would.
-
-        Its arguments are those of :meth:`segment`; previews come every ``stride`` frames.
-        """
+        """Return a stream that takes frames one by one; arguments as for :meth:`segment`."""
         options = SegmentOptions(window, stride, threshold, rest)
         return self.segmenter.stream(options, top_k, fps, image_size, num_clips)
 

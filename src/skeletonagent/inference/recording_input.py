@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.joint_names import canonical_name
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.data.keypoints.reading import read_keypoints
 from skeletonagent.inference.samples import (
     ImageSize,
     Joints,
+    holds_samples,
     read_samples,
     sample_from_array,
 )
@@ -95,8 +98,26 @@ def _recordings(source: RecordingSource, input_format: InputFormat) -> Sequence[
     if not isinstance(source, (str, Path)):
         return [_of_array(source, input_format)]
     path = Path(source).expanduser()
-    samples = read_samples(path, input_format)
-    return [_of_sample(sample, input_format, path) for sample in samples]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        recordings = _of_path(path, input_format)
+    words = tuple(str(warning.message) for warning in caught)
+    return [replace(r, warnings=(*words, *r.warnings)) for r in recordings]
+
+
+def _of_path(path: Path, input_format: InputFormat) -> Sequence[InputRecording]:
+    """Return the recordings of samples if they have the joints, else of keypoints."""
+    problem = None
+    if holds_samples(path):
+        try:
+            samples = read_samples(path, input_format)
+            return [_of_sample(sample, input_format, path) for sample in samples]
+        except DataError as error:
+            problem = error
+    try:
+        return [fit_recording(recording, input_format) for recording in read_keypoints(path)]
+    except DataError as error:
+        raise problem or error from error
 
 
 def _of_array(array: np.ndarray | Tensor, input_format: InputFormat) -> InputRecording:

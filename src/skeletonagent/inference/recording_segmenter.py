@@ -49,6 +49,22 @@ class RecordingSegmenter:
     held_out: ClassProbabilities | None
     engine: Mapping[str, Any]
 
+    @property
+    def description(self) -> dict[str, Any]:
+        """What predictions say about the recognizer, as plain values."""
+        return {"backbone": self.metadata.config.model.backbone, **self.engine}
+
+    def arrays(self, source: RecordingSource) -> list[Float[np.ndarray, "m t v c"]]:
+        """Return the joints of each recording of a source, as the recognizer takes them.
+
+        Raises:
+            DataError: If the source cannot be read or lacks joints.
+        """
+        recordings = read_recordings(source, self.metadata.input_format)
+        for word in dict.fromkeys(word for r in recordings for word in r.warnings):
+            warnings.warn(word, stacklevel=2)
+        return [recording.joints for recording in recordings]
+
     def segment(
         self,
         source: RecordingSource,
@@ -75,7 +91,6 @@ class RecordingSegmenter:
             ConfigError: If a setting is out of its range.
         """
         predictions = []
-        engine = {"backbone": self.metadata.config.model.backbone, **self.engine}
         recordings = read_recordings(
             source, self.metadata.input_format, fps=fps, image_size=image_size
         )
@@ -95,7 +110,7 @@ class RecordingSegmenter:
                     "the run does not say which of its classes are of two persons; each person is "
                     "recognized alone. Train again to have pairs"
                 )
-            predictions.append(segment_recording(recording, task, engine, remarks))
+            predictions.append(segment_recording(recording, task, self.description, remarks))
         return predictions
 
     def stream(

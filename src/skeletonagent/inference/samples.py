@@ -300,3 +300,8 @@ def warn_of_untrimmed(
             "whole; segment() and 'predict --segments' find the actions within",
             stacklevel=4,
         )
+
+
+def frames_of(samples: Sequence[SkeletonSequence]) -> tuple[int, ...]:
+    """Return the number of frames of each sample."""
+    return tuple(int(sample.joints.shape[1]) for sample in samples)

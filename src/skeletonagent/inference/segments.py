@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skeletonagent.inference.labelling import UNKNOWN_LABEL
-from skeletonagent.inference.predictions import ClassShare
+from skeletonagent.inference.predictions import ClassShare, Predictions
 from skeletonagent.inference.spans import FrameSpan
 
 PREDICTION_SCHEMA = "skeletonagent.prediction/1"
@@ -200,6 +200,41 @@ class RecordingPrediction:
             for segment in self.segments
         ]
         return "\n".join([title, *lines])
+
+
+def trimmed_clips(
+    predictions: Predictions, source: str, layout: str, engine: Mapping[str, Any]
+) -> list[RecordingPrediction]:
+    """Return clips of one label each as recordings of one segment.
+
+    Args:
+        predictions: Class probabilities of the clips.
+        source: File or folder that they come from.
+        layout: Name of the skeleton.
+        engine: What is to be said about the recognizer.
+    """
+    return [
+        RecordingPrediction(
+            name=clip.sample_id,
+            source=source,
+            fps=None,
+            frames=frames,
+            layout=layout,
+            engine=engine,
+            segments=(
+                ActionSegment(
+                    person="all",
+                    start=0,
+                    end=frames,
+                    label=clip.class_name,
+                    score=clip.probability,
+                    top=clip.top,
+                    explanation=Explanation(runner_up=clip.top[1] if len(clip.top) > 1 else None),
+                ),
+            ),
+        )
+        for clip, frames in zip(predictions, predictions.frames, strict=True)
+    ]
 
 
 def _share(share: ClassShare) -> dict[str, Any]:
