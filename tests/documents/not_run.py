@@ -11,6 +11,8 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent convert-checkpoint *": "it takes a checkpoint of the authors, of hundreds of "
     "megabytes; tests/cli/test_checkpoints.py converts one that is made up",
     "skeletonagent evaluate runs/released*": "it follows the conversion of such a checkpoint",
+    "skeletonagent pose *": "it takes models from a package index, and videos of people; "
+    "tests/cli/test_pose.py runs it on videos that are made up",
     "torchrun --nnodes *": "it takes several machines",
     "torchrun --nproc-per-node *": "it is run by a test of its own, with two processes",
     "pip install *": "it installs, from a package registry",

@@ -21,8 +21,8 @@ TILE_INTERVAL = 1.0
 """Seconds between looks at the tiles of the picture."""
 SMALLEST_PERSON = 80.0
 """Height in pixels of the smallest persons who are looked for by default."""
-_SAME = 0.3
-"""Similarity from which two poses in one picture are of one person."""
+_SAME, _SAME_NEW = 0.3, 0.2
+"""Similarity from which two poses in one picture are of one person, and if one is new."""
 
 
 @runtime_checkable
@@ -136,14 +136,17 @@ class PoseEstimator:
         for found in self._detector.detect(image, levels):
             if len(bodies) >= self._max_persons:
                 break
-            if not any(near(found.region, body.region) for body in bodies):
-                self._add(bodies, self._model.locate(image, found.region))
+            if any(near(found.region, other.region) for other in bodies):
+                continue
+            body = self._model.locate(image, found.region)
+            if body is not None and not any(near(body.region, other.region) for other in bodies):
+                self._add(bodies, body, _SAME_NEW)
 
     @staticmethod
-    def _add(bodies: list[BodyLandmarks], body: BodyLandmarks | None) -> None:
+    def _add(bodies: list[BodyLandmarks], body: BodyLandmarks | None, same: float = _SAME) -> None:
         """Add a person unless it is one of those that are there."""
         if body is None or not body.region.valid:
             return
         everything = np.ones(len(body.points), bool)
-        if all(keypoint_similarity(b.points, body.points, everything) < _SAME for b in bodies):
+        if all(keypoint_similarity(b.points, body.points, everything) < same for b in bodies):
             bodies.append(body)

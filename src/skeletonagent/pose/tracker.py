@@ -17,6 +17,8 @@ _SPREAD_GROWTH = 3.0
 """Growth of that distance in a second without a picture of the person."""
 _MIN_SIMILARITY = 0.1
 """Similarity from which two poses may be of one person."""
+_BRIEF = 3
+"""Pictures after which a person counts half: of two alike, the one seen for longer goes on."""
 _SEEN = 0.3
 """Confidence from which a joint is compared."""
 
@@ -31,6 +33,7 @@ class _Track:
         confidence: Confidence of each joint.
         time: Moment of that picture, in seconds.
         speed: Motion of the body in pixels a second.
+        pictures: Number of pictures in which the person was seen.
     """
 
     number: int
@@ -38,6 +41,7 @@ class _Track:
     confidence: Float[np.ndarray, " v"]
     time: float
     speed: Float[np.ndarray, "2"]
+    pictures: int = 1
 
 
 def keypoint_similarity(
@@ -102,7 +106,8 @@ class PersonTracker:
             [[self._similarity(track, pose, confidence, time) for track in self._tracks]
              for pose, confidence in zip(poses, confidences, strict=True)]
         ).reshape(len(poses), len(self._tracks))  # fmt: skip
-        rows, columns = linear_sum_assignment(-similarity)
+        lasting = np.array([track.pictures / (track.pictures + _BRIEF) for track in self._tracks])
+        rows, columns = linear_sum_assignment(-similarity * lasting)
         known = {
             int(row): self._tracks[column]
             for row, column in zip(rows, columns, strict=True)
@@ -143,4 +148,5 @@ class PersonTracker:
         if len(moved) and time > track.time:
             track.speed = np.median(moved, axis=0) / (time - track.time)
         track.points, track.confidence, track.time = pose, confidence, time
+        track.pictures += 1
         return track.number
