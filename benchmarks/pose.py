@@ -33,7 +33,9 @@ def main(
 ) -> None:
     """Print how many frames each person is followed in, and the processor time of a frame."""
     begin = time.process_time()
-    frames = sum(1 for number, _ in zip(range(max_frames or 10**9), read_frames(video)))
+    frames = sum(
+        1 for number, _ in zip(range(max_frames or 10**9), read_frames(video), strict=False)
+    )
     reading = time.process_time() - begin
     options = PoseOptions(max_persons=max_persons, smallest_person=smallest)
     begin = time.process_time()
