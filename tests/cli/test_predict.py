@@ -170,3 +170,49 @@ def test_another_archive_must_be_of_the_same_classes(
         invoke("evaluate", str(run), "--data", str(tmp_path / "mine.npz"))
     with pytest.raises(ConfigError, match="no split 'thirds'"):
         invoke("evaluate", str(run), "--split", "thirds")
+
+
+@pytest.fixture
+def table(run: Path, recording: Path) -> Path:
+    """Write the segments that are found, in frames, and one that is not."""
+    found = invoke("predict", recording, "--run", run, "--segments", "--fps", "30", "--json").json
+    rows = [
+        f"long.npy,{segment['label']},{segment['start_frame']},{segment['end_frame']}"
+        for segment in found["recordings"][0]["segments"]
+        if segment["label"] != "unknown"
+    ]
+    rows += ["long.npy,fly,0,9", "long.npy,rest,0,5"]
+    path = recording.with_name("true.csv")
+    path.write_text("\n".join(["file,label,start_frame,end_frame", *rows]))
+    return path
+
+
+def test_segments_are_compared_with_a_table(run: Path, table: Path, tmp_path: Path) -> None:
+    arguments = ("evaluate", run, "--segments", table, "--fps", "30")
+    result = invoke(*arguments, "--json")
+    metrics = result.json["metrics"]
+    count = metrics["predicted"]
+    assert (metrics["recordings"], metrics["segments"]) == (1, count + 1)
+    assert metrics["f1"]["0.50"] == pytest.approx(2 * count / (2 * count + 1))
+    assert metrics["false_positives"] == 0 and "cannot be found" in result.err
+    assert "F1 at IoU 0.50" in invoke(*arguments).out
+    in_seconds = tmp_path / "seconds.csv"
+    in_seconds.write_text("file,label,start,end\nlong,wave,0.5,1.5\n")
+    data = ("--data", tmp_path / "long.npy")
+    found = invoke("evaluate", run, "--segments", in_seconds, *data, "--fps", "30", "--json").json
+    assert found["metrics"]["segments"] == 1
+    with pytest.raises(DataError, match="is in seconds, and the frame rate"):
+        invoke("evaluate", run, "--segments", in_seconds, *data)
+
+
+def test_tables_that_do_not_fit_are_refused(run: Path, recording: Path, tmp_path: Path) -> None:
+    table = tmp_path / "true.csv"
+    for text, problem in (
+        ("file,label\n", "holds no segment"),
+        ("file,label\ngone.npy,wave\n", "there is no"),
+    ):
+        table.write_text(text)
+        with pytest.raises(DataError, match=problem):
+            invoke("evaluate", run, "--segments", table)
+    with pytest.raises(DataError, match=r"names the recording 'gone\.npy'; there are long"):
+        invoke("evaluate", run, "--segments", table, "--data", recording)
