@@ -19,7 +19,12 @@ from skeletonagent.core.skeleton_layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.experiments.build import load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides, write_config
-from skeletonagent.experiments.datasets import open_dataset, preprocess_dataset, write_dataset
+from skeletonagent.experiments.datasets import (
+    open_dataset,
+    prepare_dataset,
+    preprocess_dataset,
+    write_dataset,
+)
 from skeletonagent.experiments.fine_tuning import (
     INITIAL_WEIGHTS,
     InitialWeights,
@@ -30,6 +35,8 @@ from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import plan_training
 from skeletonagent.experiments.run import run_experiment
 from skeletonagent.experiments.training_request import TrainingRequest, require_archive
+from skeletonagent.inference.evaluate import evaluate_split
+from skeletonagent.inference.predictor import load_predictor
 from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.run_directory import RunDirectory
@@ -270,3 +277,22 @@ def test_mirroring_without_pairs_is_refused(data: SkeletonData, tmp_path: Path) 
         config = with_overrides(Config(), [*SETTINGS, f"augment.{name}=0.5"])
         with pytest.raises(ConfigError, match=rf"augment\.{name} exchanges left and right joints"):
             run(config, plain, tmp_path / "run", Watch())
+
+
+def test_a_recognizer_of_pictures_from_joints_in_3d(other: Path, tmp_path: Path) -> None:
+    """Trained and tested on an archive in 3D, it takes joints in 2D."""
+    request = TrainingRequest(
+        archive=other, size=PresetSize.TINY, assignments=(*SETTINGS, "data.dims=2")
+    )
+    (config,) = plan_training(request, tmp_path / "run", resume=False).values()
+    data = prepare_dataset(config.data)
+    run(config, data, tmp_path / "run", Watch())
+    model = load_predictor(tmp_path / "run", "cpu")
+    assert model.input_format.channel_names == ("x", "y")
+    joints = samples(1, joints=20)[0].joints
+    pixels = 100 * joints * [1, -1] + 300
+    one, two = model.predict(joints).probs, model.predict(pixels).probs
+    torch.testing.assert_close(torch.tensor(one), torch.tensor(two), rtol=1e-3, atol=1e-4)
+    assert evaluate_split(model, data).top1 == RunDirectory(tmp_path / "run").read_summary()["top1"]
+    again = planned(tmp_path / "run", tmp_path / "second", archive=other)
+    assert again.data.dims == 2

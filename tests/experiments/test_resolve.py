@@ -130,6 +130,9 @@ def test_the_default_of_an_archive_follows_from_its_clips_however_it_is_named(
     assert resolve_config("default", PresetSize.TINY, None, archive, []).model.width == 16
     given = resolve_config("default", size, "b", archive, ["data.orientation=heading"])
     assert given.data.orientation is Orientation.HEADING
+    flat = resolve_config("default", size, "b", archive, ["data.dims=2"], on_remark=lines.append)
+    assert flat.data == replace(resolve_config("default", size, "b", archive, []).data, dims=2)
+    assert flat.augment.yaw == 0.8 and "views of 0.8 radians to either side" in " ".join(lines)
 
 
 def test_a_file_named_default_is_read(

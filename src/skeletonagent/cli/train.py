@@ -65,6 +65,15 @@ def train_command(
             "the best of our study of guidance."
         ),
     ] = None,
+    dims: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=2,
+            help="2 for a recognizer of joints in 2D, whatever the archive has; the "
+            "same as --set data.dims=2.",
+        ),
+    ] = None,
     chat: Annotated[
         str | None,
         typer.Option(help="Who answers the agents; the same as --set agents.chat=..."),
@@ -136,7 +145,9 @@ def train_command(
 
     if devices and tensorboard:
         raise ConfigError("--tensorboard logs runs of this process; leave out --devices")
-    assignments = (*(set_ or []), *([f"agents.chat={chat}"] if chat else []))
+    named = {"agents.chat": chat, "data.dims": dims}
+    given = [f"{setting}={value}" for setting, value in named.items() if value is not None]
+    assignments = (*(set_ or []), *given)
     request = TrainingRequest(
         config, data, stream, split, seeds, preset_size, recipe, assignments, init_from
     )

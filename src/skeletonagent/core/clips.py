@@ -80,6 +80,8 @@ class ClipStore:
         image_sizes: Width and height of each sample's image, where coordinates are its pixels;
             else None.
         person_slots: Number of bodies a clip has room for, if not the largest in one sample.
+        drops_depth: Whether clips show x and y alone: the third coordinate is dropped once they
+            are rotated.
     """
 
     frames: Float[Tensor, "f v c"]
@@ -94,6 +96,7 @@ class ClipStore:
     has_confidence: bool = False
     image_sizes: Float[Tensor, "s 2"] | None = None
     person_slots: int | None = None
+    drops_depth: bool = False
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -118,6 +121,11 @@ class ClipStore:
     def coordinates(self) -> int:
         """Number of channels that are coordinates; they come first."""
         return self.channels - self.has_confidence
+
+    @property
+    def clip_channels(self) -> int:
+        """Number of channels of the clips that are made of the samples."""
+        return self.channels - self.drops_depth
 
     @property
     def input_format(self) -> InputFormat:

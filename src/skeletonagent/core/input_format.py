@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from skeletonagent.core.layout import SkeletonLayout
@@ -35,6 +35,11 @@ class InputFormat:
         """Names of the channels, such as ``x, y, confidence``."""
         names = ("x", "y", "z")[: self.coordinates]
         return (*names, "confidence") if self.has_confidence else names
+
+    @property
+    def in_plane(self) -> InputFormat:
+        """Format of the same samples without depth, as pictures show them."""
+        return replace(self, channels=self.channels - (self.coordinates - 2))
 
     def to_json(self) -> dict[str, Any]:
         """Return the format as plain values."""

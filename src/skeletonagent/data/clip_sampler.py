@@ -24,6 +24,7 @@ from skeletonagent.data.frame_sampling import (
     sample_train_positions,
 )
 from skeletonagent.data.mirror_classes import NO_CLASS, mirrored_labels
+from skeletonagent.data.projection import without_depth
 from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
@@ -161,13 +162,15 @@ class ClipSampler:
 
     def _to_stream(
         self, clips: Float[Tensor, "n m t v c"], clips_per_sequence: int = 1
-    ) -> Float[Tensor, "n m t v c"]:
+    ) -> Float[Tensor, "n m t v d"]:
         """Return clips of :meth:`_gather_clips` in the input stream of the settings."""
-        stream = self.settings.stream
-        vectors = bone_vectors(clips, self.store.layout, stream, self._subtracted_channels)
+        stream, subtracted = self.settings.stream, self._subtracted_channels
+        if self.store.drops_depth:
+            clips, subtracted = without_depth(clips), subtracted - 1
+        vectors = bone_vectors(clips, self.store.layout, stream, subtracted)
         if stream.is_motion and not self._motion_before_sampling:
             together = 1 if self._is_linear else clips_per_sequence
-            return frame_differences(vectors, self._subtracted_channels, together)
+            return frame_differences(vectors, subtracted, together)
         return vectors
 
     def _image_widths(self, samples: Int[Tensor, " n"]) -> Float[Tensor, " n"] | None:

@@ -84,6 +84,7 @@ class HostFrames:
             frames=preprocessed.frames[:0],
             layout=preprocessed.layout,
             has_confidence=preprocessed.has_confidence,
+            drops_depth=preprocessed.drops_depth,
             image_sizes=None,
             person_slots=self.store.max_persons,
         )

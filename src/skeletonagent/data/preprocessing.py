@@ -17,8 +17,10 @@ from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.data.archive import require_finite
 from skeletonagent.data.gaps import interpolate_gaps
 from skeletonagent.data.orientation import OrientationAxes, rotate
+from skeletonagent.data.projection import scale_in_plane, upright_joints
 from skeletonagent.data.settings import (
     DataSettings,
+    Dims,
     Gaps,
     Orientation,
     OrientationPer,
@@ -45,6 +47,7 @@ class Preprocessor:
         orientation: Axes that a sample is turned to.
         orientation_per: Part of a sample that is turned as one.
         gaps: What becomes of joints that are absent in some frames.
+        dims: ``2`` if clips show x and y alone.
     """
 
     scale: Scale = Scale.NONE
@@ -52,6 +55,7 @@ class Preprocessor:
     orientation: Orientation = Orientation.CAMERA
     orientation_per: OrientationPer = OrientationPer.CLIP
     gaps: Gaps = Gaps.KEEP
+    dims: Dims = "auto"
 
     @classmethod
     def from_settings(cls, settings: DataSettings) -> Preprocessor:
@@ -62,6 +66,7 @@ class Preprocessor:
             orientation=settings.orientation,
             orientation_per=settings.orientation_per,
             gaps=settings.gaps,
+            dims=settings.dims,
         )
 
     def __call__(self, store: ClipStore) -> ClipStore:
@@ -80,20 +85,28 @@ class Preprocessor:
         require_finite(store)
         if self.gaps is Gaps.INTERPOLATE:
             store = interpolate_gaps(store)
-        store = scale_store(add_coco20_joints(store, of_seen_joints=True), self.scale)
-        return self._placed(store)
+        store = add_coco20_joints(store, of_seen_joints=True)
+        if self.dims == 2 and store.coordinates == 3:
+            return replace(self._placed(store), drops_depth=True)
+        return self._placed(scale_store(store, self.scale))
 
     @property
     def _follows_ntu_recipe(self) -> bool:
         """Whether an absent center joint counts as one at zero, as in the recipe of spec 2.2."""
         return (
-            self.scale is not Scale.BODY
+            self.dims != 2
+            and self.scale is not Scale.BODY
             and self.orientation is Orientation.CAMERA
             and self.gaps is Gaps.KEEP
         )
 
+    def _orientation_of(self, coordinates: int) -> Orientation:
+        """Return the axes that samples are turned to; joints of pictures stay as they are."""
+        flat = self.dims == 2 and coordinates == 2
+        return Orientation.CAMERA if flat else self.orientation
+
     def _require_orientable(self, store: ClipStore) -> None:
-        if self.orientation is Orientation.CAMERA:
+        if self._orientation_of(store.coordinates) is Orientation.CAMERA:
             return
         problem = None
         if store.coordinates != 3:
@@ -107,7 +120,8 @@ class Preprocessor:
 
     def _placed(self, store: ClipStore) -> ClipStore:
         """Return the samples centred on joints that are seen, and turned."""
-        if self.origin is Origin.NONE and self.orientation is Orientation.CAMERA:
+        orientation = self._orientation_of(store.coordinates)
+        if self.origin is Origin.NONE and orientation is Orientation.CAMERA and self.dims != 2:
             return store
         placed = (self._chunk_placed(chunk, store.layout) for chunk in body_chunks(store))
         return replace(with_chunks(store, placed), image_sizes=None)
@@ -118,10 +132,15 @@ class Preprocessor:
         if self.origin is not Origin.NONE:
             points = led.seen_origins(layout.center, self.origin)
             joints = joints - led.present[..., None] * points[led.samples, None]
-        if self.orientation is not Orientation.CAMERA:
+        orientation = self._orientation_of(led.coordinates)
+        if orientation is not Orientation.CAMERA:
             axes = OrientationAxes(led, layout, self.origin)
-            joints = rotate(joints, axes.rotations(self.orientation, self.orientation_per))
-        return led.with_joints(joints)
+            joints = rotate(joints, axes.rotations(orientation, self.orientation_per))
+        placed = led.with_joints(joints)
+        if self.dims != 2:
+            return placed
+        placed = placed.with_joints(upright_joints(placed, layout))
+        return scale_in_plane(placed, layout, self.scale) if placed.coordinates == 3 else placed
 
 
 def add_coco20_joints(store: ClipStore, of_seen_joints: bool = False) -> ClipStore:

@@ -168,6 +168,10 @@ class ConfidenceRule(StrEnum):
     DIFFERENCE = "difference"
 
 
+Dims = Literal["auto", 2]
+"""Coordinates of the clips: those that the data have, or x and y alone."""
+
+
 @dataclass(frozen=True)
 class DataSettings:
     """Data set and its preprocessing.
@@ -181,6 +185,9 @@ class DataSettings:
         orientation: Axes of the coordinates that a sample is turned to.
         orientation_per: Part of a sample that is turned as one.
         gaps: What becomes of joints that are absent in some frames.
+        dims: Coordinates of the clips: ``auto`` for those of the data, or ``2`` for x and y alone,
+            so that the recognizer takes joints of pictures. Joints in 3D are turned, and rotated at
+            random in training, before their depth is dropped; y points up in any data.
         confidence: Whether the keypoint confidence is an input channel after the coordinates;
             the archive must contain it.
         storage_dtype: Number format of the frames in the memory of the device; clips are always
@@ -201,6 +208,7 @@ class DataSettings:
     orientation: Orientation = Orientation.CAMERA
     orientation_per: OrientationPer = OrientationPer.CLIP
     gaps: Gaps = Gaps.KEEP
+    dims: Dims = "auto"
     confidence: bool = False
     storage_dtype: Literal["float32", "float16"] = "float32"
     placement: Placement = Placement.AUTO

@@ -42,6 +42,8 @@ FACING_SPREAD = 15.0
 """Spread of headings, in degrees, below which all bodies face one way."""
 WIDE_ROTATION, WIDE_YAW = 0.5, 0.6
 """Largest rotations about every and the vertical axis, in radians, where they spread more."""
+VIEWS_YAW = 0.8
+"""Largest rotation about the vertical axis, in radians, where joints in 3D lose their depth."""
 LYING_TILT = 25.0
 """Spread of tilts, in degrees, above which turning bodies upright would hide what they do."""
 PAIR_SHARE = 0.5
@@ -56,8 +58,8 @@ COMPARED_FOLDS = 2
 """Folds of the training set that are held out in turn."""
 
 CHOSEN_SETTINGS = (
-    "data.orientation", "data.origin", "augment.rotation", "augment.yaw", "augment.mirror", "augment.person_swap",
-    "augment.crop", "augment.axis_scale",
+    "data.orientation", "data.origin", "augment.rotation", "augment.yaw", "augment.mirror",
+    "augment.person_swap", "augment.crop", "augment.axis_scale",
 )  # fmt: skip
 """Settings that the choices are about."""
 
@@ -199,6 +201,8 @@ def choose_recipe(
     statistics = describe_orientation(data.store, train)
     has_pairs = bool(data.store.layout.pairs)
     choices = choose_by_statistics(statistics, data.store.class_names, has_pairs)
+    if settings.dims == 2 and statistics.coordinates == 3:
+        choices = _with_views(choices)
     if compare:
         choices = _compare(choices, data, train, settings.archive, adapt, on_remark)
     if given := _given_instead(choices, settings.archive, adapt):
@@ -208,6 +212,14 @@ def choose_recipe(
         for reason in choices.reasons:
             on_remark(reason)
     return choices
+
+
+def _with_views(choices: AutomaticChoices) -> AutomaticChoices:
+    """Return the choices with bodies seen from more sides, before their depth is dropped."""
+    yaw = max(choices.recipe.yaw, VIEWS_YAW)
+    reason = f"views of {yaw} radians to either side: clips show x and y alone (data.dims)"
+    recipe = replace(choices.recipe, yaw=yaw)
+    return replace(choices, recipe=recipe, reasons=(*choices.reasons, reason))
 
 
 def _given_instead(

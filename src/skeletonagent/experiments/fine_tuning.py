@@ -118,6 +118,7 @@ def _with_preprocessing(data: DataSettings, trained: DataSettings) -> DataSettin
         orientation=trained.orientation,
         orientation_per=trained.orientation_per,
         gaps=trained.gaps,
+        dims=trained.dims,
         confidence=trained.confidence,
     )
 

@@ -44,15 +44,16 @@ class RecognizerMetadata:
     def of(cls, config: Config, data: SkeletonData, text_dim: int) -> RecognizerMetadata:
         """Return the metadata of a recognizer that is trained on a preprocessed data set."""
         store = data.store
+        stored = data.input_format or store.input_format
         _, split = choose_split(data, config.data.split)
         return cls(
             config=config,
             class_names=tuple(store.class_names),
             layout=store.layout,
-            channels=store.channels,
+            channels=store.clip_channels,
             persons=store.max_persons,
             text_dim=text_dim,
-            input_format=data.input_format or store.input_format,
+            input_format=stored.in_plane if store.drops_depth else stored,
             training_clips=replace(TrainingClips.of(store, split.train), fps=data.fps),
         )
 
@@ -108,8 +109,8 @@ class RecognizerMetadata:
                 f"{self.layout.num_joints} joints that are not those of {data.name}; name the "
                 "data it was trained on with --data"
             )
-        if self.channels != store.channels:
+        if self.channels != store.clip_channels:
             raise CheckpointError(
                 f"the run was trained on {self.channels} channels and {data.name} has "
-                f"{store.channels}; set data.confidence as it was in training"
+                f"{store.clip_channels}; set data.confidence as it was in training"
             )
