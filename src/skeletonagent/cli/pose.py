@@ -14,7 +14,6 @@ from skeletonagent.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from skeletonagent.core.recording import KeypointRecording
-    from skeletonagent.pose.estimate import PoseOptions
 
 
 def fetch(
@@ -76,6 +75,7 @@ def estimate_video(
 
       skeletonagent pose estimate street.mp4 --out street.json --smallest 40 --max-persons 8
     """
+    from skeletonagent.cli.video_sources import save_drawn_video, video_recording
     from skeletonagent.data.keypoints.recorded import write_keypoints
     from skeletonagent.data.layout_files import find_layout
     from skeletonagent.pose.estimate import PoseOptions
@@ -90,34 +90,12 @@ def estimate_video(
         layout=None if layout is None else find_layout(layout),
     )
     with warnings_on_console():
-        recording = _recording(source, options, fps, seconds)
+        recording = video_recording(source, options, fps=fps, seconds=seconds)
         write_keypoints(out, recording)
         if save_video is not None:
-            _save_video(source, recording, save_video)
+            save_drawn_video(save_video, recording)
     _print_persons(recording)
     print_remark(f"written: {out}")
-
-
-def _recording(
-    source: str, options: PoseOptions, fps: float | None, seconds: float
-) -> KeypointRecording:
-    from skeletonagent.pose.estimate import CAMERA_FPS, recording_of_camera, recording_of_video
-
-    if source.isdecimal() and not Path(source).exists():
-        return recording_of_camera(int(source), seconds, options, fps=fps or CAMERA_FPS)
-    return recording_of_video(Path(source).expanduser(), options, fps=fps)
-
-
-def _save_video(source: str, recording: KeypointRecording, path: Path) -> None:
-    from skeletonagent.pose.estimate import constant_rate_frames
-    from skeletonagent.video.drawing import drawn_frames
-    from skeletonagent.video.writing import write_video
-
-    if recording.source is None or recording.fps is None:
-        raise ConfigError(f"--save-video needs a file, whose pictures can be read again: {source}")
-    frames = constant_rate_frames(recording.source, recording.fps)
-    ids = recording.person_ids or ("",)
-    write_video(path, drawn_frames(frames, recording, lambda _, row: ids[row]), recording.fps)
 
 
 def _print_persons(recording: KeypointRecording) -> None:

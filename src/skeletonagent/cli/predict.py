@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ from skeletonagent.cli.console import output, print_json, print_warning, warning
 from skeletonagent.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from skeletonagent.core.recording import KeypointRecording
     from skeletonagent.inference.predictions import Predictions
     from skeletonagent.inference.predictor import Predictor
     from skeletonagent.inference.segment_settings import SegmentOptions
@@ -32,8 +33,8 @@ def predict_files(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Arrays (.npy, .npz), skeleton archives, PYSKL pickles (.pkl), or keypoint files "
-            "and folders of any known format."
+            help="Arrays (.npy, .npz), skeleton archives, PYSKL pickles (.pkl), keypoint files "
+            "and folders of any known format, videos, or the number of a camera."
         ),
     ],
     run: Annotated[
@@ -71,6 +72,13 @@ def predict_files(
         tuple[float, float] | None,
         typer.Option(help="Width and height of the images in pixels, if no file says them."),
     ] = None,
+    save_video: Annotated[
+        Path | None,
+        typer.Option(help="Write the one video with skeletons and actions drawn onto it (.mp4)."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="Time to look through a camera, in seconds.")
+    ] = 10,
     device: Annotated[str, typer.Option(help="Device, such as cpu or cuda:1.")] = "auto",
     set_: Annotated[
         list[str] | None,
@@ -94,11 +102,13 @@ def predict_files(
       skeletonagent predict new.pkl recordings.npz --run runs/utd --top-k 1 --csv
 
       skeletonagent predict day.npy --run runs/utd --segments --fps 30 --json
+
+      skeletonagent predict dance.mp4 --run runs/mine --save-video actions.mp4
     """
     from skeletonagent.inference.predictor import load_predictor
-    from skeletonagent.inference.samples import holds_samples
     from skeletonagent.inference.segment_settings import SegmentOptions
 
+    _check_video(save_video, files)
     if as_json and as_csv:
         raise ConfigError("--json and --csv exclude each other; choose one")
     options = SegmentOptions(window, stride, threshold, rest)
@@ -106,13 +116,10 @@ def predict_files(
         segments = True
     with warnings_on_console():
         model = load_predictor(run, device, overrides=set_ or ())
-        task = _Task(model, options, top_k, fps, image_size)
-        results = [
-            task.segments(file)
-            if segments or (segments is None and not holds_samples(file))
-            else task.clips(file)
-            for file in files
-        ]
+        task = _Task(model, options, top_k, fps, image_size, seconds)
+        results = [task.result(file, segments) for file in files]
+        if save_video is not None:
+            results[0].save_video(save_video)
     for result in results:
         result.print_warnings()
     if as_json:
@@ -130,6 +137,14 @@ class _Result:
     file: Path
     clips: Predictions | None
     recordings: Sequence[RecordingPrediction]
+    video: KeypointRecording | None = None
+
+    def save_video(self, path: Path) -> None:
+        """Write the video with what was recognized in it."""
+        from skeletonagent.cli.video_sources import save_drawn_video
+
+        if self.video is not None:
+            save_drawn_video(path, self.video, self.recordings[0])
 
     def print_warnings(self) -> None:
         for recording in self.recordings:
@@ -164,21 +179,48 @@ class _Task:
     top_k: int
     fps: float | None
     image_size: tuple[float, float] | None
+    seconds: float
 
-    def clips(self, file: Path) -> _Result:
+    def result(self, file: Path, segments: bool | None) -> _Result:
+        """Return the predictions of a file, as clips or as recordings."""
+        from skeletonagent.cli.video_sources import is_video, video_recording
+        from skeletonagent.inference.samples import holds_samples
+
+        if is_video(file):
+            video = video_recording(file, fps=self.fps, seconds=self.seconds)
+            found = self.clips(file, video) if segments is False else self.segments(file, video)
+            return replace(found, video=video)
+        if segments or (segments is None and not holds_samples(file)):
+            return self.segments(file, file)
+        return self.clips(file, file)
+
+    def clips(self, file: Path, recording: Path | KeypointRecording) -> _Result:
         from skeletonagent.inference.samples import holds_samples
         from skeletonagent.inference.segments import trimmed_clips
 
         model = self.model
-        source: Any = file if holds_samples(file) else model.segmenter.arrays(file)
+        is_sample = isinstance(recording, Path) and holds_samples(recording)
+        source: Any = recording if is_sample else model.segmenter.arrays(recording)
         found = model.predict(source, top_k=self.top_k, image_size=self.image_size)
         engine = model.segmenter.description
         return _Result(file, found, trimmed_clips(found, str(file), model.layout.name, engine))
 
-    def segments(self, file: Path) -> _Result:
+    def segments(self, file: Path, recording: Path | KeypointRecording) -> _Result:
         segmenter = self.model.segmenter
-        found = segmenter.segment(file, self.options, self.top_k, self.fps, self.image_size)
+        found = segmenter.segment(recording, self.options, self.top_k, self.fps, self.image_size)
         return _Result(file, None, found)
+
+
+def _check_video(path: Path | None, files: Sequence[Path]) -> None:
+    """Check before the work that there is a video to be drawn onto."""
+    from skeletonagent.cli.video_sources import is_camera, is_video
+
+    if path is None:
+        return
+    if len(files) != 1 or not is_video(files[0]) or is_camera(files[0]):
+        raise ConfigError("--save-video takes one video file; predict it alone")
+    if path.suffix.lower() != ".mp4":
+        raise ConfigError(f"--save-video ends in .mp4, got {path.name!r}")
 
 
 def _plain(run: Path, model: Predictor, results: Sequence[_Result]) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""Videos and cameras as sources of commands, and videos with what was recognized in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.recording import KeypointRecording
+
+if TYPE_CHECKING:
+    from skeletonagent.inference.segments import RecordingPrediction
+    from skeletonagent.pose.estimate import PoseOptions
+
+VIDEO_SUFFIXES = frozenset(
+    (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
+     ".ogv", ".ts", ".webm", ".wmv")
+)  # fmt: skip
+"""Ends of the names of videos."""
+
+_TRANSPORT_SYNC = b"G"
+"""First byte of MPEG's ``.ts``, by which it differs from a time series of that ending."""
+
+
+def is_camera(source: str | Path) -> bool:
+    """Return whether a source is the number of a camera."""
+    return str(source).isdecimal() and not Path(source).exists()
+
+
+def is_video(source: str | Path) -> bool:
+    """Return whether a source is a video or a camera, by its name."""
+    path = Path(source)
+    if is_camera(source):
+        return True
+    if path.suffix.lower() == ".ts" and path.is_file():
+        with path.open("rb") as file:
+            return file.read(1) == _TRANSPORT_SYNC
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+
+
+def video_recording(
+    source: str | Path,
+    options: PoseOptions | None = None,
+    *,
+    fps: float | None = None,
+    seconds: float = 10.0,
+) -> KeypointRecording:
+    """Return the joints of the people in a video, or before a camera.
+
+    Args:
+        source: Video, or number of a camera.
+        options: Options of pose estimation; None for the defaults.
+        fps: Frames a second to look at; None for all.
+        seconds: Time to look through a camera.
+
+    Raises:
+        ConfigError: If a package or the models are missing.
+        DataError: If the source cannot be opened.
+    """
+    from skeletonagent.pose.estimate import CAMERA_FPS, recording_of_camera, recording_of_video
+
+    if is_camera(source):
+        return recording_of_camera(int(str(source)), seconds, options, fps=fps or CAMERA_FPS)
+    return recording_of_video(Path(source).expanduser(), options, fps=fps)
+
+
+def save_drawn_video(
+    path: Path, recording: KeypointRecording, prediction: RecordingPrediction | None = None
+) -> None:
+    """Write a video with skeletons, and with the actions that were recognized.
+
+    Args:
+        path: File to write.
+        recording: Joints of the video.
+        prediction: Actions in it; None to draw the names of persons alone.
+
+    Raises:
+        ConfigError: If the recording is not of a video file, or in metres.
+        DataError: If the file cannot be written.
+    """
+    from skeletonagent.pose.estimate import constant_rate_frames
+    from skeletonagent.video.drawing import drawn_frames
+    from skeletonagent.video.writing import write_video
+
+    if recording.source is None or recording.fps is None:
+        raise ConfigError("only a video file can be drawn onto: its pictures are read again")
+    frames = constant_rate_frames(recording.source, recording.fps)
+    persons = recording.person_ids or ("",)
+
+    def text(frame: int, row: int) -> str:
+        actions = [] if prediction is None else _actions(prediction, persons[row], frame)
+        return "  ".join([persons[row], *actions])
+
+    write_video(path, drawn_frames(frames, recording, text), recording.fps)
+
+
+def _actions(prediction: RecordingPrediction, person: str, frame: int) -> list[str]:
+    """Return the actions of a person in a frame, with their probabilities."""
+    return [
+        f"{segment.label} {segment.score:.0%}"
+        for segment in prediction
+        if segment.start <= frame < segment.end and person in segment.person.split("+")
+    ]
