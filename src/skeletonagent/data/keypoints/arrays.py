@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from zipfile import BadZipFile
+from zlib import error as zlib_error
 
 import numpy as np
 from jaxtyping import Float
@@ -25,6 +26,12 @@ from skeletonagent.data.keypoints.absence import (
 from skeletonagent.data.keypoints.flat_samples import read_flat_samples
 from skeletonagent.data.keypoints.remarks import remark
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
+
+_DAMAGED = (
+    BadZipFile, EOFError, KeyError, MemoryError, NotImplementedError, OSError, OverflowError,
+    RuntimeError, SyntaxError, TypeError, ValueError, zlib_error,
+)  # fmt: skip
+"""Exceptions of NumPy for a damaged file."""
 
 _NUMPY = b"\x93NUMPY"
 _ZIP = b"PK\x03\x04"
@@ -103,7 +110,7 @@ def _load(source: KeypointSource) -> Any:
             if isinstance(loaded, np.ndarray):
                 return loaded
             return {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile, MemoryError) as error:
+    except _DAMAGED as error:
         pickled = "allow_pickle" in str(error)
         problem = (
             "holds pickled objects, which are not run; save arrays of numbers"

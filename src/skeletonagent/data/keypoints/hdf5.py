@@ -12,6 +12,13 @@ from skeletonagent.data.keypoints.source import KeypointSource, clean_text
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
+_DAMAGED = (
+    AttributeError, IndexError, KeyError, MemoryError, OSError, OverflowError, RuntimeError,
+    TypeError, ValueError,
+)  # fmt: skip
+"""Exceptions of h5py for a damaged file, and of what reads from it."""
+
+
 @contextmanager
 def open_hdf5(source: KeypointSource) -> Iterator[Any]:
     """Open an HDF5 file for reading.
@@ -29,7 +36,7 @@ def open_hdf5(source: KeypointSource) -> Iterator[Any]:
     try:
         with h5py.File(source.path, "r") as file:
             yield file
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, IndexError) as error:
+    except _DAMAGED as error:
         problem = clean_text(f"{type(error).__name__}: {error}")
         raise DataError(f"is a damaged HDF5 file: {problem}", path=source.path) from error
 

@@ -83,7 +83,7 @@ def track_name(value: Any) -> str | None:
         return None
     if isinstance(value, str):
         return clean_text(value) or None
-    return str(int(value)) if np.isfinite(value) and value >= 0 else None
+    return str(int(value)) if 0 <= value < np.inf else None
 
 
 def images_by_recording(images: Sequence[str], default: str) -> Mapping[str, dict[int, int]]:

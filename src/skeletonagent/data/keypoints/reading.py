@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.recording import KeypointRecording
@@ -23,6 +25,11 @@ from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, 
 from skeletonagent.data.layout_files import find_layout
 
 _MOST_LISTED = 5
+_UNFORESEEN = (
+    AttributeError, IndexError, KeyError, MemoryError, OverflowError, RecursionError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""Exceptions of values of another kind than a format has in their place."""
 
 
 def read_keypoints(
@@ -72,6 +79,8 @@ def read_keypoints(
         found = list(walk.read(KeypointSource(root, walk.num_joints)))
         recordings = [*found, *recordings_of_nobody(walk.empty, found)]
         walk.remark_on_left_out(root)
+        for recording in recordings:
+            _require_sound(recording)
         named = _with_own_names(recordings, root)
         if chosen is None:
             return [known_layout(recording) for recording in named]
@@ -103,7 +112,7 @@ class _Walk:
             DataError: If the file cannot be read, or nothing in the folder.
         """
         if not source.is_folder:
-            yield from self._format(source).read(source)
+            yield from _read_as(self._format(source), source)
             return
         count = 0
         for recording in self._folder(source):
@@ -145,7 +154,7 @@ class _Walk:
         self, source: KeypointSource, chosen: KeypointFormat | None
     ) -> Iterator[KeypointRecording]:
         try:
-            yield from (chosen or self._format(source)).read(source)
+            yield from _read_as(chosen or self._format(source), source)
         except NobodySeenError as error:
             self.empty.append(error)
         except DataError as error:
@@ -161,6 +170,40 @@ class _Walk:
             f"none of {len(self.left_out)} file(s) can be read: {listed}. {readable_formats()}",
             path=source.path,
         )
+
+
+def _read_as(chosen: KeypointFormat, source: KeypointSource) -> list[KeypointRecording]:
+    """Return the recordings of a file of a format.
+
+    Raises:
+        DataError: If it is damaged, also in ways that its reader does not look for.
+    """
+    try:
+        return chosen.read(source)
+    except _UNFORESEEN as error:
+        problem = clean_text(f"{type(error).__name__}: {error}")
+        raise DataError(f"is damaged ({chosen.title}): {problem}", path=source.path) from error
+
+
+def _require_sound(recording: KeypointRecording) -> None:
+    """Check what all that use recordings rely on.
+
+    Raises:
+        DataError: If shapes do not fit each other, or names of joints repeat.
+    """
+    shape, names = recording.joints.shape, recording.joint_names
+    confidence = recording.confidence
+    problem = None
+    if len(shape) != 4 or 0 in shape or shape[3] not in (2, 3):
+        problem = f"has joints of shape {shape}; (bodies, frames, joints, 2 or 3) is expected"
+    elif np.isinf(recording.joints).any():
+        problem = "holds infinite coordinates; write NaN where nothing was seen"
+    elif confidence is not None and confidence.shape != shape[:3]:
+        problem = f"has confidence {confidence.shape} of joints {shape}"
+    elif names is not None and (len(names) != shape[2] or len(set(names)) != len(names)):
+        problem = f"names {len(names)} joints, {len(set(names))} of them different, of {shape[2]}"
+    if problem:
+        raise DataError(problem, path=recording.source, sample=recording.name)
 
 
 def _with_own_names(recordings: Sequence[KeypointRecording], root: Path) -> list[KeypointRecording]:

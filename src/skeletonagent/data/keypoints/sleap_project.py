@@ -38,12 +38,15 @@ def _matches(source: KeypointSource) -> bool:
 def _read(source: KeypointSource) -> list[KeypointRecording]:
     """Return a recording for each video with labelled frames."""
     with open_hdf5(source) as file:
-        metadata = json.loads(file["metadata"].attrs["json"])
-        shift = 0.5 if float(file["metadata"].attrs.get("format_id", 1.2)) < _MIDDLE_SINCE else 0.0
-        tracks = _tracks(file)
-        videos = [_json_or_empty(text) for text in texts(file["videos_json"])]
-        tables = {name: file[name][()] for name in ("frames", "instances", "points", "pred_points")}
-    names, layout = _skeleton(metadata, source)
+        return _recordings(file, source)
+
+
+def _recordings(file: Any, source: KeypointSource) -> list[KeypointRecording]:
+    shift = 0.5 if float(file["metadata"].attrs.get("format_id", 1.2)) < _MIDDLE_SINCE else 0.0
+    tracks = _tracks(file)
+    videos = [_json_or_empty(text) for text in texts(file["videos_json"])]
+    tables = {name: file[name][()] for name in ("frames", "instances", "points", "pred_points")}
+    names, layout = _skeleton(json.loads(file["metadata"].attrs["json"]), source)
     numbers = sorted({int(video) for video in tables["frames"]["video"]})
     recordings = []
     for video in numbers:

@@ -69,6 +69,8 @@ def _series(cells: list[str], number: int, source: KeypointSource) -> Float[np.n
         ]
     except ValueError as error:
         raise DataError(f"line {number + 1} below @data: {error}", path=source.path) from error
+    if not dimensions:
+        raise DataError(f"line {number + 1} below @data has no values", path=source.path)
     rows = np.full((max(map(len, dimensions)), len(dimensions)), np.nan)
     for column, values in enumerate(dimensions):
         rows[: len(values), column] = values
