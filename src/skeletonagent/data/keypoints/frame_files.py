@@ -10,9 +10,6 @@ from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.bodies import SeenBody, frame_places, recording_of_bodies
 from skeletonagent.data.keypoints.source import KeypointSource, numbered_files
 
-_LOOKED_AT = 3
-"""Number of files of a folder of which one has to be of the format."""
-
 FrameReader = Callable[[KeypointSource], list[SeenBody]]
 """Reader of the bodies in the file of a frame."""
 
@@ -21,10 +18,8 @@ def is_frame_folder(
     folder: KeypointSource, suffix: str, is_frame: Callable[[KeypointSource], bool]
 ) -> bool:
     """Return whether the first files of a folder with a suffix, and a number, are frames."""
-    files = [file for file in folder.files if file.suffix.lower() == suffix]
-    numbered = [file for group in numbered_files(files).values() for file in group.values()]
-    looked_at = [KeypointSource(file) for file in numbered[:_LOOKED_AT]]
-    return bool(looked_at) and all(is_frame(file) for file in looked_at)
+    samples = folder.samples.get(suffix, ())
+    return bool(samples) and all(is_frame(file) for file in samples)
 
 
 def frame_recordings(

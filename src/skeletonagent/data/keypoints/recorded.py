@@ -87,6 +87,11 @@ def _as_npz(about: Mapping[str, Any], recording: KeypointRecording) -> bytes:
     return stream.getvalue()
 
 
+def is_recorded(path: Path) -> bool:
+    """Return whether a file is one that :func:`write_keypoints` wrote."""
+    return path.is_file() and _matches(KeypointSource(path))
+
+
 def _matches(source: KeypointSource) -> bool:
     if source.head.startswith(b"PK\x03\x04"):
         try:

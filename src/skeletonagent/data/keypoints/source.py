@@ -14,6 +14,8 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.recording import KeypointRecording
 
 _HEAD_BYTES = 1 << 16
+_SAMPLES = 3
+"""Number of files of a folder that are looked at to find out its format."""
 _NUMBER = re.compile(r"(?P<prefix>.*?)[_.\s-]*(?P<number>\d+)(?P<rest>\D*)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _LONGEST_NAME = 200
@@ -106,6 +108,16 @@ class KeypointSource:
         with _readable(self.path):
             found = (path for path in self.path.iterdir() if path.is_file())
             return tuple(sorted((p for p in found if p.name[0] != "."), key=natural_order))
+
+    @cached_property
+    def samples(self) -> Mapping[str, tuple[KeypointSource, ...]]:
+        """First files of a folder with a number in their name, by the end of their name."""
+        samples: dict[str, list[KeypointSource]] = {}
+        for file in self.files:
+            of_suffix = samples.setdefault(file.suffix.lower(), [])
+            if len(of_suffix) < _SAMPLES and _NUMBER.fullmatch(file.stem):
+                of_suffix.append(KeypointSource(file, self.num_joints))
+        return {suffix: tuple(files) for suffix, files in samples.items()}
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
