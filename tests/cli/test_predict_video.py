@@ -73,6 +73,7 @@ def test_keypoints_of_a_video_are_a_recording_too(run: Path, video: Path, tmp_pa
     for name in ("k.npz", "k.json"):
         invoke("pose", "estimate", video, "--out", tmp_path / name)
         (stored,) = predicted(run, tmp_path / name)
+        assert invoke("predict", tmp_path / name, "--run", run, "--json").json["samples"] == []
         assert stored["persons"] == direct["persons"] and stored["fps"] == 20
         assert [s["label"] for s in stored["segments"]] == [s["label"] for s in direct["segments"]]
 

@@ -16,6 +16,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.data.archive import UNREADABLE, read_archive
+from skeletonagent.data.keypoints.recorded import is_recorded
 from skeletonagent.data.preprocessing import add_coco20_joints
 from skeletonagent.data.readers.pyskl import read_pyskl_sequences
 from skeletonagent.data.validation import UNLABELLED, locate_archive
@@ -181,6 +182,8 @@ def _read_file(path: Path, input_format: InputFormat) -> list[SkeletonSequence]:
 
 def holds_samples(path: Path) -> bool:
     """Return whether a path is one of arrays, of a PYSKL pickle or of a skeleton archive."""
+    if is_recorded(path):
+        return False
     if path.suffix.lower() in _READERS:
         return True
     try:
