@@ -63,12 +63,10 @@ def test_mistakes_are_found_before_the_work(video: Path, tmp_path: Path) -> None
     assert not (tmp_path / "k.npz").exists()
 
 
-def test_joints_in_metres_are_not_drawn(video: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="leave out world"):
-        CliRunner().invoke(
-            app,
-            ["pose", "estimate", str(video), "--world", "--out", str(tmp_path / "k.npz"),
-             "--save-video", str(tmp_path / "d.mp4")],
-            catch_exceptions=False,
-        )  # fmt: skip
-    assert np.isfinite(read_keypoints(tmp_path / "k.npz")[0].joints[0, 0]).all()
+def test_joints_in_metres_are_drawn_by_those_in_pixels(video: Path, tmp_path: Path) -> None:
+    out, drawn = tmp_path / "k.npz", tmp_path / "d.mp4"
+    invoke("pose", "estimate", video, "--world", "--out", out, "--save-video", drawn)
+    (recording,) = read_keypoints(out)
+    assert recording.coordinates == 3 and recording.image_size is None
+    assert np.isfinite(recording.joints[0, 0]).all()
+    assert describe_video(drawn).frames == 15

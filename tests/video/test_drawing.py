@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.video.drawing import DrawnPerson, draw_persons
+from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.layout import COCO_17
+from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.video.drawing import DrawnPerson, draw_persons, drawn_frames
+from skeletonagent.video.reading import VideoFrame
 
 BLACK = np.zeros((120, 160, 3), np.uint8)
 JOINTS = np.array([[30.0, 100], [80, 100], [130, 100]])
@@ -55,3 +59,27 @@ def test_a_caption_is_drawn_at_the_top() -> None:
 def test_tiny_pictures_are_no_obstacle(shape: tuple[int, int, int]) -> None:
     image = np.zeros(shape, np.uint8)
     assert draw_persons(image, [DrawnPerson(JOINTS, text="wave")], BONES, "x").shape == shape
+
+
+def recording(**fields: object) -> KeypointRecording:
+    joints = np.full((1, 3, 17, 2), np.nan)
+    joints[0, 1] = np.random.default_rng(0).uniform(60, 100, (17, 2))
+    given = {"layout": COCO_17, "image_size": (160.0, 120.0), "joints": joints, **fields}
+    return KeypointRecording("r", **given)
+
+
+def test_frames_are_drawn_one_by_one_until_either_ends() -> None:
+    frames = [VideoFrame(BLACK, n / 10) for n in range(5)]
+    drawn = list(drawn_frames(frames, recording()))
+    assert len(drawn) == 3
+    assert drawn[1][60:100, 60:100].any() and not drawn[0][60:100, 60:100].any()
+    assert drawn[0][:30].any()  # says that nobody is there
+    assert len(list(drawn_frames(frames[:1], recording()))) == 1
+
+
+@pytest.mark.parametrize(
+    "fields", [{"layout": None}, {"image_size": None}, {"joints": np.zeros((1, 3, 17, 3))}]
+)
+def test_joints_that_are_not_of_the_picture_are_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="in pixels"):
+        drawn_frames([], recording(**fields))

@@ -75,7 +75,7 @@ def estimate_video(
 
       skeletonagent pose estimate street.mp4 --out street.json --smallest 40 --max-persons 8
     """
-    from skeletonagent.cli.video_sources import save_drawn_video, video_recording
+    from skeletonagent.cli.video_sources import save_drawn_video, video_poses
     from skeletonagent.data.keypoints.recorded import write_keypoints
     from skeletonagent.data.layout_files import find_layout
     from skeletonagent.pose.estimate import PoseOptions
@@ -90,10 +90,11 @@ def estimate_video(
         layout=None if layout is None else find_layout(layout),
     )
     with warnings_on_console():
-        recording = video_recording(source, options, fps=fps, seconds=seconds)
+        poses = video_poses(source, options, fps=fps, seconds=seconds)
+        recording = poses.recording(world=world)
         write_keypoints(out, recording)
         if save_video is not None:
-            save_drawn_video(save_video, recording)
+            save_drawn_video(save_video, poses.recording())
     _print_persons(recording)
     print_remark(f"written: {out}")
 

@@ -183,13 +183,14 @@ class _Task:
 
     def result(self, file: Path, segments: bool | None) -> _Result:
         """Return the predictions of a file, as clips or as recordings."""
-        from skeletonagent.cli.video_sources import is_video, video_recording
+        from skeletonagent.cli.video_sources import is_video, video_poses
         from skeletonagent.inference.samples import holds_samples
 
         if is_video(file):
-            video = video_recording(file, fps=self.fps, seconds=self.seconds)
-            found = self.clips(file, video) if segments is False else self.segments(file, video)
-            return replace(found, video=video)
+            poses = video_poses(file, fps=self.fps, seconds=self.seconds)
+            recording = poses.recording(world=self.model.input_format.coordinates == 3)
+            ask = self.clips if segments is False else self.segments
+            return replace(ask(file, recording), video=poses.recording())
         if segments or (segments is None and not holds_samples(file)):
             return self.segments(file, file)
         return self.clips(file, file)

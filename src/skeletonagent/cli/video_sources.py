@@ -10,7 +10,7 @@ from skeletonagent.core.recording import KeypointRecording
 
 if TYPE_CHECKING:
     from skeletonagent.inference.segments import RecordingPrediction
-    from skeletonagent.pose.estimate import PoseOptions
+    from skeletonagent.pose.estimate import PoseOptions, VideoPoses
 
 VIDEO_SUFFIXES = frozenset(
     (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
@@ -38,14 +38,14 @@ def is_video(source: str | Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
-def video_recording(
+def video_poses(
     source: str | Path,
     options: PoseOptions | None = None,
     *,
     fps: float | None = None,
     seconds: float = 10.0,
-) -> KeypointRecording:
-    """Return the joints of the people in a video, or before a camera.
+) -> VideoPoses:
+    """Return the people in a video, or before a camera.
 
     Args:
         source: Video, or number of a camera.
@@ -57,11 +57,11 @@ def video_recording(
         ConfigError: If a package or the models are missing.
         DataError: If the source cannot be opened.
     """
-    from skeletonagent.pose.estimate import CAMERA_FPS, recording_of_camera, recording_of_video
+    from skeletonagent.pose.estimate import CAMERA_FPS, poses_of_camera, poses_of_video
 
     if is_camera(source):
-        return recording_of_camera(int(str(source)), seconds, options, fps=fps or CAMERA_FPS)
-    return recording_of_video(Path(source).expanduser(), options, fps=fps)
+        return poses_of_camera(int(str(source)), seconds, options, fps=fps or CAMERA_FPS)
+    return poses_of_video(Path(source).expanduser(), options, fps=fps)
 
 
 def save_drawn_video(

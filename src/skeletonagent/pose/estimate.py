@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
@@ -90,6 +90,78 @@ def build_estimator(options: PoseOptions) -> PoseEstimator:
     return PoseEstimator(detector, model, options.max_persons, options.smallest_person)
 
 
+@dataclass(frozen=True)
+class VideoPoses:
+    """Persons in the pictures of a video, from which recordings in 2D and in 3D are made.
+
+    Args:
+        name: Name of the recordings.
+        source: File that the pictures are from.
+        fps: Pictures a second.
+        image_size: Width and height of the pictures.
+        pictures: Persons of each picture.
+        layout: Skeleton of their joints.
+        min_confidence: Confidence below which a joint counts as not seen.
+    """
+
+    name: str
+    source: Path | None
+    fps: float
+    image_size: tuple[float, float]
+    pictures: Sequence[Sequence[PersonPose]]
+    layout: SkeletonLayout
+    min_confidence: float
+
+    @property
+    def least_pictures(self) -> int:
+        """Number of pictures below which somebody is taken for a mistake of the detector."""
+        return min(len(self.pictures), max(2, round(_SHORTEST * self.fps)))
+
+    @property
+    def pictures_by_person(self) -> Counter[int]:
+        """Number of pictures in which each person was seen, mistakes among them."""
+        return Counter(person.number for persons in self.pictures for person in persons)
+
+    @property
+    def persons(self) -> list[int]:
+        """Numbers of the persons in the order in which they appear, without mistakes."""
+        seen = self.pictures_by_person
+        return [number for number in sorted(seen) if seen[number] >= self.least_pictures]
+
+    def recording(self, *, world: bool = False) -> KeypointRecording:
+        """Return the recording; where nobody was found, it has one body that is never there.
+
+        Args:
+            world: Whether joints are in metres around the hips instead of in pixels.
+
+        Raises:
+            ConfigError: If the model gave joints in pixels alone.
+        """
+        rows = {number: row for row, number in enumerate(self.persons)}
+        shape = (max(1, len(rows)), len(self.pictures), self.layout.num_joints)
+        joints, confidence = np.full((*shape, 3 if world else 2), np.nan), np.zeros(shape)
+        for frame, persons in enumerate(self.pictures):
+            for person in persons:
+                row, body = rows.get(person.number), person.body
+                places = body.world if world else body.points
+                if places is None:
+                    raise ConfigError("an ONNX model gives joints in 2D alone; leave world out")
+                if row is not None:
+                    joints[row, frame], confidence[row, frame] = places, body.confidence
+        joints[confidence < self.min_confidence] = np.nan
+        return KeypointRecording(
+            name=self.name,
+            joints=joints,
+            joint_names=self.layout.joints,
+            layout=self.layout,
+            confidence=confidence,
+            fps=self.fps,
+            image_size=None if world else self.image_size,
+            person_ids=tuple(map(str, rows)),
+            source=self.source,
+        )
+
+
 def estimate(
     frames: Iterable[VideoFrame] | Iterable[UInt8[np.ndarray, "h w 3"]],
     fps: float,
@@ -116,61 +188,55 @@ def estimate(
         DataError: If there is no picture, or pictures differ in size.
     """
     options = options or PoseOptions()
+    poses = estimate_poses(frames, fps, options, name=name, source=source)
+    return poses.recording(world=options.world)
+
+
+def estimate_poses(
+    frames: Iterable[VideoFrame] | Iterable[UInt8[np.ndarray, "h w 3"]],
+    fps: float,
+    options: PoseOptions | None = None,
+    *,
+    name: str = "video",
+    source: Path | None = None,
+) -> VideoPoses:
+    """Return the persons in pictures of a constant rate; see :func:`estimate`."""
+    options = options or PoseOptions()
     estimator = build_estimator(options)
     images = (frame.image if isinstance(frame, VideoFrame) else frame for frame in frames)
     first = next(images, None)
     if first is None:
         raise DataError("there is no picture to look at", path=source)
     persons = [estimator.step(image, n / fps) for n, image in enumerate(chain([first], images))]
-    height, width, _ = first.shape
-    layout = options.layout or MEDIAPIPE_33
-    recording = KeypointRecording(
+    poses = VideoPoses(
         name=name,
-        joints=np.full((0, len(persons), layout.num_joints, 3 if options.world else 2), np.nan),
-        joint_names=layout.joints,
-        layout=layout,
-        confidence=np.zeros((0, len(persons), layout.num_joints)),
-        fps=fps,
-        image_size=None if options.world else (float(width), float(height)),
         source=source,
+        fps=fps,
+        image_size=(float(first.shape[1]), float(first.shape[0])),
+        pictures=persons,
+        layout=options.layout or MEDIAPIPE_33,
+        min_confidence=options.min_confidence,
     )
-    return _with_persons(recording, persons, options)
+    _warn_of_absent(poses, options)
+    return poses
 
 
-def _with_persons(
-    recording: KeypointRecording, pictures: Sequence[Sequence[PersonPose]], options: PoseOptions
-) -> KeypointRecording:
-    """Return an empty recording with the persons of each picture."""
-    where = recording.source or recording.name
-    seen = Counter(person.number for persons in pictures for person in persons)
-    least = min(len(pictures), max(2, round(_SHORTEST * (recording.fps or 0))))
-    numbers = [number for number in sorted(seen) if seen[number] >= least]
-    if len(numbers) < len(seen):
+def _warn_of_absent(poses: VideoPoses, options: PoseOptions) -> None:
+    where = poses.source or poses.name
+    left_out = len(poses.pictures_by_person) - len(poses.persons)
+    if left_out:
         warnings.warn(
-            f"{where}: {len(seen) - len(numbers)} person(s) seen in fewer than {least} frames are "
+            f"{where}: {left_out} person(s) seen in fewer than {poses.least_pictures} frames are "
             "left out as mistakes of the detector",
-            stacklevel=3,
+            stacklevel=4,
         )
-    if not numbers:
+    if not poses.persons:
         warnings.warn(
-            f"{where}: nobody is found in {len(pictures)} frame(s); people must be real or look "
-            f"so, upright, and at least {options.smallest_person:g} pixels high (choose less for "
-            "smaller ones)",
-            stacklevel=3,
+            f"{where}: nobody is found in {len(poses.pictures)} frame(s); people must be real or "
+            f"look so, upright, and at least {options.smallest_person:g} pixels high (choose less "
+            "for smaller ones)",
+            stacklevel=4,
         )
-    shape = (max(1, len(numbers)), *recording.joints.shape[1:])  # nobody is one body never there
-    joints, confidence = np.full(shape, np.nan), np.zeros(shape[:3])
-    rows = {number: row for row, number in enumerate(numbers)}
-    for frame, persons in enumerate(pictures):
-        for person in persons:
-            if person.number in rows:
-                place = rows[person.number], frame
-                joints[place] = person.body.world if options.world else person.body.points
-                confidence[place] = person.body.confidence
-    joints[confidence < options.min_confidence] = np.nan
-    return replace(
-        recording, joints=joints, confidence=confidence, person_ids=tuple(map(str, numbers))
-    )
 
 
 def recording_of_video(
@@ -180,7 +246,20 @@ def recording_of_video(
     fps: float | None = None,
     max_frames: int | None = None,
 ) -> KeypointRecording:
-    """Return the joints of the persons in a video file.
+    """Return the joints of the persons in a video file; see :func:`poses_of_video`."""
+    options = options or PoseOptions()
+    poses = poses_of_video(path, options, fps=fps, max_frames=max_frames)
+    return poses.recording(world=options.world)
+
+
+def poses_of_video(
+    path: Path | str,
+    options: PoseOptions | None = None,
+    *,
+    fps: float | None = None,
+    max_frames: int | None = None,
+) -> VideoPoses:
+    """Return the persons in a video file.
 
     A variable frame rate becomes a constant one: at each moment the picture that is shown.
 
@@ -197,7 +276,7 @@ def recording_of_video(
     path = Path(path)
     rate = fps or describe_video(path).fps
     frames = constant_rate_frames(path, rate, max_frames)
-    return estimate(frames, rate, options, name=path.stem, source=path)
+    return estimate_poses(frames, rate, options, name=path.stem, source=path)
 
 
 def constant_rate_frames(
@@ -207,10 +286,10 @@ def constant_rate_frames(
     return islice(frames_at_rate(read_frames(path), fps), max_frames)
 
 
-def recording_of_camera(
+def poses_of_camera(
     index: int, seconds: float, options: PoseOptions | None = None, *, fps: float = CAMERA_FPS
-) -> KeypointRecording:
-    """Return the joints of the persons before a camera, for some seconds.
+) -> VideoPoses:
+    """Return the persons before a camera, for some seconds.
 
     Args:
         index: Number of the camera, 0 for the first.
@@ -223,4 +302,4 @@ def recording_of_camera(
         DataError: If the camera cannot be opened.
     """
     frames = frames_at_rate(read_camera(index, seconds), fps)
-    return estimate(frames, fps, options, name=f"camera {index}")
+    return estimate_poses(frames, fps, options, name=f"camera {index}")
