@@ -179,3 +179,28 @@ def test_what_is_no_table_of_keypoints_is_refused(tmp_path: Path, text: str, mes
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         read_keypoints(path)
+
+
+@pytest.mark.parametrize(
+    ("times", "fps"),
+    [("0 .04 .08 .12", 25), ("0 40 80 120", 25), ("0 40000 80000 120000", 25), ("0 1 2 3", None)],
+)
+def test_times_order_rows_and_say_the_frame_rate(
+    tmp_path: Path, times: str, fps: float | None
+) -> None:
+    stamps = times.split()
+    rows = [f"{stamps[t]},{t + 1},1,{t + 1},2" for t in (2, 0, 3, 1)]
+    path = tmp_path / "a.csv"
+    path.write_text("timestamp,a_x,a_y,b_x,b_y\n" + "\n".join(rows) + "\n")
+    recording = only(path)
+    assert recording.fps == (None if fps is None else pytest.approx(fps))
+    assert recording.joints[0, :, 0, 0].tolist() == [1, 2, 3, 4]
+
+
+def test_times_of_no_known_unit(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("time,a_x,a_y,b_x,b_y\n0,1,1,1,1\n5,2,2,2,2\n10,3,3,3,3\n")
+    assert only(path).fps == pytest.approx(200), "milliseconds are the largest unit that fits"
+    path.write_text("time,a_x,a_y,b_x,b_y\n0,1,1,1,1\n1e13,2,2,2,2\n2e13,3,3,3,3\n")
+    with pytest.warns(UserWarning, match="frame rate stays unknown"):
+        assert read_keypoints(path)[0].fps is None

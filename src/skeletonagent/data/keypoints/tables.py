@@ -218,11 +218,11 @@ def _times(
         numbers, values = _sorted_places(roles["frame"], where)
         whole = values[numbers]
         if not (whole == np.round(whole)).all():
-            return list(numbers), fps
+            return numbers.tolist(), fps
         unique = [int(value) for value in values]
         place_of = dict(zip(unique, frame_places(unique, where), strict=True))
         return [place_of[int(value)] for value in whole], fps
-    return (list(times[0]) if times else list(range(rows))), fps
+    return (times[0].tolist() if times else list(range(rows))), fps
 
 
 def _sorted_places(cells: Sequence[str], where: str) -> tuple[np.ndarray, Float[np.ndarray, " k"]]:
