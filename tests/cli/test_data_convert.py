@@ -14,10 +14,12 @@ from tests.data.miniature_raw import write_kinetics, write_ntu, write_uav
 
 from skeletonagent.cli import main
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.layout import KINECT_20, SkeletonLayout
 from skeletonagent.data import downloads
 from skeletonagent.data.archive import read_archive
 from skeletonagent.data.benchmarks import expected_counts, unexpected_counts
 from skeletonagent.data.downloads import DOWNLOADS
+from skeletonagent.data.synthetic.generate import synthetic_dataset
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -123,11 +125,13 @@ def test_what_is_left_out_is_told_by_its_reason(tmp_path: Path, typed: Typed) ->
     contents["split"]["val"] = [a["frame_dir"] for a in contents["annotations"][10:]]
     contents["annotations"].insert(0, contents["annotations"].pop())
     path = write_pickle(tmp_path / "mine.pkl", contents)
-    _, _, remarks = typed("data", "convert", path, "--out", tmp_path / "out")
-    _, shown, again = typed("data", "convert", path, "--out", tmp_path / "json", "--json")
+    call = ["data", "convert", path, "--layout", "coco-17", "--out"]
+    _, _, remarks = typed(*call, tmp_path / "out")
+    _, shown, again = typed(*call, tmp_path / "json", "--json")
     assert remarks == again
     shape = "keypoint is no array (M, T, V, C)"
-    assert [line for line in remarks.splitlines() if line.startswith("!")] == [
+    warned = [line for line in remarks.splitlines() if line.startswith("!")]
+    assert [line for line in warned if "layout coco-17" not in line] == [
         f"! 7 left out: {shape}: clip 0, clip 1, clip 2, clip 3, clip 4, ...",
         "! 1 left out: has NaN or infinite joints: clip 8",
     ]
@@ -139,6 +143,9 @@ def test_what_is_left_out_is_told_by_its_reason(tmp_path: Path, typed: Typed) ->
     [
         (["nowhere.pkl"], 1, "error: nowhere.pkl: no such file or folder"),
         (["bad.pkl"], 1, "error: bad.pkl: cannot be read as a pickle"),
+        (["bad.mat"], 1, "error: bad.mat: is a .mat file, and not a pickle of key points; record"),
+        (["texts"], 1, "error: texts: holds neither .skeleton files"),
+        (["texts"], 1, "other formats are read by 'skeletonagent data import'"),
         (["empty"], 1, "error: empty: holds neither .skeleton files"),
         (["good.pkl", "--benchmark", "ntu61"], 2, "no benchmark 'ntu61'; there are ntu60, ntu120"),
         (["good.pkl", "--layout", "coco"], 2, "no layout 'coco'; there are kinect-25"),
@@ -164,6 +171,9 @@ def test_a_refusal_is_one_clear_line(
     monkeypatch.chdir(tmp_path)
     write_ntu60(Path("good.pkl"))
     Path("bad.pkl").write_text("no pickle")
+    Path("bad.mat").write_text("MATLAB 5.0")
+    Path("texts").mkdir()
+    Path("texts", "README.txt").write_text("recorded in May")
     Path("empty").mkdir()
     write_uav(Path("uav"))
     Path("full").mkdir()
@@ -212,3 +222,42 @@ def test_a_refused_download_is_one_clear_line(
 
     monkeypatch.setattr(downloads, "download_entry", broken)
     assert typed("data", "download", "ntu60")[0] == 1
+
+
+def people_pickle(order: list[int], names: int = 2) -> dict[str, Any]:
+    """Return a pickle of generated people in the order of the Kinect's first version, mixed."""
+    store = synthetic_dataset(clips_per_class=2, subjects=2).store
+    first = [0, 1, 20, *range(3, 20)]
+    annotations = [
+        {
+            "frame_dir": f"s{n}",
+            "label": n % names,
+            "keypoint": store.sequence(2 * n).joints[:, ::4][:, :, first][:, :, order],
+        }
+        for n in range(12)
+    ]
+    ids = [str(annotation["frame_dir"]) for annotation in annotations]
+    return {"split": {"train": ids[:8], "val": ids[8:]}, "annotations": annotations}
+
+
+def test_a_layout_is_assumed_only_if_the_data_confirm_it(tmp_path: Path, typed: Typed) -> None:
+    path = write_pickle(tmp_path / "a.pkl", people_pickle(list(range(20))))
+    status, _, told = typed("data", "convert", path, "--out", tmp_path / "a")
+    assert status == 0 and "taken for kinect-20, 20 joints: bones keep their length" in told
+    mixed = [*range(10, 20), *range(10)]
+    path = write_pickle(tmp_path / "b.pkl", people_pickle(mixed))
+    status, shown, told = typed("data", "convert", path, "--out", tmp_path / "b")
+    assert (status, shown) == (1, "") and not (tmp_path / "b").exists()
+    assert "has 20 joints, which do not say what skeleton it is: not " in told
+    assert "'skeletonagent data import' finds bones by itself" in told
+    own = SkeletonLayout(
+        "mine",
+        tuple(KINECT_20.joints[n] for n in mixed),
+        tuple((mixed.index(child), mixed.index(parent)) for child, parent in KINECT_20.bones),
+    )
+    (tmp_path / "mine.json").write_text(json.dumps(own.to_json()))
+    call = ["data", "convert", path, "--out", tmp_path / "b", "--layout"]
+    status, shown, told = typed(*call, tmp_path / "mine.json")
+    assert status == 0 and "20 (mine)" in shown and "!" not in told
+    status, _, told = typed(*call, "kinect-20", "--overwrite")
+    assert status == 0 and "! layout kinect-20: bones join joints that are far apart" in told

@@ -66,6 +66,11 @@ COMMANDS: CommandTable = {
                 "check_archive",
                 "Inspect an archive: counts, splits, and what is odd about it.",
             ),
+            "view": LazyCommand(
+                f"{_CLI}.data_view",
+                "view_data",
+                "Write a page that plays clips as they are stored, frame by frame.",
+            ),
             "convert": LazyCommand(
                 f"{_CLI}.convert", "convert", "Convert a public data set into a skeleton archive."
             ),

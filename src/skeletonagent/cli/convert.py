@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from skeletonagent.cli.console import console, output, print_json
+from skeletonagent.cli.console import (
+    console,
+    output,
+    print_json,
+    print_remark,
+    warnings_on_console,
+)
 from skeletonagent.cli.options import BENCHMARK_NAMES
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
@@ -35,7 +41,10 @@ def convert(
         Path | None, typer.Option(help="Folder of Kinetics' kpfiles; PATH lists their clips.")
     ] = None,
     layout: Annotated[
-        str | None, typer.Option(help=f"Layout of a pickle's skeletons: {', '.join(LAYOUTS)}.")
+        str | None,
+        typer.Option(
+            help=f"Layout of a pickle's skeletons: a layout file, or {', '.join(LAYOUTS)}."
+        ),
     ] = None,
     classes: Annotated[
         Path | None, typer.Option(help="A pickle's class names, one a line, in label order.")
@@ -64,12 +73,17 @@ def convert(
     from skeletonagent.cli.progress import file_progress
     from skeletonagent.cli.summaries import print_conversion, print_skipped
     from skeletonagent.data.benchmarks import expected_counts
+    from skeletonagent.data.convert.layout_confirmation import confirm_layout
     from skeletonagent.data.convert.pipeline import convert_dataset, require_free_folder
     from skeletonagent.data.readers.detection import detect_reader
 
     require_free_folder(out, overwrite=overwrite)
     with console.status(f"reading {escape(str(path))}"):
         reader = detect_reader(path, _benchmark(benchmark), kpfiles, _layout(layout), classes)
+    with _named(path), warnings_on_console():
+        reader, reason = confirm_layout(reader)
+    if reason:
+        print_remark(f"taken for {reader.layout.name}, {reason}; --layout takes another")
     with file_progress(reader.title, MofNCompleteColumn()) as progress, _named(path):
         conversion = convert_dataset(
             reader, out, processes=processes, progress=progress, overwrite=overwrite
@@ -131,9 +145,9 @@ def _benchmark(name: str | None) -> Benchmark | None:
 
 
 def _layout(name: str | None) -> SkeletonLayout | None:
-    if name is not None and name not in LAYOUTS:
-        raise ConfigError(f"no layout {name!r}; there are {', '.join(LAYOUTS)}")
-    return None if name is None else LAYOUTS[name]
+    from skeletonagent.data.layout_files import find_layout
+
+    return None if name is None else find_layout(name)
 
 
 @contextmanager

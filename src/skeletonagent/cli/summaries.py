@@ -12,6 +12,7 @@ from skeletonagent.cli.console import output, print_warning
 from skeletonagent.core.dialogue import Outcome
 from skeletonagent.data.benchmarks import unexpected_counts
 from skeletonagent.data.convert.pipeline import Conversion, DatasetReader
+from skeletonagent.data.coordinate_summary import CoordinateSummary
 from skeletonagent.data.summary import DatasetSummary, SplitSummary
 
 _SAMPLES_SHOWN = 5
@@ -30,10 +31,29 @@ def print_summary(summary: DatasetSummary) -> None:
     table.add_row("frames", f"{low} to {high}, median {median}")
     for name, split in summary.splits.items():
         table.add_row(escape(f"split {name}"), _split_line(split))
+    _add_coordinates(table, summary.coordinates)
     output.print(f"[bold]{escape(summary.name)}[/]")
     output.print(table)
     for line in _oddities(summary):
         print_warning(line, on=output)
+    for advice in summary.coordinates.advice:
+        output.print(f"to do or set: {escape(advice)}", soft_wrap=True)
+
+
+def _add_coordinates(table: Table, coordinates: CoordinateSummary) -> None:
+    """Add what is known of the coordinates to a table of a summary."""
+    ranges = ", ".join(
+        f"{axis} {low:.4g} to {high:.4g}"
+        for axis, (low, high) in zip("xyz", coordinates.ranges, strict=False)
+    )
+    table.add_row("coordinates", ranges or "none")
+    table.add_row("unit", f"{coordinates.unit}: {coordinates.unit_reason}")
+    rare = [f"{name} {share:.0%}" for name, share in coordinates.rarely_seen.items()]
+    shown = ", ".join(rare[:_SAMPLES_SHOWN]) or "every joint in every frame of its body"
+    more = f" and {len(rare) - _SAMPLES_SHOWN} more" if len(rare) > _SAMPLES_SHOWN else ""
+    table.add_row("seen", escape(shown + more))
+    table.add_row("lost", f"{coordinates.lost:.1%} of the frames of bodies")
+    table.add_row("skeleton", coordinates.bones or "too little is seen to measure them")
 
 
 def _class_counts(summary: DatasetSummary) -> str:
@@ -54,6 +74,7 @@ def _oddities(summary: DatasetSummary) -> list[str]:
         _some("sample(s) of a single frame", summary.single_frame),
         _some("sample(s) with frames in which nobody is seen", summary.empty_frames),
         _some("class(es) without samples", summary.empty_classes),
+        *(f"layout: {problem}" for problem in summary.coordinates.layout_problems),
     ]
     counts = {name: (split.train, split.test) for name, split in summary.splits.items()}
     lines += unexpected_counts(summary.name, counts)

@@ -37,8 +37,10 @@ MOST_SIDE_RATIO = 1.3
 
 Measured on the same sets: at most 1.04 with the right order, above 1.17 with a random one.
 """
-MOST_PAIR_RATIO = 1.6
-"""Largest plausible ratio of lengths of one pair of bones that are not short."""
+MOST_PAIR_RATIO = {2: 2.0, 3: 1.6}
+"""Largest plausible ratio of lengths of one pair of bones that are not short, in 2D and in 3D."""
+LENGTH_PERCENTILE = {2: 80, 3: 50}
+"""Percentile over time that is a distance; in an image, what points to the camera looks short."""
 MOST_CROSSED_RATIO = 1.08
 """Largest plausible ratio of a pair of bones to the same pair with its ends exchanged."""
 SHORT_BONE = 0.5
@@ -130,7 +132,8 @@ class BoneCheck:
             if max(lengths[pair[0]], lengths[pair[1]]) > least
         }  # fmt: skip
         worst = max(long or self.sides, key=lambda pair: self.sides[pair])
-        if self.median_side_ratio <= MOST_SIDE_RATIO and self.sides[worst] <= MOST_PAIR_RATIO:
+        most = MOST_PAIR_RATIO[self.coordinates]
+        if self.median_side_ratio <= MOST_SIDE_RATIO and self.sides[worst] <= most:
             return ""
         left, right = (self.layout.display_name(joint) for joint in worst)
         return (
@@ -196,8 +199,10 @@ def choose_layout(
     ranked = sorted((check for check in checks if check), key=lambda check: check.tree_ratio)
     fitting = [check for check in ranked if check.plausible]
     if not fitting:
-        found = "; ".join(f"not {c.layout.name}: {c.problems[0]}" for c in ranked)
-        return None, found or "no known layout has as many joints"
+        if not ranked:
+            return None, "no known layout has as many joints"
+        names = " or ".join(check.layout.name for check in ranked)
+        return None, f"not {names}: {ranked[0].problems[0]}"
     first, *others = fitting
     if others and others[0].tree_ratio < 1.1 * first.tree_ratio:
         names = " and ".join(check.layout.name for check in (first, others[0]))
@@ -226,12 +231,15 @@ def absent_as_nan(joints: Float[np.ndarray, "*s c"]) -> Float[np.ndarray, "*s c"
 
 
 def _distances(bodies: Sequence[Float[np.ndarray, "_ v c"]]) -> Float[np.ndarray, "v v"]:
-    """Return the distance of any two joints, median over bodies, in mean distances of a body."""
+    """Return the distance of any two joints, median over bodies, in mean distances of a body.
+
+    Over the frames of a body it is the percentile :data:`LENGTH_PERCENTILE`.
+    """
     relative = []
     for body in bodies:
         apart = np.linalg.norm(body[:, :, None] - body[:, None], axis=-1)
-        median = np.nanmedian(apart, axis=0)
-        relative.append(median / np.nanmean(np.where(median > 0, median, np.nan)))
+        usual = np.nanpercentile(apart, LENGTH_PERCENTILE[body.shape[-1]], axis=0)
+        relative.append(usual / np.nanmean(np.where(usual > 0, usual, np.nan)))
     distances: Float[np.ndarray, "v v"] = np.nanmedian(relative, axis=0)
     return distances
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 import torch
 
 from skeletonagent.core.clips import ClipStore, SkeletonData
+from skeletonagent.data.coordinate_summary import CoordinateSummary, summarize_coordinates
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class DatasetSummary:
         empty_frames: Number of frames in which nobody is present, by the id of each sample that
             has such frames.
         splits: Counts and problems of each split, by name.
+        coordinates: Ranges, unit and bones of the coordinates.
     """
 
     name: str
@@ -67,6 +69,7 @@ class DatasetSummary:
     single_frame: tuple[str, ...]
     empty_frames: dict[str, int]
     splits: dict[str, SplitSummary]
+    coordinates: CoordinateSummary
 
     @property
     def usable(self) -> bool:
@@ -106,6 +109,7 @@ def summarize_dataset(data: SkeletonData) -> DatasetSummary:
         ),
         empty_frames=empty_frames,
         splits=_summarize_splits(data),
+        coordinates=summarize_coordinates(store),
     )
 
 

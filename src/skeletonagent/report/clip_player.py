@@ -190,7 +190,7 @@ def upright_axes(
     right = max(others, key=lambda axis: abs(agreement[axis, 0]))
     signs = [-1 if agreement[axis, side] < 0 else 1 for side, axis in enumerate((right, up))]
     axes = [(right, signs[0]), (up, signs[1])]
-    return (*axes, *((axis, _depth_sign(axes, axis)) for axis in others if axis != right))
+    return (*axes, *((axis, depth_sign(axes, axis)) for axis in others if axis != right))
 
 
 def _correlations(
@@ -204,7 +204,7 @@ def _correlations(
     return correlations
 
 
-def _depth_sign(axes: Sequence[tuple[int, int]], last: int) -> int:
+def depth_sign(axes: Sequence[tuple[int, int]], last: int) -> int:
     """Return the sign of the last axis with which nothing is mirrored."""
     frame = np.zeros((3, 3))
     for row, (axis, sign) in enumerate((*axes, (last, 1))):

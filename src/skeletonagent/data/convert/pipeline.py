@@ -44,6 +44,8 @@ class DatasetReader:
         splits: Function that returns the splits by name, from the ids of the samples read.
         default_split: Name of the split that is used by default.
         has_confidence: Whether the last channel of joints is the keypoint confidence.
+        layout_assumed: Whether the layout rests on the number of joints alone.
+        layout_given: Whether the layout was given by the user.
     """
 
     name: str
@@ -55,6 +57,8 @@ class DatasetReader:
     splits: Callable[[Sequence[str]], Mapping[str, Split]]
     default_split: str
     has_confidence: bool = False
+    layout_assumed: bool = False
+    layout_given: bool = False
 
 
 @dataclass(frozen=True)
@@ -270,7 +274,8 @@ def _metadata(
 ) -> dict[str, Any]:
     """Return the content of the archive's JSON."""
     layout, default = reader.layout, reader.default_split
-    return {
+    pairs = {} if layout.given_pairs is None else {"pairs": layout.given_pairs}
+    return pairs | {
         "name": reader.name,
         "title": reader.title,
         "class_names": reader.class_names,

@@ -129,5 +129,14 @@ def layout_yaml(layout: SkeletonLayout, comments: Sequence[str] = ()) -> str:
     if layout.given_pairs is not None:
         fields["pairs"] = [[names[left], names[right]] for left, right in layout.given_pairs]
     head = "".join(f"# {' '.join(line.split())}\n" for line in comments)
-    text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, default_flow_style=None)
-    return head + text
+    lines = [  # a line for each joint and each pair, to be changed by hand
+        yaml.safe_dump(
+            {key: value},
+            sort_keys=False,
+            allow_unicode=True,
+            width=1000,
+            default_flow_style=None if key in ("bones", "pairs") else False,
+        )
+        for key, value in fields.items()
+    ]
+    return head + "".join(lines)

@@ -6,12 +6,18 @@ from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.data.benchmarks import Benchmark
+from skeletonagent.data.benchmarks import UAV_NAME, Benchmark
 from skeletonagent.data.convert.pipeline import DatasetReader
 from skeletonagent.data.readers.kinetics import kinetics_reader
 from skeletonagent.data.readers.ntu import ntu_reader
 from skeletonagent.data.readers.pyskl import pyskl_reader
 from skeletonagent.data.readers.uav import uav_reader
+
+IMPORT_HINT = (
+    "recordings of other formats are read by 'skeletonagent data import', with a layout file where "
+    "names of joints are missing"
+)
+"""What to do with files of no public data set."""
 
 
 def detect_reader(
@@ -36,6 +42,7 @@ def detect_reader(
         DataError: If the files are of no data set that can be read.
     """
     if path.is_file() and kpfiles is None:
+        _require_pickle(path)
         names = read_class_names(classes) if classes else None
         return pyskl_reader(path, benchmark=benchmark, layout=layout, class_names=names)
     if layout or classes:
@@ -47,11 +54,13 @@ def detect_reader(
         raise DataError("no such file or folder", path=path)
     if _holds(path, "*.skeleton"):
         return ntu_reader(path, benchmark.name if benchmark else None)
-    if _holds(path, "*.txt"):
+    if _holds_uav_files(path):
         _expect(benchmark, "uav-human")
         return uav_reader(path)
     raise DataError(
-        "holds neither .skeleton files (NTU RGB+D) nor .txt files (UAV-Human)", path=path
+        "holds neither .skeleton files (NTU RGB+D) nor .txt files named as those of UAV-Human; "
+        f"{IMPORT_HINT}",
+        path=path,
     )
 
 
@@ -66,6 +75,24 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as class names: {error}", path=path) from error
     return tuple(line.strip() for line in lines if line.strip())
+
+
+def _require_pickle(path: Path) -> None:
+    """Check that a file may be a pickle, by its first byte or its name.
+
+    Raises:
+        DataError: If it is of another kind, which is named with what reads it.
+    """
+    with path.open("rb") as file:
+        first = file.read(2)
+    if first[:1] == b"\x80" or path.suffix.lower() in (".pkl", ".pickle"):
+        return
+    kind = f"a {path.suffix} file" if path.suffix else "no pickle"
+    raise DataError(f"is {kind}, and not a pickle of key points; {IMPORT_HINT}", path=path)
+
+
+def _holds_uav_files(folder: Path) -> bool:
+    return any(UAV_NAME.match(file.stem) for file in folder.rglob("*.txt"))
 
 
 def _holds(folder: Path, pattern: str) -> bool:

@@ -16,7 +16,14 @@ import numpy as np
 
 from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_20, KINECT_25, SkeletonLayout
+from skeletonagent.core.layout import (
+    COCO_17,
+    COCO_20,
+    KINECT_20,
+    KINECT_25,
+    LAYOUTS,
+    SkeletonLayout,
+)
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark
 from skeletonagent.data.convert.pipeline import DatasetReader
 from skeletonagent.data.readers.pyskl_pickle import (
@@ -76,6 +83,7 @@ def pyskl_reader(
             sample=first["frame_dir"],
         )
     v, has_confidence = first["keypoint"].shape[2], "keypoint_score" in first
+    is_given = layout is not None
     benchmark = benchmark or detect_benchmark(v, table.classes, table.split_parts)
     if benchmark:
         layout, class_names = layout or benchmark.layout, class_names or benchmark.class_names
@@ -91,6 +99,8 @@ def pyskl_reader(
         splits=partial(pickle_splits, table.split_parts),
         default_split=default if default in table.split_parts else next(iter(table.split_parts)),
         has_confidence=has_confidence,
+        layout_assumed=layout is None,
+        layout_given=is_given,
     )
 
 
@@ -204,11 +214,16 @@ def _fitting_layout(
     layout: SkeletonLayout | None, v: int, has_confidence: bool, path: Path
 ) -> SkeletonLayout:
     """Return a layout if it has V joints; if None, the usual layout of V joints."""
-    usual = (KINECT_25, COCO_17, COCO_20 if has_confidence else KINECT_20)
+    usual = (KINECT_25, COCO_17, COCO_20 if has_confidence else KINECT_20, *LAYOUTS.values())
     for candidate in (layout,) if layout else usual:
         if candidate.num_joints == v:
             return candidate
-    expected = f"{layout.name} has {layout.num_joints}" if layout else "no layout has that number"
+    expected = (
+        f"{layout.name} has {layout.num_joints}"
+        if layout
+        else "no known layout has that number; give a layout file by --layout, or have bones found "
+        "by 'skeletonagent data import'"
+    )
     raise DataError(f"has {v} joints; {expected}", path=path)
 
 

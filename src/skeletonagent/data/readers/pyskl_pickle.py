@@ -57,7 +57,11 @@ def read_pyskl_pickle(path: Path) -> PysklPickle:
     """
     contents = load_restricted(path)
     if not isinstance(contents, dict) or not {"split", "annotations"} <= contents.keys():
-        raise DataError("holds no PYSKL data: 'split' and 'annotations' are expected", path=path)
+        raise DataError(
+            "holds no PYSKL data: 'split' and 'annotations' are expected; other pickles, such as "
+            "lists of annotations, are read by 'skeletonagent data import'",
+            path=path,
+        )
     split = contents["split"]
     if not isinstance(split, dict) or not all(_is_part(item) for item in split.items()):
         raise DataError("split must list sample ids by the name of a part", path=path)
