@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,19 @@ def test_many_recordings(tmp_path: Path) -> None:
         recordings, read_keypoints(saved(tmp_path / "y.npy", stgcn)), strict=True
     ):
         np.testing.assert_array_equal(one.joints, other.joints)
+
+
+def test_labels_beside_an_array_of_st_gcn(tmp_path: Path) -> None:
+    path = saved(tmp_path / "train_data_joint.npy", RNG.normal(size=(3, 3, 7, 5, 2)))
+    names = ["S001C001P001R001A001.skeleton", "b.skeleton", "c.skeleton"]
+    (tmp_path / "train_label.pkl").write_bytes(pickle.dumps((names, [0, 7, 1])))
+    with pytest.warns(UserWarning, match=r"are from train_label.pkl"):
+        recordings = read_keypoints(path)
+    assert [r.name for r in recordings] == ["S001C001P001R001A001", "b", "c"]
+    assert [r.label for r in recordings] == ["0", "7", "1"]
+    (tmp_path / "train_label.pkl").write_bytes(pickle.dumps((names[:2], [0, 7])))
+    with pytest.warns(UserWarning, match="does not list names and labels of 3 samples"):
+        assert read_keypoints(path)[0].label is None
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,61 @@ def test_kinetics_skeleton(tmp_path: Path) -> None:
     assert recording.num_frames == 9 and not recording.seen[0, 4:].any()
     pose[1, 5] = np.nan
     np.testing.assert_allclose(recording.joints[0, :4], pose, rtol=1e-6)
+
+
+def test_a_value_on_each_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    frames = [{"landmarks": landmarks(points)} for points in LANDMARKS]
+    path.write_text("\n".join(map(json.dumps, frames)))
+    with pytest.warns(UserWarning, match="shares of the image"):
+        (recording,) = read_keypoints(path)
+    np.testing.assert_allclose(recording.joints[0], LANDMARKS, rtol=1e-6)
+
+
+def samples() -> dict[str, Any]:
+    frames = [{"frame_id": t + 1, "instances": mmpose(t)} for t in range(3)]
+    skeleton = {"pose": [0.5] * 36, "score": [1.0] * 18}
+    persons = [
+        {"name": "person", "keypoints": {"x": [1.0, 2.0], "y": [3.0, 4.0], "visible": [1.0, 1.0]}}
+    ]
+    return {
+        "coco": coco(),
+        "alphapose": [{"image_id": "0.jpg", "keypoints": flat(0), "score": 1.0, "idx": 1}],
+        "mmpose": {"meta_info": {"dataset_name": "coco"}, "instance_info": frames},
+        "mediapipe": {"fps": 30, "width": 9, "height": 9,
+                      "frames": [{"landmarks": landmarks(LANDMARKS[0])}]},
+        "ultralytics": [persons, persons],
+        "kinetics": {"data": [{"frame_index": 1, "skeleton": [skeleton]}], "label": "run"},
+        "openpose": {"people": [{"person_id": [-1], "pose_keypoints_2d": [1.0] * 75}]},
+    }  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the paths to what is inside a value, of long lists to the first items."""
+    items = value.items() if isinstance(value, dict) else ()
+    for key, inside in items or (enumerate(value[:3]) if isinstance(value, list) else ()):
+        yield (*path, key)
+        yield from places(inside, (*path, key))
+
+
+@pytest.mark.parametrize("name", samples())
+@pytest.mark.filterwarnings("ignore")
+def test_values_of_another_kind_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(3)
+    others = [None, float("nan"), {}, [], "x", -1, 1e400, True, 10**25, [1], {"a": 1}, [[]]]
+    paths = list(places(samples()[name]))
+    for number in rng.permutation(len(paths))[:40]:
+        value = samples()[name]
+        inside = value
+        for key in paths[number][:-1]:
+            inside = inside[key]
+        inside[paths[number][-1]] = others[int(rng.integers(len(others)))]
+        try:
+            recordings = read_keypoints(written(tmp_path / "a.json", value))
+        except DataError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+        else:
+            assert all(not np.isinf(recording.joints).any() for recording in recordings)
 
 
 def test_the_same_remark_on_many_files_is_made_once(tmp_path: Path) -> None:

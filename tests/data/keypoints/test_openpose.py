@@ -115,3 +115,9 @@ def test_a_damaged_frame_is_named_and_other_recordings_are_kept(tmp_path: Path) 
     with pytest.warns(UserWarning, match=r"1 file\(s\) left out: .*b_3_keypoints.json: is damaged"):
         (recording,) = read_keypoints(tmp_path)
     assert recording.name == "good"
+
+
+def test_a_link_to_a_folder_around_it_is_not_followed(tmp_path: Path) -> None:
+    write_frame(tmp_path / "a" / "a_1_keypoints.json", [walks(25)[0, 0]])
+    (tmp_path / "a" / "again").symlink_to(tmp_path, target_is_directory=True)
+    assert [recording.name for recording in read_keypoints(tmp_path)] == ["a"]

@@ -12,7 +12,11 @@ import pytest
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.recording import KeypointRecording
-from skeletonagent.data.keypoints.recorded import KEYPOINT_SCHEMA, RECORDED, write_keypoints
+from skeletonagent.data.keypoints.recorded import (
+    KEYPOINT_SCHEMA,
+    RECORDED_KEYPOINTS,
+    write_keypoints,
+)
 from skeletonagent.data.keypoints.source import KeypointSource
 
 
@@ -35,8 +39,8 @@ def recording(persons: int = 2) -> KeypointRecording:
 
 def read(path: Path) -> KeypointRecording:
     source = KeypointSource(path)
-    assert RECORDED.matches(source)
-    (found,) = RECORDED.read(source)
+    assert RECORDED_KEYPOINTS.matches(source)
+    (found,) = RECORDED_KEYPOINTS.read(source)
     return found
 
 
@@ -93,5 +97,5 @@ def test_other_files_are_of_another_format(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text('{"schema": "other"}')
     (tmp_path / "c.npz").write_bytes(b"PK\x03\x04 torn")
     for name in ("a.npz", "b.json", "c.npz"):
-        assert not RECORDED.matches(KeypointSource(tmp_path / name))
+        assert not RECORDED_KEYPOINTS.matches(KeypointSource(tmp_path / name))
     assert KEYPOINT_SCHEMA.endswith("/1")

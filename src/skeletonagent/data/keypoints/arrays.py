@@ -25,6 +25,7 @@ from skeletonagent.data.keypoints.absence import (
 )
 from skeletonagent.data.keypoints.flat_samples import read_flat_samples
 from skeletonagent.data.keypoints.remarks import remark
+from skeletonagent.data.keypoints.sample_labels import with_stgcn_labels
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
 
 _DAMAGED = (
@@ -50,7 +51,8 @@ def _matches_archive(source: KeypointSource) -> bool:
 
 
 def _read_array(source: KeypointSource) -> list[KeypointRecording]:
-    return recordings_of_array(_load(source), source, source.name)
+    recordings = recordings_of_array(_load(source), source, source.name)
+    return with_stgcn_labels(recordings, source)
 
 
 def _read_archive(source: KeypointSource) -> list[KeypointRecording]:

@@ -15,7 +15,7 @@ from skeletonagent.data.keypoints.mmpose import MMPOSE
 from skeletonagent.data.keypoints.ntu_files import NTU_FILES
 from skeletonagent.data.keypoints.openpose import OPENPOSE
 from skeletonagent.data.keypoints.pickles import PICKLES
-from skeletonagent.data.keypoints.recorded import RECORDED
+from skeletonagent.data.keypoints.recorded import RECORDED_KEYPOINTS
 from skeletonagent.data.keypoints.sleap import SLEAP_ANALYSIS
 from skeletonagent.data.keypoints.sleap_project import SLEAP_PROJECT
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource
@@ -28,8 +28,8 @@ from skeletonagent.data.keypoints.unknown import describe_unknown
 KEYPOINT_FORMATS = {
     each.name: each
     for each in (
-        RECORDED, OPENPOSE, COCO_JSON, ALPHAPOSE, MMPOSE, ULTRALYTICS_JSON, STGCN_KINETICS,
-        MEDIAPIPE, ULTRALYTICS_TEXT, DEEPLABCUT_CSV, DEEPLABCUT_HDF5, SLEAP_PROJECT,
+        RECORDED_KEYPOINTS, OPENPOSE, COCO_JSON, ALPHAPOSE, MMPOSE, ULTRALYTICS_JSON,
+        STGCN_KINETICS, MEDIAPIPE, ULTRALYTICS_TEXT, DEEPLABCUT_CSV, DEEPLABCUT_HDF5, SLEAP_PROJECT,
         SLEAP_ANALYSIS, BVH, C3D, NTU_FILES, TIME_SERIES, PICKLES, MATLAB,
         NUMPY_ARRAYS, NUMPY_ARCHIVES, TABLES,
     )

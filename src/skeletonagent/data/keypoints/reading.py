@@ -147,8 +147,10 @@ class _Walk:
         for file in folder.files:
             if file.suffix.lower() != frames:
                 yield from self._caught(KeypointSource(file, self.num_joints), None)
+        inside = folder.path.resolve()
         for below in folder.folders:
-            yield from self._folder(KeypointSource(below, self.num_joints))
+            if not inside.is_relative_to(below.resolve()):  # no link to a folder around it
+                yield from self._folder(KeypointSource(below, self.num_joints))
 
     def _caught(
         self, source: KeypointSource, chosen: KeypointFormat | None

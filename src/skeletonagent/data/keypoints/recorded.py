@@ -157,7 +157,7 @@ def _recording(
     )
 
 
-RECORDED = KeypointFormat(
+RECORDED_KEYPOINTS = KeypointFormat(
     name="skeletonagent",
     title="keypoints that 'skeletonagent pose estimate' wrote",
     matches=_matches,

@@ -90,7 +90,7 @@ class KeypointSource:
 
     @cached_property
     def json(self) -> Any:
-        """Value of a JSON file; None if it is none.
+        """Value of a JSON file, or the list of a value on each line; None if it is none.
 
         Raises:
             DataError: If it begins as JSON does and is damaged.
@@ -100,7 +100,10 @@ class KeypointSource:
         try:
             return json.loads(self.text)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"is damaged JSON: {error}", path=self.path) from error
+            values = _values_of_lines(self.text)
+            if values is None:
+                raise DataError(f"is damaged JSON: {error}", path=self.path) from error
+            return values
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
@@ -163,6 +166,14 @@ class _readable:
 
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def _values_of_lines(text: str) -> list[Any] | None:
+    """Return the JSON value on each line of a text; None if a line has none."""
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError):
+        return None
 
 
 def clean_text(text: object) -> str:
