@@ -7,11 +7,8 @@ prints: progress is reported to a callback, remarks are warnings.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from skeletonagent.core.clips import SkeletonData
@@ -21,14 +18,11 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.experiments.auto_recipe import kept_with_begun_runs
-from skeletonagent.experiments.config import Config, read_config, with_values
+from skeletonagent.experiments.config import Config, read_config
 from skeletonagent.experiments.datasets import prepare_dataset, preprocess_dataset, resolve_layout
 from skeletonagent.experiments.presets import PRESETS
 from skeletonagent.experiments.recipes import PresetSize, Recipe
-from skeletonagent.experiments.resolve import parse_stream, resolve_config, with_choices
-from skeletonagent.experiments.run import run_experiment
-from skeletonagent.experiments.time_budget import fit_to_time, leaves_time_to_compare
+from skeletonagent.experiments.single_run import train_run
 from skeletonagent.inference.evaluate import Evaluation, evaluate_split
 from skeletonagent.inference.predictor import Predictor, load_predictor
 from skeletonagent.models.backbones import BACKBONES
@@ -148,14 +142,15 @@ class Run:
 
 
 def train(
-    config: str | Path | Config,
+    config: str | Path | Config | None = None,
     *,
-    data: str | Path | SkeletonData,
+    data: str | Path | SkeletonData | None = None,
     out: str | Path,
     overrides: Mapping[str, Any] | None = None,
     stream: str | None = None,
     size: str = PresetSize.SMALL,
     recipe: str = Recipe.PAPER,
+    init_from: str | Path | None = None,
     resume: bool = False,
     time: str | None = None,
     callback: Callback | None = None,
@@ -166,13 +161,17 @@ def train(
     ``on_remark`` gets a line for each, and ``choices.json`` in the run directory keeps them.
 
     Args:
-        config: Name of a preset (:func:`list_presets`), a YAML file, or a configuration.
-        data: Path of a skeleton archive, ``synthetic``, or a data set in memory.
+        config: Name of a preset (:func:`list_presets`), a YAML file, or a configuration; by default
+            ``default``, or the settings of ``init_from``.
+        data: Path of a skeleton archive, ``synthetic``, or a data set in memory; by default that of
+            ``init_from``.
         out: Run directory to write.
         overrides: Settings by their dotted names, such as ``{"training.epochs": 30}``.
         stream: Input stream, such as ``bone`` or ``b``; by default the configuration's.
         size: Size of a preset: ``tiny``, ``small`` for a CPU, ``paper`` for a GPU.
         recipe: Recipe of a preset: ``paper``, ``released`` or ``best``.
+        init_from: Run, or folder of one checkpoint, whose weights to begin with as far as they
+            fit: joints and classes by name.
         resume: Whether to continue the run in ``out``; it is started if there is none.
         time: Wall time, such as ``3m``, in place of a number of steps: as many as fit are taken.
         callback: Called during the training, see
@@ -197,39 +196,20 @@ def train(
         >>> run.predictor().class_names
         ('wave', 'jump', 'squat')
     """
-    in_memory = data if isinstance(data, SkeletonData) else None
-    changes: dict[str, Any] = {"data.archive": in_memory.name if in_memory else str(data)}
-    if in_memory:
-        changes["data.confidence"] = in_memory.store.has_confidence
-    if stream is not None:
-        changes["clips.stream"] = parse_stream(stream)
-    adapt = partial(with_values, values=changes | dict(overrides or {}))
-    if isinstance(config, Config):
-        chosen = config
-    else:
-        chosen = resolve_config(str(config), PresetSize(size), stream, None, [], Recipe(recipe))
-    path, start = Path(out).expanduser(), perf_counter()
-    chosen = with_choices(
-        adapt(chosen),
-        RunDirectory(path),
-        is_automatic=config == "default" and size == PresetSize.SMALL,
+    in_memory = train_run(
+        config,
+        data,
+        Path(out).expanduser(),
+        overrides=overrides or {},
+        stream=stream,
+        size=PresetSize(size),
+        recipe=Recipe(recipe),
+        init_from=init_from,
         resume=resume,
-        compare=not time or leaves_time_to_compare(time),
-        on_remark=(callback or Callback()).on_remark,
-        data=in_memory,
-        adapt=adapt,
+        time=time,
+        callback=callback or Callback(),
     )
-    with kept_with_begun_runs([path]):
-        opened = (
-            preprocess_dataset(in_memory, Preprocessor.from_settings(chosen.data))
-            if in_memory
-            else prepare_dataset(chosen.data)
-        )
-        if time:
-            chosen = fit_to_time({path: chosen}, opened, time, perf_counter() - start)[0][path]
-        display = nullcontext(callback or Callback())
-        run_experiment(chosen, opened, path, resume=resume, watch=lambda *_: display)
-    return Run(out, opened if in_memory else None)
+    return Run(out, in_memory)
 
 
 def create_model(

@@ -12,6 +12,7 @@ import pytest
 import torch
 from tests.small_run import CLASSES, samples, small_archive
 
+from skeletonagent.api import train
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.layout import KINECT_20
@@ -296,3 +297,21 @@ def test_a_recognizer_of_pictures_from_joints_in_3d(other: Path, tmp_path: Path)
     assert evaluate_split(model, data).top1 == RunDirectory(tmp_path / "run").read_summary()["top1"]
     again = planned(tmp_path / "run", tmp_path / "second", archive=other)
     assert again.data.dims == 2
+
+
+def test_in_python(source: Path, other: Path, data: SkeletonData, tmp_path: Path) -> None:
+    changes = {"device": "cpu", "training.epochs": 1}
+    with pytest.raises(ConfigError, match=r"name data=\.\.\."):
+        train(out=tmp_path / "none")
+    run = train(init_from=source, data=other, out=tmp_path / "other", overrides=changes)
+    assert run.config.clips.frames == 8 and run.config.training.epochs == 1
+    assert run.summary and run.summary[INITIAL_WEIGHTS]["kept_classes"] == ["squat", "wave"]
+    again = train(init_from=source, out=tmp_path / "same", overrides=changes)
+    assert again.config.data == read_source(source).metadata.config.data
+    held = train(init_from=source, data=data, out=tmp_path / "held", overrides=changes)
+    assert held.config.training.init_from == str(source.resolve())
+    resumed = train(init_from=source, out=tmp_path / "same", overrides=changes, resume=True)
+    assert resumed.summary and again.config == resumed.config
+    config = replace(again.config, training=replace(again.config.training, init_from=None))
+    given = train(config, data=data, init_from=source, out=tmp_path / "given")
+    assert given.config.training.init_from == str(source.resolve())

@@ -158,7 +158,7 @@ def build_experiment(
     torch.manual_seed(config.seed)
     recognizer = _recognizer(metadata)
     initial = kept or _take_initial_weights(recognizer, loss, metadata)
-    taken = initial and initial.weights
+    taken = None if initial is None else initial.weights
     return Experiment(
         config=config,
         data=data,

@@ -167,11 +167,19 @@ class InitialWeights:
             CheckpointError: If something is missing.
         """
         try:
-            plain = {
-                key: tuple(item) if isinstance(item, list) else item for key, item in value.items()
-            }
-            return cls(**{**plain, "weights": TakenWeights.from_json(value["weights"])})
-        except (KeyError, TypeError) as error:
+            return cls(
+                source=str(value["source"]),
+                epoch=int(value["epoch"]),
+                sha256=str(value["sha256"]),
+                classes=tuple(value["classes"]),
+                layout=str(value["layout"]),
+                weights=TakenWeights.from_json(value["weights"]),
+                kept_classes=tuple(value["kept_classes"]),
+                fresh_classes=tuple(value["fresh_classes"]),
+                kept_joints=tuple(value["kept_joints"]),
+                fresh_joints=tuple(value["fresh_joints"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"the checkpoint does not say what weights it began with: {error!r}"
             ) from error

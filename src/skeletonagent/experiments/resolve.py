@@ -260,13 +260,22 @@ def _configs(request: TrainingRequest) -> list[Config]:
     """Return the configuration of each stream, without automatic choices."""
     stream = request.stream
     streams = list(Stream) if stream == "all" else stream.split(",") if stream else [None]
-    configs = [_config_of_stream(request, one) for one in streams]
+    configs = [requested_config(request, one) for one in streams]
     require_archive(request, configs[0].data.archive)
     return configs
 
 
-def _config_of_stream(request: TrainingRequest, stream: str | None) -> Config:
-    """Return the configuration of a stream, or of the only run, without automatic choices."""
+def requested_config(request: TrainingRequest, stream: str | None) -> Config:
+    """Return the configuration of a stream, or of the only run, without automatic choices.
+
+    Args:
+        request: Options of a training.
+        stream: Stream by full or short name, if not that of the configuration.
+
+    Raises:
+        ConfigError: If a name or a setting is wrong.
+        CheckpointError: If there are no weights to begin with.
+    """
     name, archive, assignments = request.config, request.archive, request.assignments
     size, recipe = request.size or PresetSize.SMALL, request.recipe or Recipe.PAPER
     if request.source is None:

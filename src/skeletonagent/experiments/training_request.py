@@ -50,18 +50,20 @@ class TrainingRequest:
     @property
     def source(self) -> str | None:
         """Run or checkpoint whose weights the runs begin with, as an option or as a setting."""
-        return self._assigned("training.init_from") or (self.init_from and str(self.init_from))
+        return self._assigned("training.init_from", self.init_from)
 
     @property
     def named_archive(self) -> str | None:
         """Archive that is named, as an option or as a setting."""
-        return self._assigned("data.archive") or (self.archive and str(self.archive))
+        return self._assigned("data.archive", self.archive)
 
-    def _assigned(self, setting: str) -> str | None:
-        """Return the value that is last assigned to a setting, if any is."""
-        values = [text.partition("=")[2] for text in self.assignments
-                  if text.partition("=")[0].strip() == setting]  # fmt: skip
-        return values[-1].strip() if values else None
+    def _assigned(self, setting: str, option: Path | None) -> str | None:
+        """Return the value that is last assigned to a setting, or else that of its option."""
+        values = [] if option is None else [str(option)]
+        for text in self.assignments:
+            name, _, value = text.partition("=")
+            values += [value.strip()] if name.strip() == setting else []
+        return values[-1] if values else None
 
 
 def ask_for_data(out: Path, *, resume: bool, is_begun: bool) -> str:

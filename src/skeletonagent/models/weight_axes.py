@@ -165,8 +165,8 @@ def _of_readout(
             columns = tuple(product(width, names.joints))
             yield "readout.reduce.0.weight", (None, columns, None, None)
         case TemporalReadout() as readout:
-            columns = tuple(product(persons, names.joints, width))
-            yield "readout.maps.0.weight", (None, columns, None, None)
+            columns_of_bodies = tuple(product(persons, names.joints, width))
+            yield "readout.maps.0.weight", (None, columns_of_bodies, None, None)
             kept = [channels for channels in inputs.values() if channels]
             for number, channels in enumerate(kept):
                 values = tuple(product(persons, names.joints, channels))
