@@ -65,6 +65,7 @@ def test_deeplabcut_csv(tmp_path: Path, mice: int) -> None:
     path.write_text("\n".join(lines) + "\n")
     recording = only(path)
     assert_mice(recording, mice)
+    assert recording.name == "groom_m0"
     assert recording.person_ids == (("mouse0", "mouse1") if mice > 1 else ("0",))
 
 

@@ -109,13 +109,22 @@ def _recording(
         raise DataError("has no coordinates x and y", path=source.path)
     scored = any(part == _LIKELIHOOD for _, _, part in keys)
     return KeypointRecording(
-        name=source.name,
+        name=_video(source.name, {str(column[0]) for column in columns}),
         joints=out,
         joint_names=tuple(map(clean_text, joints)),
         confidence=np.clip(likelihood, 0, 1) if scored else None,
         person_ids=tuple(map(clean_text, persons)),
         source=source.path,
     )
+
+
+def _video(name: str, scorers: set[str]) -> str:
+    """Return the name of the video: that of the file without the scorer that ends it."""
+    for scorer in scorers:
+        video, found, _ = name.partition(clean_text(scorer))
+        if found and video:
+            return video.rstrip("_-. ")
+    return name
 
 
 DEEPLABCUT_CSV = KeypointFormat(
