@@ -57,7 +57,14 @@ def test_labels_are_folders_or_what_the_files_say() -> None:
     assert [item.label for item in items] == ["wave", "sit"] and line == "names of folders"
     assert {item.part for item in items} == {None}
     items, line = label_by_folder(named("a", "b", label="jump"), Path("x"))
-    assert [item.label for item in items] == ["jump"] * 2 and line == "the files say them"
+    assert [item.label for item in items] == ["jump"] * 2 and line == "the files themselves"
+    items, _ = label_by_folder(named("x_train/a", "x_test/b", label="jump"), Path("x"))
+    assert [item.part for item in items] == ["train", "test"]
+    both = [
+        LabelledRecording(recording(n, figure(0, 0, 2), label="a", source=Path(n, f"{n}.pkl")), "v")
+        for n in ("train", "val", "other")
+    ]
+    assert [i.part for i in label_by_folder(both, Path("x"))[0]] == ["train", "test", None]
 
 
 def test_folders_of_sets_say_the_split() -> None:

@@ -107,13 +107,14 @@ def label_by_folder(
     """Return recordings with the labels they bring, or those of their folders, and a line about it.
 
     A label is the folder right below the source, or below its folders ``train`` and ``test``.
+    Files of these names say the set as well.
 
     Raises:
         DataError: If recordings have no label and lie in no folder of a class.
     """
-    if all(item.label for item in recordings):
-        return list(recordings), "the files say them"
     labelled = [_with_folder(item) for item in recordings]
+    if all(item.label for item in recordings):
+        return labelled, "the files themselves"
     missing = [item.recording.name for item in labelled if not item.label]
     if missing:
         raise DataError(
@@ -126,9 +127,11 @@ def label_by_folder(
 
 def _with_folder(item: LabelledRecording) -> LabelledRecording:
     folders = item.path.split("/")[:-1]
-    if folders and folders[0].lower() in PARTS:
-        item = replace(item, part=PARTS[folders[0].lower()])
-        folders = folders[1:]
+    part = PARTS.get(folders[0].lower().removeprefix("x_")) if folders else None
+    if part is not None:
+        item, folders = replace(item, part=part), folders[1:]
+    elif item.recording.source is not None:
+        item = replace(item, part=PARTS.get(item.recording.source.stem.lower()))
     if not folders or item.label:
         return item
     return replace(item, recording=replace(item.recording, label=folders[0]))

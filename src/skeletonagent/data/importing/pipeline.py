@@ -177,9 +177,11 @@ def _split(clips: Sequence[LabelledRecording], options: ImportOptions) -> Chosen
     if options.train_list is not None or options.test_list is not None:
         parts = parts_from_lists(chosen, options.train_list, options.test_list)
         split = split_by_parts(chosen, parts, "by the given lists")
-    elif any(item.part for item in clips):
+    elif {"train", "test"} <= {item.part for item in clips}:
         parts = [item.part for item in clips]
-        said = "by the table" if options.labels is not None else "by folders train and test"
+        said = (
+            "as the table says" if options.labels is not None else "as folders or files are named"
+        )
         split = split_by_parts(chosen, parts, said)
     else:
         split = split_clips(chosen, options.test_share, options.seed)
