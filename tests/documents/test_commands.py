@@ -49,7 +49,9 @@ def check_values(name: str, values: dict[str, Any]) -> None:
         chosen = values.get("preset") or values.get("config") or "default"
         base = "default" if chosen.endswith((".yaml", ".yml")) else chosen
         chat = [f"agents.chat={values['chat']}"] if values.get("chat") else []
-        resolve_config(base, PresetSize.SMALL, None, None, [*(values["set_"] or []), *chat])
+        source = values.get("init_from")
+        begun = [f"training.init_from={source}"] if source else []
+        resolve_config(base, PresetSize.SMALL, None, None, [*(values["set_"] or []), *chat, *begun])
     if values.get("stream") not in (None, "all"):
         for stream in values["stream"].split(","):
             parse_stream(stream)

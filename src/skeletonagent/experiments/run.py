@@ -97,10 +97,8 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
         if (saved[section] != values if key is None else saved[section][key] != values[key])
     ]
     if differing:
-        raise ConfigError(
-            f"{run.path} was begun with another {', '.join(differing)}; "
-            + (_how_to_go_on(run) if _LENGTHS.issuperset(differing) else "resume with the same")
-        )
+        problem = f"{run.path} was begun with another {', '.join(differing)}; resume with the same"
+        raise ConfigError(problem + (_how_to_go_on(run) if _LENGTHS.issuperset(differing) else ""))
     return run.checkpoints.latest()
 
 
@@ -110,8 +108,8 @@ _LENGTHS = frozenset({"training.epochs", "training.steps"})
 
 def _how_to_go_on(run: RunDirectory) -> str:
     """Return how a run is trained for longer, whose schedule was planned for its length."""
-    state = "it is finished" if run.summary.exists() else "resume it with the same"
-    return f"{state}: to train on from its weights, use train --from {run.path} --out ANOTHER"
+    state = "; it is finished: to train on" if run.summary.exists() else "; or, to train on"
+    return f"{state} from its weights, use train --from {run.path} --out ANOTHER"
 
 
 def _train(
