@@ -13,6 +13,7 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent evaluate runs/released*": "it follows the conversion of such a checkpoint",
     "skeletonagent pose *": "it takes models from a package index, and videos of people; "
     "tests/cli/test_pose.py runs it on videos that are made up",
+    "skeletonagent predict *.mp4 *": "it takes those models too; tests/cli/test_predict_video.py",
     "torchrun --nnodes *": "it takes several machines",
     "torchrun --nproc-per-node *": "it is run by a test of its own, with two processes",
     "pip install *": "it installs, from a package registry",

@@ -73,7 +73,7 @@ def estimate_video(
     Examples:
       skeletonagent pose estimate dance.mp4 --out dance.npz
 
-      skeletonagent pose estimate street.mp4 --out street.json --smallest 40 --max-persons 8
+      skeletonagent pose estimate street.mp4 --out street.json --smallest 60 --max-persons 8
     """
     from skeletonagent.cli.video_sources import save_drawn_video, video_poses
     from skeletonagent.data.keypoints.recorded import write_keypoints

@@ -104,19 +104,21 @@ def refine(
         shares: Position of each landmark as a share of the region's sides.
         heat: Logits of where each landmark is.
     """
-    size = np.array(heat.shape[1::-1])
+    height, width, number = heat.shape
+    size = np.array([width, height])
+    with np.errstate(invalid="ignore"):  # a place may be NaN
+        cells = (shares * size).astype(int)
+    inside = ((cells >= 0) & (cells < size)).all(axis=1) & ~np.isnan(shares).any(axis=1)
+    steps = np.arange(-_WINDOW, _WINDOW + 1)
+    x, y = cells[:, :1] + steps, cells[:, 1:] + steps
+    exists = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None, :]
+    rows, columns = np.clip(y, 0, height - 1)[:, :, None], np.clip(x, 0, width - 1)[:, None, :]
+    around = _sigmoid(heat[rows, columns, np.arange(number)[:, None, None]]) * exists
+    hot = inside & (around.max(axis=(1, 2)) >= _MIN_HEAT)
+    weights = around[hot] / around[hot].sum(axis=(1, 2), keepdims=True)
     refined = shares.copy()
-    for number, (x, y) in enumerate((shares * size).astype(int)):
-        if not (0 <= x < size[0] and 0 <= y < size[1]):
-            continue
-        left, top = max(0, x - _WINDOW), max(0, y - _WINDOW)
-        around = _sigmoid(heat[top : y + _WINDOW + 1, left : x + _WINDOW + 1, number])
-        total = around.sum()
-        if around.max() >= _MIN_HEAT and total > 0:
-            columns, rows = around.sum(axis=0), around.sum(axis=1)
-            middle_x = left + (columns @ np.arange(len(columns))) / total
-            middle_y = top + (rows @ np.arange(len(rows))) / total
-            refined[number] = np.array([middle_x, middle_y]) / size
+    refined[hot, 0] = (weights.sum(axis=1) * x[hot]).sum(axis=1) / width
+    refined[hot, 1] = (weights.sum(axis=2) * y[hot]).sum(axis=1) / height
     return refined
 
 
