@@ -16,7 +16,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.data.projection import without_depth
+from skeletonagent.data.projection import as_clips_show, without_depth
 from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
@@ -103,6 +103,8 @@ def test_clips_are_x_and_y_of_the_joints() -> None:
     assert torch.equal(flat, full[..., :2])
     tested, all_of = (next(sampler(s).test_batches(numbers, 3)).clips for s in (store, whole))
     assert torch.equal(tested, all_of[..., :2])
+    assert torch.equal(as_clips_show(store).frames, store.frames[..., :2])
+    assert as_clips_show(whole) is whole
 
 
 def test_views_vary_since_clips_are_rotated_before() -> None:

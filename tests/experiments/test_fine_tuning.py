@@ -12,7 +12,7 @@ import pytest
 import torch
 from tests.small_run import CLASSES, samples, small_archive
 
-from skeletonagent.api import train
+from skeletonagent.api import Run, train
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.layout import KINECT_20
@@ -297,6 +297,8 @@ def test_a_recognizer_of_pictures_from_joints_in_3d(other: Path, tmp_path: Path)
     assert evaluate_split(model, data).top1 == RunDirectory(tmp_path / "run").read_summary()["top1"]
     again = planned(tmp_path / "run", tmp_path / "second", archive=other)
     assert again.data.dims == 2
+    page = Run(tmp_path / "run").report(tmp_path / "page.html", clips=2)
+    assert "time_steps" in page.read_text(encoding="utf-8")
 
 
 def test_in_python(source: Path, other: Path, data: SkeletonData, tmp_path: Path) -> None:

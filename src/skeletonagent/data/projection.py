@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.orientation import OrientationAxes, has_direction
 from skeletonagent.data.settings import Origin, Scale
@@ -23,6 +24,13 @@ CLEARLY_UPRIGHT = 0.3
 def without_depth(values: Shaped[Tensor, "*n c"]) -> Shaped[Tensor, "*n d"]:
     """Return values of x, y and perhaps a confidence, without the depth between them."""
     return torch.cat([values[..., :2], values[..., 3:]], dim=-1)
+
+
+def as_clips_show(store: ClipStore) -> ClipStore:
+    """Return samples without their depth, if clips of them have none."""
+    if not store.drops_depth:
+        return store
+    return replace(store, frames=without_depth(store.frames), drops_depth=False)
 
 
 def upright_joints(bodies: StoredBodies, layout: SkeletonLayout) -> Float[Tensor, "f v d"]:

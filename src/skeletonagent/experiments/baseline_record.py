@@ -14,6 +14,7 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.projection import as_clips_show
 from skeletonagent.data.settings import DataSettings, Placement
 from skeletonagent.data.splits import (
     choose_split,
@@ -154,7 +155,7 @@ def _run(
     seed: int,
 ) -> BaselineRecord:
     name, split = choose_split(data, settings.split)
-    parts, store = evaluation_parts(data, name), data.store
+    parts, store = evaluation_parts(data, name), as_clips_show(data.store)
     train = draw_training_clips(
         store, store.indices(split.train), settings.clips_per_class, settings.draw_seed
     )

@@ -233,6 +233,7 @@ def explain_clip(
     named = [replace(variant, sample_id=str(k)) for k, variant in enumerate(variants)]
     has_confidence = metadata.input_format.has_confidence
     store = ClipStore.from_sequences(named, metadata.layout, metadata.class_names, has_confidence)
+    store = replace(store, drops_depth=store.channels > metadata.channels)
     order = torch.arange(len(named))
     probs = model.predict_loader(model.sampler(store), order, BATCH_SIZE, num_clips=1).probs
     over_time, with_joint_still = probs[:TIME_STEPS], probs[TIME_STEPS:]
