@@ -109,6 +109,7 @@ def test_the_page_plays_in_a_browser(tmp_path: Path) -> None:
         assert page.inner_text("#view-at") == "21 of 24, 2.00 s"
         page.check("#view-names")
         page.click("#view-play")
-        page.wait_for_function("document.querySelector('#view-at').textContent[0] !== '2'")
+        api.expect(page.locator("#view-play")).to_have_text("❚❚ Pause")
+        api.expect(page.locator("#view-at")).not_to_have_text("21 of 24, 2.00 s", timeout=60_000)
         started.close()
     assert problems == []
