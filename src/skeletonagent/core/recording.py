@@ -62,4 +62,5 @@ class KeypointRecording:
     @property
     def seen(self) -> Bool[np.ndarray, "m t v"]:
         """Joints that were seen: no coordinate is NaN."""
-        return ~np.isnan(self.joints).any(axis=-1)
+        seen: np.ndarray = ~np.isnan(self.joints).any(axis=-1)
+        return seen

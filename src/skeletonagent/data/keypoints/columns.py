@@ -26,7 +26,7 @@ _PERSON = re.compile(r"(?:person|body|player|track|id|p)[\s_]*(\d+)[\s_.:/-]+(.+
 _ROLES: Mapping[str, frozenset[str]] = {
     "frame": frozenset({
         "frame", "frames", "frame_id", "frame_index", "frame_idx", "frame_no", "frame_number",
-        "frame_num", "framenumber", "frameid", "fno", "image_id",
+        "frame_num", "framenumber", "frameid", "fno", "fnum", "image_id",
     }),
     "time": frozenset({
         "time", "timestamp", "t", "seconds", "time_s", "time_sec", "timestamp_s", "time_ms",
