@@ -189,6 +189,13 @@ def test_a_run_is_resumed_without_other_options(asked: Asked, tmp_path: Path) ->
         invoke("train", "synthetic", "--out", out)
 
 
+def test_options_that_stand_for_settings(asked: Asked, tmp_path: Path) -> None:
+    options = ("--dims", "2", "--chat", "none", "--set", "agents.chat=bundled")
+    invoke("train", "synthetic", "--out", tmp_path / "run", *options)
+    config = read_config(RunDirectory(tmp_path / "run").config)
+    assert (config.data.dims, config.agents.chat) == (2, "none")
+
+
 def test_several_runs_are_resumed_as_they_were_planned(asked: Asked, tmp_path: Path) -> None:
     """Also those that had not begun when the command was stopped."""
     options = ("--seeds", "2", "--split", "all", "--set", "training.epochs=7")

@@ -69,7 +69,11 @@ def read_source(path: str | Path, stream: Stream | None = None) -> SourceRun:
             warnings.warn(f"passed over: {problem}", stacklevel=2)
     if checkpoint is None:
         inner = sorted(config.parent.name for config in place.glob("*/config.yaml"))
-        hint = f"it holds the runs {', '.join(inner)}: name one of them" if inner else "train one"
+        hint = (
+            f"it holds the runs {', '.join(inner)}: name one of them"
+            if inner
+            else "train one first"
+        )
         raise CheckpointError(f"{place} holds no trained run to take weights from; {hint}")
     return SourceRun(place, checkpoint, RecognizerMetadata.from_json(checkpoint.metadata))
 

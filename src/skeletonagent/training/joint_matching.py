@@ -16,7 +16,7 @@ _SYNONYMS: Mapping[str, str] = {
          "base of spine", "spine base", "root"),
         _HIPS,
     ),
-    **dict.fromkeys(("spine", "spine mid", "mid spine", "spine middle"), _SPINE),
+    **dict.fromkeys(("spine", "spine mid", "mid spine", "spine middle", "middle spine"), _SPINE),
     **dict.fromkeys(
         ("shoulder center", "shoulder centre", "mid shoulder", "mid shoulders", "spine shoulder"),
         _SHOULDERS,
