@@ -375,3 +375,23 @@ def test_ntu_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(recording.joints[0, 1:], first, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(recording.joints[1, 4:], second[3:], rtol=1e-5, atol=1e-6)
     assert not recording.seen[1, :4].any()
+
+
+def test_trc(tmp_path: Path) -> None:
+    points = RNG.uniform(-1, 2, size=(5, 3, 3)).round(5)
+    points[2, 1] = np.nan
+    lines = [
+        "PathFileType\t4\t(X/Y/Z)\twalk.trc",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate",
+        "60\t60\t5\t3\tm\t60",
+        "Frame#\tTime\tHip\t\t\tLKnee\t\t\tRKnee\t\t",
+        "\t\tX1\tY1\tZ1\tX2\tY2\tZ2\tX3\tY3\tZ3",
+        "",
+    ]
+    for t, row in enumerate(points.reshape(5, 9)):
+        cells = ("" if np.isnan(x) else f"{x:.5f}" for x in row)
+        lines.append("\t".join((str(t + 1), f"{t / 60:.5f}", *cells)))
+    (tmp_path / "walk.trc").write_text("\n".join(lines) + "\n")
+    recording = only(tmp_path / "walk.trc")
+    assert recording.joint_names == ("Hip", "LKnee", "RKnee") and recording.fps == 60
+    np.testing.assert_allclose(recording.joints[0], points, rtol=1e-6)

@@ -21,6 +21,7 @@ from skeletonagent.data.keypoints.sleap_project import SLEAP_PROJECT
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource
 from skeletonagent.data.keypoints.stgcn_kinetics import STGCN_KINETICS
 from skeletonagent.data.keypoints.tables import TABLES
+from skeletonagent.data.keypoints.trc import TRC
 from skeletonagent.data.keypoints.ts_files import TIME_SERIES
 from skeletonagent.data.keypoints.ultralytics import ULTRALYTICS_JSON, ULTRALYTICS_TEXT
 from skeletonagent.data.keypoints.unknown import describe_unknown
@@ -30,7 +31,7 @@ KEYPOINT_FORMATS = {
     for each in (
         RECORDED_KEYPOINTS, OPENPOSE, COCO_JSON, ALPHAPOSE, MMPOSE, ULTRALYTICS_JSON,
         STGCN_KINETICS, MEDIAPIPE, ULTRALYTICS_TEXT, DEEPLABCUT_CSV, DEEPLABCUT_HDF5, SLEAP_PROJECT,
-        SLEAP_ANALYSIS, BVH, C3D, NTU_FILES, TIME_SERIES, PICKLES, MATLAB,
+        SLEAP_ANALYSIS, BVH, C3D, TRC, NTU_FILES, TIME_SERIES, PICKLES, MATLAB,
         NUMPY_ARRAYS, NUMPY_ARCHIVES, TABLES,
     )
 }  # fmt: skip
