@@ -59,9 +59,8 @@ def detect_keypoint_format(source: KeypointSource) -> KeypointFormat | None:
 
 
 def readable_formats() -> str:
-    """Return what can be read, in a sentence."""
-    titles = "; ".join(each.title for each in KEYPOINT_FORMATS.values())
-    return f"What can be read: {titles}. docs/guides/keypoint_files.md says more"
+    """Return the names of all formats, in a sentence."""
+    return f"What can be read: {', '.join(KEYPOINT_FORMATS)}; see docs/guides/keypoint_files.md"
 
 
 def unknown_format(source: KeypointSource, *, in_brief: bool = False) -> DataError:
