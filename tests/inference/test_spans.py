@@ -22,17 +22,25 @@ def spans_of(text: str, rules: SpanRules = RULES) -> tuple[list[tuple[int, int]]
     [
         ("", []),
         ("....", []),
-        ("..MM...", [(1, 5)]),
+        ("..MM...", [(2, 5)]),
         ("MM", [(0, 2)]),
-        ("..MM..MM...", [(1, 9)]),  # too short a pause
-        ("..MM...MM...", [(1, 5), (6, 10)]),
+        ("..MM..MM...", [(2, 9)]),  # too short a pause
+        ("..MM...MM...", [(2, 5), (7, 10)]),
         ("  MM   MM", [(2, 4), (7, 9)]),  # nobody there before and after
-        ("  .MM  M ", [(2, 8)]),
-        (".M...MM.", [(4, 8)]),  # one frame is no movement
+        ("  .MM  M ", [(3, 8)]),
+        (".M...MM.", [(5, 8)]),  # one frame is no movement
     ],
 )
 def test_spans_lie_between_pauses(text: str, spans: list[tuple[int, int]]) -> None:
     assert spans_of(text)[0] == spans
+
+
+def test_the_speed_sees_a_movement_before_it_begins() -> None:
+    rules = SpanRules(speed=0.5, pause=3, shortest=2, pad=1, lead=2)
+    assert spans_of("....MMMMM...", rules)[0] == [(6, 10)]
+    assert spans_of(".MMMMM...", rules)[0] == [(2, 7)]  # one frame of stillness before
+    assert spans_of("MMMMM...", rules)[0] == [(0, 6)]  # it may have begun before
+    assert spans_of("....MMM...", rules)[0] == []
 
 
 def test_short_movements_are_counted() -> None:

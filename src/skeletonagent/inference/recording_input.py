@@ -25,6 +25,8 @@ from skeletonagent.inference.samples import (
     read_samples,
     sample_from_array,
 )
+from skeletonagent.pose.estimate import PoseOptions, recording_of_video
+from skeletonagent.video.reading import is_video
 
 RecordingSource = KeypointRecording | Joints | str | Path
 
@@ -106,7 +108,10 @@ def _recordings(source: RecordingSource, input_format: InputFormat) -> Sequence[
 
 
 def _of_path(path: Path, input_format: InputFormat) -> Sequence[InputRecording]:
-    """Return the recordings of samples if they have the joints, else of keypoints."""
+    """Return the recordings of samples if they have the joints, else of keypoints or a video."""
+    if is_video(path):
+        options = PoseOptions(world=input_format.coordinates == 3)
+        return [fit_recording(recording_of_video(path, options), input_format)]
     problem = None
     if holds_samples(path):
         try:

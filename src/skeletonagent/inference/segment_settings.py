@@ -14,6 +14,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.experiments.training_clips import TrainingClips
 from skeletonagent.inference.labelling import LabelRules
+from skeletonagent.inference.movement import MovementMeter
 from skeletonagent.inference.spans import SpanRules
 from skeletonagent.inference.track import WindowRules
 
@@ -31,7 +32,7 @@ SHORTEST_SECONDS = 0.25
 """Shortest movement that may be an action, in seconds."""
 
 PAD_SECONDS = 0.15
-"""Time before and after a movement that belongs to it, in seconds."""
+"""Time after a movement that belongs to it, in seconds: actions end in stillness."""
 
 LONGEST_FACTOR = 1.25
 """Longest movement between two pauses that is taken for one action, as a multiple of the number of
@@ -99,6 +100,7 @@ class SegmentSettings:
             pause=max(1, round(PAUSE_SECONDS * self.fps)),
             shortest=max(1, round(SHORTEST_SECONDS * self.fps)),
             pad=round(PAD_SECONDS * self.fps) if self.uses_stillness else 0,
+            lead=MovementMeter(self.fps).block if self.uses_stillness else 0,
         )
 
     def label_rules(self, of_pairs: bool) -> LabelRules:
@@ -194,7 +196,7 @@ def resolve_settings(
         longest=max(
             window,
             round(LONGEST_FACTOR * factor * training_clips.longest),
-            round((SHORTEST_SECONDS + PAD_SECONDS) * (fps or ASSUMED_FPS)) + 1,
+            round(SHORTEST_SECONDS * (fps or ASSUMED_FPS)) + 1,
         ),
         shortest=max(1, min(window, round(factor * training_clips.shortest)) // 2),
         rest=rest,

@@ -17,13 +17,15 @@ class SpanRules:
             as moving.
         pause: Frames without movement that end a span.
         shortest: Fewest frames of movement that are a span.
-        pad: Frames before and after the movement that belong to it, if the body is seen in them.
+        pad: Frames after the movement that belong to it, if the body is seen in them.
+        lead: Frames by which the speed sees a movement before it begins.
     """
 
     speed: float | None
     pause: int
     shortest: int
     pad: int
+    lead: int = 0
 
 
 @dataclass
@@ -41,13 +43,13 @@ class SpanFinder:
     _first: int = field(default=-1, init=False)  # of the movement; -1 outside of a span
     _last: int = field(default=-1, init=False)
     _after: int = field(default=0, init=False)  # frames after the last, all with the body seen
-    _before: int = field(default=0, init=False)  # frames before the first, all with the body seen
+    _still: int = field(default=0, init=False)  # frames before the first, with the body seen still
     _seen: int = field(default=0, init=False)  # frames up to now, all with the body seen
 
     @property
     def start(self) -> int | None:
         """First frame of the open span, None if there is none."""
-        return None if self._first < 0 else self._first - min(self.rules.pad, self._before)
+        return None if self._first < 0 else self._first + min(self.rules.lead, self._still)
 
     @property
     def confirmed(self) -> int:
@@ -60,7 +62,7 @@ class SpanFinder:
         moving = seen and (self.rules.speed is None or speed > self.rules.speed)
         if moving:
             if self._first < 0:
-                self._first, self._before = number, self._seen
+                self._first, self._still = number, self._seen
             self._last, self._after = number, 0
         elif self._first >= 0 and seen and number == self._last + self._after + 1:
             self._after += 1
@@ -74,11 +76,10 @@ class SpanFinder:
         start, last = self.start, self._last
         if start is None:
             return None
-        moved = last + 1 - self._first
         end = last + 1 + min(self.rules.pad, self._after)
         self._first = -1
         self._seen = min(self._seen, self.frame - end)  # no frame belongs to two spans
-        if moved < self.rules.shortest:
+        if last + 1 - start < self.rules.shortest:
             self.too_short += 1
             return None
         return start, end

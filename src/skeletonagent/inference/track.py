@@ -186,7 +186,7 @@ class PersonTrack:
         """Drop frames that no clip needs any more."""
         start = self._finder.start
         if start is None:
-            kept = self._finder.frame - self.span_rules.pad
+            kept = self._finder.frame
         elif self._next_window is None:
             kept = start
         else:
