@@ -59,7 +59,8 @@ def test_all_commands_are_there() -> None:
     assert set(COMMANDS) == {
         ("demo",), ("train",), ("baseline",), ("evaluate",), ("predict",), ("ensemble",),
         ("ablate",), ("convert-checkpoint",), ("data", "list"), ("data", "check"),
-        ("data", "convert"), ("data", "download"), ("dialogues", "import"),
+        ("data", "convert"), ("data", "download"), ("data", "import"), ("data", "view"),
+        ("dialogues", "import"), ("pose", "fetch"), ("pose", "estimate"),
         ("dialogues", "check"), ("report",),
         ("dialogues", "show"), ("dialogues", "estimate"), ("dialogues", "export"),
         ("config", "show"), ("runs", "list"), ("runs", "show"), ("curve",),

@@ -151,7 +151,7 @@ class BoneCheck:
 
 
 def check_bones(
-    clips: Iterable[Float[np.ndarray, "_ _ v c"]], layout: SkeletonLayout
+    clips: Sequence[Float[np.ndarray, "_ _ v c"]], layout: SkeletonLayout
 ) -> BoneCheck | None:
     """Return the check of a layout against clips; None if too little is seen of its bones.
 
@@ -159,7 +159,7 @@ def check_bones(
         clips: Coordinates; a joint that was not seen is NaN, or zero in all of them.
         layout: Layout of as many joints.
     """
-    bodies = [body for body in islice(seen_bodies(clips), MOST_BODIES) if len(body)]
+    bodies = seen_bodies(clips, MOST_BODIES)
     bones = np.array(layout.bones, dtype=int).reshape(-1, 2)
     if not bodies or not len(bones):
         return None
@@ -211,16 +211,24 @@ def choose_layout(
 
 
 def seen_bodies(
-    clips: Iterable[Float[np.ndarray, "_ _ v c"]],
-) -> Iterable[Float[np.ndarray, "_ v c"]]:
-    """Yield bodies by some of the frames in which they are seen, NaN for absent joints."""
-    for clip in clips:
-        for body in clip:
-            joints = absent_as_nan(body)
-            joints = joints[~np.isnan(joints).all(axis=(1, 2))]
-            if len(joints):
-                kept = np.linspace(0, len(joints) - 1, min(len(joints), MOST_FRAMES))
-                yield joints[kept.round().astype(int)]
+    clips: Sequence[Float[np.ndarray, "_ _ v c"]], most: int
+) -> list[Float[np.ndarray, "_ v c"]]:
+    """Return bodies by some of the frames in which they are seen, NaN for absent joints.
+
+    Args:
+        clips: See :func:`check_bones`.
+        most: Number of bodies at most, of clips that are spread evenly.
+    """
+    chosen = clips[:: max(1, len(clips) // most)]
+    bodies = (absent_as_nan(body) for clip in chosen for body in clip)
+    seen = (body[~np.isnan(body).all(axis=(1, 2))] for body in bodies)
+    kept = (body[_spread(len(body))] for body in seen if len(body))
+    return list(islice(kept, most))
+
+
+def _spread(frames: int) -> Int[np.ndarray, " k"]:
+    numbers = np.linspace(0, frames - 1, min(frames, MOST_FRAMES)).round()
+    return np.asarray(numbers, dtype=int)
 
 
 def absent_as_nan(joints: Float[np.ndarray, "*s c"]) -> Float[np.ndarray, "*s c"]:

@@ -149,5 +149,4 @@ def _clip(clip: ViewedClip, axes: Axes, coordinates: int) -> dict[str, Any]:
 def _seen(sequence: SkeletonSequence, coordinates: int) -> Bool[np.ndarray, "m t v"]:
     """Return which joints of the shown frames were seen."""
     axes = tuple((axis, 1) for axis in range(min(coordinates, 3)))
-    seen: Bool[np.ndarray, "m t v"] = shown_joints(sequence, axes).any(axis=-1)
-    return seen
+    return np.asarray(shown_joints(sequence, axes).any(axis=-1))

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 from jaxtyping import Float
@@ -39,7 +38,7 @@ def derive_skeleton(
     Raises:
         DataError: If two joints are never seen together with others, so that no tree is found.
     """
-    bodies = list(islice(seen_bodies(clips), MOST_BODIES_MEASURED))
+    bodies = seen_bodies(clips, MOST_BODIES_MEASURED)
     if not bodies:
         raise DataError("nobody is seen in any clip, so no skeleton can be found; give --layout")
     v = bodies[0].shape[1]
