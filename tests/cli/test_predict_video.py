@@ -14,9 +14,10 @@ from tests.small_run import small_archive, small_run
 from typer.testing import CliRunner
 
 from skeletonagent.cli.app import app
-from skeletonagent.cli.video_sources import is_video, save_drawn_video
+from skeletonagent.cli.video_sources import is_video_source, save_drawn_video
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.inference.predictor import load_predictor
 from skeletonagent.inference.segments import ActionSegment, RecordingPrediction
 from skeletonagent.pose import estimate as module
 from skeletonagent.pose.estimator import PoseEstimator
@@ -78,6 +79,14 @@ def test_keypoints_of_a_video_are_a_recording_too(run: Path, video: Path, tmp_pa
         assert [s["label"] for s in stored["segments"]] == [s["label"] for s in direct["segments"]]
 
 
+def test_the_api_takes_a_video_too(run: Path, video: Path) -> None:
+    model = load_predictor(run, "cpu")
+    found = model.segment(video, threshold=0, rest="none")
+    (printed,) = predicted(run, video)
+    assert [segment.label for segment in found] == [s["label"] for s in printed["segments"]]
+    assert (found.fps, found.frames, found.source) == (20, 40, str(video))
+
+
 def test_only_one_video_is_drawn_onto(run: Path, video: Path, tmp_path: Path) -> None:
     for files, name in (([video, video], "d.mp4"), (["0"], "d.mp4"), ([video], "d.avi")):
         with pytest.raises(ConfigError, match="--save-video"):
@@ -110,9 +119,9 @@ def test_an_action_is_written_over_its_person_while_it_lasts(tmp_path: Path) -> 
 
 
 def test_videos_are_told_by_their_names(tmp_path: Path) -> None:
-    assert is_video("a.MP4") and is_video("0") and not is_video("a.npz")
+    assert is_video_source("a.MP4") and is_video_source("0") and not is_video_source("a.npz")
     (tmp_path / "b.ts").write_text("@problemName b")
     (tmp_path / "c.ts").write_bytes(b"G\x40\x00\x10")
-    assert not is_video(tmp_path / "b.ts") and is_video(tmp_path / "c.ts")
+    assert not is_video_source(tmp_path / "b.ts") and is_video_source(tmp_path / "c.ts")
     (tmp_path / "7").write_text("0,1")
-    assert not is_video(tmp_path / "7")
+    assert not is_video_source(tmp_path / "7")

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.pose.bodies import FakeScene
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.pose.bodies import FakeScene, body
 
 from skeletonagent.core.errors import DataError
+from skeletonagent.pose.detector import PersonDetection
 from skeletonagent.pose.estimator import PoseEstimator
+from skeletonagent.pose.landmarks import BodyLandmarks
+from skeletonagent.pose.regions import Region
 
 
 def numbers(scene: FakeScene, pictures: int, max_persons: int = 5) -> list[list[int]]:
@@ -67,3 +72,36 @@ def test_pictures_of_another_size_are_named() -> None:
     estimator.step(scene.picture(0), 0)
     with pytest.raises(DataError, match=r"at 0.50 s has 20 x 10 pixels.*640 x 480"):
         estimator.step(np.zeros((10, 20, 3), np.uint8), 0.5)
+
+
+class BrokenScene:
+    """Detector and model that say anything: no size, no place, joints that are not there."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def number(self) -> float:
+        return float(self.rng.choice([0.0, 1.0, 90.0, 300.0, -50.0, np.nan, np.inf]))
+
+    def detect(self, image: np.ndarray, levels: int = 1) -> list[PersonDetection]:
+        regions = [Region(*(self.number() for _ in range(4))) for _ in range(3)]
+        return [PersonDetection(region, 0.7) for region in regions if region.valid]
+
+    def locate(self, image: np.ndarray, region: Region) -> BodyLandmarks | None:
+        if self.rng.uniform() < 0.3:
+            return None
+        found = body(self.rng.uniform(0, 600), scale=float(self.rng.choice([0.0, 0.5, 1.0])))
+        found.points[self.rng.uniform(size=33) < self.rng.choice([0.0, 0.5, 1.0])] = np.nan
+        sizes = (self.number(), self.number(), self.number())
+        return BodyLandmarks(found.points, found.world, found.confidence, 1.0, Region(*sizes))
+
+
+@given(seed=st.integers(0, 10**6))
+def test_anything_that_models_say_is_no_obstacle(seed: int) -> None:
+    scene = BrokenScene(seed)
+    estimator = PoseEstimator(scene, scene, max_persons=3)
+    for n in range(12):
+        image = np.full((48, 64, 3), n, np.uint8)
+        persons = estimator.step(image, n / 10)
+        assert len({person.number for person in persons}) == len(persons) <= 3
+        assert all(person.body.region.valid for person in persons)

@@ -183,10 +183,10 @@ class _Task:
 
     def result(self, file: Path, segments: bool | None) -> _Result:
         """Return the predictions of a file, as clips or as recordings."""
-        from skeletonagent.cli.video_sources import is_video, video_poses
+        from skeletonagent.cli.video_sources import is_video_source, video_poses
         from skeletonagent.inference.samples import holds_samples
 
-        if is_video(file):
+        if is_video_source(file):
             poses = video_poses(file, fps=self.fps, seconds=self.seconds)
             recording = poses.recording(world=self.model.input_format.coordinates == 3)
             ask = self.clips if segments is False else self.segments
@@ -214,11 +214,11 @@ class _Task:
 
 def _check_video(path: Path | None, files: Sequence[Path]) -> None:
     """Check before the work that there is a video to be drawn onto."""
-    from skeletonagent.cli.video_sources import is_camera, is_video
+    from skeletonagent.cli.video_sources import is_camera, is_video_source
 
     if path is None:
         return
-    if len(files) != 1 or not is_video(files[0]) or is_camera(files[0]):
+    if len(files) != 1 or not is_video_source(files[0]) or is_camera(files[0]):
         raise ConfigError("--save-video takes one video file; predict it alone")
     if path.suffix.lower() != ".mp4":
         raise ConfigError(f"--save-video ends in .mp4, got {path.name!r}")

@@ -12,30 +12,17 @@ if TYPE_CHECKING:
     from skeletonagent.inference.segments import RecordingPrediction
     from skeletonagent.pose.estimate import PoseOptions, VideoPoses
 
-VIDEO_SUFFIXES = frozenset(
-    (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
-     ".ogv", ".ts", ".webm", ".wmv")
-)  # fmt: skip
-"""Ends of the names of videos."""
-
-_TRANSPORT_SYNC = b"G"
-"""First byte of MPEG's ``.ts``, by which it differs from a time series of that ending."""
-
 
 def is_camera(source: str | Path) -> bool:
     """Return whether a source is the number of a camera."""
     return str(source).isdecimal() and not Path(source).exists()
 
 
-def is_video(source: str | Path) -> bool:
+def is_video_source(source: str | Path) -> bool:
     """Return whether a source is a video or a camera, by its name."""
-    path = Path(source)
-    if is_camera(source):
-        return True
-    if path.suffix.lower() == ".ts" and path.is_file():
-        with path.open("rb") as file:
-            return file.read(1) == _TRANSPORT_SYNC
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+    from skeletonagent.video.reading import is_video
+
+    return is_camera(source) or is_video(Path(source).expanduser())
 
 
 def video_poses(

@@ -28,6 +28,16 @@ _SHORTEST = 1e-3
 """Seconds between two pictures whose times in the file do not follow each other."""
 
 
+VIDEO_SUFFIXES = frozenset(
+    (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
+     ".ogv", ".ts", ".webm", ".wmv")
+)  # fmt: skip
+"""Ends of the names of videos."""
+
+_TRANSPORT_SYNC = b"G"
+"""First byte of MPEG's ``.ts``, by which it differs from a time series of that ending."""
+
+
 @dataclass(frozen=True)
 class VideoFrame:
     """Picture of a video.
@@ -58,6 +68,14 @@ class VideoInfo:
     fps: float
     frames: int | None
     codec: str
+
+
+def is_video(path: Path) -> bool:
+    """Return whether a file is a video, by its name."""
+    if path.suffix.lower() == ".ts" and path.is_file():
+        with path.open("rb") as file:
+            return file.read(1) == _TRANSPORT_SYNC
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
 def import_av() -> Any:
