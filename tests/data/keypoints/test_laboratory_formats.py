@@ -204,10 +204,11 @@ def test_sleap_projects(tmp_path: Path, version: float, shift: float) -> None:
     write_slp(tmp_path / "groom_m0.slp", version, shift)
     recording = only(tmp_path / "groom_m0.slp")
     assert recording.joint_names == NODES and recording.person_ids == ("a", "b")
-    np.testing.assert_allclose(recording.joints, MICE, rtol=1e-6)
+    assert recording.num_frames == 10 and not recording.seen[:, :3].any()
+    np.testing.assert_allclose(recording.joints[:, 3:], MICE, rtol=1e-6)
     assert recording.confidence is not None
-    np.testing.assert_allclose(recording.confidence[:, 1:], LIKELY[:, 1:], rtol=1e-6)
-    assert recording.confidence[0, 0].tolist() == [1, 1, 1, 1], "what was drawn by hand is certain"
+    np.testing.assert_allclose(recording.confidence[:, 4:], LIKELY[:, 1:], rtol=1e-6)
+    assert recording.confidence[0, 3].tolist() == [1, 1, 1, 1], "what was drawn by hand is certain"
     assert recording.image_size == (640, 480)
     assert recording.layout is not None and recording.layout.bones == ((0, 3), (1, 0), (2, 0))
 

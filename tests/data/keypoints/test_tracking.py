@@ -104,6 +104,13 @@ def test_numbers_of_frames(numbers: list[int], places: list[int]) -> None:
         assert frame_places(numbers, "a") == places
 
 
+def test_the_time_axis_begins_with_the_first_frame_of_the_video() -> None:
+    assert frame_places([3, 4, 5, 9], "a", first=1) == [2, 3, 4, 8]
+    assert frame_places([0, 2], "a", first=0) == [0, 2]
+    with pytest.warns(UserWarning, match="begins with frame 900; the frames before it"):
+        assert frame_places([900, 901], "a", first=0) == [0, 1]
+
+
 def test_numbers_that_count_something_else() -> None:
     with pytest.warns(UserWarning, match="taken one after another"):
         assert frame_places([1700000000033, 1700000000000, 1700000000070], "a") == [1, 0, 2]

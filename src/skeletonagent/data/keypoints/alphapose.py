@@ -47,7 +47,7 @@ def _read(source: KeypointSource) -> list[KeypointRecording]:
     recordings = []
     for name, frames in images_by_recording(images, source.name).items():
         numbers = sorted(frames)
-        places = frame_places(numbers, source.path)
+        places = frame_places(numbers, source.path, first=0)
         seen: list[list[SeenBody]] = [[] for _ in range(1 + max(places))]
         for number, place in zip(numbers, places, strict=True):
             seen[place] = persons[images[frames[number]]]

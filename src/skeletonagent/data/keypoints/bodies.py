@@ -143,7 +143,7 @@ def _persons(frames: Sequence[Sequence[SeenBody]], where: str) -> tuple[list[str
     return [str(number) for number in range(count)], rows
 
 
-def frame_places(numbers: Sequence[int], where: object) -> list[int]:
+def frame_places(numbers: Sequence[int], where: object, first: int | None = None) -> list[int]:
     """Return the place of each frame on a time axis, from the frames' numbers.
 
     Numbers that are missing are frames in which nobody was seen; where all numbers are multiples
@@ -152,6 +152,8 @@ def frame_places(numbers: Sequence[int], where: object) -> list[int]:
     Args:
         numbers: Numbers of the frames, different from each other.
         where: File or folder that a warning names.
+        first: Number of a video's first frame, for formats that leave out frames of nobody: the
+            time axis begins there, unless that is farther away than the recording is long.
     """
     ordered = sorted(numbers)
     gaps = [later - earlier for earlier, later in pairwise(ordered)]
@@ -164,4 +166,10 @@ def frame_places(numbers: Sequence[int], where: object) -> list[int]:
         )
         rank = {number: place for place, number in enumerate(ordered)}
         return [rank[number] for number in numbers]
-    return [(number - ordered[0]) // step for number in numbers]
+    start = ordered[0]
+    if first is not None and start > first:
+        if start - first <= ordered[-1] - start + 1:
+            start = first
+        else:
+            remark(where, f"begins with frame {start}; the frames before it are left out")
+    return [(number - start) // step for number in numbers]

@@ -23,7 +23,11 @@ def is_frame_folder(
 
 
 def frame_recordings(
-    source: KeypointSource, suffix: str, read_frame: FrameReader, **fields: Any
+    source: KeypointSource,
+    suffix: str,
+    read_frame: FrameReader,
+    first: int | None = None,
+    **fields: Any,
 ) -> list[KeypointRecording]:
     """Return the recordings of a folder of frames, or the one frame of a file.
 
@@ -31,6 +35,7 @@ def frame_recordings(
         source: Folder of files that are frames, or such a file.
         suffix: End of the names of the files.
         read_frame: Reader of the bodies in a file.
+        first: Number of a video's first frame, where frames of nobody have no file.
         fields: Further fields of each recording.
 
     Raises:
@@ -43,7 +48,7 @@ def frame_recordings(
     recordings = []
     for prefix, numbered in groups.items():
         name = _folder_name(source) if len(groups) == 1 else prefix
-        frames = _frames(numbered, source, read_frame)
+        frames = _frames(numbered, source, read_frame, first)
         recordings.append(recording_of_bodies(name, frames, source.path, **fields))
     return recordings
 
@@ -56,10 +61,13 @@ def _folder_name(source: KeypointSource) -> str:
 
 
 def _frames(
-    numbered: Mapping[int, Path], source: KeypointSource, read_frame: FrameReader
+    numbered: Mapping[int, Path],
+    source: KeypointSource,
+    read_frame: FrameReader,
+    first: int | None,
 ) -> list[list[SeenBody]]:
     numbers = sorted(numbered)
-    places = frame_places(numbers, source.path)
+    places = frame_places(numbers, source.path, first)
     frames: list[list[SeenBody]] = [[] for _ in range(1 + max(places))]
     for number, place in zip(numbers, places, strict=True):
         frames[place] = read_frame(KeypointSource(numbered[number], source.num_joints))

@@ -54,7 +54,7 @@ def _recordings(file: Any, source: KeypointSource) -> list[KeypointRecording]:
         indices = [int(index) for index in frames["frame_idx"]]
         if len(set(indices)) != len(indices):
             raise DataError("has the same frame of a video twice", path=source.path)
-        places = frame_places(indices, source.path)
+        places = frame_places(indices, source.path, first=0)
         bodies: list[list[SeenBody]] = [[] for _ in range(1 + max(places))]
         for frame, place in zip(frames, places, strict=True):
             bodies[place] = _bodies(frame, tables, tracks, len(names), shift)

@@ -57,7 +57,7 @@ def _read_text(source: KeypointSource) -> list[KeypointRecording]:
         "coordinates are shares of the image's width and height, whose ratio is "
         "not known; bodies are stretched where images are no squares",
     )
-    recordings = frame_recordings(source, ".txt", _lines)
+    recordings = frame_recordings(source, ".txt", _lines, first=1)
     return [_with_layout(recording) for recording in recordings]
 
 
