@@ -12,7 +12,7 @@ from tests.video.made import write_times
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import COCO_17, MEDIAPIPE_33
 from skeletonagent.pose import estimate as module
-from skeletonagent.pose.estimate import PoseOptions, estimate, recording_of_video
+from skeletonagent.pose.estimate import PoseOptions, recording_of_frames, recording_of_video
 from skeletonagent.pose.estimator import PoseEstimator
 from skeletonagent.pose.fetch import PoseModelFiles
 from skeletonagent.video.reading import VideoFrame
@@ -37,7 +37,7 @@ def use(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
 def test_persons_are_where_and_when_they_were_seen(use) -> None:  # type: ignore[no-untyped-def]
     scene = use(FakeScene(lambda n: [100 + n] if n < 12 else [100 + n, 400]))
     images = [scene.picture(n) for n in range(36)]
-    recording = estimate(images, 30, name="walk", source=Path("walk.mp4"))
+    recording = recording_of_frames(images, 30, name="walk", source=Path("walk.mp4"))
     assert recording.joints.shape == (2, 36, 33, 2) and recording.layout == MEDIAPIPE_33
     assert (recording.fps, recording.image_size) == (30, (640, 480))
     assert (recording.name, recording.source) == ("walk", Path("walk.mp4"))
@@ -52,7 +52,9 @@ def test_persons_are_where_and_when_they_were_seen(use) -> None:  # type: ignore
 
 def test_world_joints_are_in_metres(use) -> None:  # type: ignore[no-untyped-def]
     scene = use(FakeScene(lambda n: [300]))
-    recording = estimate([scene.picture(n) for n in range(9)], 30, PoseOptions(world=True))
+    recording = recording_of_frames(
+        [scene.picture(n) for n in range(9)], 30, PoseOptions(world=True)
+    )
     assert recording.image_size is None
     np.testing.assert_allclose(recording.joints[0, 4], body(300).world)
 
@@ -60,29 +62,29 @@ def test_world_joints_are_in_metres(use) -> None:  # type: ignore[no-untyped-def
 def test_joints_of_little_confidence_are_absent(use) -> None:  # type: ignore[no-untyped-def]
     scene = use(FakeScene(lambda n: [300]))
     images = [scene.picture(n) for n in range(9)]
-    assert np.isnan(estimate(images, 30, PoseOptions(min_confidence=0.95)).joints).all()
+    assert np.isnan(recording_of_frames(images, 30, PoseOptions(min_confidence=0.95)).joints).all()
 
 
 def test_somebody_for_a_moment_is_left_out_with_a_word(use) -> None:  # type: ignore[no-untyped-def]
     scene = use(FakeScene(lambda n: [100, 400] if 6 <= n < 9 else [100]))
     with pytest.warns(UserWarning, match=r"1 person\(s\) seen in fewer than 6 frames"):
-        recording = estimate([scene.picture(n) for n in range(30)], 30)
+        recording = recording_of_frames([scene.picture(n) for n in range(30)], 30)
     assert recording.person_ids == ("1",)
 
 
 def test_nobody_is_said_and_is_one_body_never_there(use) -> None:  # type: ignore[no-untyped-def]
     scene = use(FakeScene(lambda n: []))
     with pytest.warns(UserWarning, match="nobody is found in 8 frame"):
-        recording = estimate([scene.picture(n) for n in range(8)], 30)
+        recording = recording_of_frames([scene.picture(n) for n in range(8)], 30)
     assert recording.joints.shape == (1, 8, 33, 2) and not recording.seen.any()
     assert recording.person_ids == ()
 
 
 def test_a_single_picture_is_enough_and_none_is_not(use) -> None:  # type: ignore[no-untyped-def]
     scene = use(FakeScene(lambda n: [300]))
-    assert estimate([VideoFrame(scene.picture(0), 0.0)], 30).seen.all()
+    assert recording_of_frames([VideoFrame(scene.picture(0), 0.0)], 30).seen.all()
     with pytest.raises(DataError, match="no picture"):
-        estimate(iter([]), 30)
+        recording_of_frames(iter([]), 30)
 
 
 def test_a_variable_rate_becomes_constant(use, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -119,7 +121,7 @@ def test_the_fetched_models_find_nobody_in_noise(fetched_models: PoseModelFiles)
     rng = np.random.default_rng(1)
     images = [rng.integers(0, 255, (240, 320, 3), dtype=np.uint8) for _ in range(2)]
     with pytest.warns(UserWarning, match="nobody is found"):
-        estimate(images, 10)
+        recording_of_frames(images, 10)
 
 
 def test_the_fetched_landmarks_have_the_form_that_is_read(fetched_models: PoseModelFiles) -> None:

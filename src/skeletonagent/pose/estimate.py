@@ -162,7 +162,7 @@ class VideoPoses:
         )
 
 
-def estimate(
+def recording_of_frames(
     frames: Iterable[VideoFrame] | Iterable[UInt8[np.ndarray, "h w 3"]],
     fps: float,
     options: PoseOptions | None = None,
@@ -200,7 +200,7 @@ def estimate_poses(
     name: str = "video",
     source: Path | None = None,
 ) -> VideoPoses:
-    """Return the persons in pictures of a constant rate; see :func:`estimate`."""
+    """Return the persons in pictures of a constant rate; see :func:`recording_of_frames`."""
     options = options or PoseOptions()
     estimator = build_estimator(options)
     images = (frame.image if isinstance(frame, VideoFrame) else frame for frame in frames)
