@@ -13,7 +13,7 @@ from jaxtyping import Int
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.data.stored_bodies import body_chunks
 
-PAIR_SHARE = 0.9
+TWO_PERSONS_SHARE = 0.9
 """Share of a class's training clips that show two persons if the class is one of two persons."""
 
 
@@ -48,7 +48,7 @@ class TrainingClips:
         share = np.bincount(labels, weights=two, minlength=store.num_classes) / count.clip(min=1)
         pairs = tuple(
             name
-            for name, of_two in zip(store.class_names, share >= PAIR_SHARE, strict=True)
+            for name, of_two in zip(store.class_names, share >= TWO_PERSONS_SHARE, strict=True)
             if of_two
         )
         return cls(shortest, median, longest, pairs)

@@ -20,7 +20,11 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import fuse
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.inference.recording_input import RecordingSource, read_recordings
-from skeletonagent.inference.recording_segments import segment_recording, without_persons_twice
+from skeletonagent.inference.recording_segments import (
+    CLIPS_AT_ONCE,
+    segment_recording,
+    without_persons_twice,
+)
 from skeletonagent.inference.samples import ImageSize
 from skeletonagent.inference.segment_settings import SegmentOptions, resolve_settings
 from skeletonagent.inference.segment_stream import SegmentStream, StreamTask
@@ -110,7 +114,10 @@ class RecordingSegmenter:
                     "the run does not say which of its classes are of two persons; each person is "
                     "recognized alone. Train again to have pairs"
                 )
-            predictions.append(segment_recording(recording, task, self.description, remarks))
+            at_once = 1 if batch_size == 1 else CLIPS_AT_ONCE
+            predictions.append(
+                segment_recording(recording, task, self.description, remarks, at_once)
+            )
         return predictions
 
     def stream(

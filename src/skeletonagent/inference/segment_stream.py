@@ -99,7 +99,7 @@ class SegmentStream:
         task: What is recognized, and how.
         previews: Whether there is an event for a movement that goes on, every ``stride`` frames.
         clips_at_once: Clips that are collected before they are classified together; with one,
-            events are as early as they can be.
+            events are as early as they can be, and each clip is classified alone.
 
     Examples:
         >>> import numpy as np
@@ -229,7 +229,10 @@ class SegmentStream:
     def _classified(self, clips: Sequence[ClipRequest]) -> Iterator[Float[np.ndarray, " y"]]:
         if not clips:
             return iter(())
-        probs = self.task.classify([clip.joints for clip in clips])
+        joints = [clip.joints for clip in clips]
+        # Arithmetic of single precision may depend on the company, in the last bit.
+        parts = [[one] for one in joints] if self.clips_at_once == 1 else [joints]
+        probs = np.concatenate([self.task.classify(part) for part in parts])
         if not np.isfinite(probs).all():
             self._words |= {"coordinates are too large or too small to recognize anything": None}
         return iter(probs)
