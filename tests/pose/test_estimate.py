@@ -94,6 +94,8 @@ def test_a_variable_rate_becomes_constant(use, tmp_path: Path) -> None:  # type:
     assert (recording.num_frames, recording.fps, recording.name) == (9, 10, "v")
     assert recording.image_size == (64, 48)
     assert recording_of_video(tmp_path / "v.mp4", fps=10, max_frames=4).num_frames == 4
+    with pytest.warns(UserWarning, match=r"the frame rate varies.* repeated .* left out"):
+        recording_of_video(tmp_path / "v.mp4")
 
 
 @pytest.mark.parametrize(

@@ -275,8 +275,33 @@ def poses_of_video(
     """
     path = Path(path)
     rate = fps or describe_video(path).fps
-    frames = constant_rate_frames(path, rate, max_frames)
-    return estimate_poses(frames, rate, options, name=path.stem, source=path)
+    pictures = _CountedFrames(read_frames(path))
+    frames = _CountedFrames(islice(frames_at_rate(pictures, rate), max_frames))
+    poses = estimate_poses(frames, rate, options, name=path.stem, source=path)
+    repeated, left_out = frames.number - frames.different, pictures.number - frames.different
+    if fps is None and max_frames is None and (repeated or left_out):
+        warnings.warn(
+            f"{path}: the frame rate varies; at {rate:.4g} frames a second, {repeated} are "
+            f"repeated and {left_out} picture(s) are left out",
+            stacklevel=2,
+        )
+    return poses
+
+
+class _CountedFrames:
+    """Pictures that are counted while they pass."""
+
+    def __init__(self, frames: Iterable[VideoFrame]) -> None:
+        self._frames = frames
+        self.number = self.different = 0
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        last = None
+        for frame in self._frames:
+            self.number += 1
+            self.different += frame.image is not last
+            last = frame.image
+            yield frame
 
 
 def constant_rate_frames(
