@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
+from skeletonagent.core.layout import COCO_17, KINECT_20, KINECT_25, SkeletonLayout
 from skeletonagent.data.archive import read_archive
 from skeletonagent.data.bone_check import (
     MOST_PAIR_RATIO,
@@ -123,3 +123,14 @@ def test_real_sets_are_plausible_and_their_random_orders_are_not(shared: Path, n
         order = rng.permutation(store.layout.num_joints)
         wrong = check_bones([clip[:, :, order] for clip in chosen], store.layout)
         assert wrong and not wrong.plausible
+
+
+def test_a_spine_that_begins_at_the_other_end_is_found(shared: Path) -> None:
+    """UTD-MHAD has the joints of the Kinect's first version, the spine in another order."""
+    store = read_archive(shared / "data" / "utd_mhad").store
+    assert store.layout.joints[:4] == ("head", "shoulder_center", "spine", "hip_center")
+    chosen = [store.sequence(n).joints for n in range(0, len(store), 30)]
+    nothing, why = choose_layout(chosen, [KINECT_20])
+    assert nothing is None and "not kinect-20: bones join joints that are far apart" in why
+    right = [clip[:, :, [3, 2, 1, 0, *range(4, 20)]] for clip in chosen]
+    assert choose_layout(right, [KINECT_20])[0] == KINECT_20

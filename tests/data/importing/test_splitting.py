@@ -96,3 +96,9 @@ def test_clips_that_no_list_names_are_in_neither_set() -> None:
     made = clips(1, 1, 3)
     chosen = split_by_parts(made, ["train", None, "test"], "as told")
     assert (chosen.split.train, chosen.split.test) == (("0_0_0",), ("0_0_2",))
+
+
+def test_a_class_of_one_clip_does_not_keep_subjects_from_being_split() -> None:
+    made = [*clips(4, 2, 2), SplitClip("rare", "rare class", "p1", "rare")]
+    chosen = split_clips(made, 0.3, 0)
+    assert chosen.name == "subjects" and chosen.missing == ("rare class",)

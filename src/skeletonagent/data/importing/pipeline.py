@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -205,7 +206,7 @@ def _sequences(
 ) -> tuple[list[SkeletonSequence], tuple[str, ...]]:
     """Return the clips as an archive holds them, and the names of the classes."""
     recordings = [item.recording for item in clips]
-    classes = tuple(sorted({item.label for item in clips}))
+    classes = tuple(sorted({item.label for item in clips}, key=_natural))
     origin = origin_shift(recordings)
     if origin is not None:
         warnings.warn(
@@ -227,6 +228,12 @@ def _sequences(
         for item in clips
     ]
     return sequences, classes
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts names by the values of numbers in them."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
 def _warn_of_layout(mapping: JointMapping) -> None:

@@ -113,6 +113,7 @@ def _best_groups(
     counts = np.zeros((group.max() + 1, labels.max() + 1))
     np.add.at(counts, (group, labels), 1)
     total = counts.sum(axis=0)
+    single = int((total == 1).sum())  # classes of one clip are in one set whatever is chosen
     best, cost, lacking = np.zeros(len(counts), dtype=bool), np.inf, len(total)
     for _ in range(_TRIALS if len(counts) > 1 else 0):
         order = rng.permutation(len(counts))
@@ -122,7 +123,7 @@ def _best_groups(
         costs = 10 * missing + apart + 0.1 * np.abs(sums / total - share).mean(axis=1)
         number = int(costs.argmin())
         if costs[number] < cost:
-            cost, lacking = costs[number], int(missing[number])
+            cost, lacking = costs[number], int(missing[number]) - single
             best = np.isin(np.arange(len(counts)), order[: number + 1])
     return best[group], lacking
 
