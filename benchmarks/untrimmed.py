@@ -60,7 +60,7 @@ def stitch(
     noise: float,
     fps: float,
 ) -> StitchedRecording:
-    """Return clips of one body each with pauses between them.
+    """Return clips with pauses between them.
 
     Args:
         data: Data set of the clips.
@@ -70,21 +70,24 @@ def stitch(
         noise: Standard deviation of the noise in a pause, in body sizes.
         fps: Frames a second.
     """
-    parts: list[Float[np.ndarray, "t v c"]] = []
+    samples = [data.store.sequence(data.store.index_of[name]) for name in clips]
+    persons = max(len(sample.joints) for sample in samples)
+    parts: list[Float[np.ndarray, "m t v c"]] = []
     true, frame = [], 0
-    for name in clips:
-        sample = data.store.sequence(data.store.index_of[name])
-        joints = sample.joints[0]
-        held = joints[np.flatnonzero(joints.any(axis=(1, 2)))[-1:]]
+    for sample in samples:
+        missing = ((0, persons - len(sample.joints)), (0, 0), (0, 0), (0, 0))
+        joints = np.pad(sample.joints, missing)
+        held = joints[:, np.flatnonzero(joints.any(axis=(0, 2, 3)))[-1:]]
         count = round(rng.uniform(*pause) * fps)
-        size = np.sqrt(np.square(held - held.mean(axis=1, keepdims=True)).sum(axis=-1).mean())
-        still = np.repeat(held, count, axis=0) + rng.normal(
-            0, noise * size, (count, *held.shape[1:])
-        )
-        true.append(TimedLabel(frame, frame + len(joints), data.store.class_names[sample.label]))
-        frame += len(joints) + count
+        spread = np.square(held - held.mean(axis=2, keepdims=True)).sum(axis=-1).mean(axis=2)
+        moved = rng.normal(0, noise, (*held.shape[:1], count, *held.shape[2:]))
+        seen = held.any(axis=-1, keepdims=True)
+        still = held + seen * moved * np.sqrt(spread)[..., None, None]
+        label = data.store.class_names[sample.label]
+        true.append(TimedLabel(frame, frame + joints.shape[1], label))
+        frame += joints.shape[1] + count
         parts += [joints, still]
-    stitched = np.concatenate(parts).astype(np.float32)[None]
+    stitched = np.concatenate(parts, axis=1).astype(np.float32)
     stitched[~stitched.any(axis=-1)] = np.nan
     recording = KeypointRecording(name=clips[0], joints=stitched, layout=data.store.layout, fps=fps)
     return StitchedRecording(recording, tuple(true), tuple(clips))
@@ -173,7 +176,7 @@ def streamed(
     stream = model.stream(fps=fps, threshold=threshold, rest=rest)
     segments: list[ActionSegment] = []
     took = []
-    for frame in item.recording.joints[0]:
+    for frame in item.recording.joints.swapaxes(0, 1):
         began = time.process_time()
         events = stream.push(frame)
         took.append(1e3 * (time.process_time() - began))

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from skeletonagent.inference.predictions import Predictions as Predictions
     from skeletonagent.inference.predictor import Predictor as Predictor
     from skeletonagent.inference.predictor import load_predictor as load
+    from skeletonagent.inference.segment_stream import SegmentStream as SegmentStream
+    from skeletonagent.inference.segments import RecordingPrediction as RecordingPrediction
     from skeletonagent.training.callbacks import Callback as Callback
     from skeletonagent.training.losses import GuidanceTensors as GuidanceTensors
     from skeletonagent.training.losses import SkeletonAgentLoss as SkeletonAgentLoss
@@ -51,7 +53,9 @@ _MODULES = {
     "GuidanceTensors": "training.losses",
     "Predictions": "inference.predictions",
     "Predictor": "inference.predictor",
+    "RecordingPrediction": "inference.segments",
     "Run": "api",
+    "SegmentStream": "inference.segment_stream",
     "SkeletonAgentError": "core.errors",
     "SkeletonAgentLoss": "training.losses",
     "SkeletonData": "core.clips",
@@ -84,7 +88,9 @@ __all__ = [
     "GuidanceTensors",
     "Predictions",
     "Predictor",
+    "RecordingPrediction",
     "Run",
+    "SegmentStream",
     "SkeletonAgentError",
     "SkeletonAgentLoss",
     "SkeletonData",

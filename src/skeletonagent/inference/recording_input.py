@@ -87,7 +87,7 @@ def read_recordings(
     return [
         replace(
             recording,
-            fps=fps or recording.fps,
+            fps=float(fps) if fps else recording.fps,
             image_size=recording.image_size or image_size,
         )
         for recording in recordings
