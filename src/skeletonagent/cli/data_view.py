@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def view_data(
     source: Annotated[
-        Path, typer.Argument(help="A skeleton archive, or a file or folder of keypoints.")
+        Path,
+        typer.Argument(help="A skeleton archive, 'synthetic', or a file or folder of keypoints."),
     ],
     sample: Annotated[
         list[str] | None,
@@ -80,7 +81,10 @@ def _viewed(source: Path, layout: str | None) -> Viewed:
     """Return name, skeleton, clips and number of coordinates of an archive or of recordings."""
     from skeletonagent.data.archive import read_archive
     from skeletonagent.data.validation import locate_archive
+    from skeletonagent.experiments.datasets import SYNTHETIC, open_dataset
 
+    if str(source) == SYNTHETIC:
+        return _samples(open_dataset(SYNTHETIC))
     try:
         locate_archive(source)
     except DataError:
