@@ -217,6 +217,7 @@ def write_archive(
     path = folder / f"{data.name}.npz"
     with write_atomically(path) as file:
         np.savez_compressed(file, **(extra_arrays or {}), **arrays)
+        path.with_suffix(".json").unlink(missing_ok=True)  # an old one never describes new arrays
     write_text(path.with_suffix(".json"), json.dumps({**(metadata or {}), **meta}, indent=1))
     return path
 
