@@ -19,7 +19,8 @@ import typer
 
 from benchmarks.measuring import print_rows, write_facts
 from skeletonagent.cli.console import warnings_on_console
-from skeletonagent.pose.estimate import PoseOptions, recording_of_video
+from skeletonagent.pose.estimate import PoseOptions
+from skeletonagent.pose.videos import recording_of_video
 from skeletonagent.video.reading import read_frames
 
 

@@ -12,9 +12,10 @@ from tests.video.made import write_times
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import COCO_17, MEDIAPIPE_33
 from skeletonagent.pose import estimate as module
-from skeletonagent.pose.estimate import PoseOptions, recording_of_frames, recording_of_video
+from skeletonagent.pose.estimate import PoseOptions, recording_of_frames
 from skeletonagent.pose.estimator import PoseEstimator
 from skeletonagent.pose.fetch import PoseModelFiles
+from skeletonagent.pose.videos import recording_of_video
 from skeletonagent.video.reading import VideoFrame
 from skeletonagent.video.writing import write_video
 

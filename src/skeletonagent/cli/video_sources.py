@@ -44,11 +44,16 @@ def video_poses(
         ConfigError: If a package or the models are missing.
         DataError: If the source cannot be opened.
     """
-    from skeletonagent.pose.estimate import CAMERA_FPS, poses_of_camera, poses_of_video
+    from rich.progress import MofNCompleteColumn
+
+    from skeletonagent.cli.progress import file_progress
+    from skeletonagent.pose.videos import CAMERA_FPS, poses_of_camera, poses_of_video
 
     if is_camera(source):
         return poses_of_camera(int(str(source)), seconds, options, fps=fps or CAMERA_FPS)
-    return poses_of_video(Path(source).expanduser(), options, fps=fps)
+    path = Path(source).expanduser()
+    with file_progress(path.name, MofNCompleteColumn()) as progress:
+        return poses_of_video(path, options, fps=fps, progress=progress)
 
 
 def save_drawn_video(
@@ -65,7 +70,7 @@ def save_drawn_video(
         ConfigError: If the recording is not of a video file, or in metres.
         DataError: If the file cannot be written.
     """
-    from skeletonagent.pose.estimate import constant_rate_frames
+    from skeletonagent.pose.videos import constant_rate_frames
     from skeletonagent.video.drawing import drawn_frames
     from skeletonagent.video.writing import write_video
 

@@ -25,7 +25,8 @@ from skeletonagent.inference.samples import (
     read_samples,
     sample_from_array,
 )
-from skeletonagent.pose.estimate import PoseOptions, recording_of_video
+from skeletonagent.pose.estimate import PoseOptions
+from skeletonagent.pose.videos import recording_of_video
 from skeletonagent.video.reading import is_video
 
 RecordingSource = KeypointRecording | Joints | str | Path
