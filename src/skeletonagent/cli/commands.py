@@ -23,10 +23,14 @@ COMMANDS: CommandTable = {
         "Say what methods without deep learning reach on an archive, in under a minute.",
     ),
     "evaluate": LazyCommand(
-        f"{_CLI}.evaluate", "evaluate", "Evaluate a trained recognizer on the test set."
+        f"{_CLI}.evaluate",
+        "evaluate",
+        "Evaluate a trained recognizer on the test set, or on segments of recordings.",
     ),
     "predict": LazyCommand(
-        f"{_CLI}.predict", "predict_files", "Predict the action of samples that have no labels."
+        f"{_CLI}.predict",
+        "predict_files",
+        "Predict the action of samples that have no labels, or find the actions in recordings.",
     ),
     "ensemble": LazyCommand(
         f"{_CLI}.ensemble",
