@@ -182,6 +182,13 @@ def test_joints_that_are_missing_count_as_not_seen(model: Predictor) -> None:
         model.segment(replace(few, joint_names=None))
 
 
+@pytest.mark.parametrize("shape", [(0, 9, 17, 2), (1, 9, 0, 3), (2, 9, 4, 1), (1, 0, 17, 2)])
+def test_recordings_of_nobody_need_no_joints(model: Predictor, shape: tuple[int, ...]) -> None:
+    prediction = model.segment(recording(joints=np.full(shape, np.nan), layout=None))
+    assert said(prediction, "nobody is seen") and prediction.frames == shape[1]
+    assert prediction.persons == () == prediction.segments
+
+
 def test_coordinates_are_those_of_the_training(model: Predictor) -> None:
     deep = np.concatenate([RECORDING[None], RECORDING[None][..., :1]], axis=-1)
     prediction = model.segment(recording(joints=deep))

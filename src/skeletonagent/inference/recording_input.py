@@ -175,9 +175,12 @@ def fit_recording(recording: KeypointRecording, input_format: InputFormat) -> In
         DataError: If hardly any joint is found, or coordinates are missing.
     """
     words: list[str] = []
-    joints = _fit_joints(recording, input_format, words)
-    joints = _fit_channels(joints, recording, input_format, words)
     m = len(recording.joints)
+    if recording.seen.any():
+        joints = _fit_joints(recording, input_format, words)
+        joints = _fit_channels(joints, recording, input_format, words)
+    else:  # which joints are not there does not matter
+        joints = _nobody((m, recording.num_frames, 0, 0), input_format)
     named = recording.person_ids if len(recording.person_ids) == m else ()
     return InputRecording(
         recording.name,
