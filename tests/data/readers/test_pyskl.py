@@ -140,8 +140,8 @@ def test_arguments_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         pyskl_reader(path, layout=COCO_20)
     with pytest.raises(DataError, match="has labels up to 2, but 2 class names are for labels 0"):
         pyskl_reader(path, class_names=["a", "b"])
-    path = write_pickle(tmp_path / "odd.pkl", plain_pickle(18, 2))
-    with pytest.raises(DataError, match="has 18 joints; no layout has that number"):
+    path = write_pickle(tmp_path / "odd.pkl", plain_pickle(19, 2))
+    with pytest.raises(DataError, match="has 19 joints; no known layout has that number"):
         pyskl_reader(path)
 
 
