@@ -201,9 +201,10 @@ def choose_recipe(
     statistics = describe_orientation(data.store, train)
     has_pairs = bool(data.store.layout.pairs)
     choices = choose_by_statistics(statistics, data.store.class_names, has_pairs)
-    if settings.dims == 2 and statistics.coordinates == 3:
+    flattened = settings.dims == 2 and statistics.coordinates == 3
+    if flattened:
         choices = _with_views(choices)
-    if compare:
+    if compare and not flattened:  # a sensor's own axes may show people from behind
         choices = _compare(choices, data, train, settings.archive, adapt, on_remark)
     if given := _given_instead(choices, settings.archive, adapt):
         reason = f"given, in place of what was chosen: {', '.join(given)}"
