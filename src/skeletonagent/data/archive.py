@@ -215,8 +215,9 @@ def write_archive(
     if data.fps is not None:
         meta["fps"] = data.fps
     path = folder / f"{data.name}.npz"
+    stored: dict[str, Any] = {**(extra_arrays or {}), **arrays}
     with write_atomically(path) as file:
-        np.savez_compressed(file, **(extra_arrays or {}), **arrays)
+        np.savez_compressed(file, **stored)
         path.with_suffix(".json").unlink(missing_ok=True)  # an old one never describes new arrays
     write_text(path.with_suffix(".json"), json.dumps({**(metadata or {}), **meta}, indent=1))
     return path
