@@ -12,10 +12,12 @@ from tests.inference.acting import acted
 from tests.small_run import CLASSES, swinging
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.layout import COCO_17, COCO_20
+from skeletonagent.core.input_format import InputFormat
+from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.inference.predictor import Predictor, load_predictor
+from skeletonagent.inference.recording_input import read_recordings
 from skeletonagent.inference.recording_segments import runs_of
 from skeletonagent.inference.segment_settings import choose_rest, choose_threshold
 from skeletonagent.inference.segment_stream import SegmentEvent
@@ -167,6 +169,16 @@ def test_joints_are_found_by_name(model: Predictor) -> None:
     assert model.segment(recording(joints=twenty, layout=COCO_20)).segments == expected
     unnamed = model.segment(recording(layout=None))
     assert unnamed.segments == expected and said(unnamed, "have no names")
+
+
+def test_joints_are_found_by_names_that_mean_the_same() -> None:
+    layout = SkeletonLayout("mine", ("pelvis", "torso", "left wrist"), ((1, 0), (2, 1)))
+    wanted = InputFormat(replace(layout, joints=("hip center", "spine mid", "left wrist")), 2)
+    joints = np.arange(12, dtype=np.float32).reshape(1, 2, 3, 2)
+    for given in (layout, None):
+        recording = KeypointRecording("walk", joints, layout.joints, given)
+        (read,) = read_recordings(recording, wanted)
+        np.testing.assert_array_equal(read.joints[0, :, [0, 2]], joints[0, :, [0, 2]])
 
 
 def test_joints_that_are_missing_count_as_not_seen(model: Predictor) -> None:

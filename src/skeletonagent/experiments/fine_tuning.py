@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skeletonagent.core.errors import CheckpointError
+from skeletonagent.core.joint_matching import match_joints
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.settings import DataSettings
@@ -24,7 +25,6 @@ from skeletonagent.training.initial_weights import (
     take_weights,
     weights_digest,
 )
-from skeletonagent.training.joint_matching import match_joints
 from skeletonagent.training.run_directory import RunDirectory
 from skeletonagent.training.settings import Freeze
 

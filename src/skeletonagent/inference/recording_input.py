@@ -14,6 +14,7 @@ from torch import Tensor
 from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.input_format import InputFormat
+from skeletonagent.core.joint_matching import match_joints
 from skeletonagent.core.joint_names import canonical_name
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.core.recording import KeypointRecording
@@ -212,8 +213,7 @@ def _fit_joints(
     names = recording.joint_names if layout is None else layout.joints
     if names is None:
         return _unnamed_joints(values, recording, wanted, words)
-    places = {canonical_name(name): place for place, name in enumerate(names)}
-    order = [places.get(canonical_name(name)) for name in wanted.joints]
+    order = _places(names, layout, wanted)
     fitted = np.full((*values.shape[:2], wanted.num_joints, values.shape[-1]), np.nan, np.float32)
     for joint, place in enumerate(order):
         if place is not None:
@@ -232,6 +232,20 @@ def _fit_joints(
     if missing:
         words.append(f"joints that the recording lacks count as not seen: {', '.join(missing)}")
     return fitted
+
+
+def _places(
+    names: Sequence[str], layout: SkeletonLayout | None, wanted: SkeletonLayout
+) -> list[int | None]:
+    """Return the given joint that each wanted one is: of the same name, or of one that means it."""
+    places = {canonical_name(name): place for place, name in enumerate(names)}
+    alike: Sequence[int | None] = [None] * wanted.num_joints
+    if len(set(names)) == len(names):
+        alike = match_joints(layout or SkeletonLayout("recording", tuple(names), ()), wanted)
+    return [
+        places.get(canonical_name(name), same)
+        for name, same in zip(wanted.joints, alike, strict=True)
+    ]
 
 
 def _unnamed_joints(

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from skeletonagent.core.joint_matching import match_joints
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_20, KINECT_25, LAYOUTS
 from skeletonagent.core.skeleton_layout import SkeletonLayout
-from skeletonagent.training.joint_matching import match_joints
 
 
 def matched(source: SkeletonLayout, target: SkeletonLayout) -> dict[str, str]:
