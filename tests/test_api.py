@@ -173,7 +173,7 @@ def test_a_report_is_one_page(inside: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layout": "coco-18"}, "no layout 'coco-18'; there are .*coco-17"),
+        ({"layout": "coco-99"}, "no layout 'coco-99'; there are .*coco-17"),
         ({"layout": KINECT_25}, r"wanted is \(M, T, 25, C\)"),
         ({"class_names": ["wave"]}, "has label 1, and there are 1 class names"),
         ({"splits": {}}, "needs a split"),

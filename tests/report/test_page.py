@@ -17,6 +17,7 @@ from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import KINECT_20
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.experiments.config import Config, write_config
+from skeletonagent.report.clip_view import VIEW_SCRIPTS
 from skeletonagent.report.page import SCRIPTS, report_page
 from skeletonagent.report.sections import ReportOptions
 from skeletonagent.training.callbacks import RunLogger
@@ -89,7 +90,7 @@ def test_what_comes_from_outside_stays_text(page: Page) -> None:
 
 def test_the_script_makes_no_markup_of_texts() -> None:
     folder = Path(__file__).parents[2] / "src" / "skeletonagent" / "report" / "templates"
-    assert {path.stem for path in folder.glob("*.js")} == set(SCRIPTS)
+    assert {path.stem for path in folder.glob("*.js")} == {*SCRIPTS, *VIEW_SCRIPTS}
     for path in folder.glob("*.js"):
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", path.read_text()
