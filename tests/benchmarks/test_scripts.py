@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from benchmarks.stand_in import StandIn
@@ -16,10 +17,13 @@ from typer.testing import CliRunner
 from benchmarks import epoch, held_out, inference, measuring, pipeline, report, throughput
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers.content import check_answer
+from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.dialogue import Exchange, Step
 from skeletonagent.core.layout import KINECT_25
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.archive import write_archive
 from skeletonagent.data.synthetic.generate import synthetic_dataset
+from skeletonagent.experiments.config import Config
 
 SIZES = ("--device", "cpu", "--small", "--frames", "4", "--classes", "2")
 
@@ -138,6 +142,26 @@ def test_held_out(tmp_path: Path) -> None:
     assert (found["preset"], tuple(found["set"])) == ("default", settings)
     assert found["clips"] == len(data.splits["xsub"].train)
     assert 0 <= found["top1"] <= 1 < found["loss"] < 14
+
+
+def test_held_out_by_a_part_of_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = synthetic_dataset(clips_per_class=3, subjects=3)
+    groups = {}
+
+    def predict(config: Config, part: SkeletonData, folds: int) -> ClassProbabilities:
+        groups.update(zip(part.store.sample_ids, part.store.subjects or (), strict=True))
+        probs = np.full((len(part.store), part.store.num_classes), 1 / part.store.num_classes)
+        return ClassProbabilities(part.store.sample_ids, part.store.labels.numpy(), probs)
+
+    monkeypatch.setattr(held_out, "held_out_predictions", predict)
+    app = typer.Typer()
+    app.command()(held_out.main)
+    words = ["default", str(write_archive(data, tmp_path)), "--by", "^[a-m]"]
+    found = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)
+    assert found["by"] == "^[a-m]" and set(groups) == set(data.splits["xsub"].train)
+    initials = {name: name[0] if name[0] <= "m" else "" for name in groups}
+    pairs = set(zip(groups.values(), initials.values(), strict=True))
+    assert len(pairs) == len(set(groups.values())) == len(set(initials.values())) > 2
 
 
 def test_report(tmp_path: Path) -> None:
