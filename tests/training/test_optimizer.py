@@ -13,7 +13,7 @@ from torch import nn
 
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.training.checkpoint import Checkpoint, load_checkpoint
-from skeletonagent.training.optimizer import build_optimizer, decay_groups
+from skeletonagent.training.optimizer import build_optimizer, decay_groups, set_learning_rate
 from skeletonagent.training.settings import OptimizerName, TrainSettings
 
 
@@ -59,6 +59,24 @@ def test_adamw_equals_its_formula(generator: torch.Generator) -> None:
         optimizer.step()
     for name, parameter in module.named_parameters():
         torch.testing.assert_close(parameter.detach().double(), weights[name], rtol=1e-5, atol=1e-6)
+
+
+def test_rates_on_a_device_follow_the_factor_of_their_group(
+    generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, where rates are tensors; the parameters stay on the CPU."""
+    module = network(generator)
+    tensor = torch.tensor
+    monkeypatch.setattr(torch, "tensor", lambda value, device: tensor(value))
+    settings = TrainSettings(**ADAMW, init_from="run", taken_rate_factor=0.3)
+    optimizer = build_optimizer(
+        dict(module.named_parameters()), settings, torch.device("cuda"), taken=["weight"]
+    )
+    monkeypatch.undo()
+    set_learning_rate(optimizer, 0.5)
+    rates = {id(p): float(group["lr"]) for group in optimizer.param_groups for p in group["params"]}
+    expected = {id(p): 0.15 if n == "weight" else 0.5 for n, p in module.named_parameters()}
+    assert rates == pytest.approx(expected)
 
 
 def test_adamw_equals_torch(generator: torch.Generator) -> None:

@@ -45,8 +45,9 @@ def build_optimizer(
     rate: float | Tensor = settings.learning_rate
     if on_gpu:
         rate = torch.tensor(settings.learning_rate, device=device)
+    # A tensor is cloned, since groups of different factors cannot share it.
     groups = [
-        {**group, RATE_FACTOR: factor}
+        {**group, RATE_FACTOR: factor, "lr": rate.clone() if isinstance(rate, Tensor) else rate}
         for factor, names in _rate_factors(parameters, settings.taken_rate_factor, taken).items()
         for group in _groups({name: parameters[name] for name in names}, settings)
     ]
