@@ -87,17 +87,7 @@ function drawPlayer(place, { clips, tested, mistakes, time_steps: timeSteps }) {
     list();
   };
   turnable(canvas, state, redraw);
-  canvas.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1, Home: -1e6, End: 1e6 }[event.key];
-    const turn = { a: -0.15, d: 0.15 }[event.key];
-    if (event.key === " ") { event.preventDefault(); play.click(); }
-    if (turn) { state.turn += turn; redraw(); }
-    if (!move) return;
-    event.preventDefault();
-    pause();
-    show(clamp(Math.round(state.frame) + move, 0, frames() - 1));
-    say(`frame ${state.frame + 1} of ${frames()}`);
-  });
+  steered(canvas, state, { redraw, play, pause, show, frames });
   place.append(
     html("p", { class: "lead" }, `${clips.length} of ${tested} test clips, the kinds of mistakes first (${mistakes} mistakes in all). Large joints are important: kept still, they lower the probability of the class. Rings are the joints the agents chose. Drag to rotate.`),
     html("div", { class: "controls" }, classes.field, rivals.field, wrong.field),
@@ -145,6 +135,21 @@ function probabilityChart(clip, timeSteps) {
     line.setAttribute("visibility", "visible");
   };
   return { box, cursor };
+}
+
+/** Let keys play, go through the frames of, and turn the clip on a canvas. */
+function steered(canvas, state, { redraw, play, pause, show, frames }) {
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1, Home: -1e6, End: 1e6 }[event.key];
+    const turn = { a: -0.15, d: 0.15 }[event.key];
+    if (event.key === " ") { event.preventDefault(); play.click(); }
+    if (turn) { state.turn += turn; redraw(); }
+    if (!move) return;
+    event.preventDefault();
+    pause();
+    show(clamp(Math.round(state.frame) + move, 0, frames() - 1));
+    say(`frame ${state.frame + 1} of ${frames()}`);
+  });
 }
 
 /** Let a pointer turn the figure on a canvas. */

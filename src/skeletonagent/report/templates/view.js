@@ -73,18 +73,8 @@ function drawView(place, clips, remark) {
     const now = listed.findIndex(([, index]) => index === state.clip);
     choose(listed[clamp(now + move, 0, listed.length - 1)][1], true);
   });
-  canvas.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1, Home: -1e6, End: 1e6 }[event.key];
-    const turn = { a: -0.15, d: 0.15 }[event.key];
-    if (event.key === " ") { event.preventDefault(); play.click(); }
-    if (turn) { state.turn += turn; redraw(); }
-    if (!move) return;
-    event.preventDefault();
-    pausePlay();
-    show(clamp(Math.round(state.frame) + move, 0, frames() - 1));
-    say(`frame ${state.frame + 1} of ${frames()}`);
-  });
   turnable(canvas, state, redraw);
+  steered(canvas, state, { redraw, play, pause: pausePlay, show, frames });
   place.append(
     remark ? html("p", { class: "lead" }, remark) : "",
     html("div", { class: "controls" }, classes.field, names.field),
