@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,27 @@ def test_file_names_are_numbered_short_and_harmless() -> None:
     assert len(file_name(0, "x" * 999)) < 100
 
 
+def line(**fields: object) -> str:
+    about = {"step": "overview", "round": 0, "question": "What?", "answer": "It moves."}
+    return json.dumps({**about, "outcome": "accepted", **fields}) + "\n"
+
+
+def test_separators_of_lines_within_an_answer_part_no_lines(folder: Path) -> None:
+    """Files of earlier versions have them as they came."""
+    text = line(answer="one\u2028two\x85three").encode().decode("unicode-escape")
+    (folder / "002_wave.jsonl").write_text(text, encoding="utf-8")
+    (loaded,) = DialogueCollection.load(folder).dialogues[1].exchanges
+    assert loaded.answer == "one\ntwo\nthree"
+
+
+def test_texts_of_a_record_are_cleaned(folder: Path) -> None:
+    source = {"model": "m\x1b]0;title\x07", "faults": ["\x1b[2J"]}
+    (folder / "002_wave.jsonl").write_text(line(answer="It \ud83d\x1b[2Jmoves.", source=source))
+    (loaded,) = DialogueCollection.load(folder).dialogues[1].exchanges
+    assert loaded.answer == "It \ufffdmoves."
+    assert loaded.source == Provenance("m", faults=("",))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
@@ -57,7 +79,19 @@ def test_file_names_are_numbered_short_and_harmless() -> None:
         ("about.json", "[]", "is damaged"),
         ("about.json", "{}", "does not describe dialogues"),
         ("002_wave.jsonl", "nothing\n", "is damaged"),
+        ("about.json", '{"layout": [], "class_names": 3}', "does not describe dialogues"),
         ("002_wave.jsonl", '{"step": "chat"}\n', "does not hold a dialogue"),
+        ("002_wave.jsonl", line(answer=None), "'answer' must be of the type str, got None"),
+        ("002_wave.jsonl", line(answer=["one"]), "'answer' must be of the type str"),
+        ("002_wave.jsonl", line(rivals=[7]), "'rivals' must be a list of texts"),
+        ("002_wave.jsonl", line(rivals="clap"), "'rivals' must be of the type list"),
+        ("002_wave.jsonl", line(counts=["x"]), "does not hold a dialogue"),
+        ("002_wave.jsonl", line(round="1"), "'round' must be of the type int"),
+        ("002_wave.jsonl", line(earlier=[3]), "does not hold a dialogue"),
+        ("002_wave.jsonl", line(source={"model": None}), "'model' must be of the type str"),
+        ("002_wave.jsonl", line(source={"model": "m", "requests": "9"}), "'requests' must be"),
+        ("002_wave.jsonl", line(source={"model": "m", "mood": 1}), "does not hold a dialogue"),
+        ("002_wave.jsonl", "[" * 100_000, "is damaged"),
         ("002_wave.jsonl", None, "cannot be read"),
     ],
 )

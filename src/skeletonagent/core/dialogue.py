@@ -102,8 +102,50 @@ class Provenance:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Provenance:
-        """Return the provenance whose fields are given as plain values."""
-        return cls(**{**value, "faults": tuple(value.get("faults", ()))})
+        """Return the provenance whose fields are given as plain values.
+
+        Raises:
+            KeyError: If the model is missing.
+            TypeError: If a field is unknown, or is not what it should be.
+        """
+        _field(value, "model", str)
+        for key, kinds in _PROVENANCE_FIELDS.items():
+            _field(value, key, kinds, getattr(cls, key, {}))
+        return cls(**{**value, "faults": _texts(value, "faults")})
+
+
+_PROVENANCE_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "parameters": dict,
+    "asked": str,
+    "seconds": (int, float),
+    "input_tokens": int,
+    "output_tokens": int,
+    "requests": int,
+}
+
+
+def _field(
+    value: Mapping[str, Any], key: str, kinds: type | tuple[type, ...], default: Any = None
+) -> Any:
+    """Return a field of a record; a default of None stands for a field that must be there.
+
+    Raises:
+        KeyError: If it is missing.
+        TypeError: If it is not of one of the kinds.
+    """
+    found = value[key] if default is None else value.get(key, default)
+    if not isinstance(found, kinds) or isinstance(found, bool):
+        wanted = " or ".join(k.__name__ for k in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        raise TypeError(f"{key!r} must be of the type {wanted}, got {found!r:.60}")
+    return found
+
+
+def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return a list of texts in a record, empty if it is missing."""
+    listed = _field(value, key, (list, tuple), ())
+    if not all(isinstance(text, str) for text in listed):
+        raise TypeError(f"{key!r} must be a list of texts, got {listed!r:.60}")
+    return tuple(listed)
 
 
 @dataclass(frozen=True)
@@ -192,25 +234,27 @@ class Exchange:
 
         Raises:
             KeyError: If a field is missing.
+            TypeError: If a field is not what it should be.
             ValueError: If a step or an outcome is unknown.
         """
+        earlier = _field(value, "earlier", list, [])
         return cls(
             question=Question(
                 action=action,
                 step=Step(value["step"]),
                 joints=tuple(joints),
-                rivals=tuple(value.get("rivals", ())),
-                text=value["question"],
-                form=value.get("form", ""),
-                counts=tuple(value.get("counts", ())),
-                round=int(value["round"]),
+                rivals=_texts(value, "rivals"),
+                text=_field(value, "question", str),
+                form=_field(value, "form", str, ""),
+                counts=tuple(map(int, _field(value, "counts", list, []))),
+                round=_field(value, "round", int),
             ),
-            answer=value["answer"],
+            answer=_field(value, "answer", str),
             outcome=Outcome(value["outcome"]),
-            problem=value.get("problem", ""),
+            problem=_field(value, "problem", str, ""),
             source=Provenance.from_json(value["source"]) if value.get("source") else None,
-            earlier=tuple(cls.from_json(item, action, joints) for item in value.get("earlier", ())),
-            remarks=tuple(value.get("remarks", ())),
+            earlier=tuple(cls.from_json(item, action, joints) for item in earlier),
+            remarks=_texts(value, "remarks"),
         )
 
 

@@ -16,7 +16,10 @@ from skeletonagent.core.dialogue import Dialogue
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.outside_text import printable_values
 
+LONGEST_TEXT = 100_000
+"""Longest text of a recorded exchange, in characters; questions repeat earlier answers."""
 DIALOGUES_METADATA = "about.json"
 
 
@@ -50,7 +53,7 @@ class DialogueCollection:
         try:
             layout = SkeletonLayout.from_json(about["layout"])
             actions = [str(name) for name in about["class_names"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"does not describe dialogues: {error}", path=folder / DIALOGUES_METADATA
             ) from error
@@ -88,10 +91,10 @@ def write_dialogue(folder: Path, label: int, dialogue: Dialogue) -> None:
 
 
 def _dialogue(path: Path, action: str, layout: SkeletonLayout) -> Dialogue:
-    lines = [_parsed(line, path) for line in _read(path).splitlines() if line.strip()]
+    lines = [_parsed(line, path) for line in _read(path).split("\n") if line.strip()]
     try:
         return Dialogue.from_json({"action": action, "exchanges": lines}, layout.joints)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(f"does not hold a dialogue: {error}", path=path) from error
 
 
@@ -105,8 +108,8 @@ def _read(path: Path) -> str:
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = printable_values(json.loads(text), LONGEST_TEXT)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"is damaged: {error}", path=path) from error
     if not isinstance(value, dict):
         raise DataError(f"is damaged: a JSON object is needed, got {value!r:.60}", path=path)

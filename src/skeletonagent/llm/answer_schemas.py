@@ -12,10 +12,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from skeletonagent.core.dialogue import Step
+from skeletonagent.core.outside_text import printable_text
+
+LONGEST_FIELD = 5_000
+"""Longest text of a field, in characters, several times the longest that can be used."""
+
+
+def _cleaned(text: str) -> str:
+    return printable_text(text, LONGEST_FIELD)
+
+
+FieldText = Annotated[str, AfterValidator(_cleaned)]
+"""Text of a field, cleaned when it is read; its schema is that of any text."""
 
 
 class AnswerSchema(BaseModel, ABC):
@@ -29,7 +42,9 @@ class AnswerSchema(BaseModel, ABC):
 class OverviewAnswer(AnswerSchema):
     """The movement of the whole body, in short."""
 
-    sentence: str = Field(description="One plain sentence about the movement from start to end.")
+    sentence: FieldText = Field(
+        description="One plain sentence about the movement from start to end."
+    )
 
     def text(self) -> str:
         """Return the sentence."""
@@ -39,12 +54,12 @@ class OverviewAnswer(AnswerSchema):
 class BodyPartsAnswer(AnswerSchema):
     """What each part of the body does."""
 
-    head: str = Field(description="What the head does, or that it keeps still.")
-    hand: str = Field(description="What the hands do, or that they keep still.")
-    arm: str = Field(description="What the arms do, or that they keep still.")
-    hip: str = Field(description="What the hips do, or that they keep still.")
-    leg: str = Field(description="What the legs do, or that they keep still.")
-    foot: str = Field(description="What the feet do, or that they keep still.")
+    head: FieldText = Field(description="What the head does, or that it keeps still.")
+    hand: FieldText = Field(description="What the hands do, or that they keep still.")
+    arm: FieldText = Field(description="What the arms do, or that they keep still.")
+    hip: FieldText = Field(description="What the hips do, or that they keep still.")
+    leg: FieldText = Field(description="What the legs do, or that they keep still.")
+    foot: FieldText = Field(description="What the feet do, or that they keep still.")
 
     def text(self) -> str:
         """Return a line per part."""
@@ -67,7 +82,7 @@ class NamedJoint(BaseModel):
     """A joint by label and name."""
 
     label: int = Field(description="Number of the joint's label.")
-    name: str = Field(description="Name of the joint as in the list, without the number.")
+    name: FieldText = Field(description="Name of the joint as in the list, without the number.")
 
     def spoken(self) -> str:
         """Return the joint as ``label-name``."""
@@ -77,7 +92,7 @@ class NamedJoint(BaseModel):
 class DescribedJoint(NamedJoint):
     """A joint and what it does."""
 
-    text: str = Field(description="What the joint does during the action.")
+    text: FieldText = Field(description="What the joint does during the action.")
 
 
 class JointDetailsAnswer(AnswerSchema):
@@ -93,7 +108,7 @@ class JointDetailsAnswer(AnswerSchema):
 class KeyFeaturesAnswer(AnswerSchema):
     """What tells the action from all others."""
 
-    sentence: str = Field(
+    sentence: FieldText = Field(
         description="One sentence of fewer than 50 words, body parts named without labels."
     )
 
@@ -106,7 +121,7 @@ class DistinctionAnswer(AnswerSchema):
     """What sets the action apart from those it is mistaken for."""
 
     joints: list[NamedJoint] = Field(description="The 2 to 8 joints, ascending by label.")
-    difference: str = Field(
+    difference: FieldText = Field(
         description="The difference in one sentence of at most 50 words, without joint labels."
     )
 

@@ -8,12 +8,16 @@ from typing import Protocol, runtime_checkable
 
 from skeletonagent.core.dialogue import Exchange, Provenance, Question, Step
 from skeletonagent.core.errors import ChatError
+from skeletonagent.core.outside_text import printable_text
 from skeletonagent.llm.answer_schemas import AnswerSchema
+
+LONGEST_ANSWER = 10_000
+"""Longest answer, in characters, several times the longest that can be used."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer to a question.
+    """An answer to a question; its text is cleaned and, beyond all measure, cut.
 
     Args:
         text: The answer in plain text, laid out as the question's form asks; it is recorded, shown
@@ -25,6 +29,10 @@ class Answer:
     text: str
     source: Provenance | None = None
     parsed: AnswerSchema | None = field(default=None, compare=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Clean the text."""
+        object.__setattr__(self, "text", printable_text(self.text, LONGEST_ANSWER))
 
     @classmethod
     def typed(cls, parsed: AnswerSchema, source: Provenance | None = None) -> Answer:
