@@ -34,18 +34,30 @@ def main(
     baseline: Annotated[Path | None, typer.Option(help="Folder of the baselines.")] = None,
 ) -> None:
     """Print a line of JSON for each part of the test sets."""
+    by_seed = runs_by_seed(runs)
+    splits = sorted(next(iter(by_seed.values())))
+    for offset in range(_parts(by_seed)):
+        row = _row(by_seed, splits, offset)
+        print(json.dumps(row | _against(by_seed, splits, baseline, row, offset)))  # noqa: T201
+
+
+def runs_by_seed(folder: Path) -> dict[int, dict[str, RunDirectory]]:
+    """Return the finished runs in a folder, by seed and by split.
+
+    Raises:
+        typer.BadParameter: If there are none, or seeds have different splits.
+    """
     by_seed: dict[int, dict[str, RunDirectory]] = defaultdict(dict)
-    for path in sorted(runs.rglob("summary.json")):
+    for path in sorted(folder.rglob("summary.json")):
         run = RunDirectory(path.parent)
         summary = run.read_summary()
         if summary and run.predictions.exists():
             by_seed[summary["seed"]][summary["split"]] = run
-    splits = sorted(next(iter(by_seed.values())))
-    if any(sorted(seed_runs) != splits for seed_runs in by_seed.values()):
-        raise typer.BadParameter(f"{runs}: seeds have different splits; train what is missing")
-    for offset in range(_parts(by_seed)):
-        row = _row(by_seed, splits, offset)
-        print(json.dumps(row | _against(by_seed, splits, baseline, row, offset)))  # noqa: T201
+    if not by_seed:
+        raise typer.BadParameter(f"{folder}: no finished run; train some, or name another folder")
+    if len({tuple(sorted(seed_runs)) for seed_runs in by_seed.values()}) > 1:
+        raise typer.BadParameter(f"{folder}: seeds have different splits; train what is missing")
+    return dict(by_seed)
 
 
 def _parts(by_seed: Mapping[int, Mapping[str, RunDirectory]]) -> int:
@@ -100,7 +112,7 @@ def _against(
                 ClassProbabilities.load(seed_runs[split].predictions).subset(set(ids))
                 for split, ids in zip(splits, chosen, strict=True)
             ]
-            p_values.append(round(mcnemar(_pooled(ours), _pooled(theirs)).p, 4))
+            p_values.append(round(mcnemar(pooled(ours), pooled(theirs)).p, 4))
         result[name] = {"top1": round(statistics.mean(accuracies), 2), "mcnemar_p": p_values}
     return {"baselines": result}
 
@@ -115,7 +127,7 @@ def _chosen(
     ]
 
 
-def _pooled(parts: Sequence[ClassProbabilities]) -> ClassProbabilities:
+def pooled(parts: Sequence[ClassProbabilities]) -> ClassProbabilities:
     """Return the predictions of several splits as one; a sample of several counts in each."""
     return ClassProbabilities(
         tuple(f"{number}/{sample}" for number, p in enumerate(parts) for sample in p.sample_ids),
