@@ -98,10 +98,7 @@ def read_errors(runs: Path, baseline: Path | None) -> tuple[SeedErrors, tuple[st
     by_seed = runs_by_seed(runs)
     splits = sorted(next(iter(by_seed.values())))
     seeds = [_of_splits({s: r[s].predictions for s in splits}) for r in by_seed.values()]
-    others = {}
-    for name in BASELINES if baseline else ():
-        folders = {s: baseline / s if (baseline / s).is_dir() else baseline for s in splits}
-        others[name] = _of_splits({s: folder / f"{name}.npz" for s, folder in folders.items()})
+    others = {} if baseline is None else _baselines(baseline, splits)
     aligned = align_samples([*seeds, *others.values()])
     first = aligned[0]
     errors = SeedErrors(
@@ -111,6 +108,14 @@ def read_errors(runs: Path, baseline: Path | None) -> tuple[SeedErrors, tuple[st
         others={n: p.probs for n, p in zip(others, aligned[len(seeds) :], strict=True)},
     )
     return errors, _class_names(next(iter(by_seed.values()))[splits[0]])
+
+
+def _baselines(folder: Path, splits: Sequence[str]) -> dict[str, ClassProbabilities]:
+    folders = {s: folder / s if (folder / s).is_dir() else folder for s in splits}
+    return {
+        name: _of_splits({s: place / f"{name}.npz" for s, place in folders.items()})
+        for name in BASELINES
+    }
 
 
 def _of_splits(paths: Mapping[str, Path]) -> ClassProbabilities:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import typer
 from benchmarks.errors import SeedErrors
+from benchmarks.small_sets import BASELINES
 from tests.benchmarks.test_small_sets import finished, predictions
 from typer.testing import CliRunner
 
@@ -62,7 +63,7 @@ def test_runs_are_read_with_their_splits_and_baselines(tmp_path: Path) -> None:
         finished(path, "one", seed, correct)
         np.savez(path / "confusions.npz", class_names=np.array(["sit", "stand"]))
     (tmp_path / "base").mkdir()
-    for name in errors.BASELINES:
+    for name in BASELINES:
         predictions("1100").save(tmp_path / "base" / f"{name}.npz")
     read, names = errors.read_errors(tmp_path / "runs", tmp_path / "base")
     assert names == ("sit", "stand") and read.probs.shape == (2, 4, 2)
