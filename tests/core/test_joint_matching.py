@@ -80,3 +80,11 @@ def test_numbers_say_nothing() -> None:
 
 def test_what_is_not_clear_is_not_matched() -> None:
     assert matched(of("hips", "pelvis", "head"), of("mid hip", "head")) == {"head": "head"}
+
+
+def test_a_joint_near_another_stands_for_it_where_that_is_lacking() -> None:
+    assert matched(of("belly", "face"), of("spine", "head")) == {"spine": "belly", "head": "face"}
+    assert matched(of("torso"), KINECT_25) == {"middle of spine": "torso"}
+    assert matched(of("belly", "spine", "face", "head"), of("spine", "head")) == {
+        "spine": "spine", "head": "head",
+    }  # fmt: skip

@@ -365,6 +365,20 @@ def test_mirrored_clips_can_be_chosen() -> None:
     torch.testing.assert_close(changed, expected, atol=0, rtol=0)
 
 
+def test_depth_is_dropped_after_rotation() -> None:
+    clips = random_clips(KINECT_20)
+    augment = AugmentSettings(rotation=0.5, depth_drop=1.0)
+    flat = augment_clips(clips, KINECT_20, augment, seeded(0))
+    rotated = augment_clips(clips, KINECT_20, AugmentSettings(rotation=0.5), seeded(0))
+    assert not flat[..., 2].any()
+    torch.testing.assert_close(flat[..., :2], rotated[..., :2], atol=0, rtol=0)
+    many = random_clips(KINECT_20).repeat(4, 1, 1, 1, 1)
+    some = augment_clips(many, KINECT_20, AugmentSettings(depth_drop=0.5), seeded(1))
+    assert {bool(clip[..., 2].any()) for clip in some} == {True, False}
+    plane = random_clips(KINECT_20, c=2)
+    assert augment_clips(plane, KINECT_20, augment, seeded(0))[..., 1].any()
+
+
 probabilities = st.sampled_from([0.0, 0.5, 1.0])
 
 
@@ -376,6 +390,7 @@ probabilities = st.sampled_from([0.0, 0.5, 1.0])
         yaw=st.sampled_from([0.0, 3.0]),
         axis_scale=st.sampled_from([0.0, 0.3]),
         jitter=st.sampled_from([0.0, 0.2]),
+        depth_drop=probabilities,
         part_drop=probabilities,
         joint_drop=st.sampled_from([0.0, 0.3]),
         occlusion=probabilities,

@@ -17,6 +17,11 @@ COMMANDS: CommandTable = {
         "train_command",
         "Train a recognizer with guidance from its agents, and test it once at the end.",
     ),
+    "pretrain": LazyCommand(
+        f"{_CLI}.pretrain",
+        "pretrain_command",
+        "Train a base on archives and generated motions, for trainings on few clips.",
+    ),
     "baseline": LazyCommand(
         f"{_CLI}.baseline",
         "baseline_command_line",

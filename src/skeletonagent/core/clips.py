@@ -256,6 +256,25 @@ class ClipStore:
 
 
 @dataclass(frozen=True)
+class JoinedSource:
+    """Data set that is part of a joined one.
+
+    Args:
+        name: Short name.
+        clips: Number of its samples.
+        classes: Number of its classes.
+        archive: Path of its archive; None of generated motions.
+        seed: Seed of generated motions; None of an archive.
+    """
+
+    name: str
+    clips: int
+    classes: int
+    archive: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
 class SkeletonData:
     """A data set as read: its samples on the host, untouched, and its splits.
 
@@ -268,6 +287,7 @@ class SkeletonData:
         input_format: Format of the samples before preprocessing; None if the store was not
             preprocessed.
         fps: Frames a second of all samples; None if they differ or are not known.
+        sources: Data sets that were joined to this one; none if it is not made of several.
     """
 
     name: str
@@ -277,3 +297,4 @@ class SkeletonData:
     default_split: str
     input_format: InputFormat | None = field(default=None, kw_only=True)
     fps: float | None = field(default=None, kw_only=True)
+    sources: tuple[JoinedSource, ...] = field(default=(), kw_only=True)

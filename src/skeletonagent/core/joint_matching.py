@@ -23,6 +23,11 @@ _SYNONYMS: Mapping[str, str] = {
     ),
 }  # fmt: skip
 """Common name of joints in the middle of the body."""
+_NEAR: Mapping[str, str] = {
+    **dict.fromkeys(("torso", "belly", "abdomen", "waist"), _SPINE),
+    "face": "head",
+}
+"""Common name of joints that lie near another one, where the skeleton has not that one as well."""
 _BONE_STARTS: Mapping[str, str] = {
     "shoulder": "clavicle", "arm": "shoulder", "forearm": "elbow", "fore arm": "elbow",
     "hand": "wrist", "upleg": "hip", "up leg": "hip", "leg": "knee", "foot": "ankle",
@@ -79,4 +84,7 @@ def _common(side: str, rest: str, rests: set[str], starts: bool) -> str:
         return _BONE_STARTS.get(rest, rest) if starts else rest
     if rest == "spine" and _SPINE in rests:  # of Kinect v2, where it is between the shoulders
         return _SHOULDERS
+    near = _NEAR.get(rest)
+    if near is not None and all(_SYNONYMS.get(other, other) != near for other in rests):
+        return near
     return _SYNONYMS.get(rest, rest)

@@ -56,6 +56,8 @@ def augment_clips(
         clips = turn_to_sides(clips, stored, coordinates)
     if augment.jitter:
         clips = _add_noise(clips, augment.jitter, generator, coordinates)
+    if augment.depth_drop:
+        clips = _drop_depth(clips, augment.depth_drop, generator, coordinates)
     return drop_joints(clips, layout, augment, generator)
 
 
@@ -226,6 +228,21 @@ def _add_noise(
     noise = torch.randn(positions.shape, generator=generator, device=clips.device)
     scales = jitter * clip_spreads(positions, seen)[:, None, None, None, None]
     return _with_confidence(torch.addcmul(positions, noise, scales * seen), clips)
+
+
+def _drop_depth(
+    clips: Float[Tensor, "n m t v c"],
+    probability: float,
+    generator: torch.Generator,
+    coordinates: int | None,
+) -> Float[Tensor, "n m t v c"]:
+    """Return clips of which some, in 3D before, have a z of zero."""
+    chosen = torch.rand(len(clips), generator=generator, device=clips.device) < probability
+    if (clips.shape[-1] if coordinates is None else coordinates) < 3:
+        return clips
+    flat = clips.clone()
+    flat[..., 2] = 0
+    return _where(chosen, flat, clips)
 
 
 def _with_confidence(

@@ -286,6 +286,8 @@ class AugmentSettings:
             ``person_swap``, gets a half turn about the vertical axis; for pairs that
             ``data.orientation`` turns to the line between them. In 3D alone, and not for motion
             streams whose frame differences are taken first.
+        depth_drop: Probability that joints in 3D lose their depth once they are rotated, from 0
+            to 1: their z is zero, so that clips also show what a picture shows.
     """
 
     rotation: Annotated[float, Interval(ge=0, le=3.15)] = 0.2
@@ -302,6 +304,7 @@ class AugmentSettings:
     occlusion: Annotated[float, Interval(ge=0, le=1)] = 0.0
     person_swap: Annotated[float, Interval(ge=0, le=1)] = 0.0
     keep_sides: bool = False
+    depth_drop: Annotated[float, Interval(ge=0, le=1)] = 0.0
 
 
 def require_compatible(clips: ClipSettings, augment: AugmentSettings) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from skeletonagent.core.clips import JoinedSource
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.joint_matching import match_joints
 from skeletonagent.core.layout import SkeletonLayout
@@ -31,6 +32,11 @@ from skeletonagent.training.settings import Freeze
 INITIAL_WEIGHTS = "initial_weights"
 """Key of the record in the metadata of a checkpoint and in ``summary.json``."""
 
+SHIPPED_BASE = "base"
+"""Name of the base that the package brings along."""
+
+_SHIPPED_FOLDER = Path(__file__).resolve().parent / "shipped_base"
+
 
 @dataclass(frozen=True)
 class SourceRun:
@@ -46,18 +52,38 @@ class SourceRun:
     checkpoint: Checkpoint
     metadata: RecognizerMetadata
 
+    @property
+    def name(self) -> str:
+        """Path of the run, or the name of the base that the package brings along."""
+        return SHIPPED_BASE if self.path == _SHIPPED_FOLDER else str(self.path)
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it was pre-trained, for others to begin with."""
+        return bool(self.metadata.sources)
+
+
+def absolute_source(source: str | Path) -> str:
+    """Return the path of a run from the root; the name of the shipped base stays as it is."""
+    path = Path(source).expanduser()
+    if str(source) == SHIPPED_BASE and not path.exists():
+        return SHIPPED_BASE
+    return str(path.resolve())
+
 
 def read_source(path: str | Path, stream: Stream | None = None) -> SourceRun:
     """Return the trained recognizer of a run, or of one checkpoint.
 
     Args:
-        path: Run directory, folder of a run for each stream, or folder of one checkpoint.
+        path: Run directory, folder of a run for each stream, folder of one checkpoint, or
+            ``base`` for that of the package.
         stream: Stream whose run is taken from such a folder.
 
     Raises:
         CheckpointError: If there is none, or it cannot be read.
     """
-    place = Path(path).expanduser().resolve()
+    name = absolute_source(path)
+    place = _SHIPPED_FOLDER if name == SHIPPED_BASE else Path(name)
     if stream is not None and RunDirectory(place / stream.value).exists:
         place = place / stream.value
     if (place / STATE).exists():
@@ -110,7 +136,7 @@ def fine_tuning_config(
         )
     if archive is not None:
         config = replace(config, data=replace(config.data, archive=archive))
-    return replace(config, training=replace(config.training, init_from=str(source.path)))
+    return replace(config, training=replace(config.training, init_from=source.name))
 
 
 def _with_preprocessing(data: DataSettings, trained: DataSettings) -> DataSettings:
@@ -142,6 +168,7 @@ class InitialWeights:
         fresh_classes: Names of the classes that it did not have.
         kept_joints: Names of the joints that both have.
         fresh_joints: Names of the joints that it did not have.
+        pretrained_on: Data sets that it was pre-trained on, if it is a base.
     """
 
     source: str
@@ -154,6 +181,7 @@ class InitialWeights:
     fresh_classes: tuple[str, ...]
     kept_joints: tuple[str, ...]
     fresh_joints: tuple[str, ...]
+    pretrained_on: tuple[JoinedSource, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain values."""
@@ -182,6 +210,7 @@ class InitialWeights:
                 fresh_classes=tuple(value["fresh_classes"]),
                 kept_joints=tuple(value["kept_joints"]),
                 fresh_joints=tuple(value["fresh_joints"]),
+                pretrained_on=tuple(JoinedSource(**s) for s in value.get("pretrained_on", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
@@ -194,7 +223,12 @@ class InitialWeights:
             f"weights of {self.source}: {self.weights.summary()}; "
             f"{_share('joints', self.kept_joints, self.fresh_joints)}; "
             f"{_share('classes', self.kept_classes, self.fresh_classes)}"
+            f"{self._about_sources()}"
         )
+
+    def _about_sources(self) -> str:
+        names = [f"{source.name} ({source.clips} clips)" for source in self.pretrained_on]
+        return f"; pre-trained on {', '.join(names)}" if names else ""
 
 
 def _share(noun: str, kept: Sequence[str], fresh: Sequence[str]) -> str:
@@ -240,7 +274,7 @@ def take_from_source(
         )
     shared = set(other.class_names)
     return InitialWeights(
-        source=str(source.path),
+        source=source.name,
         epoch=source.checkpoint.epoch,
         sha256=weights_digest(trained),
         classes=other.class_names,
@@ -250,6 +284,7 @@ def take_from_source(
         fresh_classes=tuple(name for name in metadata.class_names if name not in shared),
         kept_joints=_names(metadata.layout, [v for v, j in enumerate(joints) if j is not None]),
         fresh_joints=_names(metadata.layout, [v for v, j in enumerate(joints) if j is None]),
+        pretrained_on=other.sources,
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from skeletonagent.core.clips import SkeletonData
+from skeletonagent.core.clips import JoinedSource, SkeletonData
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
@@ -29,6 +29,7 @@ class RecognizerMetadata:
         input_format: Format of samples before preprocessing.
         training_clips: Lengths and persons of the training clips; None of a recognizer that was
             trained without keeping them.
+        sources: Data sets that a base was pre-trained on; none of any other recognizer.
     """
 
     config: Config
@@ -39,6 +40,7 @@ class RecognizerMetadata:
     text_dim: int
     input_format: InputFormat
     training_clips: TrainingClips | None = None
+    sources: tuple[JoinedSource, ...] = ()
 
     @classmethod
     def of(cls, config: Config, data: SkeletonData, text_dim: int) -> RecognizerMetadata:
@@ -55,6 +57,7 @@ class RecognizerMetadata:
             text_dim=text_dim,
             input_format=stored.in_plane if store.drops_depth else stored,
             training_clips=replace(TrainingClips.of(store, split.train), fps=data.fps),
+            sources=data.sources,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -68,6 +71,7 @@ class RecognizerMetadata:
             "text_dim": self.text_dim,
             "input_format": self.input_format.to_json(),
             "training_clips": self.training_clips and self.training_clips.to_json(),
+            "sources": [asdict(source) for source in self.sources],
         }
 
     @classmethod
@@ -89,6 +93,7 @@ class RecognizerMetadata:
                 text_dim=int(value["text_dim"]),
                 input_format=InputFormat.from_json(value["input_format"]),
                 training_clips=None if clips is None else TrainingClips.from_json(clips),
+                sources=tuple(JoinedSource(**source) for source in value.get("sources", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(

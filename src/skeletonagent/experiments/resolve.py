@@ -16,6 +16,7 @@ from skeletonagent.experiments.auto_recipe import AutomaticChoices, choose_recip
 from skeletonagent.experiments.config import Config, read_config, with_overrides
 from skeletonagent.experiments.datasets import SYNTHETIC, open_stored
 from skeletonagent.experiments.fine_tuning import fine_tuning_config, read_source
+from skeletonagent.experiments.from_base import base_assignments
 from skeletonagent.experiments.planned_runs import (
     begun_runs,
     plan_runs,
@@ -193,9 +194,12 @@ def plan_training(
             return requested_again(request, begun, out)
         if request.source is None:
             raise ConfigError(ask_for_data(out, resume=resume, is_begun=bool(begun)))
+    request = with_base(request)
     configs = _configs(request)
     name, size = request.config or "default", request.size or PresetSize.SMALL
-    automatic = request.source is None and _is_automatic(name, size, request.archive, configs[0])
+    automatic = (request.source is None or request.begins_with_base) and _is_automatic(
+        name, size, request.archive, configs[0]
+    )
     data = open_stored(configs[0].data) if automatic else shared_dataset(configs[0].data)
     wanted: Sequence[str | None] = [configs[0].data.split]
     if request.split is not None:
@@ -256,6 +260,29 @@ def _runs_with_choices(
     return automatic
 
 
+def with_base(request: TrainingRequest) -> TrainingRequest:
+    """Return a request that begins with a base as one of the preset ``default`` with its settings.
+
+    Others, and those that name another preset, stay as they are.
+
+    Raises:
+        CheckpointError: If there are no weights to begin with.
+        DataError: If the archive cannot be used.
+    """
+    if request.config not in (None, "default") or request.begins_with_base:
+        return request
+    settings = base_assignments(request.source, request.named_archive)
+    if not settings:
+        return request
+    return replace(
+        request,
+        config="default",
+        init_from=None,
+        assignments=(*settings, *request.assignments),
+        begins_with_base=True,
+    )
+
+
 def _configs(request: TrainingRequest) -> list[Config]:
     """Return the configuration of each stream, without automatic choices."""
     stream = request.stream
@@ -278,7 +305,7 @@ def requested_config(request: TrainingRequest, stream: str | None) -> Config:
     """
     name, archive, assignments = request.config, request.archive, request.assignments
     size, recipe = request.size or PresetSize.SMALL, request.recipe or Recipe.PAPER
-    if request.source is None:
+    if request.source is None or request.begins_with_base:
         return _fixed_config(name or "default", size, stream, archive, assignments, recipe)
     source = read_source(request.source, parse_stream(stream) if stream else None)
     if name is None and (request.size or request.recipe):

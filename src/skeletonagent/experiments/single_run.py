@@ -15,6 +15,8 @@ from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.experiments.auto_recipe import kept_with_begun_runs
 from skeletonagent.experiments.config import Config, read_config, with_values
 from skeletonagent.experiments.datasets import prepare_dataset, preprocess_dataset
+from skeletonagent.experiments.fine_tuning import absolute_source
+from skeletonagent.experiments.from_base import base_settings
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import parse_stream, requested_config, with_choices
 from skeletonagent.experiments.run import run_experiment
@@ -64,6 +66,10 @@ def train_run(
     in_memory = data if isinstance(data, SkeletonData) else None
     source = init_from or overrides.get("training.init_from")
     changes = _changes(data, source)
+    if source and config in (None, "default") and not (resume and run.exists):
+        based = base_settings(source, changes.get("data.archive"), in_memory)
+        changes |= based
+        source = None if based else source  # all that it says is among the changes
     if stream is not None:
         changes["clips.stream"] = parse_stream(stream)
     adapt = partial(with_values, values=changes | dict(overrides))
@@ -115,5 +121,5 @@ def _changes(data: str | Path | SkeletonData | None, source: str | Path | None) 
     elif data is not None:
         changes["data.archive"] = str(data)
     if source:
-        changes["training.init_from"] = str(Path(source).expanduser().resolve())
+        changes["training.init_from"] = absolute_source(source)
     return changes

@@ -10,6 +10,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.experiments.datasets import SYNTHETIC
+from skeletonagent.experiments.fine_tuning import absolute_source
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 
 ANY_ARCHIVE = ("default", "paper")
@@ -35,6 +36,7 @@ class TrainingRequest:
         recipe: Recipe of the preset.
         assignments: Settings as ``section.key=value``.
         init_from: Run or checkpoint whose weights the runs begin with.
+        begins_with_base: Whether that is a base, whose settings are among the assigned ones.
     """
 
     config: str | None = None
@@ -46,6 +48,7 @@ class TrainingRequest:
     recipe: Recipe | None = None
     assignments: Sequence[str] = ()
     init_from: Path | None = None
+    begins_with_base: bool = False
 
     @property
     def source(self) -> str | None:
@@ -126,7 +129,7 @@ def requested_again(
     if request.size or request.recipe:
         raise ConfigError("--preset-size and --recipe choose among a preset's variants; name it")
     configs = list(begun.values())
-    sources = {str(Path(request.source).expanduser().resolve())} if request.source else set()
+    sources = {absolute_source(request.source)} if request.source else set()
     present: dict[str, tuple[set[str | None], set[str]]] = {
         "--stream": ({config.clips.stream.value for config in configs}, _streams(request)),
         "--split": ({config.data.split for config in configs}, _splits(request)),
