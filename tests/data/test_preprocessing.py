@@ -18,10 +18,10 @@ from skeletonagent.data.preprocessing import (
     Preprocessor,
     add_coco20_joints,
     center_sequence,
-    center_store,
     scale_store,
 )
 from skeletonagent.data.settings import (
+    AbsentRule,
     DataSettings,
     Gaps,
     Orientation,
@@ -31,6 +31,8 @@ from skeletonagent.data.settings import (
 )
 
 seeds = st.integers(0, 9999)
+RECIPE = Preprocessor(absent_rule=AbsentRule.ZERO)
+"""Preprocessing by the recipe of the paper's benchmarks."""
 
 
 def body_seen(present: np.ndarray, seed: int, v: int = 4, c: int = 3) -> np.ndarray:
@@ -142,14 +144,14 @@ def test_of_three_bodies_the_first_leads_even_if_always_absent(
     np.testing.assert_array_equal(center_sequence(joints, 0, origin), joints)
 
 
-def test_center_store_centres_each_sample() -> None:
+def test_the_recipe_centres_each_sample() -> None:
     layout = SkeletonLayout("four", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)), center=1)
     seen = [np.array([[0, 1, 1, 1]], dtype=bool), np.array([[1, 1, 0], [1, 1, 1]], dtype=bool)]
     sequences = [
         SkeletonSequence(body_seen(present, seed=i), i, f"sample {i}", subject=7 + i)
         for i, present in enumerate(seen)
     ]
-    store = center_store(ClipStore.from_sequences(sequences, layout, ("one", "two")))
+    store = RECIPE(ClipStore.from_sequences(sequences, layout, ("one", "two")))
     assert (store.sample_ids, store.subjects) == (("sample 0", "sample 1"), (7, 8))
     assert store.layout is layout and store.class_names == ("one", "two")
     assert store.labels.tolist() == [0, 1]
@@ -179,9 +181,9 @@ def random_store(seed: int, samples: int = 5, has_confidence: bool = False) -> C
 @given(
     seed=seeds, origin=st.sampled_from([Origin.PERSON, Origin.GROUP]), has_confidence=st.booleans()
 )
-def test_center_store_equals_a_loop(seed: int, origin: Origin, has_confidence: bool) -> None:
+def test_the_recipe_equals_a_loop(seed: int, origin: Origin, has_confidence: bool) -> None:
     store = random_store(seed, has_confidence=has_confidence)
-    centred = center_store(store, origin, chunk_size=2)
+    centred = replace(RECIPE, origin=origin)(store)
     assert centred.has_confidence == has_confidence
     assert centred.image_sizes is None  # no coordinate is a pixel any more
     assert len(centred.frames) == int((centred.lengths * centred.persons).sum())
@@ -196,7 +198,10 @@ def test_center_store_equals_a_loop(seed: int, origin: Origin, has_confidence: b
 
 def test_without_an_origin_nothing_is_centred() -> None:
     store = random_store(0)
-    assert center_store(store, Origin.NONE) is store
+    for rule in AbsentRule:
+        placed = Preprocessor(origin=Origin.NONE, absent_rule=rule)(store)
+        assert torch.equal(placed.lengths, store.lengths)
+        assert torch.equal(placed.image_sizes, store.image_sizes)
     joints = store.sequence(0).joints
     np.testing.assert_array_equal(center_sequence(joints, 1, Origin.NONE), joints)
 
@@ -333,11 +338,25 @@ def test_clips_centred_frame_by_frame_stay_where_they_are() -> None:
     np.testing.assert_allclose(placed * literal_bone_length(joints, SMALL_BODY), joints, atol=1e-5)
 
 
-def test_of_three_bodies_the_first_that_is_seen_leads() -> None:
-    joints = random_bodies(0, 3)
-    joints[0] = 0
-    placed = Preprocessor(gaps=Gaps.INTERPOLATE)(body_store([joints])).sequence(0).joints
-    np.testing.assert_allclose(placed[1:], joints[1:] - joints[1, 0, 0], atol=1e-5)
+def test_of_any_bodies_the_one_seen_most_leads_and_frames_of_somebody_stay() -> None:
+    joints = random_bodies(0, 4, frames=8)
+    joints[0, 2:] = joints[1, 5] = joints[2, ::2] = joints[3] = 0
+    joints[:, 7] = 0
+    for gaps in Gaps:
+        placed = Preprocessor(gaps=gaps)(body_store([joints])).sequence(0).joints
+        expected = np.where(joints != 0, joints - joints[1, 0, 0], 0)[[1, 2, 0, 3], :7]
+        if gaps is Gaps.INTERPOLATE:  # between the frames in which the body is seen
+            expected[0, 5] = (expected[0, 4] + expected[0, 6]) / 2
+            expected[1, 2:6:2] = (expected[1, 1:5:2] + expected[1, 3:7:2]) / 2
+        np.testing.assert_allclose(placed, expected, atol=1e-5)
+
+
+def test_frames_with_the_second_body_alone_stay() -> None:
+    joints = body_seen(np.array([[1, 1, 1, 0, 0], [0, 0, 0, 0, 1]], dtype=bool), seed=0)
+    placed = Preprocessor()(body_store([joints], FOUR)).sequence(0).joints
+    expected = np.where(joints != 0, joints - joints[0, 0, 1], 0)[:, [0, 1, 2, 4]]
+    np.testing.assert_allclose(placed, expected, atol=1e-5)
+    assert RECIPE(body_store([joints], FOUR)).lengths.tolist() == [3]
 
 
 def test_middles_of_absent_ends_are_absent_where_absence_counts() -> None:

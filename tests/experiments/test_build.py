@@ -13,7 +13,7 @@ from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
 from skeletonagent.data.archive import write_archive
-from skeletonagent.data.preprocessing import center_store
+from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import DataSettings
 from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.experiments import build, build_agents, datasets
@@ -52,7 +52,7 @@ def few(classes: int = CLASSES) -> SkeletonData:
 
 @pytest.fixture(scope="module")
 def data() -> SkeletonData:
-    return replace(few(), store=center_store(few().store))
+    return replace(few(), store=Preprocessor()(few().store))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def job(data: SkeletonData) -> build.Experiment:
 def test_data_are_read_centred(tmp_path: Path) -> None:
     path = write_archive(few(), tmp_path)
     opened = datasets.prepare_dataset(DataSettings(archive=str(path)))
-    assert torch.equal(opened.store.frames, center_store(few().store).frames)
+    assert torch.equal(opened.store.frames, Preprocessor()(few().store).frames)
     first = opened.store.starts
     assert not opened.store.frames[first, opened.store.layout.center].any()
     assert torch.equal(datasets.open_dataset(str(path)).store.frames, few().store.frames)

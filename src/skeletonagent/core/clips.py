@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from skeletonagent.core.clip_measures import ClipMeasures
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
 
@@ -82,6 +83,9 @@ class ClipStore:
         person_slots: Number of bodies a clip has room for, if not the largest in one sample.
         drops_depth: Whether clips show x and y alone: the third coordinate is dropped once they
             are rotated.
+        present: Whether each joint of each frame is present, so that bones and motions are taken
+            between present ones alone. None before preprocessing, and where an absent joint counts
+            as one at zero.
     """
 
     frames: Float[Tensor, "f v c"]
@@ -97,6 +101,7 @@ class ClipStore:
     image_sizes: Float[Tensor, "s 2"] | None = None
     person_slots: int | None = None
     drops_depth: bool = False
+    present: Bool[Tensor, "f v"] | None = None
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -154,7 +159,7 @@ class ClipStore:
         """Return the same samples on ``device``, coordinates as ``dtype``."""
         moved = {
             name: value.to(device)
-            for name in ("starts", "lengths", "persons", "labels", "image_sizes")
+            for name in ("starts", "lengths", "persons", "labels", "image_sizes", "present")
             if (value := getattr(self, name)) is not None
         }
         return replace(self, frames=self.frames.to(device, dtype), **moved)
@@ -176,8 +181,9 @@ class ClipStore:
             samples: Indices of the samples; where frames lie on disk, ascending is fastest.
             frames: Content of their :meth:`rows`, if it was gathered already.
         """
+        rows = self.rows(samples)
         if frames is None:
-            frames = self.frames.index_select(0, self.rows(samples))
+            frames = self.frames.index_select(0, rows)
         counts, indices = self.persons[samples] * self.lengths[samples], samples.tolist()
         return replace(
             self,
@@ -190,6 +196,7 @@ class ClipStore:
             subjects=None if self.subjects is None else tuple(self.subjects[i] for i in indices),
             image_sizes=None if self.image_sizes is None else self.image_sizes[samples],
             person_slots=self.max_persons,
+            present=None if self.present is None else self.present.index_select(0, rows),
         )
 
     def sequence(self, index: int) -> SkeletonSequence:
@@ -219,12 +226,33 @@ class ClipStore:
             samples: Indices of the samples.
             frames: Frames of each sample, within its length.
         """
-        persons = torch.arange(self.max_persons, device=self.device)
-        present: Bool[Tensor, "n m"] = persons < self.persons[samples, None]
-        body = self.starts[samples, None] + persons * self.lengths[samples, None]
-        rows = torch.where(present, body, self.starts[samples, None])[:, :, None] + frames[:, None]
+        rows, there = self._clip_rows(samples, frames)
         clips = self.frames[rows.reshape(-1)].reshape(*rows.shape, *self.frames.shape[1:])
-        return clips.float() * present[:, :, None, None, None]
+        return clips.float() * there[:, :, None, None, None]
+
+    def gather_present(
+        self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
+    ) -> Float[Tensor, "n m t v 1"]:
+        """Return 1 where :meth:`gather` returns a joint that is present, 0 elsewhere.
+
+        Raises:
+            ValueError: If the store does not tell absent joints from those at zero.
+        """
+        if self.present is None:
+            raise ValueError("the store does not say which joints are present")
+        rows, there = self._clip_rows(samples, frames)
+        present = self.present[rows.reshape(-1)].reshape(*rows.shape, -1, 1)
+        return present.float() * there[:, :, None, None, None]
+
+    def _clip_rows(
+        self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
+    ) -> tuple[Int[Tensor, "n m t"], Bool[Tensor, "n m"]]:
+        """Return the rows of frames of the first M bodies of samples, and which bodies exist."""
+        persons = torch.arange(self.max_persons, device=self.device)
+        there: Bool[Tensor, "n m"] = persons < self.persons[samples, None]
+        body = self.starts[samples, None] + persons * self.lengths[samples, None]
+        rows = torch.where(there, body, self.starts[samples, None])[:, :, None] + frames[:, None]
+        return rows, there
 
     @classmethod
     def from_sequences(
@@ -287,6 +315,8 @@ class SkeletonData:
         input_format: Format of the samples before preprocessing; None if the store was not
             preprocessed.
         fps: Frames a second of all samples; None if they differ or are not known.
+        stored_measures: Measures of samples, all or some, as they were before preprocessing; None
+            if the store was not preprocessed.
         sources: Data sets that were joined to this one; none if it is not made of several.
     """
 
@@ -297,4 +327,5 @@ class SkeletonData:
     default_split: str
     input_format: InputFormat | None = field(default=None, kw_only=True)
     fps: float | None = field(default=None, kw_only=True)
+    stored_measures: ClipMeasures | None = field(default=None, kw_only=True, repr=False)
     sources: tuple[JoinedSource, ...] = field(default=(), kw_only=True)

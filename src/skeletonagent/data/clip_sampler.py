@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from skeletonagent.core.clips import Batch, ClipStore
+from skeletonagent.core.streams import Stream
 from skeletonagent.data.augmentation import augment_clips
 from skeletonagent.data.frame_sampling import (
     interpolate_frames,
@@ -143,9 +144,27 @@ class ClipSampler:
         mean = self.settings.confidence_rule is ConfidenceRule.MEAN
         return self.store.coordinates if mean else self.store.channels
 
+    @property
+    def _marks_present(self) -> bool:
+        """Whether clips have a last channel that is 1 where a joint is present.
+
+        It is treated as confidence is: carried along by augmentation, and 1 in a bone or a frame
+        difference if it is at all ends of it.
+        """
+        return self.store.present is not None and self.settings.stream is not Stream.JOINT
+
+    def _gather(
+        self, samples: Int[Tensor, " n"], frames: Int[Tensor, "n t"]
+    ) -> Float[Tensor, "n m t v d"]:
+        """Return frames of samples, with the mark of present joints if clips have it."""
+        joints = self.store.gather(samples, frames)
+        if not self._marks_present:
+            return joints
+        return torch.cat([joints, self.store.gather_present(samples, frames)], dim=-1)
+
     def _gather_clips(
         self, samples: Int[Tensor, " n"], frames: Num[Tensor, "n t"]
-    ) -> Float[Tensor, "n m t v c"]:
+    ) -> Float[Tensor, "n m t v d"]:
         """Return joints, or their differences to the sample's next frame (the last one: zero).
 
         Args:
@@ -153,12 +172,12 @@ class ClipSampler:
             frames: Frames of each sample, or positions between them if clips are interpolated.
         """
         if self._is_linear:
-            return interpolate_frames(self.store, samples, frames)
-        joints = self.store.gather(samples, frames)
+            return interpolate_frames(self.store, samples, frames, self._gather)
+        joints = self._gather(samples, frames)
         if not self._motion_before_sampling:
             return joints
         following = torch.minimum(frames + 1, self.store.lengths[samples, None] - 1)
-        return subtract(self.store.gather(samples, following), joints, self._subtracted_channels)
+        return subtract(self._gather(samples, following), joints, self._subtracted_channels)
 
     def _to_stream(
         self, clips: Float[Tensor, "n m t v c"], clips_per_sequence: int = 1
@@ -170,7 +189,9 @@ class ClipSampler:
         vectors = bone_vectors(clips, self.store.layout, stream, subtracted)
         if stream.is_motion and not self._motion_before_sampling:
             together = 1 if self._is_linear else clips_per_sequence
-            return frame_differences(vectors, subtracted, together)
+            vectors = frame_differences(vectors, subtracted, together)
+        if self._marks_present:
+            return vectors[..., :-1] * vectors[..., -1:].eq(1)
         return vectors
 
     def _image_widths(self, samples: Int[Tensor, " n"]) -> Float[Tensor, " n"] | None:

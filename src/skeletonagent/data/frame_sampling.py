@@ -7,6 +7,8 @@ of the way from frame 2 to frame 3.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -89,7 +91,10 @@ TEST_WINDOW = 0.88
 
 
 def interpolate_frames(
-    store: ClipStore, samples: Int[Tensor, " n"], positions: Float[Tensor, "n t"]
+    store: ClipStore,
+    samples: Int[Tensor, " n"],
+    positions: Float[Tensor, "n t"],
+    gather: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Float[Tensor, "n m t v c"]:
     """Return samples at positions in time; all channels, also confidence, are interpolated.
 
@@ -100,9 +105,10 @@ def interpolate_frames(
         store: Samples.
         samples: Indices of the samples.
         positions: Positions in time, from 0 to a sample's number of frames minus one.
+        gather: Function that returns frames of samples, coordinates first; by default the store's.
     """
     around = torch.cat([positions.floor(), positions.ceil()], dim=1).long()
-    before, after = store.gather(samples, around).chunk(2, dim=2)
+    before, after = (gather or store.gather)(samples, around).chunk(2, dim=2)
     seen_before, seen_after = (
         (frames[..., : store.coordinates] != 0).any(dim=-1, keepdim=True)
         for frames in (before, after)

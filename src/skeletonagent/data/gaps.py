@@ -22,7 +22,8 @@ def interpolate_gaps(store: ClipStore) -> ClipStore:
 
 def _filled(bodies: StoredBodies) -> StoredBodies:
     first, last = _spans(bodies, bodies.present.any(dim=1))
-    return bodies.with_joints(interpolate_rows(bodies.joints, bodies.present, first, last))
+    filled = bodies.with_joints(interpolate_rows(bodies.joints, bodies.present, first, last))
+    return StoredBodies.of(filled.frames, bodies.lengths, bodies.persons, bodies.coordinates)
 
 
 def _spans(

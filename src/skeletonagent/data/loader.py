@@ -246,6 +246,6 @@ class _CopyStream:
         current = torch.cuda.current_stream(self.stream.device)
         store = batches[0].sampler.store
         of_store = (store.frames, store.starts, store.lengths, store.persons, store.labels)
-        for tensor in (*of_store, store.image_sizes, batches[0].indices):
+        for tensor in (*of_store, store.image_sizes, store.present, batches[0].indices):
             if tensor is not None:
                 tensor.record_stream(current)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import DataError
@@ -18,7 +19,9 @@ from skeletonagent.data.archive import require_finite
 from skeletonagent.data.gaps import interpolate_gaps
 from skeletonagent.data.orientation import OrientationAxes, rotate
 from skeletonagent.data.projection import scale_in_plane, upright_joints
+from skeletonagent.data.renumbered import with_leading_body
 from skeletonagent.data.settings import (
+    AbsentRule,
     DataSettings,
     Dims,
     Gaps,
@@ -27,12 +30,7 @@ from skeletonagent.data.settings import (
     Origin,
     Scale,
 )
-from skeletonagent.data.stored_bodies import (
-    PREPROCESSING_CHUNK,
-    StoredBodies,
-    body_chunks,
-    with_chunks,
-)
+from skeletonagent.data.stored_bodies import StoredBodies, body_chunks, with_chunks
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ class Preprocessor:
         orientation_per: Part of a sample that is turned as one.
         gaps: What becomes of joints that are absent in some frames.
         dims: ``2`` if clips show x and y alone.
+        absent_rule: Whether an absent joint counts as one at zero.
     """
 
     scale: Scale = Scale.NONE
@@ -56,6 +55,7 @@ class Preprocessor:
     orientation_per: OrientationPer = OrientationPer.CLIP
     gaps: Gaps = Gaps.KEEP
     dims: Dims = "auto"
+    absent_rule: AbsentRule = AbsentRule.MASKED
 
     @classmethod
     def from_settings(cls, settings: DataSettings) -> Preprocessor:
@@ -67,6 +67,7 @@ class Preprocessor:
             orientation_per=settings.orientation_per,
             gaps=settings.gaps,
             dims=settings.dims,
+            absent_rule=settings.absent_rule,
         )
 
     def __call__(self, store: ClipStore) -> ClipStore:
@@ -78,27 +79,16 @@ class Preprocessor:
         """
         self._require_orientable(store)
         store = replace(store, frames=store.frames.float())
-        if self._follows_ntu_recipe:
-            store = add_coco20_joints(store)
-            require_finite(store)
-            return center_store(scale_store(store, self.scale), self.origin)
         require_finite(store)
+        masked = self.absent_rule is AbsentRule.MASKED
+        if masked and int(store.persons.max()) > 1:
+            store = with_chunks(store, map(with_leading_body, body_chunks(store)))
         if self.gaps is Gaps.INTERPOLATE:
             store = interpolate_gaps(store)
-        store = add_coco20_joints(store, of_seen_joints=True)
-        if self.dims == 2 and store.coordinates == 3:
-            return replace(self._placed(store), drops_depth=True)
-        return self._placed(scale_store(store, self.scale))
-
-    @property
-    def _follows_ntu_recipe(self) -> bool:
-        """Whether an absent center joint counts as one at zero, as in the recipe of spec 2.2."""
-        return (
-            self.dims != 2
-            and self.scale is not Scale.BODY
-            and self.orientation is Orientation.CAMERA
-            and self.gaps is Gaps.KEEP
-        )
+        store = add_coco20_joints(store, of_seen_joints=masked)
+        flat = self.dims == 2 and store.coordinates == 3
+        store = self._placed(store if flat else scale_store(store, self.scale))
+        return replace(store, drops_depth=flat, present=store.present if masked else None)
 
     def _orientation_of(self, coordinates: int) -> Orientation:
         """Return the axes that samples are turned to; joints of pictures stay as they are."""
@@ -119,28 +109,42 @@ class Preprocessor:
             )
 
     def _placed(self, store: ClipStore) -> ClipStore:
-        """Return the samples centred on joints that are seen, and turned."""
-        orientation = self._orientation_of(store.coordinates)
-        if self.origin is Origin.NONE and orientation is Orientation.CAMERA and self.dims != 2:
-            return store
+        """Return the samples without frames of nobody, centred and turned."""
+        if not self._places(store):
+            present = torch.cat([chunk.present for chunk in body_chunks(store)])
+            return replace(store, present=present)
         placed = (self._chunk_placed(chunk, store.layout) for chunk in body_chunks(store))
         return replace(with_chunks(store, placed), image_sizes=None)
 
+    def _places(self, store: ClipStore) -> bool:
+        """Return whether samples are moved or turned."""
+        turned = self._orientation_of(store.coordinates) is not Orientation.CAMERA
+        return self.origin is not Origin.NONE or turned or self.dims == 2
+
     def _chunk_placed(self, chunk: StoredBodies, layout: SkeletonLayout) -> StoredBodies:
-        led = chunk if self.origin is Origin.NONE else chunk.led_frames()
-        joints = led.joints
-        if self.origin is not Origin.NONE:
-            points = led.seen_origins(layout.center, self.origin)
-            joints = joints - led.present[..., None] * points[led.samples, None]
+        led, points = self._led(chunk, layout.center)
+        placed = led if points is None else led.shifted(points)
         orientation = self._orientation_of(led.coordinates)
         if orientation is not Orientation.CAMERA:
             axes = OrientationAxes(led, layout, self.origin)
-            joints = rotate(joints, axes.rotations(orientation, self.orientation_per))
-        placed = led.with_joints(joints)
+            rotations = axes.rotations(orientation, self.orientation_per)
+            placed = placed.with_joints(rotate(placed.joints, rotations))
         if self.dims != 2:
             return placed
         placed = placed.with_joints(upright_joints(placed, layout))
         return scale_in_plane(placed, layout, self.scale) if placed.coordinates == 3 else placed
+
+    def _led(
+        self, chunk: StoredBodies, center: int
+    ) -> tuple[StoredBodies, Float[Tensor, "s d"] | None]:
+        """Return the frames that stay, and the origin of each sample; None for no centring."""
+        if self.origin is Origin.NONE:
+            return chunk, None
+        if self.absent_rule is AbsentRule.ZERO:
+            led = chunk.led_frames()
+            return led, led.first_frame_origins(center, self.origin)
+        led = chunk.frames_of_somebody()
+        return led, led.seen_origins(center, self.origin)
 
 
 def add_coco20_joints(store: ClipStore, of_seen_joints: bool = False) -> ClipStore:
@@ -166,7 +170,8 @@ def add_coco20_joints(store: ClipStore, of_seen_joints: bool = False) -> ClipSto
         shoulders_seen = seen[:, joint("left shoulder")] & seen[:, joint("right shoulder")]
         middles_seen = torch.stack([hips_seen, hips_seen & shoulders_seen, shoulders_seen], dim=1)
         middles = middles * middles_seen[..., None]
-    return replace(store, frames=torch.cat([frames, middles], dim=1), layout=COCO_20)
+    joints = torch.cat([frames, middles], dim=1)
+    return replace(store, frames=joints, layout=COCO_20, present=None)
 
 
 def scale_store(store: ClipStore, scale: Scale) -> ClipStore:
@@ -186,23 +191,6 @@ def scale_store(store: ClipStore, scale: Scale) -> ClipStore:
     return replace(
         store, frames=frames, image_sizes=None if images is None else images / sizes[:, None]
     )
-
-
-def center_store(
-    store: ClipStore, origin: Origin = Origin.PERSON, chunk_size: int = PREPROCESSING_CHUNK
-) -> ClipStore:
-    """Return the store with each sample centred as by :func:`center_sequence`.
-
-    Args:
-        store: Samples.
-        origin: Point that becomes zero.
-        chunk_size: Number of samples that are centred at a time.
-    """
-    if origin is Origin.NONE:
-        return store
-    chunks = body_chunks(store, chunk_size)
-    centred = (chunk.centred(store.layout.center, origin) for chunk in chunks)
-    return replace(with_chunks(store, centred), image_sizes=None)
 
 
 def center_sequence(
@@ -234,5 +222,7 @@ def center_sequence(
         persons=torch.tensor([m]),
         coordinates=c if coordinates is None else coordinates,
     )
-    centred: np.ndarray = bodies.centred(center, origin).frames.unflatten(0, (m, -1)).numpy()
-    return centred
+    led = bodies.led_frames()
+    centred = led.shifted(led.first_frame_origins(center, origin))
+    result: np.ndarray = centred.frames.unflatten(0, (m, -1)).numpy()
+    return result

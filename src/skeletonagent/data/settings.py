@@ -101,6 +101,20 @@ class Gaps(StrEnum):
     INTERPOLATE = "interpolate"
 
 
+class AbsentRule(StrEnum):
+    """What an absent joint, stored as zeros, counts as.
+
+    - ``masked``: it is no place: no origin, middle joint, bone or motion is computed from it. Of
+      several bodies the one that is seen in most frames comes first, bodies that a tracker
+      numbered anew are joined, and frames are left out where nobody is seen.
+    - ``zero``: a joint at zero, as in the recipes of the paper's benchmarks (spec 2.2). Frames
+      without the first body are left out; of two bodies the one seen in more frames comes first.
+    """
+
+    MASKED = "masked"
+    ZERO = "zero"
+
+
 class Placement(StrEnum):
     """Memory in which the frames of a data set are kept during training and testing.
 
@@ -185,6 +199,7 @@ class DataSettings:
         orientation: Axes of the coordinates that a sample is turned to.
         orientation_per: Part of a sample that is turned as one.
         gaps: What becomes of joints that are absent in some frames.
+        absent_rule: What an absent joint counts as.
         dims: Coordinates of the clips: ``auto`` for those of the data, or ``2`` for x and y alone,
             so that the recognizer takes joints of pictures. Joints in 3D are turned, and rotated at
             random in training, before their depth is dropped; y points up in any data.
@@ -208,6 +223,7 @@ class DataSettings:
     orientation: Orientation = Orientation.CAMERA
     orientation_per: OrientationPer = OrientationPer.CLIP
     gaps: Gaps = Gaps.KEEP
+    absent_rule: AbsentRule = AbsentRule.MASKED
     dims: Dims = "auto"
     confidence: bool = False
     storage_dtype: Literal["float32", "float16"] = "float32"

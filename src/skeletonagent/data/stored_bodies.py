@@ -10,7 +10,6 @@ from operator import or_
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
-from torch.nn.functional import pad
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
@@ -41,16 +40,18 @@ def with_chunks(store: ClipStore, chunks: Iterable[StoredBodies]) -> ClipStore:
         chunks: The same samples, changed, in order.
     """
     frames = torch.empty(store.frames.shape, device=store.device)
+    present = torch.empty(store.frames.shape[:2], dtype=torch.bool, device=store.device)
     lengths, filled = [], 0
     for chunk in chunks:
-        frames[filled:][: len(chunk.frames)] = chunk.frames
-        filled += len(chunk.frames)
+        rows = slice(filled, filled := filled + len(chunk.frames))
+        frames[rows], present[rows] = chunk.frames, chunk.present
         lengths.append(chunk.lengths)
-    rows = store.persons * torch.cat(lengths)
+    rows_of = store.persons * torch.cat(lengths)
     return replace(
         store,
         frames=frames[:filled],
-        starts=rows.cumsum(0) - rows,
+        present=present[:filled],
+        starts=rows_of.cumsum(0) - rows_of,
         lengths=torch.cat(lengths),
     )
 
@@ -68,7 +69,7 @@ class StoredBodies:
 
     Args:
         frames: All frames of all bodies.
-        present: Whether each joint is present: one of its coordinates is not zero.
+        present: Whether each joint is present: one of its coordinates was not zero as stored.
         lengths: Number of frames of each sample.
         persons: Number of bodies of each sample.
         coordinates: Number of leading channels that are coordinates.
@@ -208,7 +209,7 @@ class StoredBodies:
     def seen_origins(self, center: int, origin: Origin) -> Float[Tensor, "s d"]:
         """Return each sample's origin in the first frame in which the place of its body is seen.
 
-        Unlike in ``center_sequence``, an absent center joint is not taken for a place at zero.
+        Unlike in :meth:`first_frame_origins`, an absent center joint is no place at zero.
         """
         points, seen = self.centers(center)
         lead = self.first_body_where(self.body_sums(self.present.any(dim=1)) > 0)
@@ -238,15 +239,48 @@ class StoredBodies:
         sums = pairs.new_zeros(len(self.lengths), 2).index_add(0, self.body_samples, pairs)
         return torch.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1].clamp(min=1), 1.0).float()
 
-    def centred(self, center: int, origin: Origin) -> StoredBodies:
-        """Return the samples centred, see ``center_sequence``."""
-        led = self.led_frames()
-        points = pad(led._origins(center, origin), (0, self.frames.shape[-1] - self.coordinates))
-        shift = led.present[..., None] * points[led.samples, None]
-        return replace(led, frames=led.frames - shift)
+    def shifted(self, points: Float[Tensor, "s d"]) -> StoredBodies:
+        """Return the samples relative to a point of each; absent joints stay zero."""
+        shift = self.present[..., None] * points[self.samples, None]
+        return self.with_joints(self.joints - shift)
+
+    def most_seen_first(self) -> StoredBodies:
+        """Return the bodies of each sample, the one that is seen in most frames first."""
+        seen = self.body_sums(self.present.any(dim=1)).long()
+        order = (self.body_samples * (int(seen.max()) + 1) - seen).argsort(stable=True)
+        shift = (self.body_starts[order] - self.body_starts)[self.bodies]
+        return self._at_rows(self.numbered_rows + shift)
+
+    def frames_of_somebody(self) -> StoredBodies:
+        """Return the frames in which a body is seen; all of a sample in which none ever is."""
+        first = self.lengths.cumsum(0) - self.lengths
+        frame = self.numbered_rows - self.body_starts[self.bodies] + first[self.samples]
+        samples = torch.arange(len(self.lengths), device=self.lengths.device)
+        samples = samples.repeat_interleave(self.lengths)  # of each frame
+        seen = torch.zeros_like(samples).index_add(0, frame, self.present.any(dim=1).long()) > 0
+        lengths = torch.zeros_like(self.lengths).index_add(0, samples, seen.long())
+        kept = seen[frame] | lengths.eq(0)[self.samples]
+        return self._at_rows(
+            self.numbered_rows[kept], torch.where(lengths.eq(0), self.lengths, lengths)
+        )
+
+    def _at_rows(
+        self, rows: Int[Tensor, " r"], lengths: Int[Tensor, " s"] | None = None
+    ) -> StoredBodies:
+        """Return bodies whose rows are some of these, in samples of as many bodies."""
+        return replace(
+            self,
+            frames=self.frames.index_select(0, rows),
+            present=self.present.index_select(0, rows),
+            lengths=self.lengths if lengths is None else lengths,
+        )
 
     def led_frames(self) -> StoredBodies:
-        """Return the frames with the leading body, as first body; all if it is never present."""
+        """Return the frames with the leading body by the recipe of spec 2.2, as first body.
+
+        Of two bodies it is the one seen in more frames, of any other number the first; all frames
+        stay if it is never present.
+        """
         starts, lengths = self.starts[self.samples], self.lengths[self.samples]
         offset = self.numbered_rows - starts
         body, frame = offset // lengths, offset % lengths
@@ -258,15 +292,13 @@ class StoredBodies:
         exchanged = second_leads[self.samples]
         kept = visible[starts + exchanged * lengths + frame] | led_lengths.eq(0)[self.samples]
         rows = starts + torch.where(exchanged, 1 - body, body) * lengths + frame
-        return replace(
-            self,
-            frames=self.frames.index_select(0, rows[kept]),
-            present=self.present.index_select(0, rows[kept]),
-            lengths=torch.where(led_lengths.eq(0), self.lengths, led_lengths),
-        )
+        return self._at_rows(rows[kept], torch.where(led_lengths.eq(0), self.lengths, led_lengths))
 
-    def _origins(self, center: int, origin: Origin) -> Float[Tensor, "s d"]:
-        """Return each sample's origin in its first frame; zero if its first body is absent."""
+    def first_frame_origins(self, center: int, origin: Origin) -> Float[Tensor, "s d"]:
+        """Return each sample's origin in its first frame; zero if its first body is absent.
+
+        An absent center joint counts as one at zero, as in the recipe of spec 2.2.
+        """
         bodies = torch.arange(int(self.persons.max()), device=self.lengths.device)
         exists = bodies < self.persons[:, None]
         rows = self.starts[:, None] + bodies * self.lengths[:, None] * exists

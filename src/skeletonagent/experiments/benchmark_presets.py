@@ -19,6 +19,7 @@ from skeletonagent.agents.settings import AgentSettings, VerifyMode
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.benchmarks import BENCHMARKS
 from skeletonagent.data.settings import (
+    AbsentRule,
     AugmentSettings,
     ClipSettings,
     ConfidenceRule,
@@ -117,6 +118,7 @@ def _paper(name: str, protocol: str, stream: Stream, *, in_pixels: bool) -> Conf
             archive=name,
             split=protocol,
             scale=Scale.IMAGE if in_pixels else Scale.NONE,
+            absent_rule=AbsentRule.MASKED if in_pixels else AbsentRule.ZERO,
             confidence=in_pixels,
         ),
         clips=ClipSettings(stream=stream),
@@ -134,6 +136,7 @@ def _released(
             archive=name,
             split=protocol,
             origin=Origin.NONE if in_pixels else Origin.PERSON,
+            absent_rule=AbsentRule.ZERO,
             confidence=in_pixels,
         ),
         clips=ClipSettings(

@@ -14,7 +14,7 @@ from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark, find_benchmark
-from skeletonagent.data.settings import ClipSettings, DataSettings, Origin
+from skeletonagent.data.settings import AbsentRule, ClipSettings, DataSettings, Origin
 from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.recognizer import Recognizer
@@ -121,7 +121,11 @@ def _config(released: ReleasedCheckpoint, archive: str, stream: Stream | None) -
     """Return the configuration that it was trained with, as far as an evaluation needs it."""
     flat = released.joints != KINECT_25.num_joints
     return Config(
-        data=DataSettings(archive=archive, origin=Origin.NONE if flat else Origin.PERSON),
+        data=DataSettings(
+            archive=archive,
+            origin=Origin.NONE if flat else Origin.PERSON,
+            absent_rule=AbsentRule.ZERO,
+        ),
         clips=ClipSettings(frames=100, stream=stream or released.stream or Stream.JOINT),
         model=ModelSettings(
             released.backbone, released.width, person_pooling=PersonPooling.RELEASED
