@@ -40,8 +40,26 @@ FAULTS = (
     "unauthorized",
     "no_model",
     "quota",
+    "forbidden",
+    "half_thoughts",
+    "arguments_as_object",
+    "arguments_twice_encoded",
+    "surrogate",
+    "endless",
 )
-RANDOM = tuple(f for f in FAULTS if f not in ("unauthorized", "no_model", "quota", "stall"))
+_LASTING = (
+    "stall",
+    "unauthorized",
+    "no_model",
+    "quota",
+    "forbidden",
+    "half_thoughts",
+    "arguments_as_object",
+    "arguments_twice_encoded",
+    "surrogate",
+    "endless",
+)
+RANDOM = tuple(fault for fault in FAULTS if fault not in _LASTING)
 """Faults that come about by chance; of the others one is enough for a whole run."""
 OUTPUTS = ("tool", "json_schema", "json_object", "text")
 
@@ -54,6 +72,7 @@ _BODY = {
     "foot": "The feet stay on the floor.",
 }
 _SENTENCE = "One hand rises in front of the chest, swings sideways a few times and sinks again."
+_THOUGHTS = "I can't tell {which} of [them] it is. Labels 8 and 10, then."
 _REFUSAL = "I'm sorry, but I can't assist with that request."
 
 
@@ -167,6 +186,7 @@ class Handler(BaseHTTPRequestHandler):
             "rate_limit": (429, "slow down", "rate_limit_exceeded"),
             "server_error": (500, "something broke", None),
             "unauthorized": (401, "incorrect API key", "invalid_api_key"),
+            "forbidden": (403, "this key may not do that", None),
             "no_model": (404, "the model does not exist", "model_not_found"),
             "quota": (429, "you exceeded your quota", "insufficient_quota"),
         }
@@ -239,12 +259,20 @@ def completion(body: Mapping[str, Any], output: str, fault: str | None) -> dict[
         text = text[: len(text) // 2]
     if fault == "refusal":
         text, output = _REFUSAL, "text"
+    if fault == "half_thoughts":
+        text, output = f"{_THOUGHTS}\n</think>\n\n{text}", "text"
+    if fault == "surrogate":
+        text, output = "A hand rises \ud83d\x1b]0;title\x07 and\u2028sinks.", "text"
+    if fault == "endless":
+        text = text.replace(_SENTENCE, _SENTENCE * 25_000)
     message: dict[str, Any] = {"role": "assistant", "content": "" if fault == "empty" else text}
     reason = {"cut": "length", "filtered": "content_filter"}.get(fault or "", "stop")
     if fault == "refusal_field":
         message = {"role": "assistant", "content": None, "refusal": _REFUSAL}
     elif output == "tool" and fault != "empty":
-        call = {"name": body["tools"][0]["function"]["name"], "arguments": text}
+        forms = {"arguments_as_object": fields, "arguments_twice_encoded": json.dumps(text)}
+        name = body["tools"][0]["function"]["name"]
+        call = {"name": name, "arguments": forms.get(fault or "", text)}
         message["content"] = None
         message["tool_calls"] = [{"id": "call-1", "type": "function", "function": call}]
     return {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.llm.client import Connection, Output, without_secrets
+from skeletonagent.llm.client import Connection, Output
 from skeletonagent.llm.settings import LanguageModel
 
 
@@ -53,14 +53,20 @@ def test_the_form_the_model_does_best_comes_first_and_text_last(
     assert deepseek[-1] is Output.TEXT
 
 
-def test_without_secrets_masks_values_under_a_secrets_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted")
-    monkeypatch.setenv("HF_TOKEN", "sk-planted-longer")
-    monkeypatch.setenv("PLAIN_WORD", "innocent")
-    text = "Bearer sk-planted, sk-planted-longer and innocent"
-    assert without_secrets(text) == "Bearer ***, *** and innocent"
-
-
-def test_without_secrets_keeps_placeholders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SKELETONAGENT_API_KEY", "none")
-    assert without_secrets("none of the joints") == "none of the joints"
+@pytest.mark.parametrize(
+    ("variable", "settings"),
+    [
+        ("OPENAI_API_KEY", LanguageModel()),
+        ("SKELETONAGENT_API_KEY", LanguageModel(model="m", base_url="http://127.0.0.1:9/v1")),
+    ],
+)
+def test_a_line_end_after_a_key_is_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, variable: str, settings: LanguageModel
+) -> None:
+    monkeypatch.setenv(variable, " sk-planted-12345\r\n")
+    assert Connection(settings)._model.client.api_key == "sk-planted-12345"
+    for value in ("sk-planted\n12345", "sk-planted 12345", "sk-plantéd", "\n"):
+        monkeypatch.setenv(variable, value)
+        with pytest.raises(ConfigError, match=f"the value of {variable} is no key") as caught:
+            Connection(settings)
+        assert "planted" not in str(caught.value)

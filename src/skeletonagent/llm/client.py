@@ -1,17 +1,15 @@
-"""Connection to a language model; the only module that uses a provider's library.
+"""Connection to a language model, by a library that supports every large provider.
 
-The library supports every large provider. Its own retries are off, so that every request is counted
-and every failure is recorded; its errors become a :class:`Fault` whose text holds no secret.
+The library's own retries are off, so that every request is counted and every failure is recorded;
+its errors become a :class:`Fault` whose text holds no secret.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from pydantic_ai import exceptions
 from pydantic_ai.direct import model_request
@@ -23,21 +21,21 @@ from pydantic_ai.messages import (
     ToolCallPart,
     UserPromptPart,
 )
-from pydantic_ai.models import Model, ModelRequestParameters, infer_model
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.output import OutputObjectDefinition
-from pydantic_ai.profiles.openai import OpenAIModelProfile
-from pydantic_ai.providers import infer_provider_class
-from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.outside_text import printable_line
 from skeletonagent.llm.answer_schemas import AnswerSchema
 from skeletonagent.llm.background import run_coroutine
 from skeletonagent.llm.messages import Message, Speaker
+from skeletonagent.llm.provider_models import build_model, key_variable, read_key
 from skeletonagent.llm.retry import REFUSAL, Fault, Remedy
+from skeletonagent.llm.secrets import without_secrets
 from skeletonagent.llm.settings import LanguageModel
+from skeletonagent.llm.transport import OversizedAnswerError
 
 
 class Output(StrEnum):
@@ -59,6 +57,7 @@ class Reply:
         output_tokens: Tokens written by the model.
         refused: Whether the provider marked it as a refusal.
         cut: Whether the answer was cut off at the largest number of tokens.
+        oversized: Whether the text is far longer than any answer, and only its beginning is here.
     """
 
     text: str
@@ -66,31 +65,21 @@ class Reply:
     output_tokens: int
     refused: bool = False
     cut: bool = False
+    oversized: bool = False
 
 
-LOCAL_KEY = "SKELETONAGENT_API_KEY"
-"""Environment variable with the key of a server that is given by its address."""
-
-_KEYS = {
-    "openai-chat": "OPENAI_API_KEY",
-    "openai-responses": "OPENAI_API_KEY",
-    "azure": "AZURE_OPENAI_API_KEY",
-    "bedrock": "AWS_BEARER_TOKEN_BEDROCK",
-    "cohere": "CO_API_KEY",
-    "huggingface": "HF_TOKEN",
-}
-"""Environment variables with providers' keys that are not called by name and ``_API_KEY``."""
 _SHOWN = 200
 """Longest excerpt of a server's error in a message, in characters."""
 _NO_MODEL = re.compile(r"model\b.{0,120}(?:not found|not exist|unknown|no such)", re.I | re.S)
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-_SHORTEST_SECRET = 6
-"""Shortest secret, in characters; anything shorter is a placeholder such as ``none``."""
 _FILTERED = ("content_filter", "content_policy_violation", "invalid_prompt")
 _INCAPABLE = (400, 404, 422, 501)
 """HTTP statuses of servers that do not support a form of output."""
 _PASSING = (408, 409, 425, 429)
 """HTTP statuses of faults that pass, besides those of the server itself."""
+LONGEST_REPLY = 20_000
+"""Longest text of a reply that is read, in characters; JSON has twice those of its answer."""
+_THOUGHTS_BEGIN = re.compile(r"\s*(?:<(?:think|thinking|thought|reasoning)>|\[THINK\]|◁think▷)")
+_THOUGHTS_END = re.compile(r"</(?:think|thinking|thought|reasoning)>|\[/THINK\]|◁/think▷")
 _SUGGESTED = {"tool": Output.TOOL, "native": Output.JSON_SCHEMA, "prompted": Output.JSON_OBJECT}
 
 
@@ -101,23 +90,14 @@ class Connection:
         settings: The model and the settings of requests to it.
 
     Raises:
-        ConfigError: If the model or its provider is unknown, or a key is missing.
+        ConfigError: If the model or its provider is unknown, or a key is missing or no key.
     """
 
     def __init__(self, settings: LanguageModel) -> None:
         self._settings = settings
-        provider, is_provider = _provider_of(settings.model)
-        by_address = settings.base_url is not None
-        self.key_variable = (
-            LOCAL_KEY
-            if by_address
-            else _KEYS.get(provider, f"{provider.upper().replace('-', '_')}_API_KEY")
-        )
-        name = settings.model.partition(":")[2] if is_provider else settings.model
+        self.key_variable = key_variable(settings)
         try:
-            self._model = (
-                _model_at_address(settings, name) if by_address else _model_of(settings.model)
-            )
+            self._model = build_model(settings, read_key(self.key_variable))
         except (exceptions.UserError, ImportError, ValueError) as error:
             problem = without_secrets(str(error).partition(" To try Pydantic AI")[0])
             raise ConfigError(f"language model {settings.model!r}: {problem}") from None
@@ -179,7 +159,7 @@ class Connection:
         )
 
     def _fault(self, error: Exception) -> Fault:
-        words = without_secrets(_words(error))[:_SHOWN]
+        words = printable_line(without_secrets(_words(error)), _SHOWN)
         if isinstance(error, exceptions.ModelHTTPError):
             return self._refused(error, words)
         if isinstance(error, (exceptions.ModelRequestTimeout, exceptions.ModelTimeoutError)):
@@ -187,6 +167,11 @@ class Connection:
             return Fault("timeout", problem, Remedy.WAIT)
         if isinstance(error, exceptions.ModelConnectionError):
             return Fault("connection", f"the connection failed: {words}", Remedy.WAIT)
+        if isinstance(error, OversizedAnswerError):
+            return Fault("too long", words, Remedy.REPEAT)
+        if isinstance(error, exceptions.UnexpectedModelBehavior):
+            # The same request would get the same answer, in a form that is not the library's.
+            return Fault("malformed", f"the answer cannot be read: {words}", Remedy.REPEAT)
         return Fault("malformed", f"the server's answer cannot be read: {words}", Remedy.WAIT)
 
     def _refused(self, error: exceptions.ModelHTTPError, words: str) -> Fault:
@@ -217,35 +202,6 @@ def _words(error: Exception) -> str:
 
 def _names_no_model(error: exceptions.ModelHTTPError) -> bool:
     return error.provider_error_code == "model_not_found" or bool(_NO_MODEL.search(str(error.body)))
-
-
-def _provider_of(model: str) -> tuple[str, bool]:
-    """Return the part before the colon, and whether it names a provider."""
-    provider, colon, _ = model.partition(":")
-    try:
-        infer_provider_class(provider)
-    except ValueError:
-        return provider, False
-    except ImportError:
-        return provider, bool(colon)
-    return provider, bool(colon)
-
-
-def _model_of(model: str) -> Model[Any]:
-    # Chat completions are what OpenAI and all who speak like it have in common.
-    return infer_model(re.sub(r"^openai:", "openai-chat:", model))
-
-
-def _model_at_address(settings: LanguageModel, name: str) -> Model[Any]:
-    provider = OpenAICompatibleProvider(
-        "local", base_url=str(settings.base_url), api_key=os.environ.get(LOCAL_KEY)
-    )
-    # What the strictest of these servers take, all of them do.
-    strict = OpenAIModelProfile(
-        openai_chat_supports_multiple_system_messages=False,
-        openai_chat_supports_max_completion_tokens=False,
-    )
-    return OpenAIChatModel(name, provider=provider, profile=strict)
 
 
 def _messages(conversation: Sequence[Message]) -> list[ModelMessage]:
@@ -285,23 +241,19 @@ def _reply(response: ModelResponse, output: Output) -> Reply:
     if output is Output.TOOL and calls:
         arguments = calls[0].args
         words = arguments if isinstance(arguments, str) else calls[0].args_as_json_str()
-    refusal = (response.provider_details or {}).get("refusal", "")
+    text = _after_thoughts(words or str((response.provider_details or {}).get("refusal", "")))
     return Reply(
-        text=without_secrets(words or str(refusal)),
+        text=without_secrets(text[:LONGEST_REPLY]),
         input_tokens=response.usage.input_tokens,
         output_tokens=response.usage.output_tokens,
         refused=response.finish_reason == "content_filter",
         cut=response.finish_reason == "length",
+        oversized=len(text) > LONGEST_REPLY,
     )
 
 
-def without_secrets(text: str) -> str:
-    """Return a text with the values of all secret environment variables masked."""
-    values = {
-        value.strip()
-        for name, value in os.environ.items()
-        if _SECRET_NAME.search(name) and len(value.strip()) >= _SHORTEST_SECRET
-    }
-    for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, "***")
-    return text
+def _after_thoughts(text: str) -> str:
+    """Return what follows a model's thoughts, whose beginning a server may have left out."""
+    if _THOUGHTS_BEGIN.match(text) and not _THOUGHTS_END.search(text):
+        return ""
+    return _THOUGHTS_END.split(text)[-1]

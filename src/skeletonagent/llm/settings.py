@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated
@@ -65,6 +66,26 @@ class LanguageModel(ProviderSettings):
     """
 
     model: str = "openai:gpt-4o"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(_numeric(host))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return mapped.is_loopback or mapped.is_unspecified
+
+
+def _numeric(host: str) -> str:
+    """Return the address of a host in full where it is written short, such as ``127.1``."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return host.strip("[]")
 
 
 def is_local(base_url: str) -> bool:

@@ -320,3 +320,49 @@ def test_openais_key_is_sent_to_nobody_else(
     server.script.echo, server.script.always = True, "unauthorized"
     with pytest.raises(ChatError, match="Bearer api-key-not-set"):
         connect().ask(ask_about(), ())
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_thoughts_are_cut_even_where_their_beginning_is_missing(
+    server: Server, connect: Connect, ask_about: Ask, output: str
+) -> None:
+    server.script.outputs, server.script.always = (output,), "half_thoughts"
+    chat, history = connect(), ()
+    for step in Step:
+        answer = chat.ask(ask_about(step), history)
+        history = (*history, Exchange(ask_about(step), answer.text))
+        check_answer(history[-1], COCO_17)
+        assert set(answer.source.faults) <= {"http 400"}
+
+
+@pytest.mark.parametrize("fault", ["arguments_as_object", "arguments_twice_encoded"])
+def test_arguments_in_another_form_lead_to_the_next_form(
+    server: Server, connect: Connect, ask_about: Ask, fault: str
+) -> None:
+    server.script.always = fault
+    waits: list[float] = []
+    chat = connect(sleep=waits.append)
+    answer = chat.ask(ask_about(), ())
+    assert answer.source.faults == ("malformed",) * 2
+    assert answer.source.parameters["form"] == "json_schema"
+    assert chat.ask(ask_about(Step.BODY_PARTS), ()).source.requests == 1
+    assert waits == []
+
+
+def test_what_no_file_takes_does_not_come_in(
+    server: Server, connect: Connect, ask_about: Ask, tmp_path: Path
+) -> None:
+    server.script.always = "surrogate"
+    answer = CachedChat(connect(), tmp_path / "answers.sqlite").ask(ask_about(), ())
+    assert answer.text == "A hand rises \ufffd and\nsinks."
+    assert (answer.source.requests, answer.source.parameters["form"]) == (7, "text")
+    assert CachedChat(connect(), tmp_path / "answers.sqlite").ask(ask_about(), ()).text == (
+        answer.text
+    )
+
+
+def test_an_endless_answer_is_none(server: Server, connect: Connect, ask_about: Ask) -> None:
+    server.script.always = "endless"
+    with pytest.raises(ChatError, match="more than 1,048,576 bytes") as caught:
+        connect().ask(ask_about(), ())
+    assert caught.value.faults == ("too long",) * 8

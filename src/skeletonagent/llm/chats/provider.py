@@ -16,7 +16,7 @@ from skeletonagent.core.errors import ChatClosedError, ChatError, ConfigError
 from skeletonagent.llm.answer_schemas import ANSWER_SCHEMAS, AnswerSchema
 from skeletonagent.llm.budget import Budget, price
 from skeletonagent.llm.chat import Answer
-from skeletonagent.llm.client import Connection, Output, Reply
+from skeletonagent.llm.client import LONGEST_REPLY, Connection, Output, Reply
 from skeletonagent.llm.messages import to_messages
 from skeletonagent.llm.refusals import declined_in
 from skeletonagent.llm.retry import REFUSAL, CircuitBreaker, Fault, Remedy
@@ -207,6 +207,9 @@ def _read(reply: Reply, schema: type[AnswerSchema], output: Output) -> Answer:
     Raises:
         Fault: If there is none, or it does not fit its schema.
     """
+    if reply.oversized:
+        problem = f"the answer has more than {LONGEST_REPLY:,} characters"
+        raise Fault("too long", problem, Remedy.REPEAT)
     if reply.refused or declined_in(reply.text):
         raise Fault(REFUSAL, f"it refuses to answer: {reply.text[:120]!r}", Remedy.NONE)
     if reply.cut:

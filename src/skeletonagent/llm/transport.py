@@ -1,0 +1,125 @@
+"""HTTP transport to language models: answers are bounded while read, loopback is never proxied."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import httpx2
+
+from skeletonagent.llm.settings import is_loopback
+
+MOST_BYTES = 2**20
+"""Largest body of an answer, in bytes after decompression; a long answer has some thousand."""
+MOST_ITEMS = 2_000
+"""Most objects and lists in an answer; each takes a library part of a millisecond to read."""
+_TIMEOUT = httpx2.Timeout(600, connect=5)
+"""The library's own; the time limit of a request is set with each."""
+_ENCODINGS = ("gzip", "identity", "")
+
+
+class OversizedAnswerError(Exception):
+    """Answer that is not read to its end, since it is far larger than one can be."""
+
+
+class BoundedTransport(httpx2.AsyncBaseTransport):
+    """Transport that reads the whole answer, up to a limit.
+
+    Proxies are those of the environment, as for any client, except for addresses of this machine:
+    a key for a server of one's own must not reach a proxy.
+    """
+
+    def __init__(self) -> None:
+        self._transports: dict[str | None, httpx2.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Return the answer, decompressed.
+
+        Raises:
+            OversizedAnswerError: If it is too large.
+        """
+        request.headers["Accept-Encoding"] = "gzip"
+        response = await self._transport(request.url).handle_async_request(request)
+        try:
+            body = await _body(response)
+        finally:
+            await response.aclose()
+        kept = [(name, value) for name, value in response.headers.items() if name not in _FRAMING]
+        return httpx2.Response(response.status_code, headers=kept, content=body)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for transport in self._transports.values():
+            await transport.aclose()
+
+    def _transport(self, url: httpx2.URL) -> httpx2.AsyncHTTPTransport:
+        proxy = proxy_of(url.scheme, url.host)
+        if proxy not in self._transports:
+            self._transports[proxy] = httpx2.AsyncHTTPTransport(proxy=proxy)
+        return self._transports[proxy]
+
+
+_FRAMING = ("content-encoding", "content-length", "transfer-encoding")
+"""Headers about the body as it was sent."""
+
+
+def bounded_client() -> httpx2.AsyncClient:
+    """Return a client whose answers are bounded."""
+    return httpx2.AsyncClient(transport=BoundedTransport(), timeout=_TIMEOUT)
+
+
+def proxy_of(scheme: str, host: str) -> str | None:
+    """Return the address of the proxy between this machine and a host, None if there is none."""
+    if is_loopback(host) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+
+
+async def _body(response: httpx2.Response) -> bytes:
+    """Return the body; that of an error is cut, so that its status is not lost."""
+    unpack = _unpacker(response)
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += unpack(chunk, MOST_BYTES + 1 - len(body))
+        if len(body) > MOST_BYTES:
+            if response.is_success:
+                raise OversizedAnswerError(f"the answer has more than {MOST_BYTES:,} bytes")
+            return bytes(body[:MOST_BYTES])
+    if response.is_success and _has_too_many_items(body):
+        raise OversizedAnswerError(f"the answer has more than {MOST_ITEMS:,} parts")
+    return bytes(body)
+
+
+def _unpacker(response: httpx2.Response) -> Callable[[bytes, int], bytes]:
+    """Return what unpacks a chunk of the body to at most so many bytes."""
+    encoding = response.headers.get("content-encoding", "").lower()
+    if encoding not in _ENCODINGS:
+        raise OversizedAnswerError(f"the answer is packed with {encoding[:20]!r}, not with gzip")
+    if encoding == "gzip":
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
+    return lambda chunk, most: chunk[:most]
+
+
+def _has_too_many_items(body: bytearray) -> bool:
+    if body.count(b"{") + body.count(b"[") <= MOST_ITEMS:
+        return False  # most of them stand in no text
+    try:
+        return _items(json.loads(body)) > MOST_ITEMS
+    except (ValueError, RecursionError):
+        return True
+
+
+def _items(value: Any) -> int:
+    """Return the number of objects and lists in a value of JSON."""
+    number, open_ = 0, [value]
+    while open_:
+        item = open_.pop()
+        if isinstance(item, dict | list):
+            number += 1
+            open_.extend(item.values() if isinstance(item, dict) else item)
+    return number
