@@ -203,7 +203,7 @@ def test_a_section_has_to_be_a_section(value: object) -> None:
     ("assignments", "message"),
     [
         (["seed", "x", "seed=1"], r"takes section\.key=value, got 'seed', 'x'$"),
-        (["seed=[1"], r"--set 'seed=\[1': '\[1' is not a value"),
+        (["seed=[1"], r"--set 'seed=\[1': the value cannot be read as YAML"),
         (["training.epcohs=3"], r"--set has 1 mistake.*\n.*did you mean training\.epochs\?"),
         (["trainin.epochs=3"], r"trainin: unknown key; did you mean training\?"),
         (["training.epochs=3", "seed=-1", "clips.frames=x"], r"--set has 2 mistake"),

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
-from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.errors import ConfigError, RunInUseError
+from skeletonagent.core.files import lock_file
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17, KINECT_25
 from skeletonagent.data.synthetic.generate import SYNTHETIC_PAIRS, true_joints
+from skeletonagent.experiments.config import Config, with_overrides, write_config
 from skeletonagent.experiments.demo import claim_folder, latest_exchanges, score_joints
+from skeletonagent.training.run_directory import RunDirectory
 
 
 def guidance_of(*classes: ClassGuidance) -> list[Guidance]:
@@ -128,3 +131,23 @@ def test_a_damaged_marker_is_no_marker(text: str, tmp_path: Path) -> None:
     (tmp_path / ".skeletonagent-demo").write_text(text)
     with pytest.raises(ConfigError, match="damaged"):
         claim_folder(tmp_path, [])
+
+
+def test_a_run_on_other_data_is_not_replaced(tmp_path: Path) -> None:
+    write_demo(tmp_path)
+    mine = RunDirectory(tmp_path / "guided" / "seed0")
+    write_config(with_overrides(Config(), ["data.archive=/data/mine"]), mine.config)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ConfigError, match="is a run on /data/mine"):
+        claim_folder(tmp_path, [])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_demo_that_is_under_way_is_not_replaced(tmp_path: Path) -> None:
+    write_demo(tmp_path)
+    with (
+        lock_file(tmp_path / "guided" / "seed0" / "lock"),
+        pytest.raises(RunInUseError, match="is writing to"),
+    ):
+        claim_folder(tmp_path, [])
+    assert (tmp_path / "guided" / "seed0" / "summary.json").exists()

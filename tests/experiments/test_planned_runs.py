@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.streams import Stream
-from skeletonagent.experiments.config import write_config
+from skeletonagent.experiments.config import config_to_dict, write_config
 from skeletonagent.experiments.planned_runs import (
     PLAN_FILE,
     begun_runs,
     plan_runs,
     refuse_begun,
+    require_free_folders,
     require_run_layout,
     write_plan,
 )
@@ -67,3 +69,33 @@ def test_a_run_that_has_begun_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="add --resume"):
         refuse_begun(runs)
     assert begun_runs(tmp_path) == runs
+
+
+def test_names_of_splits_lead_out_of_no_folder(tmp_path: Path) -> None:
+    runs = plan_runs([preset("sbu")], ["/abs", "../../x", ""], 1, tmp_path)
+    assert all(path.parent == tmp_path for path in runs) and len(runs) == 3
+    assert {config.data.split for config in runs.values()} == {"/abs", "../../x", ""}
+    write_plan(runs, tmp_path)
+    assert begun_runs(tmp_path) == runs
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x"])
+def test_a_plan_names_no_run_outside_its_folder(tmp_path: Path, path: str) -> None:
+    plan = {"runs": {path: config_to_dict(preset("sbu"))}}
+    (tmp_path / PLAN_FILE).write_text(json.dumps(plan))
+    with pytest.raises(DataError, match="outside its folder"):
+        begun_runs(tmp_path)
+
+
+def test_several_runs_are_planned_where_nothing_else_lies(tmp_path: Path) -> None:
+    runs = plan_runs([preset("sbu")], ["fold1"], 2, tmp_path)
+    require_free_folders(runs, tmp_path)
+    (tmp_path / "summary.json").write_text("mine")
+    with pytest.raises(ConfigError, match=r"holds 'summary\.json'"):
+        require_free_folders(runs, tmp_path)
+    write_plan(runs, tmp_path)  # from here on it is a folder of runs
+    require_free_folders(runs, tmp_path)
+    (tmp_path / "seed1").mkdir()
+    (tmp_path / "seed1" / "weights").write_text("mine")
+    with pytest.raises(ConfigError, match="holds 'weights'"):
+        require_free_folders(runs, tmp_path)

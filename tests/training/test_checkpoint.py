@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -170,19 +171,39 @@ def test_half_a_draft_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / ".draft_killed").mkdir()
     (tmp_path / ".draft_killed" / TENSORS).write_bytes(b"half")
     assert checkpoints.latest().checkpoint is None
-    checkpoints.clear()
-    assert not tmp_path.exists()
+    checkpoints.remove_leftovers(None)
+    assert not any(tmp_path.iterdir())
 
 
-def test_clearing_removes_checkpoints_alone(tmp_path: Path) -> None:
-    checkpoints = CheckpointFolder(tmp_path / "checkpoints")
-    checkpoints.save(made())
-    foreign = tmp_path / "checkpoints" / "of_somebody_else"
-    foreign.mkdir()
-    (foreign / "weights.pt").write_bytes(b"precious")
-    checkpoints.clear()
-    assert names(tmp_path / "checkpoints") == ["of_somebody_else"]
-    assert (foreign / "weights.pt").read_bytes() == b"precious"
+def test_what_a_killed_save_left_is_removed_when_the_run_is_resumed(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    checkpoints = CheckpointFolder(folder)
+    for epoch in (1, 2):
+        checkpoints.save(made(epoch))
+    CheckpointFolder(folder, keep=9).save(made(3))  # killed before the oldest was removed
+    shutil.copytree(folder / "epoch_0003", folder / "epoch_0003_replaced")
+    shutil.copytree(folder / "epoch_0003", folder / ".draft_killed")
+    (folder / "of_somebody_else").mkdir()
+    checkpoints.remove_leftovers(checkpoints.latest().checkpoint)
+    assert names(folder) == ["epoch_0002", "epoch_0003", "of_somebody_else"]
+
+
+def test_the_only_complete_copy_gets_its_name_back(tmp_path: Path) -> None:
+    checkpoints = CheckpointFolder(tmp_path)
+    for epoch in (1, 2):
+        checkpoints.save(made(epoch))
+    (tmp_path / "epoch_0002").rename(tmp_path / "epoch_0002_replaced")
+    checkpoints.remove_leftovers(checkpoints.latest().checkpoint)
+    assert names(tmp_path) == ["epoch_0001", "epoch_0002"]
+
+
+def test_a_newer_checkpoint_that_cannot_be_read_stays_until_the_next(tmp_path: Path) -> None:
+    checkpoints = CheckpointFolder(tmp_path)
+    for epoch in (1, 2):
+        checkpoints.save(made(epoch))
+    (tmp_path / "epoch_0002" / TENSORS).write_bytes(b"")
+    checkpoints.remove_leftovers(checkpoints.latest().checkpoint)
+    assert names(tmp_path) == ["epoch_0001", "epoch_0002"]
 
 
 def without(key: str) -> Callable[[bytes], bytes]:

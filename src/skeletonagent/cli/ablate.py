@@ -103,6 +103,7 @@ def ablate(
       skeletonagent ablate guidance --benchmark utd-mhad --data utd_mhad --devices cpu,cpu
     """
     from skeletonagent.experiments.datasets import prepare_dataset
+    from skeletonagent.experiments.planned_runs import require_free_folders
     from skeletonagent.experiments.presets import ROTATING_SPLITS
     from skeletonagent.experiments.resolve import resolve_config
     from skeletonagent.experiments.study import (
@@ -111,7 +112,12 @@ def ablate(
         resolve_runs,
         select_plan,
     )
-    from skeletonagent.experiments.tables import require_tables, update_page, write_results
+    from skeletonagent.experiments.tables import (
+        RESULTS_FILE,
+        require_tables,
+        update_page,
+        write_results,
+    )
 
     selected = select_plan(plan, row or [], only or [])
     size = preset_size or (PresetSize.TINY if benchmark else PresetSize.SMALL)
@@ -123,6 +129,8 @@ def ablate(
     runs = resolve_runs(selected, shared, number, opened, rotation)
     folder = _folder(plan, out, benchmark)
     study = Study(folder, selected, runs, opened, validated=validate is not None)
+    directories = {study.directory(key): run for key, run in runs.items()}
+    require_free_folders(directories, folder, RESULTS_FILE)
     name = f"{benchmark or preset}{', held out' if study.validated else ''}"
     if page:
         require_tables(page, selected, name)  # fails before the first run

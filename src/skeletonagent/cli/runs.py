@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,8 +10,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import output, print_json
-from skeletonagent.core.errors import DataError
+from skeletonagent.cli.console import output, print_json, print_warning
+from skeletonagent.core.errors import DataError, SkeletonAgentError
+from skeletonagent.core.outside_text import printable_line
 
 if TYPE_CHECKING:
     from skeletonagent.training.run_directory import RunDirectory
@@ -33,7 +35,7 @@ def list_runs(
     from skeletonagent.training.run_directory import RunDirectory
 
     paths = sorted(config.parent for config in folder.rglob("config.yaml"))
-    runs = [_summary(RunDirectory(path)) for path in paths]
+    runs = [_listed(RunDirectory(path)) for path in paths]
     if as_json:
         print_json({"runs": runs})
         return
@@ -41,8 +43,11 @@ def list_runs(
     for run in runs:
         top1 = "-" if run["top1"] is None else f"{run['top1']:.2%}"
         keys = ("run", "data", "split", "stream", "seed", "epochs")
-        table.add_row(*(escape(str(run[key])) for key in keys), top1)
+        table.add_row(*(escape(printable_line(run[key])) for key in keys), top1)
     output.print(table)
+    for run in runs:
+        if problem := run.get("problem"):
+            print_warning(problem, on=output)
 
 
 def show_run(
@@ -60,9 +65,8 @@ def show_run(
       skeletonagent runs show runs/utd
     """
     from skeletonagent.cli.progress import exchange_panel, report_corrupt
-    from skeletonagent.core.guidance import Guidance
-    from skeletonagent.core.layout import SkeletonLayout
     from skeletonagent.experiments.config import config_to_dict, read_config
+    from skeletonagent.experiments.metadata import RecognizerMetadata
     from skeletonagent.training.run_directory import RunDirectory
 
     directory = RunDirectory(run)
@@ -79,17 +83,30 @@ def show_run(
     if records:
         output.print(_metrics_table(records[-_EPOCHS_SHOWN:]))
     if checkpoint is not None:
-        layout = SkeletonLayout.from_json(checkpoint.metadata["layout"])
-        guidance = Guidance.from_json(checkpoint.metadata["guidance"], layout)
+        layout = RecognizerMetadata.from_json(checkpoint.metadata).layout
+        guidance = checkpoint.guidance(layout)
         for item in sorted(guidance.classes, key=lambda item: -len(item.rivals))[:classes]:
             output.print(exchange_panel(item, layout))
 
 
 def _metrics_table(records: list[dict[str, Any]]) -> Table:
-    table = Table(*records[-1], box=None)
+    from skeletonagent.training.callbacks import EpochRecord
+
+    columns = [field.name for field in fields(EpochRecord)]
+    table = Table(*columns, box=None)
     for record in records:
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in record.values()))
+        values = map(record.get, columns)
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values))
     return table
+
+
+def _listed(directory: RunDirectory) -> dict[str, Any]:
+    """Return the summary of a run; of one that is damaged its path and what is wrong with it."""
+    try:
+        return _summary(directory)
+    except SkeletonAgentError as error:
+        unknown = dict.fromkeys(("data", "split", "stream", "seed", "epochs"), "?")
+        return {"run": str(directory.path), **unknown, "top1": None, "problem": str(error)}
 
 
 def _summary(directory: RunDirectory) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +100,31 @@ class ClassProbabilities:
         """
         try:
             with np.load(path, allow_pickle=False) as file:
-                return cls(tuple(file["sample_ids"].tolist()), file["labels"], file["probs"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                ids, labels, probs = (file[name] for name in ("sample_ids", "labels", "probs"))
+        except (*UNREADABLE_NPZ, KeyError, TypeError) as error:
             raise DataError(f"cannot be read as predictions: {error}", path=path) from error
+        if problem := _problem(ids, labels, probs):
+            raise DataError(f"cannot be read as predictions: {problem}", path=path)
+        return cls(tuple(ids.tolist()), labels, probs)
+
+
+UNREADABLE_NPZ = (
+    OSError, ValueError, EOFError, NotImplementedError, RuntimeError, SyntaxError, MemoryError,
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error,
+)  # fmt: skip
+"""Exceptions of NumPy and the modules it uses for a file that is no npz file, or a damaged one."""
+
+
+def _problem(ids: np.ndarray, labels: np.ndarray, probs: np.ndarray) -> str:
+    """Return why arrays are no predictions; nothing if they are."""
+    if ids.ndim != 1 or (len(ids) and ids.dtype.kind != "U"):
+        return f"sample_ids has shape {ids.shape} and type {ids.dtype}, wanted are names"
+    if probs.ndim != 2 or probs.dtype.kind != "f" or len(probs) != len(ids):
+        return f"probs has shape {probs.shape} and type {probs.dtype}, and there are {len(ids)} ids"
+    if labels.shape != ids.shape or labels.dtype.kind not in "iu":
+        return f"labels has shape {labels.shape} and type {labels.dtype}, wanted is one for each id"
+    if len(labels) and not 0 <= labels.min() <= labels.max() < probs.shape[1]:
+        return (
+            f"labels are {labels.min()} to {labels.max()}, and there are {probs.shape[1]} classes"
+        )
+    return ""

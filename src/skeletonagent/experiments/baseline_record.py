@@ -201,10 +201,10 @@ def baseline_cache_folder(settings: DataSettings) -> Path:
 def saved_baseline(settings: DataSettings) -> dict[str, Any] | None:
     """Return the record of a split in the user's cache as plain values, None if there is none."""
     try:
-        record = json.loads(RunDirectory(baseline_cache_folder(settings)).baseline.read_text())
-    except (OSError, ValueError, DataError):
+        record = RunDirectory(baseline_cache_folder(settings)).read_baseline()
+    except DataError:
         return None
-    return record if isinstance(record, dict) and record.get("methods") else None
+    return record if record and record["methods"] else None
 
 
 def baseline_command(settings: DataSettings) -> str:
@@ -249,12 +249,12 @@ def put_beside_run(run: Path, settings: DataSettings) -> dict[str, Any] | None:
 def _compared(run: RunDirectory, baseline: Path, split: str | None) -> dict[str, Any]:
     """Return the result of McNemar's test; nothing where a file is missing or of other samples."""
     try:
-        ids = set(json.loads(run.evaluation_parts.read_text())[split])
+        ids = set((run.read_evaluation_parts() or {})[str(split)])
         ours, theirs = (
             ClassProbabilities.load(file).subset(ids) for file in (run.predictions, baseline)
         )
         test = mcnemar(ours, theirs)
-    except (OSError, ValueError, KeyError, DataError):
+    except (KeyError, DataError):
         return {}
     return {"only_run": test.only_first, "only_baseline": test.only_second, "p": test.p}
 

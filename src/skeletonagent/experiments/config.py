@@ -16,6 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from skeletonagent.agents.settings import AgentSettings
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
+from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.yaml_text import parse_yaml
 from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
@@ -73,6 +75,8 @@ class Config:
 
 
 _ADAPTER = TypeAdapter(Config)
+_LONGEST_PROBLEM = 2000
+"""Characters of a line about a mistake, which may list all keys of a section."""
 
 
 def config_to_dict(config: Config) -> dict[str, Any]:
@@ -97,7 +101,8 @@ def config_from_dict(values: Mapping[str, Any], source: str = "config") -> Confi
     except ValidationError as error:
         problems += map(_error_line, error.errors())
     if problems:
-        raise ConfigError(f"{source} has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
+        lines = [printable_line(problem, _LONGEST_PROBLEM) for problem in problems]
+        raise ConfigError(f"{source} has {len(lines)} mistake(s):\n  " + "\n  ".join(lines))
     return config
 
 
@@ -107,7 +112,7 @@ def _error_line(mistake: Mapping[str, Any]) -> str:
     message = mistake["msg"].removeprefix("Value error, ")
     if isinstance(mistake["input"], dict):
         return f"{place}.{message}"
-    return f"{place}: {message}, got {mistake['input']!r}"
+    return f"{place}: {message}, got {printable_line(repr(mistake['input']), 200)}"
 
 
 def read_config(path: Path) -> Config:
@@ -116,10 +121,13 @@ def read_config(path: Path) -> Config:
     Raises:
         ConfigError: If it cannot be read or has mistakes; all of them are listed.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ConfigError(f"{path} is no file; a configuration is a preset's name or a YAML file")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
+    values = parse_yaml(text, str(path))
     if values is not None and not isinstance(values, dict):
         raise ConfigError(
             f"{path} must hold sections such as 'training:', got {type(values).__name__}"
@@ -149,10 +157,7 @@ def with_overrides(config: Config, assignments: Sequence[str]) -> Config:
     values: dict[str, Any] = {}
     for text in assignments:
         path, _, value = text.partition("=")
-        try:
-            values[path.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {text!r}: {value!r} is not a value: {error}") from error
+        values[path.strip()] = parse_yaml(value, f"--set {text!r}: the value")
     return with_values(config, values, source="--set" if assignments else "config")
 
 

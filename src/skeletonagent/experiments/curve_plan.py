@@ -15,8 +15,12 @@ from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.build import complete_config
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.learning_curve import ALL
+from skeletonagent.experiments.planned_runs import require_free_folders
 from skeletonagent.experiments.study import RunKey, is_finished, run_directory
 from skeletonagent.training.distributed import pick_device
+
+CURVE_FILE = "curve.json"
+"""Name of the file that holds the curve, in the folder of its runs."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ def plan_curve(
         out: Folder of the runs.
 
     Raises:
-        ConfigError: If the configuration is wrong, or it says itself how many clips to train on.
+        ConfigError: If the configuration is wrong, or it says itself how many clips to train on,
+            or the folder holds other files.
         DataError: If the split has no training or no test set.
     """
     if config.data.clips_per_class is not None:
@@ -114,7 +119,9 @@ def plan_curve(
             part = replace(config.data, clips_per_class=limit, draw_seed=draw_seed)
             one = replace(config, data=part, seed=config.seed + draw)
             runs[size, one.seed] = complete_config(one, data)
-    return CurvePlan(out, name, sizes, runs)
+    plan = CurvePlan(out, name, sizes, runs)
+    require_free_folders({plan.directory(key): run for key, run in runs.items()}, out, CURVE_FILE)
+    return plan
 
 
 def curve_devices(config: Config, runs: int) -> list[str]:

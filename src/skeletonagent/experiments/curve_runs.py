@@ -14,6 +14,7 @@ from torch import Tensor
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.files import write_text
+from skeletonagent.core.json_files import read_json
 from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.splits import choose_split
@@ -27,7 +28,7 @@ from skeletonagent.experiments.baseline import (
 )
 from skeletonagent.experiments.build import build_loader
 from skeletonagent.experiments.config import Config, with_overrides
-from skeletonagent.experiments.curve_plan import CurvePlan, parse_clips, plan_curve
+from skeletonagent.experiments.curve_plan import CURVE_FILE, CurvePlan, parse_clips, plan_curve
 from skeletonagent.experiments.datasets import preprocess_dataset
 from skeletonagent.experiments.learning_curve import ALL, RECOGNIZER, LearningCurve, curve_points
 from skeletonagent.experiments.recipes import PresetSize, Recipe
@@ -121,12 +122,8 @@ def _baseline_accuracies(
         if not file.exists():
             result = predict_baseline(BESIDE_CURVE, data.store, draw, test, seed=key[1])
             write_text(file, json.dumps({BESIDE_CURVE: result.predictions.topk_accuracy(1)}))
-        found[key] = float(json.loads(file.read_text())[BESIDE_CURVE])
+        found[key] = read_json(file, dict[str, float])[BESIDE_CURVE]
     return found
-
-
-CURVE_FILE = "curve.json"
-"""Name of the file that holds the curve, in the folder of its runs."""
 
 
 def write_curve(curve: LearningCurve, out: Path) -> None:

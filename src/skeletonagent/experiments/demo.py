@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,22 +14,32 @@ from jaxtyping import Int
 
 from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.dialogue import Step
-from skeletonagent.core.errors import ConfigError
-from skeletonagent.core.files import write_text
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.files import lock_file, write_text
 from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.json_files import JsonRecord, read_json
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.synthetic.generate import true_joints
 from skeletonagent.evaluation.significance import mean_interval, paired_difference
-from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.config import Config, read_config
+from skeletonagent.experiments.datasets import SYNTHETIC
 from skeletonagent.experiments.presets import preset
 from skeletonagent.experiments.recipes import PresetSize
 from skeletonagent.training.run_directory import RunDirectory
+from skeletonagent.training.run_files import remove_run, require_removable
 
 BASELINE, GUIDED = "baseline", "guided"
 """Names of the two trainings of a pair: without the agents and with them."""
 
 MARKER = ".skeletonagent-demo"
 """Name of the file that marks a folder as written by the demo, and lists the runs in it."""
+
+
+class RecordedDemo(JsonRecord):
+    """Content of the file."""
+
+    runs: list[str]
+
 
 _RUN_NAME = re.compile(rf"(?:{BASELINE}|{GUIDED})/seed\d+")
 _GUIDANCE_PERIOD = 5
@@ -66,28 +75,49 @@ def claim_folder(out: Path, runs: Sequence[Path]) -> None:
     Nothing else is removed.
 
     Raises:
-        ConfigError: If the folder holds something and no demo has marked it.
+        ConfigError: If the folder holds something and no demo has marked it, or a marked run is
+            not one of the demo's, or holds something else.
+        RunInUseError: If a run of the earlier demo is still being trained.
     """
     marker = out / MARKER
     if not marker.is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ConfigError(f"{out} was not written by the demo; choose another --out")
     else:
-        for name in _marked_runs(marker):
-            if (out / name).is_dir():
-                shutil.rmtree(out / name)
+        earlier = [RunDirectory(out / name) for name in _marked_runs(marker)]
+        earlier = [run for run in earlier if run.path.is_dir()]
+        for run in earlier:
+            _require_demo(run)
+        for run in earlier:
+            remove_run(run)
     names = [run.relative_to(out).as_posix() for run in runs]
     write_text(marker, json.dumps({"runs": names}))
 
 
+def _require_demo(run: RunDirectory) -> None:
+    """Refuse to replace a run that is of other data than the demo's, or in use.
+
+    Raises:
+        ConfigError: If it is of other data, or its directory holds something that no run writes.
+        RunInUseError: If it is being trained.
+    """
+    require_removable(run)
+    if run.exists and (archive := read_config(run.config).data.archive) != SYNTHETIC:
+        raise ConfigError(
+            f"{run.path} is a run on {archive}, which no demo trains on; choose another --out"
+        )
+    with lock_file(run.lock):
+        pass
+
+
 def _marked_runs(marker: Path) -> list[str]:
     try:
-        names = json.loads(marker.read_text(encoding="utf-8"))["runs"]
-        return [name for name in names if _RUN_NAME.fullmatch(name)]
-    except (ValueError, KeyError, TypeError) as error:
+        names = read_json(marker, RecordedDemo)["runs"]
+    except DataError as error:
         raise ConfigError(
-            f"{marker} is damaged, so that nothing in its folder is replaced; choose another --out"
+            f"{error}; nothing in its folder is replaced: choose another --out"
         ) from error
+    return [name for name in names if _RUN_NAME.fullmatch(name)]
 
 
 @dataclass(frozen=True)
@@ -193,4 +223,4 @@ def latest_exchanges(guidance: Guidance, actions: Sequence[str]) -> list[dict[st
 def _last_guidance(run: RunDirectory, data: SkeletonData) -> Guidance:
     checkpoint = run.checkpoints.latest().checkpoint
     assert checkpoint is not None
-    return Guidance.from_json(checkpoint.metadata["guidance"], data.store.layout)
+    return checkpoint.guidance(data.store.layout)

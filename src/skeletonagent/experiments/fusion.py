@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.core.predictions import UNREADABLE_NPZ, ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import (
     Ensemble,
@@ -96,7 +95,7 @@ def read_member(path: Path) -> EnsembleMember:
     predictions = ClassProbabilities.load(run.predictions)
     try:
         with np.load(run.confusions, allow_pickle=False) as file:
-            class_names = tuple(file["class_names"].tolist())
+            class_names = tuple(map(str, file["class_names"].tolist()))
         return EnsembleMember(
             name=str(path),
             data=summary["data"],
@@ -109,7 +108,7 @@ def read_member(path: Path) -> EnsembleMember:
             if validation.exists()
             else None,
         )
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (*UNREADABLE_NPZ, KeyError, TypeError) as error:
         raise DataError(f"is damaged or no run of 'train': {error!r}", path=path) from error
 
 
@@ -117,13 +116,16 @@ def _evaluation_parts(
     path: Path, summary: dict[str, Any], predictions: ClassProbabilities
 ) -> dict[str, frozenset[str]]:
     """Return the sample ids of each part of the test set."""
-    file = RunDirectory(path).evaluation_parts
-    all_ids = frozenset(predictions.sample_ids)
-    if file.exists():
-        parts = {name: frozenset(ids) for name, ids in json.loads(file.read_text()).items()}
+    run = RunDirectory(path)
+    all_ids, recorded = frozenset(predictions.sample_ids), run.read_evaluation_parts()
+    if recorded is not None:
+        parts = {name: frozenset(ids) for name, ids in recorded.items()}
         for name, ids in parts.items():
             if not ids or ids - all_ids:
-                raise DataError(f"names samples of {name} that predictions.npz has not", path=file)
+                raise DataError(
+                    f"names samples of {name} that predictions.npz has not",
+                    path=run.evaluation_parts,
+                )
         return parts
     missing = [name for name, part in summary["test"].items() if part["samples"] != len(all_ids)]
     if missing:

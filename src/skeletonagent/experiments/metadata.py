@@ -95,7 +95,7 @@ class RecognizerMetadata:
                 training_clips=None if clips is None else TrainingClips.from_json(clips),
                 sources=tuple(JoinedSource(**source) for source in value.get("sources", ())),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"the checkpoint does not describe its recognizer: {error!r}"
             ) from error

@@ -6,14 +6,24 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.files import write_text
+from skeletonagent.core.json_files import JsonRecord, read_json
 from skeletonagent.experiments.config import Config, config_from_dict, config_to_dict, read_config
+from skeletonagent.experiments.workers import log_path
 from skeletonagent.training.run_directory import RunDirectory
+from skeletonagent.training.run_files import folder_name, require_free
 
 PLAN_FILE = "plan.json"
 """Name of the file that lists several runs of one command, in the folder that holds them."""
+
+
+class RecordedPlan(JsonRecord):
+    """Content of the file: configuration of each run by its path in the folder."""
+
+    runs: dict[str, dict[str, Any]]
 
 
 def plan_runs(
@@ -43,7 +53,7 @@ def plan_runs(
         for seed in range(configs[0].seed, configs[0].seed + seeds):
             for config in configs:
                 levels = [
-                    *([split] if len(splits) > 1 else []),
+                    *([folder_name(split)] if len(splits) > 1 else []),
                     *([f"seed{seed}"] if seeds > 1 else []),
                     *([config.clips.stream.value] if len(configs) > 1 else []),
                 ]
@@ -92,11 +102,33 @@ def begun_runs(out: Path) -> dict[Path, Config]:
         return {out: read_config(run.config)}
     if not plan.is_file():
         return {}
-    try:
-        listed = json.loads(plan.read_text(encoding="utf-8"))["runs"].items()
-        return {out / path: config_from_dict(config, source=str(plan)) for path, config in listed}
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DataError(f"is damaged: {error!r}", path=plan) from error
+    listed = read_json(plan, RecordedPlan)["runs"].items()
+    planned = {out / path: config_from_dict(config, source=str(plan)) for path, config in listed}
+    if outside := [path for path in planned if ".." in path.parts or not path.is_relative_to(out)]:
+        raise DataError(f"is damaged: it names a run outside its folder: {outside[0]}", path=plan)
+    return planned
+
+
+def require_free_folders(runs: Mapping[Path, Config], out: Path, written: str = PLAN_FILE) -> None:
+    """Refuse folders with files that are of no run, before anything is written there.
+
+    A folder in which one of the runs has begun is theirs.
+
+    Args:
+        runs: Runs that are to be trained, by their directories.
+        out: Directory of the only run, or folder of the runs.
+        written: Name of a file that we write to a folder of runs, which is ours if it has one.
+
+    Raises:
+        ConfigError: If there are such files.
+    """
+    begun = [path for path in runs if RunDirectory(path).exists]
+    for path in runs:
+        if path not in begun:
+            require_free(path)
+    if not begun and out not in runs and not (out / written).is_file():
+        logs = [log_path(path).relative_to(out).as_posix() for path in runs]
+        require_free(out, logs)
 
 
 def refuse_begun(runs: Mapping[Path, Config]) -> None:

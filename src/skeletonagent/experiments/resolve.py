@@ -21,6 +21,7 @@ from skeletonagent.experiments.planned_runs import (
     begun_runs,
     plan_runs,
     refuse_begun,
+    require_free_folders,
     require_run_layout,
 )
 from skeletonagent.experiments.presets import preset
@@ -99,10 +100,11 @@ def with_choices(
         adapt: Function that puts given settings in place of chosen ones.
 
     Raises:
-        ConfigError: If the directory has a run that is not to be resumed.
+        ConfigError: If the directory has a run that is not to be resumed, or files of no run.
         DataError: If the archive cannot be used.
     """
     choices = None
+    require_free_folders({run.path: config}, run.path)
     if is_automatic and not resume:
         refuse_begun({run.path: config})
     if is_automatic and run.exists:
@@ -207,6 +209,7 @@ def plan_training(
     splits = [choose_split(data, name)[0] for name in wanted]
     runs = plan_runs(configs, splits, request.seeds or 1, out)
     require_run_layout(runs, out)
+    require_free_folders(runs, out)
     if not resume:
         refuse_begun(runs)
     if automatic:

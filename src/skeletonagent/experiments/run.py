@@ -17,7 +17,7 @@ from torch import Tensor
 
 from skeletonagent.agents.prompts import PROMPT_VERSION
 from skeletonagent.core.clips import SkeletonData
-from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
+from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.files import lock_file, remove_temporary_files, write_atomically, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
@@ -34,6 +34,7 @@ from skeletonagent.training.feature_snapshots import SnapshotCallback
 from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.interrupts import interrupt_on_signals
 from skeletonagent.training.run_directory import RunDirectory
+from skeletonagent.training.run_files import require_free
 from skeletonagent.training.trainer import Trainer
 
 CallbackFactory = Callable[[Config, LatestCheckpoint], AbstractContextManager[Callback]]
@@ -80,7 +81,7 @@ def run_experiment(
 def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
     """Write the configuration of a new run, or return the latest checkpoint of an existing one."""
     if not run.exists:
-        run.checkpoints.clear()
+        require_free(run.path)
         write_config(config, run.config)
         return LatestCheckpoint(None)
     if not resume:
@@ -99,7 +100,9 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
     if differing:
         problem = f"{run.path} was begun with another {', '.join(differing)}; resume with the same"
         raise ConfigError(problem + (_how_to_go_on(run) if _LENGTHS.issuperset(differing) else ""))
-    return run.checkpoints.latest()
+    latest = run.checkpoints.latest()
+    run.checkpoints.remove_leftovers(latest.checkpoint)
+    return latest
 
 
 _LENGTHS = frozenset({"training.epochs", "training.steps"})
@@ -118,9 +121,9 @@ def _train(
     """Train to the end, and return the last guidance."""
     config, data, agents = experiment.config, experiment.data, experiment.agents
     context, checkpoint = experiment.state.context, latest.checkpoint
-    if checkpoint and checkpoint.metadata["class_names"] != list(data.store.class_names):
+    if checkpoint and checkpoint.metadata.get("class_names") != list(data.store.class_names):
         raise CheckpointError(f"{run.path} was trained on other classes than {data.name} has")
-    guidance = checkpoint and Guidance.from_json(checkpoint.metadata["guidance"], data.store.layout)
+    guidance = checkpoint and checkpoint.guidance(data.store.layout)
     if guidance:
         agents.recall(guidance)
     logger = RunLogger(run, checkpoint.epoch if checkpoint else 0)
@@ -239,7 +242,7 @@ def train_timed(config: Config, data: SkeletonData, out: Path, watch: CallbackFa
             "wall_seconds": round(time.perf_counter() - wall, 2),
             "processor_seconds": round(time.process_time() - processor, 2),
         }
-        write_text(_cost_file(out), json.dumps(cost))
+        write_text(RunDirectory(out).cost, json.dumps(cost))
 
 
 def train_quietly(config: Config, out: Path) -> None:
@@ -274,22 +277,15 @@ def training_seconds(out: Path) -> float | None:
     Raises:
         DataError: If the file is damaged.
     """
-    path, summary = _cost_file(out), RunDirectory(out).read_summary()
-    if summary is None or not path.exists():
+    run = RunDirectory(out)
+    summary, cost = run.read_summary(), run.read_cost()
+    if summary is None or cost is None:
         return None
-    try:
-        cost = json.loads(path.read_text())
-        key = "processor_seconds" if "CPU" in str(summary["device"]) else "wall_seconds"
-        return float(cost[key])
-    except (ValueError, KeyError) as error:
-        raise DataError(f"is damaged: {error}", path=path) from error
+    on_cpu = "CPU" in str(summary.get("device"))
+    return cost["processor_seconds" if on_cpu else "wall_seconds"]
 
 
 def no_display(config: Config, latest: LatestCheckpoint) -> AbstractContextManager[Callback]:
     """Return the display of a run that is not watched."""
     del config, latest
     return nullcontext(CallbackList([]))
-
-
-def _cost_file(out: Path) -> Path:
-    return out / "cost.json"

@@ -16,6 +16,9 @@ from skeletonagent.experiments.measurements import METRICS, Measurement, RowResu
 from skeletonagent.experiments.plans import StudyPlan, StudyRow
 from skeletonagent.experiments.study import Study
 
+RESULTS_FILE = "results.csv"
+"""Name of the file with every result, in the folder of a study."""
+
 LEGEND = (
     "Means over seeds, in percent except the likelihood, with 95 % t-intervals in brackets and the "
     "number of seeds in parentheses; differences are paired by seed. The hard, medium and easy "
@@ -109,7 +112,7 @@ def write_results(study: Study) -> list[RowResult]:
     """Write the tables of the finished runs as Markdown and CSV, and return the results."""
     measurements = study.measurements()
     results = summarize_rows(study.plan, measurements)
-    write_text(study.out / "results.csv", as_csv(measurements))
+    write_text(study.out / RESULTS_FILE, as_csv(measurements))
     write_text(study.out / "results.md", as_markdown(study.plan, results))
     return results
 

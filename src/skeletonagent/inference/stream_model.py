@@ -68,7 +68,7 @@ class StreamModel:
         return cls(
             recognizer=recognizer.to(pick_device(device or metadata.config.device)),
             metadata=metadata,
-            guidance=Guidance.from_json(checkpoint.metadata["guidance"], metadata.layout),
+            guidance=checkpoint.guidance(metadata.layout),
             epoch=checkpoint.epoch,
         )
 

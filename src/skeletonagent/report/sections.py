@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
-from skeletonagent.core.guidance import Guidance
 from skeletonagent.report.agent_rounds import agent_rounds
 from skeletonagent.report.clip_player import clip_player, open_clip_context
 from skeletonagent.report.embedding import embedding
@@ -114,7 +113,7 @@ def _agents(run: ReportedRun) -> Section:
 def _topologies(run: ReportedRun, checkpoint: Checkpoint | None, note: str) -> Section:
     graphs = None
     if checkpoint is not None and run.dialogues is not None:
-        guidance = Guidance.from_json(checkpoint.metadata["guidance"], run.dialogues.layout)
+        guidance = checkpoint.guidance(run.dialogues.layout)
         graphs = topologies(checkpoint, guidance, read_snapshots(run.directory.path))
         note = f"The backbone {run.config.model.backbone} learns no graphs."
     return Section("topologies", "Learned graphs", graphs, note)

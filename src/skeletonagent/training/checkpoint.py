@@ -7,7 +7,6 @@ from the seed, the epoch and the step.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -25,6 +24,8 @@ from torch import Tensor
 
 from skeletonagent.core.errors import CheckpointError, CorruptCheckpointError
 from skeletonagent.core.files import sync_directory, write_text
+from skeletonagent.core.guidance import Guidance
+from skeletonagent.core.skeleton_layout import SkeletonLayout
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
@@ -71,6 +72,19 @@ class Checkpoint:
         """Return the tensors below a dotted prefix, under the rest of their names."""
         start = f"{prefix}."
         return {n.removeprefix(start): t for n, t in self.tensors.items() if n.startswith(start)}
+
+    def guidance(self, layout: SkeletonLayout) -> Guidance:
+        """Return the guidance that training had, for a skeleton of ``layout``.
+
+        Raises:
+            CheckpointError: If the checkpoint has none, or it is damaged.
+        """
+        try:
+            return Guidance.from_json(self.metadata["guidance"], layout)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise CheckpointError(
+                f"the checkpoint {self.name} has no guidance that can be read: {error!r}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -142,12 +156,23 @@ class CheckpointFolder:
             )
         return LatestCheckpoint(None)
 
-    def clear(self) -> None:
-        """Remove all checkpoints, incomplete ones included, and nothing else that lies there."""
-        for path in [*self._all(), *self.path.glob(f"{DRAFT}*")]:
-            shutil.rmtree(path, ignore_errors=True)
-        with contextlib.suppress(OSError):  # there is none, or something else lies there
-            self.path.rmdir()
+    def remove_leftovers(self, newest: Checkpoint | None) -> None:
+        """Remove what a killed process left: drafts, and checkpoints beyond those that are kept.
+
+        Newer ones that could not be read stay until the next is saved.
+
+        Args:
+            newest: Newest checkpoint that can be read; None if there is none.
+        """
+        self._remove_drafts()
+        for aside in self.path.glob(f"*{REPLACED}"):
+            target = aside.with_name(aside.name.removesuffix(REPLACED))
+            if not target.exists():
+                os.replace(aside, target)
+            elif _is_readable(target):
+                shutil.rmtree(aside, ignore_errors=True)
+        if newest is not None:
+            self._prune(self.path / newest.name, keep_newer=True)
 
     def _all(self) -> list[Path]:
         """Return the directories of all checkpoints, in the order of (epoch, step)."""
@@ -159,19 +184,27 @@ class CheckpointFolder:
         }
         return sorted(order, key=order.__getitem__)
 
-    def _prune(self, written: Path) -> None:
+    def _prune(self, written: Path, *, keep_newer: bool = False) -> None:
         """Remove all but the checkpoint just written and the newest readable ones of the others.
 
         Corrupt ones do not count, lest they take the place of the last that can be read.
+
+        Args:
+            written: Checkpoint that is kept in any case.
+            keep_newer: Whether newer ones are kept, too.
         """
-        kept = 1
-        for path in reversed(self._all()):
-            if path == written:
+        kept, every = 1, self._all()
+        newer = every[every.index(written) + 1 :] if keep_newer else []
+        for path in reversed(every):
+            if path == written or path in newer:
                 continue
             if kept < self.keep and _is_readable(path):
                 kept += 1
             else:
                 shutil.rmtree(path, ignore_errors=True)
+        self._remove_drafts()
+
+    def _remove_drafts(self) -> None:
         for draft in self.path.glob(f"{DRAFT}*"):
             shutil.rmtree(draft, ignore_errors=True)
 
@@ -185,7 +218,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         return _read(path)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         raise CorruptCheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skeletonagent.core.errors import DataError
+from skeletonagent.core.json_files import parse_json, read_json, read_text
 from skeletonagent.training.checkpoint import CheckpointFolder
+from skeletonagent.training.run_records import (
+    EpochMetrics,
+    EvaluationParts,
+    RecordedBaselines,
+    RecordedChoices,
+    RecordedRounds,
+    RunSummary,
+    TrainingCost,
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,11 @@ class RunDirectory:
         return self.path / "baseline.json"
 
     @property
+    def cost(self) -> Path:
+        """Seconds that the training took, where it was not interrupted."""
+        return self.path / "cost.json"
+
+    @property
     def checkpoints(self) -> CheckpointFolder:
         """Checkpoints."""
         return CheckpointFolder(self.path / "checkpoints")
@@ -104,7 +117,8 @@ class RunDirectory:
         """
         if not self.metrics.exists():
             return []
-        return [_parsed(line, self.metrics) for line in self.metrics.read_text().splitlines()]
+        lines = read_text(self.metrics).split("\n")
+        return [parse_json(line, EpochMetrics, self.metrics) for line in lines if line]
 
     def read_rounds(self) -> list[dict[str, Any]]:
         """Return the guidance of each round, oldest first.
@@ -112,9 +126,8 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        if not self.guidance.exists():
-            return []
-        return list(_parsed(self.guidance.read_text(), self.guidance)["rounds"])
+        recorded = _read(self.guidance, RecordedRounds)
+        return [] if recorded is None else list(recorded["rounds"])
 
     def read_summary(self) -> dict[str, Any] | None:
         """Return the results of the run, None before its end.
@@ -122,9 +135,7 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        if not self.summary.exists():
-            return None
-        return _parsed(self.summary.read_text(), self.summary)
+        return _read(self.summary, RunSummary)
 
     def read_reasons(self) -> list[str]:
         """Return what was chosen automatically and why, a line each; none where it was given.
@@ -132,9 +143,7 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        if not self.choices.exists():
-            return []
-        return list(_parsed(self.choices.read_text(), self.choices).get("reasons", ()))
+        return list((_read(self.choices, RecordedChoices) or {}).get("reasons", ()))
 
     def read_baseline(self) -> dict[str, Any] | None:
         """Return what methods without deep learning reach, None where it was not computed.
@@ -142,14 +151,25 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        if not self.baseline.exists():
-            return None
-        return _parsed(self.baseline.read_text(), self.baseline)
+        return _read(self.baseline, RecordedBaselines)
+
+    def read_cost(self) -> dict[str, float] | None:
+        """Return the seconds that the training took, None where they were not measured.
+
+        Raises:
+            DataError: If the file is damaged.
+        """
+        return _read(self.cost, TrainingCost)
+
+    def read_evaluation_parts(self) -> dict[str, list[str]] | None:
+        """Return the sample ids of each part of the test set, None before the end of the run.
+
+        Raises:
+            DataError: If the file is damaged.
+        """
+        return _read(self.evaluation_parts, EvaluationParts)
 
 
-def _parsed(text: str, path: Path) -> dict[str, Any]:
-    try:
-        value: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"is damaged: {error}", path=path) from error
-    return value
+def _read(path: Path, schema: Any) -> Any:
+    """Return the content of a file of a run, None if there is none."""
+    return read_json(path, schema) if path.exists() else None

@@ -295,11 +295,11 @@ class TrainState:
             self.loss.load_state_dict(checkpoint.tensors_under("loss"))
             if self.ema is not None:
                 self.ema.load_state_dict(checkpoint.tensors_under("ema"))
-        except RuntimeError as error:
+            self.ema_steps = int(checkpoint.tensors["ema_steps"])
+        except (RuntimeError, KeyError) as error:
             raise CheckpointError(
                 f"the checkpoint is of another recognizer or loss: {error}"
             ) from error
-        self.ema_steps = int(checkpoint.tensors["ema_steps"])
         name = self.settings.optimizer
         load_optimizer(self.optimizer, self._parameters, name, checkpoint.tensors_under)
 

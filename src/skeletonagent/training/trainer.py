@@ -17,7 +17,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from skeletonagent.core.confusion import Confusions
-from skeletonagent.core.errors import ConfigError, TrainingInterrupted
+from skeletonagent.core.errors import CheckpointError, ConfigError, TrainingInterrupted
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.loader import ClipLoader
 from skeletonagent.data.splits import describe_validation
@@ -170,11 +170,25 @@ class Trainer:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.state.load(checkpoint)
-        self.confusions.counts.copy_(checkpoint.tensors["confusions"])
+        self.confusions.counts.copy_(self._counts_in(checkpoint, "confusions"))
         self.best.load(checkpoint.tensors_under("best"), self.state.context.device)
-        self.guidance = Guidance.from_json(checkpoint.metadata["guidance"], self.guidance.layout)
+        self.guidance = checkpoint.guidance(self.guidance.layout)
         if "pending" in checkpoint.tensors:
-            self.updater.start(Confusions(checkpoint.tensors["pending"]), self.guidance)
+            pending = Confusions(self._counts_in(checkpoint, "pending"))
+            self.updater.start(pending, self.guidance)
+
+    def _counts_in(self, checkpoint: Checkpoint, name: str) -> Tensor:
+        """Return confusion counts of a checkpoint.
+
+        Raises:
+            CheckpointError: If there are none, or they are of another number of classes.
+        """
+        counts, wanted = checkpoint.tensors.get(name), self.confusions.counts
+        if counts is None or counts.shape != wanted.shape or counts.dtype != wanted.dtype:
+            raise CheckpointError(
+                f"the checkpoint {checkpoint.name} has no {name} of these classes"
+            )
+        return counts
 
     def _guidance_tensors(self) -> GuidanceTensors:
         return GuidanceTensors.from_guidance(
