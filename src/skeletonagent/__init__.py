@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from skeletonagent.experiments.curve_runs import learning_curve as learning_curve
     from skeletonagent.experiments.datasets import open_dataset as open_dataset
     from skeletonagent.experiments.datasets import write_dataset as write_dataset
+    from skeletonagent.experiments.pretraining import pretrain as pretrain
     from skeletonagent.inference.evaluate import Evaluation as Evaluation
     from skeletonagent.inference.predictions import Predictions as Predictions
     from skeletonagent.inference.predictor import Predictor as Predictor
@@ -71,6 +72,7 @@ _MODULES = {
     "list_text_encoders": "api",
     "load": "inference.predictor",
     "open_dataset": "experiments.datasets",
+    "pretrain": "experiments.pretraining",
     "read_keypoints": "data.keypoints.reading",
     "train": "api",
     "write_dataset": "experiments.datasets",
@@ -107,6 +109,7 @@ __all__ = [
     "list_text_encoders",
     "load",
     "open_dataset",
+    "pretrain",
     "read_keypoints",
     "train",
     "write_dataset",

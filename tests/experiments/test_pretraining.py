@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from tests.small_run import samples, small_archive
 
 from skeletonagent.api import Run, train
@@ -12,17 +13,18 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.skeleton_layout import SkeletonLayout
 from skeletonagent.experiments.base_sources import PERFORMANCES, base_dataset
+from skeletonagent.experiments.build import load_recognizer
 from skeletonagent.experiments.datasets import write_dataset
 from skeletonagent.experiments.fine_tuning import read_source
 from skeletonagent.experiments.from_base import LEARNING_RATE, base_settings
-from skeletonagent.experiments.pretraining import pretrain_base
+from skeletonagent.experiments.pretraining import pretrain
 from skeletonagent.experiments.resolve import plan_training
 from skeletonagent.experiments.training_request import TrainingRequest
 
-QUICK = [
-    "clips.frames=8", "model.readout_width=4", "model.width=4", "training.steps=4",
-    "training.batch_size=8", "device=cpu",
-]  # fmt: skip
+QUICK = {
+    "clips.frames": 8, "model.readout_width": 4, "model.width": 4, "training.steps": 4,
+    "training.batch_size": 8, "device": "cpu",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,9 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory, archives: dict[str, Path]) -> Path:
     out = tmp_path_factory.mktemp("bases") / "base"
-    pretrain_base([archives["deep"]], out, generated=3, seed=0, assignments=QUICK)
+    pretrain(
+        archives["deep"], out=out, generated=3, overrides=QUICK, export=out.parent / "exported"
+    )
     return out
 
 
@@ -129,3 +133,21 @@ def test_a_base_has_no_clips_of_its_own(base: Path, archives: dict[str, Path]) -
     assert base_settings(None, archives["flat"]) == {}
     assert "data.dims" not in base_settings(base, archives["deep"])
     assert [source.name for source in read_source(base).metadata.sources] == ["deep", "generated"]
+
+
+def test_an_exported_base_is_the_same_in_half_precision(base: Path) -> None:
+    whole, exported = read_source(base), read_source(base.parent / "exported")
+    averaged = whole.checkpoint.tensors_under("ema")
+    halves = exported.checkpoint.tensors_under("recognizer")
+    assert halves.keys() == averaged.keys()
+    assert {t.dtype for t in halves.values() if t.ndim > 1} == {torch.float16}
+    for name, tensor in halves.items():
+        torch.testing.assert_close(tensor.to(averaged[name]), averaged[name], atol=1e-3, rtol=1e-3)
+    assert [s.archive for s in exported.metadata.sources] == ["deep.npz", None]
+    assert (
+        str(base.parent)
+        not in (base.parent / "exported").rglob("state.json").__next__().read_text()
+    )
+    size = sum(file.stat().st_size for file in (base.parent / "exported").rglob("*.*"))
+    assert size < sum(file.stat().st_size for file in base.rglob("checkpoints/*/*")) / 3
+    load_recognizer(exported.checkpoint)

@@ -20,6 +20,10 @@ def pretrain_command(
     ] = 0,
     out: Annotated[Path, typer.Option(help="Run directory to write.")] = Path("runs/base"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of motions and training.")] = 0,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Folder in which the weights alone are written, to be passed on."),
+    ] = None,
     set_: SetOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON instead of a table.")
@@ -38,14 +42,15 @@ def pretrain_command(
     """
     from skeletonagent.cli.console import accuracy_table, console, output, print_json, print_remark
     from skeletonagent.cli.progress import watch
-    from skeletonagent.experiments.pretraining import pretrain_base
+    from skeletonagent.experiments.pretraining import pretrain
 
-    summary = pretrain_base(
-        archives or [],
-        out,
+    summary = pretrain(
+        *(archives or []),
+        out=out,
         generated=generated,
         seed=seed,
         assignments=set_ or [],
+        export=export,
         watch=watch,
         on_remark=print_remark,
     )
