@@ -21,9 +21,9 @@ _OFFLINE = re.compile(r"^(?:analyst|bundled|none|recorded:.*)$")
 def small(words: Sequence[str]) -> list[str]:
     """Return a command that does the same with less.
 
-    Trainings have one epoch of few frames and little width, and not all six streams. Where a
-    language model would be asked, the analyst answers, or of a benchmark nobody; devices that may
-    not be there are left out.
+    Trainings have one epoch of few frames and little width, or a second where they have a time, and
+    not all six streams. Where a language model would be asked, the analyst answers, or of a
+    benchmark nobody; devices that may not be there are left out.
     """
     make = _SMALLER.get(words[0]) or _SMALLER.get(" ".join(words[:2]))
     return make(list(words)) if make else list(words)
@@ -35,7 +35,7 @@ def _train(words: list[str]) -> list[str]:
              for before, word in pairwise(["", *words])]  # fmt: skip
     words = [
         "agents.chat=analyst" if _asks_a_model(word) else word
-        for word in _fewer(words, "--seeds", "2")
+        for word in _fewer(_fewer(words, "--seeds", "2"), "--time", "1s")
     ]
     if _OFFLINE.match(given.get("--chat", "")):
         words += ["--chat", given["--chat"]]
