@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.experiments import run as experiment_run
 from skeletonagent.experiments.config import Config, read_config, with_overrides
+from skeletonagent.experiments.data_fingerprint import DataFingerprint
 from skeletonagent.llm.chat import ScriptedChat
 from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import LatestCheckpoint, load_checkpoint
@@ -69,12 +71,16 @@ class Watcher(Callback):
         self.stop = stop
         self.began: list[int] = []
         self.damaged: tuple[str, ...] = ()
+        self.remarks: list[str] = []
 
     @contextmanager
     def __call__(self, config: Config, latest: LatestCheckpoint) -> Iterator[Watcher]:
         self.began.append(latest.checkpoint.epoch if latest.checkpoint else 0)
         self.damaged = latest.corrupt
         yield self
+
+    def on_remark(self, remark: str) -> None:
+        self.remarks.append(remark)
 
     def on_step(self, epoch: int, step: int, *_: Any) -> None:
         if epoch == self.stop and step == 2:
@@ -292,6 +298,52 @@ def test_a_run_is_resumed_with_the_same_classes_only(data: SkeletonData, tmp_pat
     other = replace(data, store=replace(data.store, class_names=names))
     with pytest.raises(CheckpointError, match="other classes"):
         run(other, tmp_path, "training.epochs=1", resume=True)
+
+
+def relabelled(data: SkeletonData) -> SkeletonData:
+    return replace(data, store=replace(data.store, labels=data.store.labels.flip(0)))
+
+
+def exchanged(data: SkeletonData) -> SkeletonData:
+    split = data.splits["xsub"]
+    return replace(data, splits={"xsub": Split(split.test, split.train)})
+
+
+def moved(data: SkeletonData) -> SkeletonData:
+    return replace(data, store=replace(data.store, frames=data.store.frames.roll(1, 0) * 1.1))
+
+
+@pytest.mark.parametrize(
+    ("change", "part"), [(relabelled, "labels"), (exchanged, "split"), (moved, "coordinates")]
+)
+def test_a_run_is_resumed_on_the_same_data_only(
+    uninterrupted: RunDirectory, data: SkeletonData, change: Any, part: str
+) -> None:
+    before = contents(uninterrupted.path)
+    with pytest.raises(CheckpointError, match=f"trained on other data .* the {part} differ"):
+        run(change(data), uninterrupted.path, resume=True)
+    assert contents(uninterrupted.path) == before
+
+
+def test_other_arithmetic_makes_no_other_data(data: SkeletonData) -> None:
+    rounded = replace(data.store, frames=data.store.frames.half().float())
+    before = DataFingerprint.of(data, "xsub")
+    assert before.differences(DataFingerprint.of(replace(data, store=rounded), "xsub")) == []
+    assert DataFingerprint.from_json(json.loads(json.dumps(before.to_json()))) == before
+
+
+def test_another_number_of_threads_is_said(
+    uninterrupted: RunDirectory, data: SkeletonData, tmp_path: Path
+) -> None:
+    shutil.copytree(uninterrupted.path, tmp_path / "run")
+    watcher, before = Watcher(), torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        run(data, tmp_path / "run", resume=True, watch=watcher)
+    finally:
+        torch.set_num_threads(before)
+    (remark,) = [line for line in watcher.remarks if "CPU thread" in line]
+    assert f"only with OMP_NUM_THREADS={before}" in remark
 
 
 def test_a_damaged_checkpoint_is_skipped_and_reported(

@@ -130,7 +130,7 @@ def ablate(
     folder = _folder(plan, out, benchmark)
     study = Study(folder, selected, runs, opened, validated=validate is not None)
     directories = {study.directory(key): run for key, run in runs.items()}
-    require_free_folders(directories, folder, RESULTS_FILE)
+    require_free_folders(directories, folder, RESULTS_FILE, [page] if page else [])
     name = f"{benchmark or preset}{', held out' if study.validated else ''}"
     if page:
         require_tables(page, selected, name)  # fails before the first run

@@ -109,7 +109,12 @@ def begun_runs(out: Path) -> dict[Path, Config]:
     return planned
 
 
-def require_free_folders(runs: Mapping[Path, Config], out: Path, written: str = PLAN_FILE) -> None:
+def require_free_folders(
+    runs: Mapping[Path, Config],
+    out: Path,
+    written: str = PLAN_FILE,
+    beside: Sequence[Path] = (),
+) -> None:
     """Refuse folders with files that are of no run, before anything is written there.
 
     A folder in which one of the runs has begun is theirs.
@@ -118,6 +123,7 @@ def require_free_folders(runs: Mapping[Path, Config], out: Path, written: str = 
         runs: Runs that are to be trained, by their directories.
         out: Directory of the only run, or folder of the runs.
         written: Name of a file that we write to a folder of runs, which is ours if it has one.
+        beside: Further files that the command was asked to write, perhaps in this folder.
 
     Raises:
         ConfigError: If there are such files.
@@ -127,8 +133,8 @@ def require_free_folders(runs: Mapping[Path, Config], out: Path, written: str = 
         if path not in begun:
             require_free(path)
     if not begun and out not in runs and not (out / written).is_file():
-        logs = [log_path(path).relative_to(out).as_posix() for path in runs]
-        require_free(out, logs)
+        files = [*map(log_path, runs), *(path for path in beside if path.is_relative_to(out))]
+        require_free(out, [path.relative_to(out).as_posix() for path in files])
 
 
 def refuse_begun(runs: Mapping[Path, Config]) -> None:

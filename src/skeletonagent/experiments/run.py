@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -25,10 +26,11 @@ from skeletonagent.data.settings import DataSettings
 from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.experiments.build import Experiment, build_experiment
 from skeletonagent.experiments.config import Config, config_to_dict, read_config, write_config
+from skeletonagent.experiments.data_fingerprint import DataFingerprint
 from skeletonagent.experiments.datasets import absolute_archive, prepare_dataset
 from skeletonagent.experiments.fine_tuning import INITIAL_WEIGHTS, kept_record
 from skeletonagent.training.callbacks import Callback, CallbackList, RunLogger
-from skeletonagent.training.checkpoint import LatestCheckpoint
+from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint
 from skeletonagent.training.distributed import describe_device
 from skeletonagent.training.feature_snapshots import SnapshotCallback
 from skeletonagent.training.guidance_updater import GuidanceUpdater
@@ -56,6 +58,7 @@ def run_experiment(
     Raises:
         ConfigError: If the directory has a run and ``resume`` is not set, or the run has another
             configuration.
+        ChatError: If a language model turns the first question down for good.
         RunInUseError: If another process is writing to the directory.
         CheckpointError: If a checkpoint cannot be read or written.
         TrainingError: If the loss is not finite, or another rank is lost.
@@ -66,6 +69,8 @@ def run_experiment(
     experiment = build_experiment(config, data, kept)
     context = experiment.state.context
     with context.name_lost_ranks(), ExitStack() as stack:
+        # Before anything is written, so that the same command can be repeated with another model.
+        context.run_on_main(lambda: None if run.exists else experiment.agents.check())
         context.run_on_main(lambda: stack.enter_context(lock_file(run.lock)))
         latest = context.run_on_main(lambda: _begin(run, experiment.config, resume))
         guidance = _train(experiment, run, latest, watch)
@@ -121,8 +126,8 @@ def _train(
     """Train to the end, and return the last guidance."""
     config, data, agents = experiment.config, experiment.data, experiment.agents
     context, checkpoint = experiment.state.context, latest.checkpoint
-    if checkpoint and checkpoint.metadata.get("class_names") != list(data.store.class_names):
-        raise CheckpointError(f"{run.path} was trained on other classes than {data.name} has")
+    fingerprint = DataFingerprint.of(data, config.data.split)
+    remarks = _require_same(checkpoint, experiment, fingerprint, run) if checkpoint else []
     guidance = checkpoint and checkpoint.guidance(data.store.layout)
     if guidance:
         agents.recall(guidance)
@@ -133,8 +138,9 @@ def _train(
         context.name_lost_ranks(),
     ):
         initial = experiment.initial_weights
-        if initial and checkpoint is None and context.is_main:
-            display.on_remark(initial.summary())
+        remarks += [initial.summary()] if initial and checkpoint is None else []
+        for remark in remarks if context.is_main else []:
+            display.on_remark(remark)
         snapshots = SnapshotCallback(
             run.path, experiment.state, experiment.train_data, config.training.feature_snapshots
         )
@@ -153,11 +159,49 @@ def _train(
             checkpoints=run.checkpoints,
             callback=CallbackList(callbacks if context.is_main else []),
             seed=config.seed,
-            metadata={**experiment.metadata.to_json(), **_record(experiment)},
+            metadata={
+                **experiment.metadata.to_json(),
+                **_record(experiment),
+                FINGERPRINT: fingerprint.to_json(),
+                THREADS: torch.get_num_threads(),
+            },
             shuffle_guidance=config.loss.shuffle_guidance,
             interrupt=interrupt,
         )
         return trainer.fit(checkpoint)
+
+
+FINGERPRINT, THREADS = "fingerprint", "threads"
+"""Keys of a checkpoint's metadata: what was trained on, and the number of CPU threads."""
+
+
+def _require_same(
+    checkpoint: Checkpoint, experiment: Experiment, data: DataFingerprint, run: RunDirectory
+) -> list[str]:
+    """Refuse to resume on other data, and return remarks on what else is not as it was.
+
+    Raises:
+        CheckpointError: If the data, their split or their skeleton are others.
+    """
+    metadata, name = checkpoint.metadata, experiment.data.name
+    if metadata.get("class_names") != list(experiment.data.store.class_names):
+        raise CheckpointError(f"{run.path} was trained on other classes than {name} has")
+    remarks = []
+    if (recorded := metadata.get(FINGERPRINT)) is None:
+        remarks.append("the run does not say what it was trained on: see that it is the same data")
+    elif differing := DataFingerprint.from_json(recorded).differences(data):
+        raise CheckpointError(
+            f"{run.path} was trained on other data than {experiment.config.data.archive} holds "
+            f"now: the {' and '.join(differing)} differ; put back what it was begun with, or train "
+            "anew with another --out"
+        )
+    before, now = metadata.get(THREADS), torch.get_num_threads()
+    if experiment.state.context.device.type == "cpu" and before not in (None, now):
+        remarks.append(
+            f"begun with {before} CPU thread(s), resumed with {now}: the result is that of an "
+            f"uninterrupted run bit for bit only with OMP_NUM_THREADS={before}"
+        )
+    return remarks
 
 
 def _record(experiment: Experiment) -> dict[str, Any]:
@@ -224,6 +268,7 @@ def _summarize(
             **asdict(experiment.agents.accounts(guidance)),
         },
         **_record(experiment),
+        FINGERPRINT: DataFingerprint.of(experiment.data, split).to_json(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
