@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from skeletonagent.core.clip_measures import ClipMeasures
+from skeletonagent.core.clip_measures import ClipMeasures
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
 
@@ -317,6 +318,8 @@ class SkeletonData:
         fps: Frames a second of all samples; None if they differ or are not known.
         stored_measures: Measures of samples, all or some, as they were before preprocessing; None
             if the store was not preprocessed.
+        stored_measures: Measures of samples, all or some, as they were before preprocessing; None
+            if the store was not preprocessed.
         sources: Data sets that were joined to this one; none if it is not made of several.
     """
 
@@ -327,5 +330,6 @@ class SkeletonData:
     default_split: str
     input_format: InputFormat | None = field(default=None, kw_only=True)
     fps: float | None = field(default=None, kw_only=True)
+    stored_measures: ClipMeasures | None = field(default=None, kw_only=True, repr=False)
     stored_measures: ClipMeasures | None = field(default=None, kw_only=True, repr=False)
     sources: tuple[JoinedSource, ...] = field(default=(), kw_only=True)

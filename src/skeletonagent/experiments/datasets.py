@@ -12,6 +12,7 @@ from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.archive import read_archive, write_archive
+from skeletonagent.data.clip_measures import measure_some
 from skeletonagent.data.layout_files import find_layout
 from skeletonagent.data.placement import open_on_disk, stays_on_disk
 from skeletonagent.data.preprocessing import Preprocessor
@@ -37,7 +38,8 @@ def prepare_dataset(settings: DataSettings) -> SkeletonData:
         stored = data.host_frames.store.input_format
         if settings.confidence:  # held apart from the coordinates
             stored = replace(stored, channels=stored.channels + 1, has_confidence=True)
-        return replace(data, input_format=stored)
+        measures = measure_some(data.host_frames.store, 2 if settings.dims == 2 else None)
+        return replace(data, input_format=stored, stored_measures=measures)
     return preprocess_dataset(open_dataset(settings.archive, settings.confidence), prepare)
 
 
@@ -92,7 +94,12 @@ def preprocess_dataset(data: SkeletonData, preprocess: Preprocessor | None = Non
     if data.input_format is not None:
         return data
     preprocess = preprocess or Preprocessor()
-    return replace(data, store=preprocess(data.store), input_format=data.store.input_format)
+    return replace(
+        data,
+        store=preprocess(data.store),
+        input_format=data.store.input_format,
+        stored_measures=measure_some(data.store, 2 if preprocess.dims == 2 else None),
+    )
 
 
 def write_dataset(

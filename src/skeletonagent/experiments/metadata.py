@@ -13,6 +13,7 @@ from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.config import Config, config_from_dict, config_to_dict
 from skeletonagent.experiments.training_clips import TrainingClips
+from skeletonagent.experiments.training_statistics import TrainingStatistics
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class RecognizerMetadata:
         input_format: Format of samples before preprocessing.
         training_clips: Lengths and persons of the training clips; None of a recognizer that was
             trained without keeping them.
+        statistics: Statistics of the training clips as stored; None likewise.
         sources: Data sets that a base was pre-trained on; none of any other recognizer.
     """
 
@@ -40,6 +42,7 @@ class RecognizerMetadata:
     text_dim: int
     input_format: InputFormat
     training_clips: TrainingClips | None = None
+    statistics: TrainingStatistics | None = None
     sources: tuple[JoinedSource, ...] = ()
 
     @classmethod
@@ -48,6 +51,7 @@ class RecognizerMetadata:
         store = data.store
         stored = data.input_format or store.input_format
         _, split = choose_split(data, config.data.split)
+        measures = data.stored_measures
         return cls(
             config=config,
             class_names=tuple(store.class_names),
@@ -57,6 +61,9 @@ class RecognizerMetadata:
             text_dim=text_dim,
             input_format=stored.in_plane if store.drops_depth else stored,
             training_clips=replace(TrainingClips.of(store, split.train), fps=data.fps),
+            statistics=None
+            if measures is None
+            else TrainingStatistics.of(measures.of_samples(split.train or measures.sample_ids)),
             sources=data.sources,
         )
 
@@ -71,6 +78,7 @@ class RecognizerMetadata:
             "text_dim": self.text_dim,
             "input_format": self.input_format.to_json(),
             "training_clips": self.training_clips and self.training_clips.to_json(),
+            "training_statistics": self.statistics and self.statistics.to_json(),
             "sources": [asdict(source) for source in self.sources],
         }
 
@@ -83,7 +91,7 @@ class RecognizerMetadata:
             ConfigError: If the configuration has unknown keys or wrong values.
         """
         try:
-            clips = value.get("training_clips")
+            clips, statistics = value.get("training_clips"), value.get("training_statistics")
             return cls(
                 config=config_from_dict(value["config"], source="the checkpoint's configuration"),
                 class_names=tuple(map(str, value["class_names"])),
@@ -93,6 +101,7 @@ class RecognizerMetadata:
                 text_dim=int(value["text_dim"]),
                 input_format=InputFormat.from_json(value["input_format"]),
                 training_clips=None if clips is None else TrainingClips.from_json(clips),
+                statistics=None if statistics is None else TrainingStatistics.from_json(statistics),
                 sources=tuple(JoinedSource(**source) for source in value.get("sources", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

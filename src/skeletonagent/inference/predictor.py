@@ -35,11 +35,11 @@ from skeletonagent.inference.samples import (
     frames_of,
     most_seen_bodies,
     read_samples,
-    warn_of_untrimmed,
 )
 from skeletonagent.inference.segment_settings import SegmentOptions
 from skeletonagent.inference.segment_stream import SegmentStream
 from skeletonagent.inference.segments import RecordingPrediction
+from skeletonagent.inference.source_check import warn_of_clips
 from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
 
 
@@ -175,13 +175,9 @@ class Predictor:
                 file cannot be read; the message names the sample and the wanted shape.
         """
         samples = self._samples(joints, image_size)
-        if not samples:
-            none = np.zeros((0, len(self.class_names)), dtype=np.float32)
-            return Predictions((), none, self.class_names, top_k)
+        warn_of_clips(samples, self.models[0].metadata)
         ids = tuple(sample.sample_id for sample in samples)
-        probs = self._fuse(
-            [model.predict_samples(samples, batch_size, num_clips) for model in self.models]
-        ).probs
+        probs = self._probabilities(samples, batch_size, num_clips)
         return Predictions(ids, probs, self.class_names, top_k, frames_of(samples))
 
     def segment(
@@ -245,7 +241,9 @@ class Predictor:
     def segmenter(self) -> RecordingSegmenter:
         """Recognizer of the actions in untrimmed recordings."""
         return RecordingSegmenter(
-            classify=lambda clips, **sizes: self.predict(clips, **sizes).probs,
+            classify=lambda clips, image_size, **sizes: self._probabilities(
+                self._samples(clips, image_size), **sizes
+            ),
             metadata=self.models[0].metadata,
             guidance=self.guidance,
             persons=self.persons,
@@ -288,6 +286,14 @@ class Predictor:
             parts.append(model.predict_loader(loader, loader.store.indices(sample_ids), batch_size))
         return self._fuse(parts)
 
+    def _probabilities(
+        self, samples: Sequence[SkeletonSequence], batch_size: int | None, num_clips: int | None
+    ) -> Float[np.ndarray, "n y"]:
+        if not samples:
+            return np.zeros((0, len(self.class_names)), dtype=np.float32)
+        parts = [model.predict_samples(samples, batch_size, num_clips) for model in self.models]
+        return self._fuse(parts).probs
+
     def _fuse(self, parts: Sequence[ClassProbabilities]) -> ClassProbabilities:
         return parts[0] if len(parts) == 1 else fuse(parts, self.weights)
 
@@ -295,10 +301,8 @@ class Predictor:
         self, joints: Joints | str | Path | Sequence[Any], image_size: ImageSize | None
     ) -> list[SkeletonSequence]:
         """Return samples as they were stored for training: complete, with room for their bodies."""
-        input_format = self.input_format
-        samples = read_samples(joints, input_format, image_size)
-        warn_of_untrimmed(samples, self.models[0].metadata.training_clips)
-        return [most_seen_bodies(sample, input_format, self.persons) for sample in samples]
+        samples = read_samples(joints, self.input_format, image_size)
+        return [most_seen_bodies(sample, self.input_format, self.persons) for sample in samples]
 
 
 def load_predictor(
@@ -339,10 +343,8 @@ def load_predictor(
             f"{path} holds no trained run; train one with 'skeletonagent train --out {path}'"
         )
     # A run has no runs within; several are those of the streams.
-    fused = Predictor.fused(
-        [
-            StreamModel.from_checkpoint(checkpoint, device=device, overrides=overrides)
-            for checkpoint in checkpoints.values()
-        ]
-    )
-    return replace(fused, runs=tuple(checkpoints))
+    models = [
+        StreamModel.from_checkpoint(checkpoint, device=device, overrides=overrides)
+        for checkpoint in checkpoints.values()
+    ]
+    return replace(Predictor.fused(models), runs=tuple(checkpoints))

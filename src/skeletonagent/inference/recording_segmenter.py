@@ -29,6 +29,7 @@ from skeletonagent.inference.samples import ImageSize
 from skeletonagent.inference.segment_settings import SegmentOptions, resolve_settings
 from skeletonagent.inference.segment_stream import SegmentStream, StreamTask
 from skeletonagent.inference.segments import RecordingPrediction
+from skeletonagent.inference.source_check import SourceCheck
 from skeletonagent.training.run_directory import RunDirectory
 
 
@@ -105,6 +106,8 @@ class RecordingSegmenter:
                 "num_clips": num_clips,
             }
             task, remarks = self._task(options, top_k, recording.fps, sizes)
+            if unlike := SourceCheck(self.metadata).of_recording(recording.joints, recording.fps):
+                remarks.append(unlike)
             if (
                 self.metadata.training_clips is None
                 and self.persons > 1

@@ -20,13 +20,9 @@ from skeletonagent.data.keypoints.recorded import is_recorded
 from skeletonagent.data.preprocessing import add_coco20_joints
 from skeletonagent.data.readers.pyskl import read_pyskl_sequences
 from skeletonagent.data.validation import UNLABELLED, locate_archive
-from skeletonagent.experiments.training_clips import TrainingClips
 
 Joints = np.ndarray | Tensor
 """Joints of one sample: (T, V, C) of one body or (M, T, V, C) of several."""
-
-UNTRIMMED_FACTOR = 3
-"""Samples that are so many times as long as the longest training clips are not trimmed."""
 
 ImageSize = tuple[float, float]
 """Width and height of an image, in pixels."""
@@ -280,29 +276,6 @@ def most_seen_bodies(
     return SkeletonSequence(
         joints, sample.label, sample.sample_id, sample.subject, sample.image_size
     )
-
-
-def warn_of_untrimmed(
-    samples: Sequence[SkeletonSequence], training_clips: TrainingClips | None
-) -> None:
-    """Say which samples are much longer than the clips of the training.
-
-    Args:
-        samples: Samples.
-        training_clips: Lengths of the training clips, if the run keeps them.
-    """
-    if training_clips is None:
-        return
-    most = UNTRIMMED_FACTOR * training_clips.longest
-    long = [sample.sample_id for sample in samples if sample.joints.shape[1] > most]
-    if long:
-        named = ", ".join(map(repr, long[:3])) + (f" and {len(long) - 3} more" * (len(long) > 3))
-        warnings.warn(
-            f"much longer than the training clips, of which 95 % have at most "
-            f"{training_clips.longest} frames: sample {named}. One label is given to each as a "
-            "whole; segment() and 'predict --segments' find the actions within",
-            stacklevel=4,
-        )
 
 
 def frames_of(samples: Sequence[SkeletonSequence]) -> tuple[int, ...]:

@@ -1,0 +1,242 @@
+"""Check of recordings against the training clips: another sensor, unit, camera or frame rate."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from skeletonagent.core.clip_measures import ClipMeasures
+from skeletonagent.core.clips import ClipStore, SkeletonSequence
+from skeletonagent.data.clip_measures import measure_clips
+from skeletonagent.data.settings import Orientation, Scale
+from skeletonagent.data.stored_bodies import bone_ends
+from skeletonagent.experiments.metadata import RecognizerMetadata
+from skeletonagent.experiments.training_statistics import TrainingStatistics
+
+UNTRIMMED_FACTOR = 3
+"""Samples that are so many times as long as the longest training clips are not trimmed."""
+USUAL_SHARE = 0.05
+"""Share of several samples that may be unlike the training clips without a word."""
+MOST_RATE_RATIO = 1.5
+"""Ratio of two frame rates beyond which they are different ones."""
+_HARDLY_EVER, _OFTEN = 0.05, 0.5
+"""Shares of the frames in which a joint is seen."""
+_PIECES = 64
+"""Pieces of a long recording that are measured, evenly spread."""
+
+
+@dataclass(frozen=True)
+class SourceCheck:
+    """Comparison of recordings with the clips that a recognizer was trained on.
+
+    Only what reaches the recognizer counts: sizes and directions that preprocessing takes out do
+    not.
+
+    Args:
+        metadata: Joints, preprocessing and statistics of the recognizer.
+    """
+
+    metadata: RecognizerMetadata
+
+    def of_clips(self, samples: Sequence[SkeletonSequence]) -> str | None:
+        """Return in what trimmed samples are unlike the training clips, None where in nothing.
+
+        Args:
+            samples: Samples as stored, in the input format of the recognizer.
+        """
+        statistics = self.metadata.statistics
+        measures = self._measures(samples)
+        if statistics is None or measures is None:
+            return None
+        far = self._far(statistics, measures)
+        unlike = np.any(list(far.values()), axis=0)
+        if not unlike.sum() > USUAL_SHARE * len(unlike) or not unlike.any():
+            return None
+        found = {name: flags for name, flags in far.items() if flags.sum() > unlike.sum() / 10}
+        words = [_words(name, flags, statistics, measures, self) for name, flags in found.items()]
+        named = _names([s.sample_id for s, flag in zip(samples, unlike, strict=True) if flag])
+        return f"unlike the training clips: {named}: {'; '.join(words)}. {ADVICE}"
+
+    def of_recording(self, joints: Float[np.ndarray, "m t v c"], fps: float | None) -> str | None:
+        """Return in what an untrimmed recording is unlike the training clips, None if in nothing.
+
+        It is measured in pieces as long as the training clips. Slow movement says nothing there.
+
+        Args:
+            joints: Joints of all bodies; NaN where they were not seen.
+            fps: Frames a second; None if unknown.
+        """
+        statistics, clips = self.metadata.statistics, self.metadata.training_clips
+        rate = clips and clips.fps
+        words = []
+        factor = fps / rate if fps and rate else 1.0
+        if max(factor, 1 / factor) > MOST_RATE_RATIO:
+            words.append(f"{fps:g} frames a second, the training clips had {rate:g}")
+        measures = None
+        if statistics is not None and clips is not None:
+            measures = self._measures(_pieces(joints, max(2, round(factor * clips.median))))
+        if statistics is not None and measures is not None:
+            for name, flags in self._far(statistics, measures, factor, untrimmed=True).items():
+                if flags.mean() > 0.5:
+                    words.append(_words(name, flags, statistics, measures, self))
+        return f"unlike the training clips: {'; '.join(words)}. {ADVICE}" if words else None
+
+    def _measures(self, samples: Sequence[SkeletonSequence]) -> ClipMeasures | None:
+        input_format, statistics = self.metadata.input_format, self.metadata.statistics
+        if not samples or statistics is None:
+            return None
+        named = [
+            SkeletonSequence(np.nan_to_num(sample.joints), 0, str(number))
+            for number, sample in enumerate(samples)
+        ]
+        store = ClipStore.from_sequences(
+            named, input_format.layout, ("none",), input_format.has_confidence
+        )
+        return measure_clips(store, statistics.coordinates)
+
+    def _far(
+        self,
+        statistics: TrainingStatistics,
+        measures: ClipMeasures,
+        factor: float = 1.0,
+        *,
+        untrimmed: bool = False,
+    ) -> dict[str, Bool[np.ndarray, " n"]]:
+        """Return which clips are far from the training clips, for each measure that counts.
+
+        Args:
+            statistics: Statistics of the training clips.
+            measures: Measures of the clips.
+            factor: Frames a second over those of the training clips.
+            untrimmed: Whether clips are pieces of a recording, which may be of stillness.
+        """
+        deviations = statistics.deviations(measures, factor)
+        skipped = self._taken_out
+        far = {name: values > 1 for name, values in deviations.items() if name not in skipped}
+        if untrimmed:
+            speed = statistics.scalars(measures, factor)["speed"]
+            far["speed"] &= np.nan_to_num(speed) > statistics.speed.median
+            del far["roughness"]
+        return far
+
+    @property
+    def _taken_out(self) -> set[str]:
+        """Measures that preprocessing makes alike."""
+        data = self.metadata.config.data
+        flat = data.dims == 2
+        skipped = set()
+        if data.scale is not Scale.NONE or flat:
+            skipped.add("size")
+        if data.orientation is not Orientation.CAMERA or flat:
+            skipped.add("turn")
+        if data.orientation is Orientation.BODY or flat:
+            skipped.add("tilt")
+        return skipped
+
+    def absent_words(
+        self, statistics: TrainingStatistics, measures: ClipMeasures, share: float
+    ) -> str:
+        """Return the share of joints that are absent, and those that hardly ever are there."""
+        layout = self.metadata.input_format.layout
+        seen = np.nanmean(measures.seen, axis=0)
+        gone = np.flatnonzero((seen < _HARDLY_EVER) & (np.array(statistics.seen) > _OFTEN))
+        names = ", ".join(layout.display_name(joint) for joint in gone[:4])
+        usual = f"{statistics.absent.median:.0%} in training"
+        named = f", such as {names}" if names else ""
+        return f"{share:.0%} of joints absent{named}, {usual}"
+
+    def bone_words(self, statistics: TrainingStatistics, measures: ClipMeasures) -> str:
+        """Return the bone that differs most, in words."""
+        layout = self.metadata.input_format.layout
+        with np.errstate(invalid="ignore"):
+            known = np.isfinite(measures.bones)
+            means = np.where(known, measures.bones, 0).sum(axis=0) / known.sum(axis=0)
+        away = np.nan_to_num(means - np.array(statistics.bones))
+        worst = int(np.abs(away).argmax())
+        child, parent = (ends[worst] for ends in bone_ends(layout))
+        names = layout.display_name(parent), layout.display_name(child)
+        return (
+            f"bodies of other proportions, such as {' to '.join(names)}, "
+            f"{math.exp(away[worst]):.2g} times as long"
+        )
+
+
+def warn_of_clips(samples: Sequence[SkeletonSequence], metadata: RecognizerMetadata) -> None:
+    """Warn of samples that are not trimmed or from another source than the training clips.
+
+    Args:
+        samples: Samples as stored, in the input format of the recognizer.
+        metadata: What the recognizer was trained on.
+    """
+    clips = metadata.training_clips
+    most = UNTRIMMED_FACTOR * clips.longest if clips else math.inf
+    if clips and (long := [s.sample_id for s in samples if s.joints.shape[1] > most]):
+        warnings.warn(
+            f"much longer than the training clips, of which 95 % have at most {clips.longest} "
+            f"frames: {_names(long)}. One label is given to each as a whole; segment() and "
+            "'predict --segments' find the actions within",
+            stacklevel=3,
+        )
+    if problem := SourceCheck(metadata).of_clips(samples):
+        warnings.warn(problem, stacklevel=3)
+
+
+ADVICE = (
+    "Labels may be wrong, for a recognizer is good on what is like its training clips. Train on "
+    "keypoints of this source; for those of pictures, see 'train --dims 2'"
+)
+"""What to do about recordings of another source."""
+
+_PHRASES: Mapping[str, Callable[[float, float], str]] = {
+    "size": lambda own, usual: f"coordinates {math.exp(own - usual):.3g} times as large",
+    "speed": lambda own, usual: f"joints {math.exp(own - usual):.2g} times as fast",
+    "roughness": lambda own, usual: f"movement {math.exp(own - usual):.2g} times as rough",
+    "tilt": lambda own, usual: f"bodies tilted by {own:.0f} degrees, so another camera or axes",
+    "turn": lambda own, usual: f"bodies turned by {own:.0f} degrees, so another camera or axes",
+    "front": lambda own, usual: (
+        "feet point backwards, so coordinates are mirrored or left and right exchanged"
+        if own * usual < 0
+        else "feet point another way than the joints of the ankles say"
+    ),
+}
+
+
+def _words(
+    name: str,
+    flags: Bool[np.ndarray, " n"],
+    statistics: TrainingStatistics,
+    measures: ClipMeasures,
+    check: SourceCheck,
+) -> str:
+    """Return in what the clips of a flag differ in a measure."""
+    flagged = [sample for sample, flag in zip(measures.sample_ids, flags, strict=True) if flag]
+    of_these = measures.of_samples(flagged)
+    if name == "misfit":
+        return check.bone_words(statistics, of_these)
+    own = float(np.nanmedian(statistics.scalars(of_these)[name]))
+    if name == "absent":
+        return check.absent_words(statistics, of_these, own)
+    return _PHRASES[name](own, getattr(statistics, name).median)
+
+
+def _pieces(joints: Float[np.ndarray, "m t v c"], length: int) -> list[SkeletonSequence]:
+    """Return pieces of a recording in which somebody is seen, as samples."""
+    starts = range(0, max(1, joints.shape[1] - length // 2), length)
+    chosen = starts[:: max(1, -(-len(starts) // _PIECES))]
+    pieces = [joints[:, start : start + length] for start in chosen]
+    return [
+        SkeletonSequence(np.ascontiguousarray(piece), 0, str(number))
+        for number, piece in enumerate(pieces)
+        if np.isfinite(piece).any()
+    ]
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:3]))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"sample {shown}{more}"
