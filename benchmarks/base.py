@@ -60,7 +60,7 @@ def main(
         for kind, assignments in ((FRESH, common), (name, begun))
     }
     for count in map(int, clips.split(",")):
-        top1 = {kind: [] for kind in configs}  # type: Mapping[str, list[float]]
+        top1: dict[str, list[float]] = {kind: [] for kind in configs}
         for seed in range(seeds):
             for kind, config in configs.items():
                 folder = out / kind / f"clips{count}" / f"seed{seed}"

@@ -66,6 +66,8 @@ def test_joints_keep_their_places_and_those_that_are_lacking_are_absent() -> Non
     mine = store.frames[:, COCO_17.joints.index("left wrist")]
     torch.testing.assert_close(common.frames[:, wrist, :2], mine, atol=0, rtol=0)
     assert not common.frames[..., 2].any()  # joints of pictures have no depth
+    marked = as_common_body(replace(store, present=torch.ones(2, 17, dtype=torch.bool)))
+    assert marked.present is not None and marked.present.equal(common.frames.ne(0).any(dim=-1))
     for name in ("head", "left hand", "middle of hips"):
         assert not common.frames[:, COMMON_BODY.joints.index(name)].any()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,10 +15,13 @@ from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.skeleton_layout import SkeletonLayout
 from skeletonagent.experiments.base_sources import PERFORMANCES, base_dataset
 from skeletonagent.experiments.build import load_recognizer
+from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.curve_config import curve_config
 from skeletonagent.experiments.datasets import write_dataset
 from skeletonagent.experiments.fine_tuning import read_source
 from skeletonagent.experiments.from_base import LEARNING_RATE, base_settings
 from skeletonagent.experiments.pretraining import pretrain
+from skeletonagent.experiments.recipes import PresetSize
 from skeletonagent.experiments.resolve import plan_training
 from skeletonagent.experiments.training_request import TrainingRequest
 
@@ -151,3 +155,24 @@ def test_an_exported_base_is_the_same_in_half_precision(base: Path) -> None:
     size = sum(file.stat().st_size for file in (base.parent / "exported").rglob("*.*"))
     assert size < sum(file.stat().st_size for file in base.rglob("checkpoints/*/*")) / 3
     load_recognizer(exported.checkpoint)
+
+
+def test_a_curve_begins_with_a_base_or_a_run(
+    base: Path, archives: dict[str, Path], tmp_path: Path
+) -> None:
+    def config(init_from: Path | None, **options: Any) -> Config:
+        given = ["agents.chat=none"]
+        return curve_config(
+            "default", PresetSize.SMALL, archives["flat"], given, init_from=init_from, **options
+        )
+
+    from_base, fresh = config(base), config(None)
+    assert from_base.training.init_from == str(base) and fresh.training.init_from is None
+    assert from_base.augment == fresh.augment
+    assert from_base.clips.frames == 8
+    train(
+        "default", data=archives["flat"], out=tmp_path / "run", size="tiny",
+        overrides={"training.steps": 2, "clips.frames": 12, "agents.chat": "none"},
+    )  # fmt: skip
+    from_run = config(tmp_path / "run")
+    assert from_run.clips.frames == 12 and from_run.training.init_from == str(tmp_path / "run")

@@ -39,6 +39,12 @@ def curve(
     out: Annotated[
         Path, typer.Option(help="Folder of all runs, the curve and its picture.")
     ] = Path("runs/curve"),
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="A run, a checkpoint or 'base' whose weights every training begins with."
+        ),
+    ] = None,
     preset_size: SizeOption = PresetSize.SMALL,
     recipe: RecipeOption = Recipe.PAPER,
     devices: Annotated[
@@ -67,19 +73,27 @@ def curve(
 
       skeletonagent curve skeletons/mine --clips 2,5,all --draws 5 --out runs/mine_curve
 
+      skeletonagent curve skeletons/mine --from runs/base --clips 1,5 --out runs/mine_from_base
+
       skeletonagent curve utd_mhad --preset utd-mhad --set agents.chat=none --json
     """
     from skeletonagent.core.files import write_text
+    from skeletonagent.experiments.curve_config import curve_config
     from skeletonagent.experiments.curve_plan import curve_devices, parse_clips, plan_curve
     from skeletonagent.experiments.curve_runs import measure_curve, write_curve
-    from skeletonagent.experiments.resolve import resolve_config
     from skeletonagent.experiments.run import shared_dataset
     from skeletonagent.report.curve_plot import curve_page, curve_svg
 
     numbers = parse_clips(clips.split(","))
     assignments = [*(set_ or []), *([f"data.split={split}"] if split else [])]
-    config = resolve_config(
-        preset, preset_size, None, archive, assignments, recipe, on_remark=print_remark
+    config = curve_config(
+        preset,
+        preset_size,
+        archive,
+        assignments,
+        recipe,
+        init_from=init_from,
+        on_remark=print_remark,
     )
     data = shared_dataset(config.data)
     plan = plan_curve(config, data, numbers, draws, out)
@@ -101,6 +115,7 @@ def curve(
 
 def _train(plan: CurvePlan, config: Config, devices: list[str]) -> None:
     """Train the runs that are not finished, and print the accuracy of each as it ends."""
+    from skeletonagent.cli.progress import print_failure
     from skeletonagent.experiments.run import train_quietly
     from skeletonagent.experiments.workers import RunStatus, train_on_devices
     from skeletonagent.training.run_directory import RunDirectory
@@ -119,6 +134,7 @@ def _train(plan: CurvePlan, config: Config, devices: list[str]) -> None:
 
     def show(update: RunUpdate) -> None:
         nonlocal finished
+        print_failure(update)
         if update.status is RunStatus.FINISHED:
             finished += 1
             summary = RunDirectory(update.out).read_summary() or {}

@@ -67,15 +67,16 @@ def as_common_body(store: ClipStore) -> ClipStore:
     joints, _ = common_joints(store.layout)
     coordinates = store.frames[..., : store.coordinates]
     padded: Float[Tensor, "f v 3"] = pad(coordinates, (0, 3 - store.coordinates, 0, 1))
-    index = [padded.shape[1] - 1 if joint is None else joint for joint in joints]
-    frames = padded.index_select(1, torch.tensor(index))
+    last = padded.shape[1] - 1
+    index = torch.tensor([last if joint is None else joint for joint in joints])
+    present = store.present
     return replace(
         store,
-        frames=frames,
+        frames=padded.index_select(1, index),
         layout=COMMON_BODY,
         has_confidence=False,
         image_sizes=None,
-        present=None,
+        present=None if present is None else pad(present, (0, 1)).index_select(1, index),
     )
 
 
@@ -89,6 +90,7 @@ def join_stores(
         class_names: Names of the classes of all.
         offsets: Label that the first class of each store gets.
     """
+    present = [store.present for store in stores if store.present is not None]
     rows = torch.tensor([0, *(len(store.frames) for store in stores)]).cumsum(0).tolist()
     return ClipStore(
         frames=torch.cat([store.frames for store in stores]),
@@ -100,4 +102,5 @@ def join_stores(
         subjects=None,
         layout=stores[0].layout,
         class_names=tuple(class_names),
+        present=torch.cat(present) if len(present) == len(stores) else None,
     )

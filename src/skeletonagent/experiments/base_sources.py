@@ -151,7 +151,8 @@ def _generated_sources(count: int, seed: int) -> Iterator[_Source]:
 def _every_tenth(store: ClipStore) -> Split:
     """Return a split that holds out every tenth clip of each class."""
     seen = [0] * store.num_classes
-    train, test = [], []
+    train: list[str] = []
+    test: list[str] = []
     for name, label in zip(store.sample_ids, store.labels.tolist(), strict=True):
         seen[label] += 1
         (train if seen[label] % 10 else test).append(name)

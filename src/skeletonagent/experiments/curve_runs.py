@@ -28,11 +28,11 @@ from skeletonagent.experiments.baseline import (
 )
 from skeletonagent.experiments.build import build_loader
 from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.experiments.curve_config import curve_config
 from skeletonagent.experiments.curve_plan import CURVE_FILE, CurvePlan, parse_clips, plan_curve
 from skeletonagent.experiments.datasets import preprocess_dataset
 from skeletonagent.experiments.learning_curve import ALL, RECOGNIZER, LearningCurve, curve_points
 from skeletonagent.experiments.recipes import PresetSize, Recipe
-from skeletonagent.experiments.resolve import resolve_config
 from skeletonagent.experiments.run import (
     no_display,
     shared_dataset,
@@ -142,6 +142,7 @@ def learning_curve(
     overrides: Mapping[str, Any] | None = None,
     size: str = PresetSize.SMALL,
     recipe: str = Recipe.PAPER,
+    init_from: str | Path | None = None,
     devices: Sequence[str] | None = None,
     baseline: bool = True,
     on_update: Callable[[RunUpdate], None] | None = None,
@@ -161,6 +162,7 @@ def learning_curve(
         overrides: Settings by their dotted names, such as ``{"training.steps": 500}``.
         size: Size of a preset: ``tiny``, ``small`` for a CPU, ``paper`` for a GPU.
         recipe: Recipe of a preset: ``paper``, ``released`` or ``best``.
+        init_from: Run, checkpoint or ``base`` whose weights every training begins with.
         devices: Devices for runs in processes of their own, such as ``["cpu", "cpu"]``; by default
             they are trained one after another in this process, as are those on data in memory.
         baseline: Whether MultiRocket is fitted to the same draws, if scikit-learn is installed.
@@ -196,8 +198,14 @@ def learning_curve(
     if isinstance(config, Config):
         chosen = with_overrides(config, assignments)
     else:
-        chosen = resolve_config(
-            str(config), PresetSize(size), None, None, assignments, Recipe(recipe), data=in_memory
+        chosen = curve_config(
+            str(config),
+            PresetSize(size),
+            None if in_memory else Path(str(data)),
+            assignments,
+            Recipe(recipe),
+            init_from=init_from,
+            data=in_memory,
         )
     opened = (
         preprocess_dataset(in_memory, Preprocessor.from_settings(chosen.data))

@@ -53,7 +53,9 @@ def base_settings(
     return values
 
 
-def base_assignments(source: str | Path | None, archive: str | Path | None) -> list[str]:
+def base_assignments(
+    source: str | Path | None, archive: str | Path | None, data: SkeletonData | None = None
+) -> list[str]:
     """Return :func:`base_settings` as ``section.key=value``."""
-    settings = base_settings(source, archive)
+    settings = base_settings(source, archive, data)
     return [f"{name}={json.dumps(value)}" for name, value in settings.items()]
