@@ -391,8 +391,11 @@ def test_code_in_an_archive_is_never_executed(tmp_path: Path, name: str, stored:
         bait = as_folder(path) / f"{name}.npy"
         np.save(bait, trap, allow_pickle=True)
 
-    with pytest.raises(DataError, match="cannot be read as NumPy arrays"):
-        read_archive(tmp_path / "toy")
+    if name == "label":
+        with pytest.raises(DataError, match="cannot be read as NumPy arrays"):
+            read_archive(tmp_path / "toy")
+    else:
+        assert_same(read_archive(tmp_path / "toy"), make_data())  # it is not even unpacked
     assert not trace.exists()
 
     careless = np.load(bait, allow_pickle=True)

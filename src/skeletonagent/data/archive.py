@@ -7,13 +7,10 @@ names for sets too large for memory. Sample ``i`` is
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-import zlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,25 +23,27 @@ from torch import Tensor
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically, write_text
-from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.npz_files import read_npy_header, read_npz
+from skeletonagent.core.outside_files import (
+    UNREADABLE,
+    problem_line,
+    read_outside_bytes,
+    require_file,
+)
 from skeletonagent.data.validation import (
+    ARRAYS,
     FRAMEWISE,
+    OPTIONAL_ARRAYS,
     UNLABELLED,
+    ArchiveContent,
+    check_archive,
     check_arrays,
-    check_labels,
     check_metadata,
-    check_shapes,
     locate_archive,
-    read_fps,
-    read_layout,
-    read_splits,
 )
 
-UNREADABLE = (
-    OSError, ValueError, TypeError, EOFError, NotImplementedError, RuntimeError,
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
-)  # fmt: skip
-"""Exceptions of NumPy and the modules it uses for a file that is not what its name says."""
+_LARGEST_JSON = 2**28
+"""Size of an archive's JSON in bytes; the splits of half a million samples have a tenth of it."""
 
 
 def read_archive(path: Path, confidence: bool = False, require_labels: bool = True) -> SkeletonData:
@@ -75,18 +74,14 @@ class Archive:
     """Checked content of a skeleton archive.
 
     Args:
-        meta: Content of its JSON.
-        meta_path: Path of the JSON.
+        content: What it says of its samples.
         arrays: Its arrays by name.
         path: File or folder of the arrays.
-        require_labels: Whether labels, class names and splits are required.
     """
 
-    meta: Mapping[str, Any]
-    meta_path: Path
+    content: ArchiveContent
     arrays: Mapping[str, np.ndarray]
     path: Path
-    require_labels: bool = True
 
     @classmethod
     def open(cls, path: Path, mode: Literal["c", "r"], require_labels: bool = True) -> Archive:
@@ -102,32 +97,12 @@ class Archive:
             DataError: See :func:`read_archive`.
         """
         meta_path, arrays_path = locate_archive(path)
-        meta = _read_metadata(meta_path, require_labels)
+        meta = check_metadata(_read_metadata(meta_path), meta_path, require_labels)
         arrays = read_arrays(arrays_path, mode, require_labels)
         if not require_labels:
             arrays = _with_labels(arrays, meta)
-        archive = cls(meta, meta_path, arrays, arrays_path, require_labels)
-        _ = archive.layout
-        check_shapes(arrays, arrays_path)
-        check_labels(
-            arrays["label"], archive.sample_ids, archive.class_names, arrays_path, require_labels
-        )
-        return archive
-
-    @cached_property
-    def layout(self) -> SkeletonLayout:
-        """Layout of the skeletons."""
-        return read_layout(self.meta, self.meta_path, self.arrays["keypoint"])
-
-    @cached_property
-    def sample_ids(self) -> tuple[str, ...]:
-        """Names of the samples."""
-        return tuple(str(sample) for sample in self.arrays["frame_dir"].tolist())
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Class names in the order of the labels."""
-        return tuple(str(name) for name in self.meta.get("class_names", ()))
+        content = check_archive(meta, arrays, meta_path, arrays_path, require_labels)
+        return cls(content, arrays, arrays_path)
 
     @property
     def confidence(self) -> np.ndarray:
@@ -141,7 +116,7 @@ class Archive:
 
     def data(self, frames: Tensor, has_confidence: bool) -> SkeletonData:
         """Return the data set of the archive with the given frames."""
-        arrays = self.arrays
+        arrays, content = self.arrays, self.content
         subject, image_size = arrays.get("subject"), arrays.get("image_size")
         store = ClipStore(
             frames=frames,
@@ -149,22 +124,20 @@ class Archive:
             lengths=torch.from_numpy(arrays["total_frames"].astype(np.int64)),
             persons=torch.from_numpy(arrays["num_person"].astype(np.int64)),
             labels=torch.from_numpy(arrays["label"].astype(np.int64)),
-            sample_ids=self.sample_ids,
+            sample_ids=content.sample_ids,
             subjects=None if subject is None else tuple(int(number) for number in subject),
-            layout=self.layout,
-            class_names=self.class_names,
+            layout=content.layout,
+            class_names=content.class_names,
             has_confidence=has_confidence,
             image_sizes=None if image_size is None else torch.from_numpy(_as_float32(image_size)),
         )
-        splits = read_splits(self.meta, self.sample_ids, self.meta_path, self.require_labels)
-        name = str(self.meta.get("name", self.path.stem))
         return SkeletonData(
-            name=name,
-            title=str(self.meta.get("title", name)),
+            name=content.name,
+            title=content.title,
             store=store,
-            splits=splits,
-            default_split=str(self.meta.get("default_split", next(iter(splits), ""))),
-            fps=read_fps(self.meta, self.meta_path),
+            splits=content.splits,
+            default_split=content.default_split,
+            fps=content.fps,
         )
 
 
@@ -182,19 +155,22 @@ def write_archive(
         folder: Folder of the archive, which is made if it does not exist.
         metadata: Further keys of the JSON.
         extra_arrays: Further arrays, with a number for each sample.
+
+    Raises:
+        DataError: If it would be no archive that :func:`read_archive` accepts.
     """
     store = data.store
     rows = (store.persons * store.lengths).cumsum(0)
     arrays: dict[str, Any] = {
         "keypoint": store.frames[..., : store.coordinates].float().numpy(),
         "offset": np.concatenate([[0], rows.numpy()]),
-        "num_person": store.persons.numpy().astype(np.int16),
-        "total_frames": store.lengths.numpy().astype(np.int32),
-        "label": store.labels.numpy().astype(np.int16),
+        "num_person": in_least_type(store.persons.numpy(), np.int16),
+        "total_frames": in_least_type(store.lengths.numpy(), np.int32),
+        "label": in_least_type(store.labels.numpy(), np.int16),
         "frame_dir": np.array(store.sample_ids),
     }
     if store.subjects is not None:
-        arrays["subject"] = np.array(store.subjects, dtype=np.int32)
+        arrays["subject"] = in_least_type(np.array(store.subjects), np.int32)
     if store.has_confidence:
         arrays["keypoint_score"] = store.frames[..., -1].float().numpy()
     if store.image_sizes is not None:
@@ -215,11 +191,13 @@ def write_archive(
     if data.fps is not None:
         meta["fps"] = data.fps
     path = folder / f"{data.name}.npz"
+    text = json.dumps({**(metadata or {}), **meta}, indent=1)
+    check_archive(json.loads(text), arrays, path.with_suffix(".json"), path)
     stored: dict[str, Any] = {**(extra_arrays or {}), **arrays}
     with write_atomically(path) as file:
         np.savez_compressed(file, **stored)
         path.with_suffix(".json").unlink(missing_ok=True)  # an old one never describes new arrays
-    write_text(path.with_suffix(".json"), json.dumps({**(metadata or {}), **meta}, indent=1))
+    write_text(path.with_suffix(".json"), text)
     return path
 
 
@@ -240,12 +218,24 @@ def require_finite(store: ClipStore) -> None:
         )
 
 
-def _read_metadata(path: Path, require_labels: bool) -> Mapping[str, Any]:
+def in_least_type(numbers: np.ndarray, least: type[np.signedinteger[Any]]) -> np.ndarray:
+    """Return whole numbers in the type that archives have them in, or in int64 if they are larger.
+
+    Args:
+        numbers: Numbers.
+        least: Usual type.
+    """
+    limits = np.iinfo(least)
+    fits = not numbers.size or (numbers.min() >= limits.min and numbers.max() <= limits.max)
+    return numbers.astype(least if fits else np.int64)
+
+
+def _read_metadata(path: Path) -> Any:
+    content = read_outside_bytes(path, _LARGEST_JSON)
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read as JSON: {error}", path=path) from error
-    return check_metadata(meta, path, require_labels)
+        return json.loads(content.decode("utf-8-sig"))
+    except UNREADABLE as error:
+        raise DataError(f"cannot be read as JSON: {problem_line(error)}", path=path) from error
 
 
 def _with_labels(
@@ -270,19 +260,36 @@ def read_arrays(
     Raises:
         DataError: If they cannot be read, one is missing or one has another type.
     """
-    try:
-        if path.is_dir():
-            arrays = {
-                file.stem: open_memmap(file, mode=mode if file.stem in FRAMEWISE else "c")
-                for file in sorted(path.glob("*.npy"))
-            }
-        else:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-    except UNREADABLE as error:
-        raise DataError(f"cannot be read as NumPy arrays: {error}", path=path) from error
+    names = (*ARRAYS, *OPTIONAL_ARRAYS)
+    if path.is_dir():
+        files = {name: path / f"{name}.npy" for name in names}
+        arrays = {
+            name: _map_array(file, mode if name in FRAMEWISE else "c")
+            for name, file in files.items()
+            if os.path.lexists(file)
+        }
+    else:
+        arrays = read_npz(path, names)
     check_arrays(arrays, path, require_labels)
     return arrays
+
+
+def _map_array(path: Path, mode: Literal["c", "r"]) -> np.ndarray:
+    """Return the array of an npy file, mapped into memory; the file is as large as its header says.
+
+    Raises:
+        DataError: If it is not, or is damaged.
+    """
+    require_file(path)
+    try:
+        with path.open("rb") as file:
+            read_npy_header(file)
+        array: np.ndarray = open_memmap(path, mode=mode)
+    except UNREADABLE as error:
+        raise DataError(
+            f"cannot be read as NumPy arrays: {problem_line(error)}", path=path
+        ) from error
+    return array
 
 
 def _as_float32(array: np.ndarray) -> Float[np.ndarray, "..."]:

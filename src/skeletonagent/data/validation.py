@@ -1,8 +1,14 @@
-"""Checks of a skeleton archive before it is used; each error says what is wrong."""
+"""Checks of a skeleton archive before it is used; each error says what is wrong.
+
+Whoever writes or reads an archive checks it with :func:`check_archive`, so that what one accepts,
+the others do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +17,10 @@ import numpy as np
 from skeletonagent.core.clips import Split
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
+from skeletonagent.core.outside_files import brief
+from skeletonagent.core.outside_text import printable_line
+from skeletonagent.data.benchmarks import BENCHMARKS
+from skeletonagent.data.split_table import read_splits
 
 ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_dir")
 """Names of the arrays that an archive must have."""
@@ -30,6 +40,75 @@ LABEL_KEYS = ("class_names", "split")
 
 UNLABELLED = -1
 """Label of a sample whose class is not known."""
+
+_LARGEST_SUBJECT = 2**31
+
+
+@dataclass(frozen=True)
+class ArchiveContent:
+    """What an archive says of its samples, apart from their joints.
+
+    Args:
+        name: Short name.
+        title: Display name.
+        layout: Layout of the skeletons.
+        sample_ids: Names of the samples.
+        class_names: Class names in the order of the labels.
+        splits: Splits by name.
+        default_split: Name of the split that is used by default; empty without a split.
+        fps: Frames a second; None if the archive does not say it.
+    """
+
+    name: str
+    title: str
+    layout: SkeletonLayout
+    sample_ids: tuple[str, ...]
+    class_names: tuple[str, ...]
+    splits: Mapping[str, Split]
+    default_split: str
+    fps: float | None
+
+
+def check_archive(
+    meta: Any,
+    arrays: Mapping[str, np.ndarray],
+    meta_path: Path,
+    arrays_path: Path,
+    require_labels: bool = True,
+) -> ArchiveContent:
+    """Return what an archive says of its samples, after checking all of it but its joints.
+
+    Args:
+        meta: Content of its JSON.
+        arrays: Its arrays by name; they have labels, which may be :data:`UNLABELLED`.
+        meta_path: Path of the JSON, for messages.
+        arrays_path: Path of the arrays, for messages.
+        require_labels: Whether labels, class names and splits are required.
+
+    Raises:
+        DataError: If something is missing, of another type, or contradicts the rest.
+    """
+    check_metadata(meta, meta_path, require_labels)
+    check_arrays(arrays, arrays_path, require_labels)
+    layout = read_layout(meta, meta_path, arrays["keypoint"])
+    check_shapes(arrays, arrays_path)
+    sample_ids = tuple(printable_line(sample) for sample in arrays["frame_dir"].tolist())
+    class_names = tuple(printable_line(name).strip() for name in meta.get("class_names", ()))
+    check_class_names(class_names, meta_path)
+    check_labels(arrays["label"], sample_ids, class_names, arrays_path, require_labels)
+    splits = read_splits(meta, sample_ids, meta_path, require_labels)
+    name = printable_line(meta.get("name", arrays_path.stem))
+    default = printable_line(meta.get("default_split", next(iter(splits), "")))
+    return ArchiveContent(
+        name=name,
+        title=printable_line(meta.get("title", name)),
+        layout=layout,
+        sample_ids=sample_ids,
+        class_names=class_names,
+        splits=splits,
+        default_split=default,
+        fps=read_fps(meta, meta_path),
+    )
 
 
 def locate_archive(path: Path) -> tuple[Path, Path]:
@@ -79,8 +158,20 @@ def check_metadata(meta: Any, path: Path, require_labels: bool = True) -> Mappin
         raise DataError(f"lacks {', '.join(missing)}", path=path)
     for key, kind in METADATA_KEYS.items():
         if key in meta and not isinstance(meta[key], kind):
-            raise DataError(f"{key} must be a {kind.__name__}, got {meta[key]!r}", path=path)
+            raise DataError(f"{key} must be a {kind.__name__}, got {brief(meta[key])}", path=path)
+    for key in ("class_names", "joint_names"):
+        odd = [value for value in meta.get(key, ()) if not _is_text(value)]
+        if odd:
+            raise DataError(f"{key} must hold names, got {brief(odd[0])}", path=path)
+    for key in ("name", "title", "layout", "default_split"):
+        if key in meta and not _is_text(meta[key]):
+            raise DataError(f"{key} must be a name, got {brief(meta[key])}", path=path)
     return meta
+
+
+def _is_text(value: object) -> bool:
+    """Return whether a value is a name; a number may stand for one."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def check_arrays(arrays: Mapping[str, np.ndarray], path: Path, require_labels: bool = True) -> None:
@@ -113,31 +204,54 @@ def read_layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> Sk
     """Return the layout that an archive's JSON describes; a built-in one by its name.
 
     Raises:
-        DataError: If the JSON does not describe a skeleton, or ``keypoint`` has other joints.
+        DataError: If the JSON does not describe a skeleton, contradicts the layout that it names,
+            or ``keypoint`` has other joints.
     """
-    names = tuple(str(name) for name in meta["joint_names"])
-    builtin = LAYOUTS.get(str(meta.get("layout")))
-    if builtin is not None and builtin.joints == names:
-        return builtin
+    names = tuple(printable_line(name) for name in meta["joint_names"])
     if keypoint.ndim == 3 and keypoint.shape[1] != len(names):
         raise DataError(
             f"names {len(names)} joints, but the archive's keypoint has {keypoint.shape[1]}",
             path=path,
         )
+    name = printable_line(meta.get("layout", meta.get("name", path.stem)))
     try:
-        return SkeletonLayout(
-            name=str(meta.get("layout", meta.get("name", path.stem))),
+        layout = SkeletonLayout(
+            name=name,
             joints=names,
-            bones=tuple((int(child), int(parent)) for child, parent in meta["bones"]),
-            center=int(meta.get("root_joint", 0)),
-            given_pairs=_index_pairs(meta.get("pairs")),
+            bones=_index_pairs(meta["bones"]),
+            center=_index(meta.get("root_joint", 0)),
+            given_pairs=None if meta.get("pairs") is None else _index_pairs(meta["pairs"]),
         )
     except (TypeError, ValueError) as error:
-        raise DataError(f"does not describe a skeleton: {error}", path=path) from error
+        raise DataError(
+            f"does not describe a skeleton: {printable_line(error, 200)}", path=path
+        ) from error
+    builtin = LAYOUTS.get(name)
+    if builtin is None or builtin.joints != names:
+        return layout
+    if set(layout.bones) != set(builtin.bones):
+        raise DataError(
+            f"says layout {name}, whose bones are others; correct bones, or name the layout "
+            "otherwise",
+            path=path,
+        )
+    return builtin
 
 
-def _index_pairs(value: Any) -> tuple[tuple[int, int], ...] | None:
-    return None if value is None else tuple((int(left), int(right)) for left, right in value)
+def _index(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"joints are counted 0, 1, 2 and so on, got {brief(value)}")
+    return value
+
+
+def _index_pairs(value: object) -> tuple[tuple[int, int], ...]:
+    pairs = value if isinstance(value, Sequence) else ()
+    for pair in pairs:
+        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+            raise ValueError(f"bones and pairs are of two joints, got {brief(pair)}")
+    if pairs is not value or isinstance(value, str):
+        raise ValueError(f"bones and pairs are lists of two joints each, got {brief(value)}")
+    return tuple((_index(first), _index(second)) for first, second in pairs)
 
 
 def read_fps(meta: Mapping[str, Any], path: Path) -> float | None:
@@ -150,7 +264,9 @@ def read_fps(meta: Mapping[str, Any], path: Path) -> float | None:
     if fps is None:
         return None
     if not isinstance(fps, int | float) or isinstance(fps, bool) or not 0 < fps < float("inf"):
-        raise DataError(f"fps must be a number of frames a second above 0, got {fps!r}", path=path)
+        raise DataError(
+            f"fps must be a number of frames a second above 0, got {brief(fps)}", path=path
+        )
     return float(fps)
 
 
@@ -168,7 +284,11 @@ def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
                 f"{name} has shape {arrays[name].shape}, label has {samples} samples", path=path
             )
     _check_optional_arrays(arrays, path)
-    frames = arrays["num_person"].astype(np.int64) * arrays["total_frames"]
+    counts = arrays["num_person"], arrays["total_frames"]
+    if samples == 0 or any((count < 1).any() for count in counts):
+        raise DataError("is empty or has a sample without frames or persons", path=path)
+    fits = all((count <= len(keypoint)).all() for count in counts)  # their product cannot overflow
+    frames = counts[0].astype(np.int64) * counts[1].astype(np.int64) if fits else np.zeros(0)
     expected = np.concatenate([[0], np.cumsum(frames)])
     if (
         offset.shape != expected.shape
@@ -176,9 +296,6 @@ def check_shapes(arrays: Mapping[str, np.ndarray], path: Path) -> None:
         or len(keypoint) != expected[-1]
     ):
         raise DataError("offset does not fit num_person x total_frames and keypoint", path=path)
-    counts = np.stack([arrays["num_person"], arrays["total_frames"]])
-    if samples == 0 or (counts < 1).any():
-        raise DataError("is empty or has a sample without frames or persons", path=path)
 
 
 def _check_optional_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
@@ -192,8 +309,38 @@ def _check_optional_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None
                 f"{samples} samples and keypoint",
                 path=path,
             )
+    subjects = arrays.get("subject", np.zeros(1))
+    if (abs(subjects) >= _LARGEST_SUBJECT).any():
+        raise DataError(f"subject must be numbers below {_LARGEST_SUBJECT}", path=path)
     if "image_size" in arrays and not (arrays["image_size"] > 0).all():
         raise DataError("image_size must be width and height in pixels, above 0", path=path)
+
+
+def check_class_names(class_names: Sequence[str], path: Path | None = None) -> None:
+    """Check that each class has a name of its own.
+
+    Benchmarks may have names twice, as FineGYM has.
+
+    Args:
+        class_names: Names in the order of the labels.
+        path: File that they are in, for the message.
+
+    Raises:
+        DataError: If a name is empty, or two classes have the same.
+    """
+    labels = defaultdict(list)
+    for label, name in enumerate(class_names):
+        labels[name].append(label)
+    if "" in labels:
+        raise DataError(f"the class of label {labels[''][0]} has no name", path=path)
+    twice = next((name for name, places in labels.items() if len(places) > 1), None)
+    known = (benchmark.class_names for benchmark in BENCHMARKS.values())
+    if twice is not None and tuple(class_names) not in known:
+        places = " and ".join(map(str, labels[twice][:2]))
+        raise DataError(
+            f"the labels {places} have the same class name {twice!r}; give each one of its own",
+            path=path,
+        )
 
 
 def check_labels(
@@ -226,45 +373,3 @@ def check_labels(
         )
     if len(set(sample_ids)) != len(sample_ids):
         raise DataError("frame_dir names a sample twice", path=path)
-
-
-def read_splits(
-    meta: Mapping[str, Any], sample_ids: tuple[str, ...], path: Path, require_split: bool = True
-) -> dict[str, Split]:
-    """Return the splits of an archive by name.
-
-    Args:
-        meta: The archive's JSON.
-        sample_ids: Names of the samples in the archive.
-        path: The JSON's path, for the message.
-        require_split: Whether there must be at least one split, and none may have an empty part.
-
-    Raises:
-        DataError: If a split has an empty part or names a sample that the archive lacks.
-    """
-    archived = set(sample_ids)
-    splits = {}
-    for name, parts in meta.get("split", {}).items():
-        if not isinstance(parts, dict) or not {"train", "val"} <= parts.keys():
-            raise DataError(f"split {name!r} must have the parts train and val", path=path)
-        for part in ("train", "val"):
-            unknown = [sample for sample in parts[part] if sample not in archived]
-            if unknown:
-                raise DataError(
-                    f"split {name!r} ({part}) names {len(unknown)} sample(s) the archive lacks",
-                    path=path,
-                    sample=unknown[0],
-                )
-        empty = [part for part in ("train", "val") if not parts[part]]
-        if empty and require_split:
-            raise DataError(f"split {name!r} has no sample in its part {empty[0]}", path=path)
-        splits[str(name)] = Split(train=tuple(parts["train"]), test=tuple(parts["val"]))
-    if not splits and not require_split:
-        return {}
-    if not splits:
-        raise DataError("has no split", path=path)
-    if meta.get("default_split", next(iter(splits))) not in splits:
-        raise DataError(
-            f"default_split {meta['default_split']!r} is not one of {', '.join(splits)}", path=path
-        )
-    return splits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import pickle
 from collections.abc import Mapping
 from io import BytesIO
@@ -12,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.outside_files import UNREADABLE, brief, problem_line, require_file
+from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.pickle_scan import scan_pickle
 
-DAMAGED = (
-    pickle.UnpicklingError, OSError, EOFError, AttributeError, ImportError, IndexError, KeyError,
-    MemoryError, OverflowError, RecursionError, TypeError, ValueError,
-)  # fmt: skip
-"""Exceptions of the unpickler for a file that is damaged or not a pickle."""
+_MOST_AXES = 32
 
 
 def load_restricted(path: Path) -> Any:
@@ -26,13 +26,16 @@ def load_restricted(path: Path) -> Any:
     Arrays are of numbers, booleans or text, never of objects.
 
     Raises:
-        DataError: If the file is missing or damaged, or names anything else, which is not
-            executed.
+        DataError: If the file is missing or damaged, would exhaust the memory, or names anything
+            else, which is not executed.
     """
+    require_file(path)
     try:
         with path.open("rb") as file:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                scan_pickle(content)
             return _Unpickler(file, path).load()
-    except DAMAGED as error:
+    except UNREADABLE as error:
         raise _damaged(error, path) from error
 
 
@@ -47,14 +50,14 @@ def loads_restricted(data: bytes, path: Path) -> Any:
         DataError: If it is damaged, or names anything but arrays, which is not executed.
     """
     try:
+        scan_pickle(data)
         return _Unpickler(BytesIO(data), path).load()
-    except DAMAGED as error:
+    except UNREADABLE as error:
         raise _damaged(error, path) from error
 
 
 def _damaged(error: Exception, path: Path) -> DataError:
-    problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return DataError(f"cannot be read as a pickle: {problem}", path=path)
+    return DataError(f"cannot be read as a pickle: {problem_line(error)}", path=path)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -72,9 +75,10 @@ class _Unpickler(pickle.Unpickler):
         """Return the stand-in of a global."""
         stand_in = _STAND_INS.get((module.replace("numpy._core", "numpy.core"), name))
         if stand_in is None:
+            named = printable_line(f"{module}.{name}", 200)
             raise DataError(
-                f"holds {module}.{name}, which is no part of arrays and plain containers; it was "
-                "not run. Read the file only if you trust it, and save it anew without",
+                f"holds {named}, which is no part of arrays and plain containers; it was not run. "
+                "Read the file only if you trust it, and save it anew without",
                 path=self.path,
             )
         return stand_in
@@ -106,14 +110,18 @@ class _Dtype:
     __slots__ = ("dtype",)
 
     def __init__(self, code: str) -> None:
-        self.dtype = np.dtype(str(code))
+        if not isinstance(code, str | bytes):
+            raise pickle.UnpicklingError(f"an array of {brief(code)}; numbers and text are allowed")
+        self.dtype = np.dtype(code.decode("latin-1") if isinstance(code, bytes) else code)
         if self.dtype.kind not in "biufSU":
             raise pickle.UnpicklingError(f"an array of {self.dtype}; numbers and text are allowed")
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, order, subarray, names, fields, size, *_ = state
         if (subarray, names, fields) != (None, None, None) or size not in (-1, self.dtype.itemsize):
-            raise pickle.UnpicklingError(f"an array of structures or of another size: {state}")
+            raise pickle.UnpicklingError(
+                f"an array of structures or of another size: {brief(state)}"
+            )
         self.dtype = self.dtype.newbyteorder(order)
 
 
@@ -135,7 +143,9 @@ class _Reconstruct(_StandIn):
 
     def __call__(self, kind: object, shape: tuple[int, ...], code: object) -> _Array:
         if not isinstance(kind, _ArrayClass) or shape != (0,):
-            raise pickle.UnpicklingError(f"an array made in an unknown way, of shape {shape}")
+            raise pickle.UnpicklingError(
+                f"an array made in an unknown way, of shape {brief(shape)}"
+            )
         return np.zeros(0, np.int8).view(_Array)
 
 
@@ -167,8 +177,10 @@ class _Encode(_StandIn):
     """Stand-in of ``_codecs.encode``, which turns text into bytes in protocol 2."""
 
     def __call__(self, text: str, encoding: str) -> bytes:
-        if encoding not in ("latin1", "latin-1"):
-            raise pickle.UnpicklingError(f"bytes in the encoding {encoding!r}; latin1 is allowed")
+        if encoding not in ("latin1", "latin-1") or not isinstance(text, str):
+            raise pickle.UnpicklingError(
+                f"bytes in the encoding {brief(encoding)}; latin1 is allowed"
+            )
         return text.encode("latin-1")
 
 
@@ -186,6 +198,15 @@ class _FrozenSet(_StandIn):
         return frozenset(members)
 
 
+class _OrderedDict(_StandIn):
+    """Stand-in of ``collections.OrderedDict``, which is filled as a dictionary is."""
+
+    def __call__(self, *items: Any) -> dict[Any, Any]:
+        if items not in ((), ([],)):
+            raise pickle.UnpicklingError("an OrderedDict made of something else than items")
+        return {}
+
+
 class _Bytes(_StandIn):
     """Stand-in of ``bytes``, as protocol 2 makes empty ones."""
 
@@ -197,8 +218,10 @@ def _require_size(shape: Any, dtype: _Dtype, data: Any) -> None:
     """Refuse an array whose declared size is not its real one, before memory is allocated."""
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
         raise pickle.UnpicklingError("an array of something else than bytes")
-    if not all(isinstance(length, int) and length >= 0 for length in shape):
-        raise pickle.UnpicklingError(f"an array of shape {shape}")
+    if not isinstance(shape, tuple) or len(shape) > _MOST_AXES:
+        raise pickle.UnpicklingError(f"an array of shape {brief(shape)}")
+    if not all(isinstance(length, int) and 0 <= length < 1 << 63 for length in shape):
+        raise pickle.UnpicklingError(f"an array of shape {brief(shape)}")
     needed = prod(shape) * dtype.dtype.itemsize
     if needed != len(data):
         raise pickle.UnpicklingError(
@@ -217,6 +240,7 @@ _STAND_INS: Mapping[tuple[str, str], object] = {
     ("__builtin__", "set"): _Set(),
     ("builtins", "frozenset"): _FrozenSet(),
     ("__builtin__", "frozenset"): _FrozenSet(),
+    ("collections", "OrderedDict"): _OrderedDict(),
     ("builtins", "bytes"): _Bytes(),
     ("__builtin__", "bytes"): _Bytes(),
 }

@@ -1,0 +1,113 @@
+"""Files from outside: regular ones only, of a bounded size; whatever is unreadable is one error."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pickle
+import reprlib
+import stat
+import struct
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+
+import yaml
+
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.outside_text import printable_line
+
+UNREADABLE = (
+    ArithmeticError, AttributeError, BufferError, EOFError, ImportError, LookupError, MemoryError,
+    OSError, RuntimeError, SyntaxError, TypeError, ValueError,
+    csv.Error, pickle.PickleError, struct.error, tokenize.TokenError, yaml.YAMLError,
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
+)  # fmt: skip
+"""Exceptions of everything that decodes a file, for a file that is not what its name says.
+
+Decoders raise whatever they meet: a number that overflows, an index that is outside, a nesting that
+is too deep. Each reader turns all of them into one DataError that names the file.
+"""
+
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"), (stat.S_ISDIR, "a folder"),
+)  # fmt: skip
+_SHOWN = 80
+_PROBLEM = 300
+
+_brief = reprlib.Repr()
+_brief.maxlevel, _brief.maxother, _brief.maxstring = 2, _SHOWN, _SHOWN
+_brief.maxlist = _brief.maxtuple = _brief.maxdict = _brief.maxset = _brief.maxfrozenset = 3
+
+
+def require_file(path: Path) -> None:
+    """Check that a path is a file that ends, and no pipe or device, which would be waited for.
+
+    Raises:
+        DataError: If it is not, or is not there.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read: {problem_line(error)}", path=path) from error
+    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), None)
+    if kind:
+        raise DataError(f"is {kind}, a file is wanted", path=path)
+
+
+def read_outside_bytes(path: Path, most: int | None = None) -> bytes:
+    """Return the content of a file.
+
+    Args:
+        path: The file.
+        most: Largest size in bytes, if it is bounded.
+
+    Raises:
+        DataError: If it is no file, cannot be read, or is larger.
+    """
+    require_file(path)
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if most is not None and size > most:
+                raise DataError(f"has {size} bytes, at most {most} are read", path=path)
+            return file.read()
+    except UNREADABLE as error:
+        raise DataError(f"cannot be read: {problem_line(error)}", path=path) from error
+
+
+def read_outside_text(path: Path, most: int | None = None) -> str:
+    """Return the text in a file that people write, in UTF-8 with or without its mark.
+
+    Args:
+        path: The file.
+        most: Largest size in bytes, if it is bounded.
+
+    Raises:
+        DataError: If it is no file, cannot be read, is larger, or is in another encoding.
+    """
+    try:
+        return read_outside_bytes(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"is no UTF-8 text (byte {error.start}); save it as UTF-8", path=path
+        ) from error
+
+
+def problem_line(error: BaseException) -> str:
+    """Return what an exception says, in one line of bounded length; its kind if it says nothing."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if len(text.split()) < 2:  # a bare value, as of a KeyError
+        text = f"{type(error).__name__}: {text}".removesuffix(": ")
+    return printable_line(text, _PROBLEM)
+
+
+def brief(value: object) -> str:
+    """Return a value from a file as a message shows it: in one line, of bounded length and cost."""
+    try:
+        shown = _brief.repr(value)
+    except UNREADABLE:  # a number of too many digits
+        shown = f"a {type(value).__name__}"
+    return printable_line(shown, _SHOWN)

@@ -1,0 +1,52 @@
+"""Files from outside: read as they are, bounded; values in messages are bounded, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.outside_files import (
+    brief,
+    problem_line,
+    read_outside_bytes,
+    read_outside_text,
+)
+
+
+def test_text_is_read_with_and_without_its_mark(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    for content in ("Grüße\r\n".encode(), "Grüße\r\n".encode("utf-8-sig")):
+        path.write_bytes(content)
+        assert read_outside_text(path) == "Grüße\r\n"
+    for encoding in ("utf-16", "latin-1"):
+        path.write_bytes("Grüße".encode(encoding))
+        with pytest.raises(DataError, match=r"a\.txt: is no UTF-8 text.*save it as UTF-8"):
+            read_outside_text(path)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_outside_bytes(tmp_path / "a", most=5) == b"12345"
+    with pytest.raises(DataError, match="has 5 bytes, at most 4 are read"):
+        read_outside_bytes(tmp_path / "a", most=4)
+
+
+def test_values_are_shown_within_bounds() -> None:
+    shared: Any = ["x"]
+    for _ in range(200):
+        shared = [shared] * 9
+    for value in (shared, "a" * 10**6, 10**5000, {"a": [shared]}, "\x1b]0;title\x07\n"):
+        shown = brief(value)
+        assert len(shown) <= 80 and shown.isprintable()
+    assert brief([1, "a"]) == "[1, 'a']"
+
+
+def test_problems_are_one_line() -> None:
+    assert problem_line(KeyError("a")) == "KeyError: 'a'"
+    assert problem_line(MemoryError()) == "MemoryError"
+    assert problem_line(FileNotFoundError(2, "No such file", "x")) == "No such file"
+    assert problem_line(ValueError("two\nlines")) == "two lines"
+    assert len(problem_line(ValueError("long " * 1000))) <= 300
