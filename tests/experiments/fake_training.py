@@ -30,6 +30,7 @@ def train(config: Config, out: Path) -> None:
     if what == "exit":
         sys.exit(7)
     if what == "killed":
+        (out / "config.yaml").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "wait":
         wait_for_interrupt(out)

@@ -88,6 +88,8 @@ def test_a_failure_costs_no_other_run(name: str, problem: str, logs: bool, tmp_p
     (update,) = [u for u in updates if u.status is RunStatus.FAILED]
     assert update == RunUpdate(failed, "cpu", RunStatus.FAILED, problem)
     assert (tmp_path / "b" / "done").exists()
+    if name == "killed":
+        assert problem in (failed / "problems.log").read_text()
     same_worker = note(tmp_path / "a")["pid"] == note(tmp_path / "b")["pid"]
     assert same_worker is (name == "refuse")
     if logs:
@@ -162,7 +164,7 @@ def pool(tmp_path: Path) -> Any:
     process.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_interrupt_is_passed_on_once_and_waited_for(
     number: signal.Signals, pool: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:

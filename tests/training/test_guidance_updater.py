@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +14,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.errors import TrainingInterrupted
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.training.callbacks import EpochRecord
@@ -72,9 +75,10 @@ def test_a_failing_round_costs_its_guidance_alone(wait: bool) -> None:
 
 def test_training_goes_on_while_the_agents_answer(world: ModuleType, tmp_path: Path) -> None:
     training = world.training(tmp_path, epochs=6, guidance_period=2)
-    answered = threading.Event()
+    answered, asking = threading.Event(), []
 
     def refresh(confusions: Confusions, guidance: Guidance) -> Guidance:
+        asking.append(threading.current_thread())
         answered.wait(20)
         return world.make_guidance(guidance.round + 1)
 
@@ -83,20 +87,32 @@ def test_training_goes_on_while_the_agents_answer(world: ModuleType, tmp_path: P
             super().on_epoch(record)
             if record.epoch == 3:
                 answered.set()
-                [t.join() for t in threading.enumerate() if t.name == "round"]
+                [thread.join() for thread in asking]
 
     notes = Watch()
     training.run(refresh=refresh, wait=False, callback=notes)
     assert [record.round for record in notes.epochs] == [0, 0, 0, 0, 1, 1]
 
 
-def test_a_run_killed_during_a_round_asks_the_same_again(world: ModuleType, tmp_path: Path) -> None:
+@pytest.fixture
+def endless() -> Iterator[threading.Event]:
+    """Return what rounds wait for until the test is over, however it ends; none outlives it."""
+    before, event = set(threading.enumerate()), threading.Event()
+    yield event
+    event.set()
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "round":
+            thread.join(10)
+
+
+def test_a_run_killed_during_a_round_asks_the_same_again(
+    world: ModuleType, tmp_path: Path, endless: threading.Event
+) -> None:
     asked: list[list[list[int]]] = []
-    ended = threading.Event()
 
     def never(confusions: Confusions, guidance: Guidance) -> Guidance:
         asked.append(confusions.counts.tolist())
-        ended.wait()  # longer than the training; no thread outlives the test
+        endless.wait()
         return guidance
 
     class Killed(Exception): ...
@@ -113,9 +129,17 @@ def test_a_run_killed_during_a_round_asks_the_same_again(world: ModuleType, tmp_
     again = world.training(tmp_path, epochs=6, guidance_period=2)
     last = again.run(resume=checkpoint)
     assert again.recorder.refreshed[0][0].tolist() == asked[0]
-    ended.set()
     assert len(asked) == 1
     assert last == world.make_guidance(1)
+
+
+def test_an_interrupt_ends_the_round_that_is_waited_for() -> None:
+    def interrupted(confusions: Confusions, guidance: Guidance) -> Guidance:
+        raise TrainingInterrupted(signal.SIGTERM)
+
+    updater = GuidanceUpdater(interrupted, wait=True)
+    with pytest.raises(TrainingInterrupted):
+        updater.start(COUNTS, KNOWN)
 
 
 def asks_alone(rank: int, folder: str) -> None:

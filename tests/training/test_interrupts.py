@@ -119,6 +119,25 @@ def test_one_within_another_is_asked_alone() -> None:
         assert outer.is_set
 
 
+def test_what_is_waited_for_is_returned_or_raised() -> None:
+    def fail() -> None:
+        raise RuntimeError("no answer")
+
+    with interrupt_on_signals() as stop:
+        assert stop.wait_for(lambda: 3) == 3
+        with pytest.raises(RuntimeError, match="no answer"):
+            stop.wait_for(fail)
+
+
+def test_nothing_is_waited_for_after_a_signal() -> None:
+    ended = threading.Event()
+    with interrupt_on_signals() as stop:
+        threading.Timer(0.2, send, [signal.SIGHUP]).start()
+        with pytest.raises(TrainingInterrupted, match="SIGHUP"):
+            stop.wait_for(ended.wait)
+    ended.set()
+
+
 PATIENT = """
 import time
 from skeletonagent.training.interrupts import interrupt_on_signals

@@ -157,6 +157,7 @@ def _folder(plan: str, out: Path | None, benchmark: str | None) -> Path:
 
 def _train_on_devices(study: Study, devices: Sequence[str]) -> None:
     """Train the runs that are not finished, several at once, and write the tables after each."""
+    from skeletonagent.cli.progress import print_failure
     from skeletonagent.experiments.run import train_quietly
     from skeletonagent.experiments.tables import write_results
     from skeletonagent.experiments.workers import RunStatus, train_on_devices
@@ -166,6 +167,7 @@ def _train_on_devices(study: Study, devices: Sequence[str]) -> None:
 
     def show(update: RunUpdate) -> None:
         nonlocal finished
+        print_failure(update)
         if update.status is RunStatus.FINISHED:
             finished += 1
             name = escape(str(update.out))

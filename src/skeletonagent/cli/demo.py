@@ -79,6 +79,7 @@ def demo(
 
 def _train(runs: Mapping[Path, Config]) -> None:
     """Train all runs, one on each core at a time, and print the accuracy of each as it ends."""
+    from skeletonagent.cli.progress import print_failure
     from skeletonagent.core.predictions import ClassProbabilities
     from skeletonagent.experiments.run import train_quietly
     from skeletonagent.experiments.workers import RunStatus, RunUpdate, train_on_devices
@@ -94,6 +95,7 @@ def _train(runs: Mapping[Path, Config]) -> None:
 
     def show(update: RunUpdate) -> None:
         nonlocal finished
+        print_failure(update)
         if update.status is not RunStatus.FINISHED:
             return
         finished += 1

@@ -5,6 +5,7 @@ Imports little at its top, so that help and version are quick and Ctrl-C is hand
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 from signal import SIGINT
@@ -74,7 +75,8 @@ def execute() -> int:
 def _print_error(line: str) -> None:
     from skeletonagent.cli.console import error_console
 
-    error_console.print(line, style="red", markup=False, soft_wrap=True)
+    with contextlib.suppress(OSError):  # the terminal is gone
+        error_console.print(line, style="red", markup=False, soft_wrap=True)
 
 
 def _with_hint(line: str) -> str:

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from torch import Tensor
 
-from skeletonagent.cli.console import console
+from skeletonagent.cli.console import console, print_warning
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.experiments.config import Config
@@ -163,8 +163,17 @@ def train_displayed(config: Config, out: Path, *, resume: bool) -> None:
 
 def print_update(update: RunUpdate) -> None:
     """Print that a run has started or ended."""
-    words = {RunStatus.STARTED: f"started on {update.device}"}.get(update.status, update.status)
-    console.print(f"{escape(str(update.out))}: {words}", soft_wrap=True)
+    words = {
+        RunStatus.STARTED: f"started on {update.device}",
+        RunStatus.FAILED: f"failed: {update.problem}",
+    }.get(update.status, update.status)
+    console.print(f"{escape(str(update.out))}: {escape(words)}", soft_wrap=True)
+
+
+def print_failure(update: RunUpdate) -> None:
+    """Print at once that a run of several has failed, since the others go on."""
+    if update.status is RunStatus.FAILED:
+        print_warning(f"{update.out} failed, the others go on: {update.problem}")
 
 
 def exchange_panel(guidance: ClassGuidance, layout: SkeletonLayout) -> Panel:

@@ -16,25 +16,34 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from skeletonagent.agents.orchestrator import ProgressCallback
 from skeletonagent.agents.prompts import PROMPT_VERSION
 from skeletonagent.core.clips import SkeletonData
-from skeletonagent.core.errors import CheckpointError, ConfigError
+from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import lock_file, remove_temporary_files, write_atomically, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.settings import DataSettings
 from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.experiments.build import Experiment, build_experiment
-from skeletonagent.experiments.config import Config, config_to_dict, read_config, write_config
+from skeletonagent.experiments.build_agents import Agents, answers_offline
+from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.experiments.data_fingerprint import DataFingerprint
 from skeletonagent.experiments.datasets import absolute_archive, prepare_dataset
 from skeletonagent.experiments.fine_tuning import INITIAL_WEIGHTS, kept_record
+from skeletonagent.experiments.resume_check import (
+    FINGERPRINT,
+    THREADS,
+    require_same_config,
+    require_same_data,
+)
 from skeletonagent.training.callbacks import Callback, CallbackList, RunLogger
-from skeletonagent.training.checkpoint import Checkpoint, LatestCheckpoint
+from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.distributed import describe_device
 from skeletonagent.training.feature_snapshots import SnapshotCallback
 from skeletonagent.training.guidance_updater import GuidanceUpdater
-from skeletonagent.training.interrupts import interrupt_on_signals
+from skeletonagent.training.interrupts import InterruptFlag, interrupt_on_signals
 from skeletonagent.training.run_directory import RunDirectory
 from skeletonagent.training.run_files import require_free
 from skeletonagent.training.trainer import Trainer
@@ -94,30 +103,10 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
             f"{run.path} already holds a run; add --resume to go on, or choose another --out"
         )
     remove_temporary_files(run.path)
-    # The device does not change what is trained, and a pool of workers may choose another.
-    saved = config_to_dict(replace(read_config(run.config), device=config.device))
-    differing = [
-        f"{section}.{key}" if isinstance(values, dict) else section
-        for section, values in config_to_dict(config).items()
-        for key in (values if isinstance(values, dict) else [None])
-        if (saved[section] != values if key is None else saved[section][key] != values[key])
-    ]
-    if differing:
-        problem = f"{run.path} was begun with another {', '.join(differing)}; resume with the same"
-        raise ConfigError(problem + (_how_to_go_on(run) if _LENGTHS.issuperset(differing) else ""))
+    require_same_config(run, config)
     latest = run.checkpoints.latest()
     run.checkpoints.remove_leftovers(latest.checkpoint)
     return latest
-
-
-_LENGTHS = frozenset({"training.epochs", "training.steps"})
-"""Settings of the length of a training."""
-
-
-def _how_to_go_on(run: RunDirectory) -> str:
-    """Return how a run is trained for longer, whose schedule was planned for its length."""
-    state = "; it is finished: to train on" if run.summary.exists() else "; or, to train on"
-    return f"{state} from its weights, use train --from {run.path} --out ANOTHER"
 
 
 def _train(
@@ -127,7 +116,7 @@ def _train(
     config, data, agents = experiment.config, experiment.data, experiment.agents
     context, checkpoint = experiment.state.context, latest.checkpoint
     fingerprint = DataFingerprint.of(data, config.data.split)
-    remarks = _require_same(checkpoint, experiment, fingerprint, run) if checkpoint else []
+    remarks = require_same_data(checkpoint, experiment, fingerprint, run) if checkpoint else []
     guidance = checkpoint and checkpoint.guidance(data.store.layout)
     if guidance:
         agents.recall(guidance)
@@ -145,13 +134,14 @@ def _train(
             run.path, experiment.state, experiment.train_data, config.training.feature_snapshots
         )
         callbacks: list[Callback] = [logger, snapshots, display]
+        asked = _interruptible(agents, config.agents.chat, interrupt)
         trainer = Trainer(
             experiment.state,
             experiment.train_data,
-            guidance or context.run_on_main(lambda: agents.start(display.on_answers)),
+            guidance or context.run_on_main(lambda: asked.start(display.on_answers)),
             updater=GuidanceUpdater(
-                agents.refresh,
-                wait=agents.wait,
+                asked.refresh,
+                wait=asked.wait,
                 is_main=context.is_main,
                 broadcast=context.broadcast_object,
             ),
@@ -171,37 +161,18 @@ def _train(
         return trainer.fit(checkpoint)
 
 
-FINGERPRINT, THREADS = "fingerprint", "threads"
-"""Keys of a checkpoint's metadata: what was trained on, and the number of CPU threads."""
+def _interruptible(agents: Agents, chat: str, interrupt: InterruptFlag) -> Agents:
+    """Return agents whose language model, if they ask one, is not waited for after a signal."""
+    if answers_offline(chat):
+        return agents
 
+    def start(progress: ProgressCallback) -> Guidance:
+        return interrupt.wait_for(lambda: agents.start(progress))
 
-def _require_same(
-    checkpoint: Checkpoint, experiment: Experiment, data: DataFingerprint, run: RunDirectory
-) -> list[str]:
-    """Refuse to resume on other data, and return remarks on what else is not as it was.
+    def refresh(confusions: Confusions, guidance: Guidance) -> Guidance:
+        return interrupt.wait_for(lambda: agents.refresh(confusions, guidance))
 
-    Raises:
-        CheckpointError: If the data, their split or their skeleton are others.
-    """
-    metadata, name = checkpoint.metadata, experiment.data.name
-    if metadata.get("class_names") != list(experiment.data.store.class_names):
-        raise CheckpointError(f"{run.path} was trained on other classes than {name} has")
-    remarks = []
-    if (recorded := metadata.get(FINGERPRINT)) is None:
-        remarks.append("the run does not say what it was trained on: see that it is the same data")
-    elif differing := DataFingerprint.from_json(recorded).differences(data):
-        raise CheckpointError(
-            f"{run.path} was trained on other data than {experiment.config.data.archive} holds "
-            f"now: the {' and '.join(differing)} differ; put back what it was begun with, or train "
-            "anew with another --out"
-        )
-    before, now = metadata.get(THREADS), torch.get_num_threads()
-    if experiment.state.context.device.type == "cpu" and before not in (None, now):
-        remarks.append(
-            f"begun with {before} CPU thread(s), resumed with {now}: the result is that of an "
-            f"uninterrupted run bit for bit only with OMP_NUM_THREADS={before}"
-        )
-    return remarks
+    return replace(agents, start=start, refresh=refresh if agents.wait else agents.refresh)
 
 
 def _record(experiment: Experiment) -> dict[str, Any]:

@@ -31,8 +31,10 @@ from skeletonagent.core.errors import (
     TrainingError,
     TrainingInterrupted,
 )
+from skeletonagent.core.outside_text import printable_line
 from skeletonagent.experiments.config import Config
 from skeletonagent.training.interrupts import InterruptFlag, interrupt_on_signals
+from skeletonagent.training.run_directory import RunDirectory
 
 TrainFunction = Callable[[Config, Path], object]
 """Trains the run of a configuration into a directory; pickled by name, as workers import it."""
@@ -273,11 +275,20 @@ class _Pool:
             status = RunStatus.FAILED  # somebody else stopped this one worker
         if status is RunStatus.FAILED:
             self.failed[out] = result.problem
+            _mark_failed(out, result.problem)
             if self.logs:
                 with log_path(out).open("a", encoding="utf-8") as log:
                     log.write(f"error: {result.problem}\n")
         self.finished += status is RunStatus.FINISHED
         self.notify(RunUpdate(out, worker.device, status, result.problem))
+
+
+def _mark_failed(out: Path, problem: str) -> None:
+    """Write to a run that has begun why its training ended, where its reader looks for problems."""
+    run = RunDirectory(out)
+    if run.exists:
+        with run.problems.open("a", encoding="utf-8") as file:
+            file.write(f"the training ended: {printable_line(problem)}\n")
 
 
 def serve(threads: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.errors import TrainingInterrupted
 from skeletonagent.core.guidance import Guidance
 
 Refresh = Callable[[Confusions, Guidance], Guidance]
@@ -32,7 +33,8 @@ class GuidanceUpdater:
     Whatever fails in a round costs its guidance, never the training.
 
     Args:
-        refresh: Function that asks the agents; it limits its own time.
+        refresh: Function that asks the agents; it limits its own time. An interrupt that it raises
+            ends the training, as nothing else does.
         wait: Whether :meth:`start` waits for the round, so that runs can be repeated exactly;
             otherwise its guidance is taken at the first epoch boundary at which it is complete.
         is_main: Whether this rank asks the agents.
@@ -88,5 +90,7 @@ class GuidanceUpdater:
     def _run(self, confusions: Confusions, guidance: Guidance) -> None:
         try:
             self._result = UpdateResult(self._refresh(confusions, guidance))
+        except TrainingInterrupted:
+            raise
         except Exception as error:  # a round that fails is reported, and never ends a training
             self._result = UpdateResult(problem=f"{type(error).__name__}: {error}")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
 from skeletonagent.core.errors import TrainingInterrupted
 
-HANDLED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
-"""A scheduler's or a user's ``kill``, Ctrl-C, and what SLURM can send before the time is up."""
+T = TypeVar("T")
+
+HANDLED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+"""A scheduler's or a user's ``kill``, Ctrl-C, the end of the terminal, and what SLURM can send."""
+
+_POLL_SECONDS = 0.1
 
 
 class InterruptFlag:
@@ -33,6 +39,29 @@ class InterruptFlag:
         """
         if self.signal is not None:
             raise TrainingInterrupted(self.signal)
+
+    def wait_for(self, work: Callable[[], T]) -> T:
+        """Return the result of a function that may wait for long, such as for a language model.
+
+        It runs in a thread, which is abandoned after a signal.
+
+        Raises:
+            TrainingInterrupted: If a signal was received meanwhile.
+            Exception: What the function raised.
+        """
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, daemon=True, name="waited for").start()
+        while not future.done():
+            self.raise_if_set()
+            wait([future], _POLL_SECONDS)
+        return future.result()
 
 
 @contextmanager
