@@ -13,7 +13,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import output, print_json, print_warning, warnings_on_console
+from skeletonagent.cli.console import (
+    output,
+    print_json,
+    print_remark,
+    print_warning,
+    warnings_on_console,
+)
 from skeletonagent.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -105,6 +111,7 @@ def predict_files(
 
       skeletonagent predict dance.mp4 --run runs/mine --save-video actions.mp4
     """
+    from skeletonagent.inference.action_examples import knowing_actions
     from skeletonagent.inference.predictor import load_predictor
     from skeletonagent.inference.segment_settings import SegmentOptions
 
@@ -115,7 +122,7 @@ def predict_files(
     if segments is None and options != SegmentOptions():
         segments = True
     with warnings_on_console():
-        model = load_predictor(run, device, overrides=set_ or ())
+        model = knowing_actions(load_predictor(run, device, overrides=set_ or ()))
         task = _Task(model, options, top_k, fps, image_size, seconds)
         results = [task.result(file, segments) for file in files]
         if save_video is not None:
@@ -160,6 +167,8 @@ class _Result:
                 "label": sample.label,
                 "class": sample.class_name,
                 "probability": sample.probability,
+                "known": sample.is_known,
+                "novelty": sample.novelty,
                 "top": [{"class": name, "probability": share} for name, share in sample.top],
             }
 
@@ -267,9 +276,17 @@ def _print_tables(results: Sequence[_Result], *, several_files: bool) -> None:
     clips = [row for result in results for row in result.rows()]
     if clips or all(result.clips is not None for result in results):
         output.print(_table(clips, several_files=several_files))
+        if not all(row["known"] for row in clips):
+            print_remark(_UNKNOWN)
     recordings = [result for result in results if result.clips is None]
     if recordings:
         output.print(_segment_table(recordings, several_files=several_files))
+
+
+_UNKNOWN = (
+    "?: perhaps none of the classes: not as probable as held-out clips are, or unlike the training "
+    "clips"
+)
 
 
 def _table(rows: list[dict[str, Any]], *, several_files: bool) -> Table:
@@ -280,7 +297,7 @@ def _table(rows: list[dict[str, Any]], *, several_files: bool) -> Table:
         table.add_row(
             *([escape(row["file"])] if several_files else []),
             escape(row["sample"]),
-            escape(row["class"]),
+            escape(row["class"]) + ("" if row["known"] else " ?"),
             f"{row['probability']:.1%}",
             ", ".join(following[1:]),
         )

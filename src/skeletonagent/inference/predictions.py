@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import overload
 
 import numpy as np
@@ -26,6 +27,7 @@ class SamplePrediction:
         class_name: Name of the most probable class.
         probability: Its probability.
         top: The most probable classes with their probabilities, best first.
+        novelty: How little the sample is what the recognizer knows; None if that was not measured.
     """
 
     sample_id: str
@@ -33,6 +35,12 @@ class SamplePrediction:
     class_name: str
     probability: float
     top: tuple[ClassShare, ...]
+    novelty: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing says that it is another action, or from another source."""
+        return self.novelty is None or self.novelty <= 1
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -48,6 +56,9 @@ class Predictions:
         classes: Names of all classes, in the order of the columns.
         k: Number of classes that :meth:`top_k` returns unless another is asked for.
         frames: Number of frames of each sample, where it is known.
+        novelty: How little each sample is what the recognizer knows, see
+            :func:`~skeletonagent.inference.source_check.novelty`; above 1, it is another action
+            than the classes, or from another source. Nothing if it was not measured.
 
     Examples:
         >>> import numpy as np
@@ -70,6 +81,7 @@ class Predictions:
     classes: tuple[str, ...]
     k: int = 5
     frames: tuple[int, ...] = ()
+    novelty: Float[np.ndarray, " n"] = field(default_factory=lambda: np.zeros(0))
 
     @property
     def labels(self) -> Int[np.ndarray, " n"]:
@@ -101,9 +113,12 @@ class Predictions:
     def __iter__(self) -> Iterator[SamplePrediction]:
         """Yield the samples one after another."""
         best = self.top_k(max(self.k, 1))
-        for sample_id, label, top in zip(self.sample_ids, self.labels, best, strict=True):
-            name, probability = top[0]
-            yield SamplePrediction(sample_id, int(label), name, probability, tuple(top[: self.k]))
+        new = map(float, self.novelty) if len(self.novelty) else repeat(None, len(self))
+        for sample_id, label, top, novel in zip(
+            self.sample_ids, self.labels, best, new, strict=True
+        ):
+            name, share = top[0]
+            yield SamplePrediction(sample_id, int(label), name, share, tuple(top[: self.k]), novel)
 
     @overload
     def __getitem__(self, position: int) -> SamplePrediction: ...
@@ -120,6 +135,7 @@ class Predictions:
                 self.classes,
                 self.k,
                 self.frames[position],
+                self.novelty[position],
             )
         position = range(len(self))[position]
         return next(iter(self[position : position + 1]))

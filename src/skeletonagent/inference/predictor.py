@@ -19,7 +19,7 @@ from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
-from skeletonagent.evaluation.ensemble import fuse, paper_weights
+from skeletonagent.evaluation.ensemble import paper_weights
 from skeletonagent.experiments.config import Config
 from skeletonagent.inference.predictions import Predictions
 from skeletonagent.inference.recording_input import RecordingSource
@@ -36,10 +36,16 @@ from skeletonagent.inference.samples import (
     most_seen_bodies,
     read_samples,
 )
-from skeletonagent.inference.segment_settings import SegmentOptions
+from skeletonagent.inference.segment_settings import SegmentOptions, choose_threshold
 from skeletonagent.inference.segment_stream import SegmentStream
 from skeletonagent.inference.segments import RecordingPrediction
-from skeletonagent.inference.source_check import warn_of_clips
+from skeletonagent.inference.source_check import check_clips, novelty
+from skeletonagent.inference.stream_fusion import (
+    fuse_streams,
+    fused_probabilities,
+    joined_features,
+    require_same_classes,
+)
 from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
 
 
@@ -93,14 +99,7 @@ class Predictor:
         Raises:
             CheckpointError: If they were trained on different classes, joints or channels.
         """
-        first = models[0].metadata
-        for model in models[1:]:
-            other = model.metadata
-            if (other.class_names, other.input_format) != (first.class_names, first.input_format):
-                raise CheckpointError(
-                    f"the streams {models[0].config.clips.stream} and {model.config.clips.stream} "
-                    "were trained on different classes or joints; load one of them alone"
-                )
+        require_same_classes(models)
         return cls(tuple(models), paper_weights([model.config.clips.stream for model in models]))
 
     @property
@@ -152,7 +151,7 @@ class Predictor:
         batch_size: int | None = None,
         num_clips: int | None = None,
     ) -> Predictions:
-        """Return the class probabilities of unlabelled samples.
+        """Return the class probabilities of unlabelled samples, and whether they are known.
 
         A joint with NaN in any channel was not seen; a frame or a body of nothing but NaN is
         absent. Of more bodies than the recognizer has room for, those seen most are taken. This is
@@ -175,10 +174,11 @@ class Predictor:
                 file cannot be read; the message names the sample and the wanted shape.
         """
         samples = self._samples(joints, image_size)
-        warn_of_clips(samples, self.models[0].metadata)
+        deviations = check_clips(samples, self.models[0].metadata)
+        probs = fused_probabilities(self.models, self.weights, samples, batch_size, num_clips)
+        new = novelty(probs, deviations, self.threshold)
         ids = tuple(sample.sample_id for sample in samples)
-        probs = self._probabilities(samples, batch_size, num_clips)
-        return Predictions(ids, probs, self.class_names, top_k, frames_of(samples))
+        return Predictions(ids, probs, self.class_names, top_k, frames_of(samples), new)
 
     def segment(
         self,
@@ -238,11 +238,16 @@ class Predictor:
         return self.segmenter.stream(options, top_k, fps, image_size, num_clips)
 
     @cached_property
+    def threshold(self) -> float:
+        """Probability below which an action is unknown, by predictions of held-out clips."""
+        return choose_threshold(None, self.segmenter.held_out)[0]
+
+    @cached_property
     def segmenter(self) -> RecordingSegmenter:
         """Recognizer of the actions in untrimmed recordings."""
         return RecordingSegmenter(
-            classify=lambda clips, image_size, **sizes: self._probabilities(
-                self._samples(clips, image_size), **sizes
+            classify=lambda clips, image_size, **sizes: fused_probabilities(
+                self.models, self.weights, self._samples(clips, image_size), **sizes
             ),
             metadata=self.models[0].metadata,
             guidance=self.guidance,
@@ -265,12 +270,7 @@ class Predictor:
         side by side. Arguments and errors are those of :meth:`predict`.
         """
         samples = self._samples(joints, image_size)
-        if not samples:
-            width = sum(model.recognizer.backbone.out_channels for model in self.models)
-            return np.zeros((0, width), dtype=np.float32)
-        columns = [model.sample_features(samples, batch_size, num_clips) for model in self.models]
-        features: np.ndarray = torch.cat(columns, dim=1).numpy()
-        return features
+        return joined_features(self.models, samples, batch_size, num_clips)
 
     def predict_data(
         self, data: SkeletonData, sample_ids: Sequence[str], batch_size: int | None = None
@@ -284,18 +284,7 @@ class Predictor:
         for model in self.models:
             loader = model.loader(data)
             parts.append(model.predict_loader(loader, loader.store.indices(sample_ids), batch_size))
-        return self._fuse(parts)
-
-    def _probabilities(
-        self, samples: Sequence[SkeletonSequence], batch_size: int | None, num_clips: int | None
-    ) -> Float[np.ndarray, "n y"]:
-        if not samples:
-            return np.zeros((0, len(self.class_names)), dtype=np.float32)
-        parts = [model.predict_samples(samples, batch_size, num_clips) for model in self.models]
-        return self._fuse(parts).probs
-
-    def _fuse(self, parts: Sequence[ClassProbabilities]) -> ClassProbabilities:
-        return parts[0] if len(parts) == 1 else fuse(parts, self.weights)
+        return fuse_streams(parts, self.weights)
 
     def _samples(
         self, joints: Joints | str | Path | Sequence[Any], image_size: ImageSize | None
@@ -330,8 +319,6 @@ def load_predictor(
         >>> model = sa.load("runs/first", device="cpu")
         >>> [stream.value for stream in model.streams], model.config.clips.frames
         (['joint'], 8)
-        >>> len(model.guidance.classes) == len(model.class_names)
-        True
     """
     path = Path(run).expanduser()
     places = [path, *(path / stream.value for stream in Stream)]

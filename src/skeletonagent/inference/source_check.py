@@ -49,8 +49,16 @@ class SourceCheck:
         Args:
             samples: Samples as stored, in the input format of the recognizer.
         """
+        return self.of_measures(self.measures(samples), [sample.sample_id for sample in samples])
+
+    def of_measures(self, measures: ClipMeasures | None, names: Sequence[str]) -> str | None:
+        """Return in what clips that were measured are unlike the training clips, as of_clips.
+
+        Args:
+            measures: What :meth:`measures` returns.
+            names: Name of each clip.
+        """
         statistics = self.metadata.statistics
-        measures = self._measures(samples)
         if statistics is None or measures is None:
             return None
         far = self._far(statistics, measures)
@@ -59,7 +67,7 @@ class SourceCheck:
             return None
         found = {name: flags for name, flags in far.items() if flags.sum() > unlike.sum() / 10}
         words = [_words(name, flags, statistics, measures, self) for name, flags in found.items()]
-        named = _names([s.sample_id for s, flag in zip(samples, unlike, strict=True) if flag])
+        named = _names([name for name, flag in zip(names, unlike, strict=True) if flag])
         return f"unlike the training clips: {named}: {'; '.join(words)}. {ADVICE}"
 
     def of_recording(self, joints: Float[np.ndarray, "m t v c"], fps: float | None) -> str | None:
@@ -79,14 +87,28 @@ class SourceCheck:
             words.append(f"{fps:g} frames a second, the training clips had {rate:g}")
         measures = None
         if statistics is not None and clips is not None:
-            measures = self._measures(_pieces(joints, max(2, round(factor * clips.median))))
+            measures = self.measures(_pieces(joints, max(2, round(factor * clips.median))))
         if statistics is not None and measures is not None:
             for name, flags in self._far(statistics, measures, factor, untrimmed=True).items():
                 if flags.mean() > 0.5:
                     words.append(_words(name, flags, statistics, measures, self))
         return f"unlike the training clips: {'; '.join(words)}. {ADVICE}" if words else None
 
-    def _measures(self, samples: Sequence[SkeletonSequence]) -> ClipMeasures | None:
+    def deviations(self, measures: ClipMeasures) -> Float[np.ndarray, " n"]:
+        """Return the largest deviation of each clip from the training clips; above 1 is far.
+
+        Of a recognizer that keeps no statistics it is 0.
+        """
+        statistics = self.metadata.statistics
+        if statistics is None:
+            return np.zeros(len(measures))
+        found = statistics.deviations(measures)
+        counted = [values for name, values in found.items() if name not in self._taken_out]
+        largest: np.ndarray = np.max(counted, axis=0)
+        return largest
+
+    def measures(self, samples: Sequence[SkeletonSequence]) -> ClipMeasures | None:
+        """Return the measures of samples as stored; None without samples or statistics."""
         input_format, statistics = self.metadata.input_format, self.metadata.statistics
         if not samples or statistics is None:
             return None
@@ -145,7 +167,7 @@ class SourceCheck:
         layout = self.metadata.input_format.layout
         seen = np.nanmean(measures.seen, axis=0)
         gone = np.flatnonzero((seen < _HARDLY_EVER) & (np.array(statistics.seen) > _OFTEN))
-        names = ", ".join(layout.display_name(joint) for joint in gone[:4])
+        names = ", ".join(layout.display_name(joint) for joint in gone[:4].tolist())
         usual = f"{statistics.absent.median:.0%} in training"
         named = f", such as {names}" if names else ""
         return f"{share:.0%} of joints absent{named}, {usual}"
@@ -166,12 +188,17 @@ class SourceCheck:
         )
 
 
-def warn_of_clips(samples: Sequence[SkeletonSequence], metadata: RecognizerMetadata) -> None:
+def check_clips(
+    samples: Sequence[SkeletonSequence], metadata: RecognizerMetadata
+) -> Float[np.ndarray, " n"]:
     """Warn of samples that are not trimmed or from another source than the training clips.
 
     Args:
         samples: Samples as stored, in the input format of the recognizer.
         metadata: What the recognizer was trained on.
+
+    Returns:
+        The largest deviation of each sample from the training clips; above 1 is far.
     """
     clips = metadata.training_clips
     most = UNTRIMMED_FACTOR * clips.longest if clips else math.inf
@@ -182,8 +209,30 @@ def warn_of_clips(samples: Sequence[SkeletonSequence], metadata: RecognizerMetad
             "'predict --segments' find the actions within",
             stacklevel=3,
         )
-    if problem := SourceCheck(metadata).of_clips(samples):
+    check = SourceCheck(metadata)
+    measures = check.measures(samples)
+    if problem := check.of_measures(measures, [sample.sample_id for sample in samples]):
         warnings.warn(problem, stacklevel=3)
+    return np.zeros(len(samples)) if measures is None else check.deviations(measures)
+
+
+def novelty(
+    probs: Float[np.ndarray, "n y"], deviations: Float[np.ndarray, " n"], threshold: float
+) -> Float[np.ndarray, " n"]:
+    """Return how little samples are what a recognizer knows; above 1, they count as unknown.
+
+    It is the larger of two ratios: of the logarithm of the largest probability to that of the
+    threshold, and of the deviation from the training clips to that which is far.
+
+    Args:
+        probs: Class probabilities of the samples.
+        deviations: Largest deviation of each from the training clips, in units of what is far.
+        threshold: Probability below which an action is unknown.
+    """
+    surprise = -np.log(np.clip(probs.max(axis=1), 1e-12, 1))
+    limit = -np.log(np.clip(threshold, 1e-6, 1 - 1e-6))
+    found: np.ndarray = np.maximum(surprise / limit, deviations)
+    return found
 
 
 ADVICE = (
