@@ -121,6 +121,7 @@ def test_every_answer_passes_its_check(
         FeatureMoments(
             scale * torch.randn(shape, generator=generator, dtype=torch.double).pow(3),
             torch.rand(shape, generator=generator, dtype=torch.double),
+            torch.tensor([3, 1, 2, 5])[:, None, None].expand(shape),
         )
         for _ in range(2)
     ]
@@ -148,7 +149,9 @@ def test_a_joint_keeping_still_tells_less_than_one_that_moves() -> None:
         torch.tensor([9, 9]),
         *[
             FeatureMoments(
-                torch.stack([size, 0 * size]), torch.ones(2, 17, len(MotionFeature)).double()
+                torch.stack([size, 0 * size]),
+                torch.ones(2, 17, len(MotionFeature)).double(),
+                torch.full((2, 17, len(MotionFeature)), 9),
             )
         ]
         * 2,

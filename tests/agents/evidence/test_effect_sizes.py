@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -64,7 +65,7 @@ def table(means: list[float], deviation: float, layout: SkeletonLayout = COCO_17
     mean: Tensor = torch.zeros(shape, dtype=torch.double)
     mean[:, 0, 0] = torch.tensor(means, dtype=torch.double)
     variance = torch.full(shape, deviation**2, dtype=torch.double)
-    moments = FeatureMoments(mean, variance)
+    moments = FeatureMoments(mean, variance, torch.full(shape, 10))
     names = tuple(f"class {n}" for n in range(len(means)))
     return Evidence(layout, names, torch.full((len(means),), 10), moments, moments)
 
@@ -120,3 +121,30 @@ def test_either_side_from_clip_to_clip_is_both(bodies: ModuleType, layout: Skele
     effects = measure_evidence(store, torch.arange(16)).against("class 0", ["class 1"])
     hands = [*bodies.hand_of(layout, "left"), *bodies.hand_of(layout, "right")]
     assert effects.either[hands, 0].all() and (effects.size[hands, 0] > 3).all()
+
+
+def test_a_joint_that_a_clip_lacks_does_not_count_in_it(store: ClipStore) -> None:
+    frames = store.frames.clone()
+    for sample in (0, 6):
+        start = int(store.starts[sample])
+        frames[start : start + int(store.lengths[sample]), WRIST] = 0
+    lacking = replace(store, frames=frames)
+    kept = torch.tensor([n for n in range(15) if n not in (0, 6)])
+    ours, without = measure_evidence(lacking, torch.arange(15)), measure_evidence(lacking, kept)
+    assert ours.plain.clips[:, WRIST, 0].tolist() == [4, 4, 5]
+    assert ours.plain.clips[:, 0, 0].tolist() == [5, 5, 5]
+    torch.testing.assert_close(ours.plain.mean[:, WRIST], without.plain.mean[:, WRIST])
+    torch.testing.assert_close(ours.plain.variance[:, WRIST], without.plain.variance[:, WRIST])
+    speed = list(MotionFeature).index(MotionFeature.SPEED)
+    assert (ours.ordered.clips[:, WRIST, speed] == torch.tensor([4, 4, 5])).all()
+
+
+def test_a_joint_that_a_class_lacks_has_no_effect(store: ClipStore) -> None:
+    frames, rows = store.frames.clone(), store.rows(torch.arange(5))
+    frames[rows, WRIST] = 0
+    evidence = measure_evidence(replace(store, frames=frames), torch.arange(15))
+    assert not evidence.plain.known[0, WRIST].any()
+    assert not evidence.against("class 0", ["class 1"]).size[WRIST].any()
+    alone = measure_evidence(store, torch.arange(5, 15)).against("class 1", ["class 2"])
+    mixed = evidence.against("class 1", ["class 2", "class 0"])
+    assert mixed.size[WRIST].abs().max() > 0.5 * alone.size[WRIST].abs().max()

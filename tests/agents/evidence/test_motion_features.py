@@ -10,7 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.agents.evidence.motion_features import MotionFeature, compute_motion_features
+from skeletonagent.agents.evidence.motion_features import (
+    PAIR_FEATURES,
+    MotionFeature,
+    compute_motion_features,
+    measure_motion,
+)
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
 
@@ -210,3 +215,29 @@ def test_a_clip_of_one_frame_or_of_nothing_is_finite() -> None:
     values = compute_motion_features(store_of(empty, single, layout=KINECT_25), torch.arange(2))
     assert values.isfinite().all()
     assert values[0].abs().sum() == 0
+
+
+def test_features_of_joints_never_seen_are_not_known() -> None:
+    whole, lacking = cross(12), cross(12)
+    lacking[0, :, 2] = 0
+    motion = measure_motion(store_of(whole, lacking), torch.arange(2))
+    assert motion.known[0].all() and not motion.known[1, 2].any()
+    pairs = [list(MotionFeature).index(feature) for feature in PAIR_FEATURES]
+    partner = motion.known[1, 3]
+    assert not partner[pairs].any() and int(partner.sum()) == len(MotionFeature) - len(pairs)
+    for feature in (MotionFeature.HEIGHT, MotionFeature.REACH, MotionFeature.OUTWARD):
+        column = list(MotionFeature).index(feature)
+        ours, expected = motion.values[1, 3:, column], motion.values[0, 3:, column]
+        torch.testing.assert_close(ours, expected, atol=0.2, rtol=0.2)  # another mean bone length
+
+
+def test_a_joint_that_one_body_lacks_is_that_of_the_other() -> None:
+    rng = np.random.default_rng(0)
+    one, two = (cross(12) + rng.normal(0, 0.1, (1, 12, 6, 3)) for _ in range(2))
+    two[0, :, 4] = 0
+    both, first = (
+        measure_motion(store_of(joints), torch.arange(1))
+        for joints in (np.concatenate([one, two]), one)
+    )
+    torch.testing.assert_close(both.values[0, 4], first.values[0, 4])
+    assert both.known.all()

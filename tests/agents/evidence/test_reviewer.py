@@ -30,10 +30,9 @@ def evidence() -> Evidence:
     plain[0, WRISTS, 0], mixed[0, WRISTS, 0] = 1.5, 1 + 1.5**2
     plain[1, WRISTS[1], 0] = 3.0
     ordered[:2, WRISTS[0], 0] = 3.0  # the higher of the two comes first
-    names, counts = ("hold", "lift", "stand"), torch.full((3,), 50)
-    return Evidence(
-        COCO_17, names, counts, FeatureMoments(plain, mixed), FeatureMoments(ordered, variance)
-    )
+    names, counts, clips = ("hold", "lift", "stand"), torch.full((3,), 50), torch.full(shape, 50)
+    moments = FeatureMoments(plain, mixed, clips), FeatureMoments(ordered, variance, clips)
+    return Evidence(COCO_17, names, counts, *moments)
 
 
 def reviewer(evidence: Evidence, verify: VerifyMode) -> Reviewer:

@@ -43,7 +43,8 @@ def table(
     shape = (len(heights), COCO_17.num_joints, len(MotionFeature))
     mean: Tensor = torch.zeros(shape, dtype=torch.double)
     mean[:, 0, 0] = torch.tensor(heights, dtype=torch.double)
-    moments = FeatureMoments(mean, torch.ones(shape, dtype=torch.double))
+    clips = torch.tensor(counts)[:, None, None].expand(shape)
+    moments = FeatureMoments(mean, torch.ones(shape, dtype=torch.double), clips)
     return Evidence(COCO_17, names[: len(heights)], torch.tensor(counts), moments, moments)
 
 

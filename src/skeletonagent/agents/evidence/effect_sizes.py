@@ -15,7 +15,7 @@ from skeletonagent.agents.answers.checks import NEAR_ALL
 from skeletonagent.agents.evidence.motion_features import (
     PAIR_FEATURES,
     MotionFeature,
-    compute_motion_features,
+    measure_motion,
 )
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
@@ -51,10 +51,22 @@ DISTINGUISHING = (2, 6)
 
 @dataclass(frozen=True)
 class FeatureMoments:
-    """Mean and variance, over a class's clips, of each feature of each joint."""
+    """Mean and variance, over a class's clips, of each feature of each joint.
+
+    Args:
+        mean: Mean over the clips in which the feature is known; 0 without any.
+        variance: Variance over the same clips.
+        clips: Number of these clips.
+    """
 
     mean: Float[Tensor, "y v q"]
     variance: Float[Tensor, "y v q"]
+    clips: Int[Tensor, "y v q"]
+
+    @property
+    def known(self) -> Bool[Tensor, "y v q"]:
+        """Whether there is a clip in which the feature is known."""
+        return self.clips > 0
 
 
 @dataclass(frozen=True)
@@ -65,30 +77,37 @@ class _RegularizedMoments:
         mean: Mean as measured.
         variance: Variance with :data:`PRIOR_CLIPS` of typical variance.
         floor: Variance added for every joint, see :data:`FLOOR`.
+        known: Whether mean and variance were measured.
     """
 
     mean: Float[Tensor, "y v q"]
     variance: Float[Tensor, "y v q"]
     floor: Float[Tensor, " q"]
+    known: Bool[Tensor, "y v q"]
 
     @classmethod
-    def from_counts(cls, moments: FeatureMoments, counts: Int[Tensor, " y"]) -> _RegularizedMoments:
-        clips = counts[:, None, None].double()
-        typical = (clips * moments.variance).sum(dim=0) / clips.sum()
+    def of(cls, moments: FeatureMoments) -> _RegularizedMoments:
+        clips, seen = moments.clips.double(), moments.known.any(dim=0)
+        typical = (clips * moments.variance).sum(dim=0) / clips.sum(dim=0).clamp(min=1)
         variance = (clips * moments.variance + PRIOR_CLIPS * typical) / (clips + PRIOR_CLIPS)
-        return cls(moments.mean, variance, FLOOR * typical.mean(dim=0) + 1e-8)
+        floor = FLOOR * typical.sum(dim=0) / seen.sum(dim=0).clamp(min=1) + 1e-8
+        return cls(moments.mean, variance, floor, moments.known)
 
     def cohens_d(
         self, label: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
     ) -> Float[Tensor, "v q"]:
-        """Return Cohen's d of a class against the mixture of others; 0 if there are no others."""
+        """Return Cohen's d of a class against the mixture of others; 0 where it is not known."""
         if not len(others):
             return torch.zeros_like(self.mean[label])
-        share = (weights / weights.sum())[:, None, None]
+        known, share = self.known[others], (weights / weights.sum())[:, None, None]
+        if not bool(known.all()):
+            share = share * known
+            share = share / share.sum(dim=0).clamp(min=1e-12)
         mean = (share * self.mean[others]).sum(dim=0)
         spread = self.variance[others] + (self.mean[others] - mean).square()
         pooled = (self.variance[label] + (share * spread).sum(dim=0)) / 2
-        return (self.mean[label] - mean) / (pooled + self.floor).sqrt()
+        size = (self.mean[label] - mean) / (pooled + self.floor).sqrt()
+        return size * (self.known[label] & known.any(dim=0))
 
 
 @dataclass(frozen=True)
@@ -166,11 +185,11 @@ class Evidence:
 
     @cached_property
     def _plain(self) -> _RegularizedMoments:
-        return _RegularizedMoments.from_counts(self.plain, self.counts)
+        return _RegularizedMoments.of(self.plain)
 
     @cached_property
     def _ordered(self) -> _RegularizedMoments:
-        return _RegularizedMoments.from_counts(self.ordered, self.counts)
+        return _RegularizedMoments.of(self.ordered)
 
 
 def measure_evidence(source: ClipLoader | ClipStore, samples: Int[Tensor, " n"]) -> Evidence:
@@ -183,13 +202,14 @@ def measure_evidence(source: ClipLoader | ClipStore, samples: Int[Tensor, " n"])
     store = source if isinstance(source, ClipStore) else source.store
     if isinstance(source, StreamingLoader):
         batches = iterate_batches(source, samples.split(CHUNK_SAMPLES))
-        parts = [compute_motion_features(sampler.store, chosen) for sampler, chosen, _ in batches]
-        values = torch.cat(parts).double()
+        parts = [measure_motion(sampler.store, chosen) for sampler, chosen, _ in batches]
     else:
-        values = compute_motion_features(store, samples).double()
+        parts = [measure_motion(store, samples)]
+    values = torch.cat([part.values for part in parts]).double()
+    known = torch.cat([part.known for part in parts])
     labels = store.labels[samples].cpu()
     counts = torch.bincount(labels, minlength=store.num_classes)
-    ordered = values.clone()
+    ordered, both = values.clone(), known & known[:, list(store.layout.mirror)]
     for left, right in store.layout.pairs:
         ordered[:, left] = torch.maximum(values[:, left], values[:, right])
         ordered[:, right] = torch.minimum(values[:, left], values[:, right])
@@ -197,20 +217,24 @@ def measure_evidence(source: ClipLoader | ClipStore, samples: Int[Tensor, " n"])
         layout=store.layout,
         class_names=store.class_names,
         counts=counts,
-        plain=_moments(values, labels, counts),
-        ordered=_moments(ordered, labels, counts),
+        plain=_moments(values, known, labels, len(counts)),
+        ordered=_moments(ordered, both, labels, len(counts)),
     )
 
 
 def _moments(
-    values: Float[Tensor, "n v q"], labels: Int[Tensor, " n"], counts: Int[Tensor, " y"]
+    values: Float[Tensor, "n v q"],
+    known: Bool[Tensor, "n v q"],
+    labels: Int[Tensor, " n"],
+    classes: int,
 ) -> FeatureMoments:
-    clips = counts.clamp(min=1)[:, None, None]
-    zeros = values.new_zeros(len(counts), *values.shape[1:])
-    mean = zeros.index_add(0, labels, values) / clips
-    return FeatureMoments(
-        mean, zeros.index_add(0, labels, (values - mean[labels]).square()) / clips
-    )
+    """Return moments over the clips of each class in which a feature is known."""
+    zeros = values.new_zeros(classes, *values.shape[1:])
+    clips = zeros.long().index_add(0, labels, known.long())
+    divisor = clips.clamp(min=1)
+    mean = zeros.index_add(0, labels, values * known) / divisor
+    squares = (values - mean[labels]).square() * known
+    return FeatureMoments(mean, zeros.index_add(0, labels, squares) / divisor, clips)
 
 
 def rank_effects(effects: EffectSizes) -> EffectSizes:

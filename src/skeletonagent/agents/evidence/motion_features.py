@@ -63,10 +63,31 @@ PAIR_FEATURES = (MotionFeature.GAP, MotionFeature.SYMMETRY)
 """Features of both joints of a pair at once, which cannot tell the two joints apart."""
 
 
+@dataclass(frozen=True)
+class MotionFeatures:
+    """Motion features of the joints of samples, on the host.
+
+    Args:
+        values: Every feature of every joint, the mean over the bodies in which it is known; else 0.
+        known: Whether it is known: the joint is seen in the sample, and so is the other joint of
+            features of two. Features that a skeleton lacks are known to be 0.
+    """
+
+    values: Float[Tensor, "n v q"]
+    known: Bool[Tensor, "n v q"]
+
+
 def compute_motion_features(
     store: ClipStore, samples: Int[Tensor, " n"], chunk: int = CHUNK
 ) -> Float[Tensor, "n v q"]:
-    """Return every feature of every joint, the mean over the bodies present, on the host.
+    """Return the values of :func:`measure_motion`."""
+    return measure_motion(store, samples, chunk).values
+
+
+def measure_motion(
+    store: ClipStore, samples: Int[Tensor, " n"], chunk: int = CHUNK
+) -> MotionFeatures:
+    """Return every feature of every joint of samples.
 
     Args:
         store: Clips in any unit, 2D or 3D.
@@ -74,6 +95,7 @@ def compute_motion_features(
         chunk: Number of coordinates measured at a time, which bounds the memory.
     """
     values = torch.zeros(len(samples), store.layout.num_joints, len(MotionFeature))
+    known = torch.zeros_like(values, dtype=torch.bool)
     for part in _chunks(store, samples, chunk):
         lengths = store.lengths[samples[part]]
         time = torch.arange(int(lengths.max()), device=store.device)
@@ -82,10 +104,11 @@ def compute_motion_features(
         frames = lengths.repeat_interleave(clips.shape[1])
         bodies = _BodyFrames.from_positions(clips.flatten(0, 1), frames, store.layout)
         measured = bodies.measure().unflatten(0, clips.shape[:2])
-        present = (clips != 0).flatten(2).any(dim=2).float()
-        share = present / present.sum(dim=1, keepdim=True).clamp(min=1)
-        values[part.cpu()] = torch.einsum("nm,nmvq->nvq", share, measured).cpu()
-    return values
+        of_bodies = bodies.known.unflatten(0, clips.shape[:2])
+        share = of_bodies / of_bodies.sum(dim=1, keepdim=True).clamp(min=1)
+        values[part.cpu()] = (share * measured).sum(dim=1).cpu()
+        known[part.cpu()] = of_bodies.any(dim=1).cpu()
+    return MotionFeatures(values, known)
 
 
 def _chunks(
@@ -130,8 +153,23 @@ class _BodyFrames:
         # A center that is always zero is not absent: its clip was centred frame by frame.
         seen = seen & (center | ~center.any(dim=1, keepdim=True))[:, :, None]
         world = x / _bone_length(x, seen, layout)[:, None, None, None]
-        place = _mean(world - world[:, :, [layout.center]], seen)
-        return cls(world, seen, lengths, *body_axes(place, layout), layout)
+        place, known = (
+            _mean(world - world[:, :, [layout.center]], seen),
+            _known_joints(seen, layout),
+        )
+        whole = known.all(dim=1)[:, None]  # rounded as without a mask
+        of_seen = zip(body_axes(place, layout), body_axes(place, layout, known), strict=True)
+        axes = [torch.where(whole, of_all, of_some) for of_all, of_some in of_seen]
+        return cls(world, seen, lengths, *axes, layout)
+
+    @property
+    def known(self) -> Bool[Tensor, "b v q"]:
+        """Whether each feature is known, see :class:`MotionFeatures`."""
+        joints = _known_joints(self.seen, self.layout)
+        pairs = joints & joints[:, list(self.layout.mirror)]
+        head = joints if self._head is None else joints & joints[:, [self._head]]
+        partners = dict.fromkeys(PAIR_FEATURES, pairs) | {MotionFeature.HEAD_DISTANCE: head}
+        return torch.stack([partners.get(feature, joints) for feature in MotionFeature], dim=-1)
 
     def measure(self) -> Float[Tensor, "b v q"]:
         """Return every feature of every joint."""
@@ -141,7 +179,7 @@ class _BodyFrames:
     def _positions(self) -> Mapping[MotionFeature, Float[Tensor, "b v"]]:
         mirror = list(self.layout.mirror)
         q, seen, place = self._relative, self.seen, _mean(self._relative, self.seen)
-        head = next((v for v in map(self._joint_called, _HEADS) if v is not None), None)
+        head = self._head
         to_head = q - q[:, :, [head]] if head is not None else torch.zeros_like(q)
         both = seen if head is None else seen & seen[:, :, [head]]
         gap = (q - q[:, :, mirror]).norm(dim=-1)
@@ -223,9 +261,21 @@ class _BodyFrames:
         present = first.any(dim=1) & last.any(dim=1)
         return (_mean(x, last) - _mean(x, first)) * present[..., None]
 
+    @property
+    def _head(self) -> int | None:
+        """The joint that distances from the head are measured to, if there is one."""
+        return next((v for v in map(self._joint_called, _HEADS) if v is not None), None)
+
     def _joint_called(self, word: str) -> int | None:
         names = map(self.layout.display_name, range(self.layout.num_joints))
         return next((v for v, name in enumerate(names) if word in name.split()), None)
+
+
+def _known_joints(seen: Bool[Tensor, "b t v"], layout: SkeletonLayout) -> Bool[Tensor, "b v"]:
+    """Return which joints are ever seen; the center is, where the body is: it may lie at zero."""
+    known = seen.any(dim=1)
+    known[:, layout.center] |= known.any(dim=1)
+    return known
 
 
 def _mean(x: Float[Tensor, "b t v *c"], seen: Bool[Tensor, "b t v"]) -> Float[Tensor, "b v *c"]:

@@ -200,11 +200,14 @@ class Verifier:
                 yield Doubt(f"the {name}, said to move, keeps as still as in other actions")
 
     def _still(self, action: str, rivals: Sequence[str]) -> Bool[Tensor, " v"]:
-        """Return which joints move neither far nor more than in a class they are compared with."""
-        evidence = self.evidence
-        mean = evidence.plain.mean[..., _RANGE]
-        usual = mean[evidence.counts > 0].mean(dim=(0, 1))
-        moved = (mean[evidence.class_names.index(action)] > STILL * usual).any(dim=1)
+        """Return which joints move neither far nor more than in a class they are compared with.
+
+        Of a joint that is seen in no clip of the class it is not known.
+        """
+        evidence, label = self.evidence, self.evidence.class_names.index(action)
+        mean, known = (part[..., _RANGE] for part in (evidence.plain.mean, evidence.plain.known))
+        usual = mean.sum(dim=(0, 1)) / known.sum(dim=(0, 1)).clamp(min=1)
+        moved = (mean[label] > STILL * usual).any(dim=1) | ~known[label].all(dim=1)
         for others in {(), tuple(rivals)}:
             effects, error = self.effects(action, others), self._error(action, others)
             if effects is not None and error is not None:
