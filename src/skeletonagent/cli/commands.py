@@ -95,6 +95,22 @@ COMMANDS: CommandTable = {
             ),
         },
     ),
+    "actions": LazySubgroup(
+        "Teach a trained run actions from a few examples, without a training.",
+        {
+            "add": LazyCommand(
+                f"{_CLI}.actions",
+                "add",
+                "Teach a run an action from one to five examples; 'predict' then knows it.",
+            ),
+            "list": LazyCommand(
+                f"{_CLI}.actions", "list_added", "List the actions that were added to a run."
+            ),
+            "remove": LazyCommand(
+                f"{_CLI}.actions", "remove", "Take away an action that was added to a run."
+            ),
+        },
+    ),
     "pose": LazySubgroup(
         "Find the joints of people in videos.",
         {

@@ -28,7 +28,7 @@ PERFORMANCES = 12
 SPLIT = "every-tenth"
 """Name of the only split: of each class every tenth clip is held out of the training."""
 
-FEWEST_JOINTS = 5
+FEWEST_COMMON_JOINTS = 5
 """Joints that a source must share with the common body."""
 
 
@@ -111,10 +111,10 @@ def _archive_source(archive: Path) -> _Source:
     store = data.store
     joints, left_out = common_joints(store.layout)
     shared = sum(joint is not None for joint in joints)
-    if shared < FEWEST_JOINTS:
+    if shared < FEWEST_COMMON_JOINTS:
         raise ConfigError(
-            f"{data.name} names {shared} joints of the common body, at least {FEWEST_JOINTS} are "
-            f"needed: it has {', '.join(store.layout.joints[:4])}, ...; name joints such as "
+            f"{data.name} names {shared} joints of the common body, and a base needs "
+            f"{FEWEST_COMMON_JOINTS} of them: it has {', '.join(store.layout.joints[:4])}, ...; name joints such as "
             "'left wrist'"
         )
     statistics = describe_orientation(store, torch.arange(len(store)))

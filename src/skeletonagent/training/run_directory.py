@@ -95,6 +95,11 @@ class RunDirectory:
         return self.path / "cost.json"
 
     @property
+    def actions(self) -> Path:
+        """Actions that were added from examples after the training."""
+        return self.path / "actions.json"
+
+    @property
     def checkpoints(self) -> CheckpointFolder:
         """Checkpoints."""
         return CheckpointFolder(self.path / "checkpoints")

@@ -1,0 +1,142 @@
+"""Actions added to a run from files of examples, and taken away again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.data.splits import choose_split
+from skeletonagent.data.training_draw import draw_training_clips
+from skeletonagent.experiments.datasets import prepare_dataset
+from skeletonagent.inference.added_actions import (
+    AddedAction,
+    TrainingFeatures,
+    class_logits,
+    read_actions,
+    require_new_name,
+    with_added_actions,
+    write_actions,
+)
+from skeletonagent.inference.predictor import Predictor, load_predictor
+from skeletonagent.inference.samples import holds_samples
+from skeletonagent.inference.stream_model import StreamModel
+from skeletonagent.training.run_directory import RunDirectory
+
+MOST_CLIPS = 2000
+"""Training clips that examples are compared with at most."""
+
+
+def add_action(
+    run: str | Path, name: str, examples: Sequence[str | Path], *, data: str | Path | None = None
+) -> AddedAction:
+    """Teach a run an action from examples, without a training, and return it.
+
+    Args:
+        run: Run directory.
+        name: Name of the action.
+        examples: Files of clips or recordings of the action alone, as ``predict`` takes them.
+        data: Archive of the training, if it is not where it was.
+
+    Raises:
+        ConfigError: If the name is taken, there are no examples, or the run is of several streams.
+        CheckpointError: If there is no such run.
+        DataError: If a file cannot be read, or the archive is gone.
+    """
+    predictor, directory = _single_run(run)
+    model = predictor.models[0]
+    known = read_actions(directory, model)
+    names = [*predictor.class_names, *(action.name for action in known)]
+    clean = require_new_name(name, names)
+    if not examples:
+        raise ConfigError("an action is learned from at least one example; name its files")
+    features = torch.cat([_example_features(predictor, Path(file)) for file in examples])
+    action = _training_features(model, data).action(clean, features)
+    write_actions(directory, model, [*known, action])
+    return action
+
+
+def list_actions(run: str | Path) -> tuple[AddedAction, ...]:
+    """Return the actions that were added to a run.
+
+    Raises:
+        CheckpointError: If there is no such run, or it was trained on since.
+        DataError: If their file is damaged.
+    """
+    predictor, directory = _single_run(run)
+    return read_actions(directory, predictor.models[0])
+
+
+def remove_action(run: str | Path, name: str) -> None:
+    """Take away an action that was added to a run.
+
+    Raises:
+        ConfigError: If none of that name was added.
+        CheckpointError: If there is no such run.
+    """
+    predictor, directory = _single_run(run)
+    model = predictor.models[0]
+    known = read_actions(directory, model)
+    kept = [action for action in known if action.name != name]
+    if len(kept) == len(known):
+        added = ", ".join(action.name for action in known) or "none"
+        raise ConfigError(f"no action {name!r} was added to {directory.path}; there are: {added}")
+    write_actions(directory, model, kept)
+
+
+def knowing_actions(predictor: Predictor) -> Predictor:
+    """Return the recognizer of a run that knows the actions, too, that were added to the run.
+
+    Raises:
+        DataError: If their file is damaged.
+        CheckpointError: If the run was trained on since.
+    """
+    if len(predictor.models) > 1 or not predictor.runs:
+        return predictor
+    (model,) = predictor.models
+    actions = read_actions(RunDirectory(predictor.runs[0]), model)
+    return replace(predictor, models=(with_added_actions(model, actions),))
+
+
+def _single_run(run: str | Path) -> tuple[Predictor, RunDirectory]:
+    predictor = load_predictor(run, "cpu")
+    if len(predictor.models) > 1 or predictor.models[0].metadata.sources:
+        kind = "is a base" if len(predictor.models) == 1 else "holds runs of several streams"
+        raise ConfigError(f"{run} {kind}; actions are added to one run that was trained on clips")
+    return predictor, RunDirectory(predictor.runs[0])
+
+
+def _example_features(predictor: Predictor, file: Path) -> torch.Tensor:
+    """Return the features of the clips in a file."""
+    source = file if holds_samples(file) else predictor.segmenter.arrays(file)
+    features = torch.from_numpy(predictor.features(source))
+    if not len(features):
+        raise DataError("holds no example", path=file)
+    return features
+
+
+def _training_features(model: StreamModel, archive: str | Path | None) -> TrainingFeatures:
+    """Return the features of the clips that a run was trained on."""
+    settings = model.config.data
+    if archive is not None:
+        settings = replace(settings, archive=str(archive))
+    try:
+        data = prepare_dataset(settings)
+    except DataError as error:
+        raise DataError(
+            "the clips of the training are needed to compare the examples with; name their "
+            f"archive with --data: {error}"
+        ) from error
+    _, split = choose_split(data, settings.split)
+    store = data.store
+    train = draw_training_clips(
+        store, store.indices(split.train), settings.clips_per_class, settings.draw_seed
+    )
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:MOST_CLIPS]
+    chosen = train[order.sort().values]
+    features = model.features(model.loader(data), chosen, model.default_batch_size, None)
+    logits = class_logits(model.recognizer.cls_head, features)
+    return TrainingFeatures(features, store.labels[chosen].cpu(), logits)
