@@ -114,8 +114,8 @@ def _archive_source(archive: Path) -> _Source:
     if shared < FEWEST_COMMON_JOINTS:
         raise ConfigError(
             f"{data.name} names {shared} joints of the common body, and a base needs "
-            f"{FEWEST_COMMON_JOINTS} of them: it has {', '.join(store.layout.joints[:4])}, ...; name joints such as "
-            "'left wrist'"
+            f"{FEWEST_COMMON_JOINTS} of them: it has {', '.join(store.layout.joints[:4])}, ...; "
+            "name joints such as 'left wrist'"
         )
     statistics = describe_orientation(store, torch.arange(len(store)))
     choices = choose_by_statistics(statistics, store.class_names, bool(store.layout.pairs))
