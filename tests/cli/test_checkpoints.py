@@ -18,7 +18,7 @@ from skeletonagent.cli.evaluate import evaluate
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
 from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.guidance import Guidance
-from skeletonagent.core.layout import COCO_20, KINECT_25, UAV_17, SkeletonLayout
+from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.archive import write_archive
@@ -41,10 +41,11 @@ def released(
     classes: int = 60,
     backbone: str = "skeletonagent",
     stream: Stream | None = None,
+    channels: int = 3,
 ) -> ReleasedCheckpoint:
     torch.manual_seed(0)
     recognizer = build_recognizer(
-        backbone, layout, channels=3, persons=2, num_classes=classes, text_dim=4, width=8
+        backbone, layout, channels=channels, persons=2, num_classes=classes, text_dim=4, width=8
     )
     torch.nn.init.normal_(recognizer.cls_head.fc.weight)  # scores that differ
     joints = torch.arange(layout.num_joints) % 3 == torch.arange(classes)[:, None] % 3
@@ -53,7 +54,7 @@ def released(
         backbone=backbone,
         width=8,
         joints=layout.num_joints,
-        channels=3,
+        channels=channels,
         persons=2,
         num_classes=classes,
         text_dim=4,
@@ -226,3 +227,39 @@ def test_a_converted_run_can_be_evaluated(convert: Convert, tmp_path: Path) -> N
         logits = found.recognizer(KINECT_25).eval().classify(torch.from_numpy(clips))
     assert scores.sample_ids == ("clip1", "clip2", "clip3")
     np.testing.assert_allclose(scores.probs, logits.softmax(1).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "channels", "stream"),
+    [
+        ("ntu60", "skeletonagent", 3, "b"), ("ntu120", "skeletonagent", 3, "km"),
+        ("finegym", "skeletonagent", 3, "j"), ("kinetics-skeleton", "dg-stgcn", 3, "bm"),
+        ("uav-human", "skeletonagent", 3, "k"), ("finegym", "skeletonagent", 2, "jm"),
+    ],
+)  # fmt: skip
+def test_every_released_variant_is_evaluated_as_it_was_converted(
+    name: str, backbone: str, channels: int, stream: str, convert: Convert, tmp_path: Path
+) -> None:
+    """The archive has what the benchmark's has: joints, channels and confidence."""
+    row = BENCHMARKS[name]
+    layout = COCO_20 if row.layout == COCO_17 else row.layout
+    run = convert(
+        released(layout, len(row.class_names), backbone, channels=channels), stream=stream
+    )
+    rng, joints = np.random.default_rng(0), row.layout.num_joints
+    clips = [rng.uniform(0.1, 1, (1, 12, joints, 3)).astype(np.float32) for _ in range(2)]
+    sequences = [SkeletonSequence(clip, n, f"clip{n}") for n, clip in enumerate(clips)]
+    store = ClipStore.from_sequences(
+        sequences, row.layout, row.class_names, has_confidence=row.has_confidence
+    )
+    splits = {"standard": Split(("clip0",), ("clip0", "clip1"))}
+    archive = write_archive(
+        SkeletonData("few", "Few", store, splits, "standard"), tmp_path / "data"
+    )
+    path = tmp_path / "predictions.npz"
+    set_ = ["clips.frames=8", "clips.test_clips=1", "device=cpu"]
+    evaluate(run.path, data=archive, split=None, predictions=path, set_=set_, as_json=True)
+    probs = ClassProbabilities.load(path).probs
+    assert probs.shape == (2, len(row.class_names)) and np.isfinite(probs).all()
+    config = read_config(run.config)
+    assert config.data.confidence == (row.has_confidence and channels == 3)

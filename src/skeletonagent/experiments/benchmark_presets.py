@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from skeletonagent.agents.settings import AgentSettings, VerifyMode
 from skeletonagent.core.streams import Stream
@@ -91,6 +92,20 @@ DROPPED = AugmentSettings(rotation=0.2, part_drop=0.2)
 FLIPPED = AugmentSettings(rotation=0.0, mirror=0.5)
 UNCHANGED = AugmentSettings(rotation=0.0)
 
+PIXEL_CLIPS: Mapping[str, Any] = {
+    "test_sampling": SamplingRule.FRAMES,
+    "motion_rule": MotionRule.AFTER,
+    "confidence_rule": ConfidenceRule.DIFFERENCE,
+}
+"""Settings of the released code's clips of joints in pixels, with their confidence."""
+
+SENSOR_CLIPS: Mapping[str, Any] = {
+    "test_sampling": SamplingRule.DECODE,
+    "motion_rule": MotionRule.BEFORE,
+    "confidence_rule": ConfidenceRule.DIFFERENCE,
+}
+"""Settings of the released code's clips of a depth sensor's joints."""
+
 _AGENTS = AgentSettings(chat="openai:gpt-4o", text_encoder="clip-vit-b-32")
 
 
@@ -139,12 +154,7 @@ def _released(
             absent_rule=AbsentRule.ZERO,
             confidence=in_pixels,
         ),
-        clips=ClipSettings(
-            stream=stream,
-            test_sampling=SamplingRule.FRAMES if in_pixels else SamplingRule.DECODE,
-            motion_rule=MotionRule.AFTER if in_pixels else MotionRule.BEFORE,
-            confidence_rule=ConfidenceRule.DIFFERENCE,
-        ),
+        clips=ClipSettings(stream=stream, **(PIXEL_CLIPS if in_pixels else SENSOR_CLIPS)),
         augment=settings.augment,
         model=released.model,
         loss=LossSettings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import safetensors.torch
@@ -15,6 +15,7 @@ from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, Skele
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark, find_benchmark
 from skeletonagent.data.settings import AbsentRule, ClipSettings, DataSettings, Origin
+from skeletonagent.experiments.benchmark_presets import PIXEL_CLIPS
 from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.recognizer import Recognizer
@@ -119,14 +120,16 @@ def _benchmark(
 
 def _config(released: ReleasedCheckpoint, archive: str, stream: Stream | None) -> Config:
     """Return the configuration that it was trained with, as far as an evaluation needs it."""
-    flat = released.joints != KINECT_25.num_joints
+    in_pixels = released.joints != KINECT_25.num_joints
+    clips = ClipSettings(frames=100, stream=stream or released.stream or Stream.JOINT)
     return Config(
         data=DataSettings(
             archive=archive,
-            origin=Origin.NONE if flat else Origin.PERSON,
+            origin=Origin.NONE if in_pixels else Origin.PERSON,
             absent_rule=AbsentRule.ZERO,
+            confidence=in_pixels and released.channels == 3,
         ),
-        clips=ClipSettings(frames=100, stream=stream or released.stream or Stream.JOINT),
+        clips=replace(clips, **PIXEL_CLIPS) if in_pixels else clips,
         model=ModelSettings(
             released.backbone, released.width, person_pooling=PersonPooling.RELEASED
         ),
@@ -153,7 +156,11 @@ def _checkpoint(
         channels=released.channels,
         persons=released.persons,
         text_dim=released.text_dim,
-        input_format=InputFormat(benchmark.layout if benchmark else layout, released.channels),
+        input_format=InputFormat(
+            benchmark.layout if benchmark else layout,
+            released.channels,
+            has_confidence=config.data.confidence,
+        ),
     )
     guidance = released.guidance(layout, names, config.clips.stream)
     return Checkpoint(
