@@ -78,6 +78,16 @@ def test_every_class_is_described_at_the_start() -> None:
     assert all(g.sentence == "It moves a lot." and g.notes == () for g in start.classes)
 
 
+def test_a_dialogue_that_has_begun_is_gone_on_with() -> None:
+    asked: list[Question] = []
+    guiding = guide(asked)
+    begun = guiding.questioner.begin(NAMES[0])
+    assert [q.step for q in asked] == [Step.OVERVIEW]
+    start = guiding.start(begun=begun)
+    assert len(asked) == 20
+    assert start == guide([]).start()
+
+
 def test_a_refresh_asks_about_the_confused_classes_worst_first() -> None:
     asked: list[Question] = []
     agent = guide(asked)

@@ -87,3 +87,18 @@ def test_a_program_that_answers_is_no_model() -> None:
 def test_nothing_said_nothing_counted() -> None:
     found = usage_report(Guidance(COCO_17, ()))
     assert (found.questions, found.outcomes, found.problems, found.faults) == ({}, {}, {}, {})
+
+
+def test_who_guides_is_counted_by_the_answer_that_counts() -> None:
+    usable, plain = replace(SECOND, source=source(1, model="m")), replace(SECOND, source=None)
+    only_parts = (CACHED, SILENT)
+    described = replace(MENDED, source=source(1, model="second"))
+    classes = [
+        ClassGuidance(str(n), (1,), "It waves.", dialogue=Dialogue(str(n), exchanges))
+        for n, exchanges in enumerate(
+            [(described, usable), (described,), (plain,), only_parts, (SILENT,), ()]
+        )
+    ]
+    found = usage_report(Guidance(COCO_17, tuple(classes)), chat="analyst")
+    assert found.classes == 6
+    assert found.guided == {"m": 1, "second": 1, "analyst": 1}

@@ -179,6 +179,8 @@ def test_a_body_that_never_ends_costs_its_timeout(command: Any, typed: Any, tmp_
     assert result.status == 0, result.err
     assert set(stats["faults"]) == {"stall"}
     require_same_books(tmp_path / "run", stats)
+    assert "! model: no answer within 0.3 seconds (timeout), try 1 of 2" in result.err
+    assert "! model did not answer the first question" in result.err
     # After five questions in a row the server is left alone.
     assert stats["requests"] == 5 * 2
 
@@ -193,6 +195,7 @@ def test_a_second_run_asks_nothing(command: Any, typed: Any, tmp_path: Path, cac
         third = command(*arguments, *recorded, "--out", tmp_path / "third")
         assert server.stats()["requests"] == asked > DESCRIPTION
     assert (first.status, second.status, third.status) == (0, 0, 0)
+    assert f"guided: {CLASSES} of {CLASSES} classes, {CLASSES} by model" in first.err
     rounds = [rounds_of(tmp_path / run) for run in ("first", "second", "third")]
     assert rounds == [rounds[0]] * 3
     agents = agents_of(tmp_path / "second")
@@ -387,6 +390,47 @@ def test_a_server_that_never_was_leaves_the_classes_unconstrained(
 
 
 @pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        ("unauthorized", "401: incorrect API key; the key is taken from SKELETONAGENT_API_KEY"),
+        ("forbidden", "403: this key may not do that"),
+        ("no_model", "404: the model does not exist"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_ends_the_training_before_it_has_begun(
+    command: Any, typed: Any, tmp_path: Path, fault: str, problem: str
+) -> None:
+    with serving("--always", fault) as server:
+        arguments = [*typed(server.url), "--out", tmp_path / "run"]
+        result = command(*arguments)
+        assert server.stats()["requests"] == 1
+        assert result.status == 1 and not (tmp_path / "run").exists()
+        errors = [line for line in result.err.splitlines() if line.startswith("error:")]
+        assert len(errors) == 1 and problem in errors[0]
+        assert "agents.must_answer=false" in errors[0]
+        told = command(*arguments, "--set", "agents.must_answer=false")
+    assert told.status == 0, told.err
+    assert f"guided: 0 of {CLASSES} classes; {CLASSES} WITHOUT GUIDANCE of model" in told.err
+    agents = agents_of(tmp_path / "run")
+    assert (agents["classes"], agents["guided"]) == (CLASSES, {})
+
+
+@pytest.mark.parametrize("fault", ["surrogate", "half_thoughts", "arguments_as_object"])
+def test_an_answer_never_ends_a_training(
+    command: Any, typed: Any, tmp_path: Path, fault: str
+) -> None:
+    run = tmp_path / "run"
+    with serving("--always", fault) as server:
+        result = command(*typed(server.url, "training.epochs=3"), "--out", run)
+        shown = command("dialogues", "show", run, "1")
+    assert (result.status, shown.status) == (0, 0), result.err + shown.err
+    assert "\x1b]" not in result.out + result.err + shown.out
+    if fault != "surrogate":
+        require_guided(run)
+        assert agents_of(run)["guided"] == {"model": CLASSES}
+
+
+@pytest.mark.parametrize(
     ("variable", "chat"),
     [("SKELETONAGENT_API_KEY", "model"), ("OPENAI_API_KEY", "openai:gpt-4o")],
 )
@@ -407,7 +451,9 @@ def test_a_key_is_written_nowhere(
     with serving(*faults, "--echo") as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         address = server.url if variable == "SKELETONAGENT_API_KEY" else "null"
-        settings = (f"agents.chat={chat}", "agents.provider.max_attempts=2")
+        settings = (
+            f"agents.chat={chat}", "agents.provider.max_attempts=2", "agents.must_answer=false",
+        )  # fmt: skip
         arguments = [*typed(address, *settings), "--out", tmp_path / "run", "--json"]
         result = command(*arguments)
         assert server.stats()["requests"] > 0

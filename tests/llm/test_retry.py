@@ -13,9 +13,9 @@ class Clock:
 def test_circuit_breaker_admits_one_try_per_rest() -> None:
     clock = Clock()
     breaker = CircuitBreaker(limit=2, rest=60.0, clock=clock)
-    breaker.failed()
+    assert not breaker.failed()
     assert breaker.admits()
-    breaker.failed()
+    assert breaker.failed(), "now it is unavailable"
     assert not breaker.admits()
     clock.now = 60.0
     assert [breaker.admits(), breaker.admits()] == [True, False]

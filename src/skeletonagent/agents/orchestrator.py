@@ -65,9 +65,18 @@ class GuidanceOrchestrator:
     workers: int = 1
     seconds: float | None = None
 
-    def start(self, progress: ProgressCallback = _ignore_progress) -> Guidance:
-        """Return the guidance before training: every class described by itself."""
+    def start(
+        self, progress: ProgressCallback = _ignore_progress, begun: Dialogue | None = None
+    ) -> Guidance:
+        """Return the guidance before training: every class described by itself.
+
+        Args:
+            progress: Called as classes are done.
+            begun: Dialogue about the first class, if one has begun.
+        """
         empty = tuple(self.selector.select(Dialogue(name), None, ()) for name in self.class_names)
+        if begun is not None:
+            empty = (replace(empty[0], dialogue=begun), *empty[1:])
         guidance = Guidance(self.selector.layout, empty)
         due = dict.fromkeys(range(len(empty)), ConfusedClasses())
         return self._revise_classes(guidance, due, progress)

@@ -47,6 +47,10 @@ class Questioner:
     layout: SkeletonLayout
     fits: Fits | None = None
 
+    def begin(self, action: str) -> Dialogue:
+        """Ask the first question of the description alone."""
+        return self._describe_step(Dialogue(action), DESCRIPTION[0], 0)
+
     def describe(self, dialogue: Dialogue, round_number: int = 0) -> Dialogue:
         """Ask what is missing of the coarse-to-fine description; each question sees the others.
 
@@ -55,18 +59,19 @@ class Questioner:
             round_number: Number of the agents' round.
         """
         for step in self.undescribed(dialogue):
-            question = prompts.question(
-                step, dialogue.action, self.layout, round_number=round_number
-            )
-            history = tuple(
-                exchange
-                for other in DESCRIPTION[: DESCRIPTION.index(step)]
-                if (exchange := dialogue.latest(other))
-            )
-            dialogue = _append(dialogue, self._ask(question, history))
+            dialogue = self._describe_step(dialogue, step, round_number)
             if not _was_sent(dialogue.exchanges[-1]):
                 break
         return dialogue
+
+    def _describe_step(self, dialogue: Dialogue, step: Step, round_number: int) -> Dialogue:
+        question = prompts.question(step, dialogue.action, self.layout, round_number=round_number)
+        history = tuple(
+            exchange
+            for other in DESCRIPTION[: DESCRIPTION.index(step)]
+            if (exchange := dialogue.latest(other))
+        )
+        return _append(dialogue, self._ask(question, history))
 
     def undescribed(self, dialogue: Dialogue) -> tuple[Step, ...]:
         """Return the steps of the description that have no usable answer and may yet get one."""

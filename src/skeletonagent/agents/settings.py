@@ -42,6 +42,9 @@ class AgentSettings:
             ``dialogues import``; ``provider:model``, such as ``openai:gpt-4o``, asks a language
             model, whose key is taken from the environment; ``model@address`` asks a model on a
             server of one's own.
+        must_answer: Whether a training ends before it has begun where a language model turns its
+            first question down for good: a wrong key, no permission or no such model (HTTP 401,
+            403, 404). If not, it goes on without its answers, and says so.
         fallback: Further language models, asked in this order where those before give no answer.
         provider: Requests to language models.
         max_rivals: Largest number of confused classes that a question names; k of the paper.
@@ -66,6 +69,7 @@ class AgentSettings:
     """
 
     chat: str = "analyst"
+    must_answer: bool = True
     fallback: tuple[str, ...] = ()
     provider: ProviderSettings = field(default_factory=ProviderSettings)
     max_rivals: Annotated[int, Ge(1)] = 10

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from skeletonagent.core.dialogue import Exchange, Outcome, Provenance
+from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Provenance, Step
 from skeletonagent.core.guidance import Guidance
 
 Price = Callable[[str, int, int], float | None]
@@ -51,6 +51,8 @@ class UsageReport:
         remarks: Number of claims that the clips do not support.
         classes_with_notes: Number of classes in whose latest round something went wrong.
         classes_without_joints: Number of classes without salient joints.
+        classes: Number of classes.
+        guided: Number of classes whose guidance is taken from an answer, by who gave it.
         requests: Requests sent to language models.
         models: Usage by model.
     """
@@ -63,16 +65,19 @@ class UsageReport:
     remarks: int
     classes_with_notes: int
     classes_without_joints: int
+    classes: int
+    guided: dict[str, int]
     requests: int
     models: dict[str, ModelUsage]
 
 
-def usage_report(guidance: Guidance, price: Price = lambda *_: None) -> UsageReport:
+def usage_report(guidance: Guidance, price: Price = lambda *_: None, chat: str = "") -> UsageReport:
     """Return the questions, outcomes, faults and costs of a run.
 
     Args:
         guidance: Guidance at the end of a run, dialogues included.
         price: Price of a model's tokens.
+        chat: Name of the chat, for answers that have no provenance.
     """
     exchanges = [e for g in guidance.classes for e in g.dialogue.exchanges]
     sources = [a.source for e in exchanges for a in e.attempts if a.source is not None]
@@ -85,12 +90,27 @@ def usage_report(guidance: Guidance, price: Price = lambda *_: None) -> UsageRep
         remarks=sum(len(e.remarks) for e in exchanges),
         classes_with_notes=sum(bool(g.notes) for g in guidance.classes),
         classes_without_joints=sum(not g.joints for g in guidance.classes),
+        classes=len(guidance.classes),
+        guided=dict(Counter(filter(None, (_guide(g.dialogue, chat) for g in guidance.classes)))),
         requests=sum(source.requests for source in sources),
         models={
             name: _model_usage([s for s in sources if s.model == name], price)
             for name in sorted({source.model for source in sources})
         },
     )
+
+
+_GUIDING = (Step.DISTINGUISH, Step.JOINT_DETAILS, Step.CRITICAL_JOINTS, Step.KEY_FEATURES,
+            Step.OVERVIEW)  # fmt: skip
+"""Steps whose answers are guidance, the one that counts first first."""
+
+
+def _guide(dialogue: Dialogue, chat: str) -> str | None:
+    """Return who gave the answer that a class is guided by, None without one."""
+    latest = next(filter(None, map(dialogue.latest, _GUIDING)), None)
+    if latest is None:
+        return None
+    return latest.source.model if latest.source else chat
 
 
 def _outcome(exchange: Exchange) -> str:

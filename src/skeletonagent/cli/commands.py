@@ -137,6 +137,12 @@ COMMANDS: CommandTable = {
                 "check_dialogues",
                 "Count what is odd about the answers, and how the validator judges them.",
             ),
+            "ping": LazyCommand(
+                f"{_CLI}.ping",
+                "ping",
+                "Ask a language model one question: whether the key, the model and its answers "
+                "are usable.",
+            ),
             "estimate": LazyCommand(
                 f"{_CLI}.estimate",
                 "estimate",

@@ -97,6 +97,20 @@ def accuracy_cells(figures: Mapping[str, Any]) -> Sequence[str]:
 
 
 @contextmanager
+def warnings_at_once() -> Iterator[None]:
+    """Print warnings of any thread on the console of remarks as they come, each once."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        print_warning(str(message))
+
+    with warnings.catch_warnings():
+        for kind in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("default", kind)
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
 def warnings_on_console() -> Iterator[None]:
     """Print warnings on the console of remarks, without the line of code they come from."""
     with warnings.catch_warnings(record=True) as caught:

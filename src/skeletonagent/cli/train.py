@@ -133,7 +133,8 @@ def train_command(
         print_baseline_hint,
         print_beside,
     )
-    from skeletonagent.cli.console import console, print_json, print_remark
+    from skeletonagent.cli.console import console, print_json, print_remark, warnings_at_once
+    from skeletonagent.cli.guided_classes import print_guided
     from skeletonagent.core.errors import ConfigError
     from skeletonagent.core.files import write_text
     from skeletonagent.experiments.auto_recipe import kept_with_begun_runs
@@ -159,10 +160,11 @@ def train_command(
         write_plan(runs, out)
         if baseline:
             compute_missing_baselines(runs)
-        if devices:
-            summaries = _train_on_devices(runs, devices.split(","), resume=resume)
-        else:
-            summaries = _train_here(runs, resume=resume, tensorboard=tensorboard)
+        with warnings_at_once():
+            if devices:
+                summaries = _train_on_devices(runs, devices.split(","), resume=resume)
+            else:
+                summaries = _train_here(runs, resume=resume, tensorboard=tensorboard)
     result = combine_summaries(runs, summaries)
     baselines = baselines_beside(runs, summaries, result.get("ensembles", ()))
     if baselines:
@@ -176,6 +178,7 @@ def train_command(
         print_beside(baselines)
     if not baselines:
         print_baseline_hint(runs)
+    print_guided(summaries)
     console.print(f"everything is in {out}", markup=False, soft_wrap=True)
 
 

@@ -14,6 +14,7 @@ from skeletonagent.agents.evidence.analyst import Analyst
 from skeletonagent.agents.evidence.effect_sizes import Evidence, measure_evidence
 from skeletonagent.agents.evidence.reviewer import Reviewer
 from skeletonagent.agents.evidence.verifier import Verifier
+from skeletonagent.agents.first_question import FirstQuestion
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator, ProgressCallback
 from skeletonagent.agents.questioner import Questioner
 from skeletonagent.agents.selector import Selector
@@ -45,6 +46,10 @@ NOBODY = "none"
 RECORDED = "recorded:"
 
 
+def _nothing() -> None:
+    """Check nothing."""
+
+
 @dataclass(frozen=True)
 class Agents:
     """The agents of a run.
@@ -55,6 +60,9 @@ class Agents:
         wait: Whether the training waits for a round.
         budget: Limits of what language models may cost.
         price: Price in US dollars of a model's input and output tokens.
+        check: Function that asks a language model the first question, which :attr:`start` does not
+            ask again.
+        chat: Name of the chat, for answers that have no provenance.
     """
 
     start: Callable[[ProgressCallback], Guidance]
@@ -62,6 +70,8 @@ class Agents:
     wait: bool
     budget: Budget
     price: Callable[[str, int, int], float | None]
+    check: Callable[[], object] = _nothing
+    chat: str = ""
 
     def recall(self, guidance: Guidance) -> None:
         """Add the cost of earlier dialogues to the budget, when a run is resumed."""
@@ -78,7 +88,7 @@ class Agents:
 
     def accounts(self, guidance: Guidance) -> UsageReport:
         """Return the questions, outcomes and costs of a run."""
-        return usage_report(guidance, self.price)
+        return usage_report(guidance, self.price, self.chat)
 
 
 def build_agents(
@@ -117,7 +127,16 @@ def build_agents(
     orchestrator = _build_orchestrator(settings, source, train, encoder, budget)
     remote = not answers_offline(settings.chat)
     wait = settings.wait if settings.wait is not None else not remote
-    return Agents(orchestrator.start, orchestrator.refresh, wait, budget, cost)
+    first = FirstQuestion(orchestrator.questioner, store.class_names[0], settings.must_answer)
+    return Agents(
+        lambda progress: orchestrator.start(progress, first.ask() if remote else None),
+        orchestrator.refresh,
+        wait,
+        budget,
+        cost,
+        first.ask if remote else _nothing,
+        settings.chat,
+    )
 
 
 def describe_classes(

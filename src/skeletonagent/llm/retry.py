@@ -87,8 +87,9 @@ class CircuitBreaker:
         with self._lock:
             self._failures = 0
 
-    def failed(self) -> None:
-        """Note that the server gave no answer."""
+    def failed(self) -> bool:
+        """Note that the server gave no answer; return whether it is unavailable from now on."""
         with self._lock:
             self._failures += 1
             self._since = self.clock()
+            return self._failures == self.limit

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -366,3 +367,19 @@ def test_an_endless_answer_is_none(server: Server, connect: Connect, ask_about: 
     with pytest.raises(ChatError, match="more than 1,048,576 bytes") as caught:
         connect().ask(ask_about(), ())
     assert caught.value.faults == ("too long",) * 8
+
+
+def test_a_server_that_hangs_is_said_to_hang(
+    server: Server, connect: Connect, ask_about: Ask
+) -> None:
+    server.script.always = "stall"
+    chat = connect(timeout=0.2, max_attempts=2, breaker_failures=2)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", RuntimeWarning)
+        for _ in range(2):
+            with pytest.raises(ChatError):
+                chat.ask(ask_about(), ())
+    found = [str(warning.message) for warning in said if warning.category is RuntimeWarning]
+    assert found[0] == "model: no answer within 0.2 seconds (timeout), try 1 of 2"
+    assert found[1].startswith("model: 2 questions in a row failed, the last since no answer")
+    assert len(found) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -68,6 +69,7 @@ class ProviderChat:
         self._breaker = CircuitBreaker(settings.breaker_failures, settings.breaker_seconds)
         self._jitter = random.Random()
         self._proven: Output | None = None
+        self._hangs = False
         if self._budget.dollars is not None and self._price(1, 1) is None:
             raise ConfigError(
                 f"the price of {settings.model!r} is not known, so that a budget in dollars cannot "
@@ -105,11 +107,15 @@ class ProviderChat:
         except Fault as fault:
             if fault.code == REFUSAL:
                 self._breaker.succeeded()
-            else:
-                self._breaker.failed()
+            elif self._breaker.failed():
+                self._warn(
+                    f"{self._settings.breaker_failures} questions in a row failed, the last since "
+                    f"{fault.problem}; one is tried every {self._settings.breaker_seconds:g} s"
+                )
             problem = fault.problem
         else:
             self._breaker.succeeded()
+            self._hangs = False
             return replace(answer, source=self._source(attempts, output))
         raise self._error(question, attempts, problem)
 
@@ -131,6 +137,9 @@ class ProviderChat:
                     outputs, repeats = outputs[1:], 0
                 if remedy is Remedy.NONE or not outputs or waits == self._settings.max_attempts:
                     raise
+                if fault.code == "timeout" and not self._hangs:
+                    self._hangs = True
+                    self._warn(f"{fault.problem}, try {waits} of {self._settings.max_attempts}")
                 if remedy is Remedy.WAIT:
                     self._sleep(self._pause(waits, fault.wait))
             else:
@@ -170,6 +179,9 @@ class ProviderChat:
         """Return the seconds to wait, random so that threads do not repeat at the same time."""
         pause = self._settings.backoff * 2.0 ** (waits - 1) * self._jitter.uniform(0.5, 1.5)
         return min(max(pause, asked), self._settings.max_wait)
+
+    def _warn(self, problem: str) -> None:
+        warnings.warn(f"{self.name}: {problem}", RuntimeWarning, stacklevel=4)
 
     def _price(self, input_tokens: int, output_tokens: int) -> float | None:
         address = self._settings.base_url or self._connection.address

@@ -1,0 +1,51 @@
+"""Closing line of a training: how many classes are guided, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from skeletonagent.cli.console import console, error_console
+
+
+def guidance_line(agents: Mapping[str, Any]) -> tuple[str, bool] | None:
+    """Return how many classes are guided and by whom, and whether all are.
+
+    Args:
+        agents: Section ``agents`` of a run's summary.
+
+    Returns:
+        None where nobody was asked, or an earlier version did not count.
+    """
+    if agents["chat"] == "none" or "guided" not in agents:
+        return None
+    guided: Mapping[str, int] = agents["guided"]
+    number, classes = sum(guided.values()), agents["classes"]
+    by = ", ".join(f"{count} by {name}" for name, count in sorted(guided.items()))
+    line = f"guided: {number} of {classes} classes{f', {by}' if by else ''}"
+    if number == classes:
+        return line, True
+    problems = [
+        f"{fault} {sum(outcomes.values())} times"
+        for fault, outcomes in sorted(
+            agents["faults"].items(), key=lambda item: -sum(item[1].values())
+        )
+    ]
+    missing = f"{classes - number} WITHOUT GUIDANCE of {agents['chat']}"
+    why = f" ({', '.join(problems[:3])})" if problems else ""
+    return f"{line}; {missing}{why}", False
+
+
+def print_guided(summaries: Sequence[Mapping[str, Any]]) -> None:
+    """Print the line of each run, in red where classes are without guidance."""
+    for summary in summaries:
+        found = guidance_line(summary["agents"])
+        if found is None:
+            continue
+        line, complete = found
+        if len(summaries) > 1:
+            line = f"{summary['split']}, {summary['stream']}, seed {summary['seed']}: {line}"
+        if complete:
+            console.print(line, markup=False, soft_wrap=True)
+        else:
+            error_console.print(line, style="bold red", markup=False, soft_wrap=True)

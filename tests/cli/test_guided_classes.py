@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from skeletonagent.cli.guided_classes import guidance_line, print_guided
+
+FAULTS = {"http 429": {"overcome": 2}, "http 401": {"unanswered": 80, "overcome": 4}}
+
+
+@pytest.mark.parametrize(
+    ("agents", "line", "complete"),
+    [
+        (
+            {"chat": "bundled", "classes": 3, "guided": {"bundled": 2, "analyst": 1}, "faults": {}},
+            "guided: 3 of 3 classes, 1 by analyst, 2 by bundled",
+            True,
+        ),
+        (
+            {"chat": "m", "classes": 9, "guided": {}, "faults": FAULTS},
+            "guided: 0 of 9 classes; 9 WITHOUT GUIDANCE of m (http 401 84 times, http 429 2 times)",
+            False,
+        ),
+        (
+            {"chat": "m", "classes": 4, "guided": {"m": 3}, "faults": {}},
+            "guided: 3 of 4 classes, 3 by m; 1 WITHOUT GUIDANCE of m",
+            False,
+        ),
+    ],
+)
+def test_the_line_says_how_many_by_whom_and_why_not(
+    agents: dict[str, object], line: str, complete: bool
+) -> None:
+    assert guidance_line(agents) == (line, complete)
+
+
+def test_nothing_is_said_where_nobody_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = {"agents": {"chat": "none", "classes": 3, "guided": {}, "faults": {}}}
+    assert guidance_line(summary["agents"]) is None
+    assert guidance_line({"chat": "m", "faults": {}}) is None, "of an earlier version"
+    print_guided([summary])
+    assert capsys.readouterr() == ("", "")
+
+
+def test_of_several_runs_each_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    agents = {"chat": "m[1]", "classes": 1, "guided": {"m[1]": 1}, "faults": {}}
+    print_guided([{"agents": agents, "split": "s", "stream": "joint", "seed": n} for n in (1, 2)])
+    printed = capsys.readouterr().err
+    assert "s, joint, seed 1: guided: 1 of 1 classes, 1 by m[1]" in printed
+    assert printed.count("seed 2") == 1
