@@ -17,7 +17,7 @@ FAR = 1.6
 of their first or last percentile.
 
 Measured by ``benchmarks/other_sensor.py`` on all splits of UTD-MHAD, NW-UCLA, SBU and JHMDB: at
-most 2 % of the test clips are farther away in any measure.
+most 2.3 % of the test clips are farther away in any measure.
 """
 _FEW = 20
 """Number of training clips at which percentiles say so little that limits are twice as wide."""
