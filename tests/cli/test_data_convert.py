@@ -56,7 +56,11 @@ def raw_uav(folder: Path) -> list[str | Path]:
     ("make", "name", "scored"),
     [
         (lambda folder: [write_ntu60(folder / "any.pkl")], "ntu60", False),
-        (lambda folder: [write_finegym(folder / "any.pkl")], "finegym", True),
+        (
+            lambda folder: [write_finegym(folder / "any.pkl"), "--benchmark", "finegym"],
+            "finegym",
+            True,
+        ),
         (kinetics, "kinetics-skeleton", True),
         (raw_ntu, "ntu60", False),
         (raw_uav, "uav-human", True),
@@ -107,7 +111,7 @@ def test_counts_are_compared_only_where_some_are_known() -> None:
 
 
 def test_a_pickle_of_ones_own_has_names_and_a_layout(tmp_path: Path, typed: Typed) -> None:
-    (tmp_path / "names.txt").write_text("wave\n\n Grüße \nsit\n", encoding="utf-8")
+    (tmp_path / "names.txt").write_text("wave\n Grüße \nsit\n\n", encoding="utf-8")
     path = write_pickle(tmp_path / "mine.pkl", plain_pickle(17, 3))
     arguments = ["--layout", "uav-17", "--classes", tmp_path / "names.txt"]
     status, told, _ = typed("data", "convert", path, "--out", tmp_path / "out", *arguments)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from skeletonagent.core.layout import COCO_17, KINECT_25
+
 SUBJECTS = (1, 2, 3, 6)
 """Of NTU RGB+D; the first two are trained on in X-Sub."""
 
@@ -133,7 +135,26 @@ def write_finegym(path: Path, protocol: int = 4, **options: Any) -> Path:
 def _motion(seed: int, action: int, m: int, t: int, v: int, c: int) -> np.ndarray:
     """Return somebody (M, T, V, C) one of whose joints swings, another one for each action."""
     rng = np.random.default_rng(seed)
-    rest = np.stack([rng.uniform(-0.2, 0.2, v), np.linspace(0.9, -0.9, v), np.full(v, 3.0)], -1)
+    rest = _body(v) + rng.normal(0, 0.01, (v, 3))
     motion = np.arange(1, 1 + m)[:, None, None, None] * 0.5 + rest + np.zeros((m, t, v, 3))
     motion[:, :, action % v, 0] += 0.3 * np.sin(0.3 * (1 + action % 3) * np.arange(t))
     return (motion + rng.normal(0, 0.005, motion.shape))[..., :c].astype(np.float16)
+
+
+def _body(v: int) -> np.ndarray:
+    """Return joints (V, 3) that lie along the bones of the usual layout, left beside right."""
+    layout = next(layout for layout in (KINECT_25, COCO_17) if layout.num_joints == v)
+    places = np.tile([0.0, 0.0, 3.0], (v, 1))
+    placed = set(layout.roots)
+    while len(placed) < v:
+        for child, parent in layout.bones:
+            if parent in placed and child not in placed:
+                side = {"left": -0.15, "right": 0.15}.get(
+                    layout.joints[child].split("_")[0].split()[0], 0.03
+                )
+                below = (
+                    -0.3 if layout.joints[child].endswith(("hip", "knee", "ankle", "foot")) else 0.2
+                )
+                places[child] = places[parent] + (side, below, 0.02 * child)
+                placed.add(child)
+    return places

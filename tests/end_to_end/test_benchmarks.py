@@ -149,7 +149,7 @@ FORMS = {
     "ntu120 raw": Form(ntu120_raw, "ntu120", NTU120_RULES, (25, 3), 120, 30),
     "kinetics": Form(kinetics, "kinetics-skeleton", LISTED, (17, 2), 400, 12),
     "finegym": Form(
-        lambda folder: [write_finegym(folder / "gym_hrnet.pkl")],
+        lambda folder: [write_finegym(folder / "gym_hrnet.pkl"), "--benchmark", "finegym"],
         "finegym", LISTED, (17, 2), 99, 12,
     ),
     "uav pickle": Form(uav_pickle, "uav-human", UAV_RULES, (17, 2), 155, 12),

@@ -78,10 +78,12 @@ def convert(
     from skeletonagent.data.readers.detection import detect_reader
 
     require_free_folder(out, overwrite=overwrite)
-    with console.status(f"reading {escape(str(path))}"):
+    with warnings_on_console(), console.status(f"reading {escape(str(path))}"):
         reader = detect_reader(path, _benchmark(benchmark), kpfiles, _layout(layout), classes)
     with _named(path), warnings_on_console():
         reader, reason = confirm_layout(reader)
+    if reader.identity:
+        print_remark(f"taken for {reader.title}: {reader.identity}; --benchmark takes another")
     if reason:
         print_remark(f"taken for {reader.layout.name}, {reason}; --layout takes another")
     with file_progress(reader.title, MofNCompleteColumn()) as progress, _named(path):

@@ -43,7 +43,7 @@ def import_dialogues(
     """
     from skeletonagent.agents.released_dialogues import read_released_dialogues
     from skeletonagent.cli.summaries import outcome_table
-    from skeletonagent.data.readers.detection import read_class_names
+    from skeletonagent.data.class_name_files import read_class_names
 
     _require_free(out)
     names = list(read_class_names(class_names)) if class_names else None

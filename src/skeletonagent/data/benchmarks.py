@@ -56,6 +56,7 @@ class Benchmark:
         class_file: Resource with the class names, in the order of the labels.
         protocols: Evaluation protocols by the name of their split, the usual one first.
         name_pattern: Pattern of sample ids, with each field as a named group of digits.
+        first_action: Field ``action`` of the class with label 0, where that field is the class.
         max_persons: Largest number of bodies of a sample that are used.
         has_confidence: Whether joints have a keypoint confidence.
         topk: The k of each top-k accuracy that is reported.
@@ -67,6 +68,7 @@ class Benchmark:
     class_file: str
     protocols: Mapping[str, EvaluationProtocol]
     name_pattern: re.Pattern[str] | None = None
+    first_action: int | None = None
     max_persons: int = 2
     has_confidence: bool = False
     topk: tuple[int, ...] = (1,)
@@ -160,6 +162,7 @@ _BENCHMARKS = (
             ),
         },
         name_pattern=NTU_NAME,
+        first_action=1,
     ),
     Benchmark(
         "ntu120", "NTU RGB+D 120", KINECT_25, "nturgbd_120.txt",
@@ -174,6 +177,7 @@ _BENCHMARKS = (
             ),
         },
         name_pattern=NTU_NAME,
+        first_action=1,
     ),
     Benchmark(
         "kinetics-skeleton", "Kinetics-Skeleton (400)", COCO_17, "k400.txt",
@@ -197,6 +201,7 @@ _BENCHMARKS = (
             ),
         },
         name_pattern=UAV_NAME,
+        first_action=0,
         has_confidence=True,
     ),
     Benchmark(

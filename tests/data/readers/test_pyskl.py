@@ -26,7 +26,6 @@ from skeletonagent.data.archive import read_archive
 from skeletonagent.data.benchmarks import BENCHMARKS
 from skeletonagent.data.convert.pipeline import Conversion, DatasetReader, convert_dataset
 from skeletonagent.data.readers.pyskl import (
-    detect_benchmark,
     pyskl_reader,
     read_pyskl_sequences,
 )
@@ -64,7 +63,8 @@ def test_3d_keypoints_are_converted_exactly(tmp_path: Path, protocol: int) -> No
 def test_2d_keypoints_are_converted_with_confidence_and_image_size(
     tmp_path: Path, protocol: int
 ) -> None:
-    reader = pyskl_reader(write_finegym(tmp_path / "any.pkl", protocol))
+    path = write_finegym(tmp_path / "any.pkl", protocol)
+    reader = pyskl_reader(path, benchmark=BENCHMARKS["finegym"])
     assert (reader.name, reader.default_split, reader.has_confidence) == (
         "finegym",
         "standard",
@@ -78,26 +78,6 @@ def test_2d_keypoints_are_converted_with_confidence_and_image_size(
         np.testing.assert_array_equal(joints[..., 2], fields["keypoint_score"].astype(np.float32))
         assert data.store.sequence(index).image_size == (1280, 720)
     assert list(data.splits["standard"].test) == image_split(annotations)["val"]
-
-
-@pytest.mark.parametrize(
-    ("v", "classes", "splits", "name"),
-    [
-        (25, 60, {"xsub", "xview"}, "ntu60"),
-        (25, 3, {"xsub", "xview"}, "ntu60"),
-        (25, 61, {"xsub", "xview"}, None),
-        (25, 120, {"xsub", "xset"}, "ntu120"),
-        (17, 60, {"xsub", "xview"}, None),
-        (17, 99, {"standard"}, "finegym"),
-        (17, 400, {"standard"}, "kinetics-skeleton"),
-        (17, 98, {"standard"}, None),
-        (17, 155, {"csv1", "csv2"}, "uav-human"),
-        (17, 155, {"csv1"}, None),
-    ],
-)
-def test_benchmarks_are_detected(v: int, classes: int, splits: set[str], name: str) -> None:
-    found = detect_benchmark(v, classes, dict.fromkeys(splits))
-    assert (found and found.name) == name
 
 
 @pytest.mark.parametrize(
@@ -147,13 +127,98 @@ def test_arguments_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 def test_labels_outside_the_benchmark_are_refused(tmp_path: Path) -> None:
     path = write_ntu60(tmp_path / "any.pkl", actions=(1, 2, 61))
-    with pytest.raises(DataError, match="has labels up to 60, but 60 class names"):
+    with pytest.raises(DataError, match=r"is not NTU RGB.*it has 60 classes, sample .* label 60"):
         pyskl_reader(path, benchmark=BENCHMARKS["ntu60"])
 
 
 def test_a_table_of_contents_asks_for_its_kpfiles(tmp_path: Path) -> None:
     contents = plain_pickle(17, 2, change=lambda n, fields: fields.pop("keypoint"))
     with pytest.raises(DataError, match=r"sample 'clip 0': holds no keypoint.*kpfiles"):
+        pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents))
+
+
+def identified(tmp_path: Path, change: Any) -> DatasetReader:
+    """Return the reader of a pickle like NTU RGB+D 60's after a change of its samples."""
+    annotations = ntu_annotations()
+    split = ntu_split(annotations)
+    for n, fields in enumerate(annotations):
+        change(n, fields)
+    return pyskl_reader(
+        write_pickle(tmp_path / "p.pkl", {"split": split, "annotations": annotations})
+    )
+
+
+def test_a_benchmark_is_known_by_names_and_labels(tmp_path: Path) -> None:
+    reader = identified(tmp_path, lambda n, fields: None)
+    assert reader.name == "ntu60" and "names of all 24 samples say it" in reader.identity
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda n, fields: fields.update(label=n % 3), "by its name it would be"),
+        (lambda n, fields: fields.update(keypoint=fields["keypoint"][..., :2]), "has 3 coordin"),
+        (lambda n, fields: fields.update(label=n % 60 if n else 59), "by its name it would be"),
+    ],
+)
+def test_samples_with_labels_or_numbers_of_their_own_are_no_benchmark(
+    tmp_path: Path, change: Any, why: str
+) -> None:
+    with pytest.warns(UserWarning, match=f"not taken for NTU RGB.D 60.*{why}"):
+        reader = identified(tmp_path, change)
+    assert reader.name == "p" and reader.class_names[0] == "class 0" and not reader.identity
+
+
+def test_numbers_of_classes_alone_are_no_benchmark(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="might be FineGYM.*add --benchmark finegym"):
+        reader = pyskl_reader(write_finegym(tmp_path / "any.pkl"))
+    assert reader.name == "any" and reader.class_names[98] == "class 98"
+
+
+def test_what_contradicts_the_given_benchmark_is_an_error(tmp_path: Path) -> None:
+    contents = plain_pickle(25, 2)
+    path = write_pickle(tmp_path / "mine.pkl", contents)
+    with pytest.raises(DataError, match=r"is not NTU RGB.D 60: it has 3 coordinates, these have 2"):
+        pyskl_reader(path, benchmark=BENCHMARKS["ntu60"])
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_scores_that_one_sample_lacks_are_those_of_the_others(tmp_path: Path, n: int) -> None:
+    contents = plain_pickle(17, 2, has_confidence=True)
+    del contents["annotations"][n]["keypoint_score"]
+    reader = pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents))
+    assert reader.has_confidence
+    assert [item.sample for item in converted(reader, tmp_path).skipped] == [f"clip {n}"]
+
+
+def test_a_validation_set_beside_a_test_set_is_said(tmp_path: Path) -> None:
+    contents = plain_pickle(17, 2)
+    contents["split"] = {"train": ["clip 0"], "val": ["clip 1", "clip 2"], "test": ["clip 3"]}
+    path = write_pickle(tmp_path / "mine.pkl", contents)
+    with pytest.warns(UserWarning, match="test is its test set, and the 2 samples of val are in n"):
+        splits = pyskl_reader(path).splits([f"clip {n}" for n in range(6)])
+    assert splits["standard"].test == ("clip 3",)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda a: a.update(keypoint=np.zeros((1, 4, 17, 4))), "has 4 numbers for each joint"),
+        (lambda a: a.update(keypoint=a["keypoint"].tolist()), r"\(M, T, V, C\).*but a list"),
+        (lambda a: a.update(keypoint=a["keypoint"][0]), r"but an array \(4, 17, 2\) of float64"),
+        (
+            lambda a: a.update(
+                img_shape=(1080, 1920), keypoint=np.insert(a["keypoint"], 2, 0.5, axis=-1)
+            ),
+            "keypoint looks like x, y and confidence",
+        ),
+    ],
+)
+def test_key_points_of_another_shape_are_explained(
+    tmp_path: Path, change: Any, problem: str
+) -> None:
+    contents = plain_pickle(17, 2, change=lambda n, fields: change(fields))
+    with pytest.raises(DataError, match=problem):
         pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents))
 
 

@@ -26,11 +26,21 @@ def confirm_layout(reader: DatasetReader) -> tuple[DatasetReader, str | None]:
 
     Raises:
         DataError: If the layout was assumed from the number of joints, and the data contradict
-            all known layouts of that number or fit two of them.
+            all known layouts of that number or fit two of them; or if a data set was taken for a
+            benchmark, whose layout the data contradict.
     """
-    if not reader.layout_assumed and not reader.layout_given:
+    if not (reader.layout_assumed or reader.layout_given or reader.identity):
         return reader, None
     clips = list(_some_clips(reader))
+    if reader.identity and not reader.layout_given:
+        check = check_bones(clips, reader.layout)
+        if check and check.problems:
+            raise DataError(
+                f"was taken for {reader.title} ({reader.identity}), but its joints are not in that "
+                f"order: {check.problems[0]}. Add --benchmark {reader.name} to take it all the "
+                "same, or --layout"
+            )
+        return reader, None
     if reader.layout_given:
         check = check_bones(clips, reader.layout)
         for problem in check.problems if check else ():

@@ -46,6 +46,8 @@ class DatasetReader:
         has_confidence: Whether the last channel of joints is the keypoint confidence.
         layout_assumed: Whether the layout rests on the number of joints alone.
         layout_given: Whether the layout was given by the user.
+        identity: What it rests on that the data set was taken for the one it is named; empty where
+            that was not found out.
     """
 
     name: str
@@ -59,6 +61,7 @@ class DatasetReader:
     has_confidence: bool = False
     layout_assumed: bool = False
     layout_given: bool = False
+    identity: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.outside_files import require_file
 from skeletonagent.data.benchmarks import UAV_NAME, Benchmark
+from skeletonagent.data.class_name_files import read_class_names
 from skeletonagent.data.convert.pipeline import DatasetReader
 from skeletonagent.data.readers.kinetics import kinetics_reader
 from skeletonagent.data.readers.ntu import ntu_reader
@@ -41,6 +43,10 @@ def detect_reader(
         ConfigError: If options do not fit the files.
         DataError: If the files are of no data set that can be read.
     """
+    if not path.exists():
+        raise DataError("no such file or folder", path=path)
+    if not path.is_dir():
+        require_file(path)
     if path.is_file() and kpfiles is None:
         _require_pickle(path)
         names = read_class_names(classes) if classes else None
@@ -50,8 +56,6 @@ def detect_reader(
     if path.is_file() and kpfiles is not None:
         _expect(benchmark, "kinetics-skeleton")
         return kinetics_reader(path, kpfiles)
-    if not path.is_dir():
-        raise DataError("no such file or folder", path=path)
     if _holds(path, "*.skeleton"):
         return ntu_reader(path, benchmark.name if benchmark else None)
     if _holds_uav_files(path):
@@ -62,19 +66,6 @@ def detect_reader(
         f"{IMPORT_HINT}",
         path=path,
     )
-
-
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """Return the class names in a text file, one a line; empty lines are left out.
-
-    Raises:
-        DataError: If it cannot be read.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read as class names: {error}", path=path) from error
-    return tuple(line.strip() for line in lines if line.strip())
 
 
 def _require_pickle(path: Path) -> None:

@@ -6,6 +6,8 @@ An annotation has ``frame_dir``, ``label``, ``keypoint`` (M, T, V, C) and, in an
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +28,7 @@ from skeletonagent.core.layout import (
 )
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark
 from skeletonagent.data.convert.pipeline import DatasetReader
+from skeletonagent.data.identification import SampleFacts, contradiction, identify_benchmark
 from skeletonagent.data.readers.pyskl_pickle import (
     STANDARD,
     PysklPickle,
@@ -74,17 +77,18 @@ def pyskl_reader(
         DataError: If the pickle cannot be read, or does not fit the other arguments.
     """
     table = read_pyskl_pickle(path)
-    first = table.annotations[0]
-    if not isinstance(first.get("keypoint"), np.ndarray) or first["keypoint"].ndim != 4:
-        raise DataError(
-            "holds no keypoint (M, T, V, C); if it is Kinetics' table of contents, name the folder "
-            "of its kpfiles too",
-            path=path,
-            sample=first["frame_dir"],
-        )
-    v, has_confidence = first["keypoint"].shape[2], "keypoint_score" in first
-    is_given = layout is not None
-    benchmark = benchmark or detect_benchmark(v, table.classes, table.split_parts)
+    v, c, has_confidence = _shape_of_joints(table)
+    identity, is_given = "", layout is not None
+    facts = SampleFacts(table.labels, table.split_parts, v, c)
+    if benchmark is None:
+        benchmark, identity = identify_benchmark(facts)
+        if benchmark is None and identity:
+            warnings.warn(f"{path}: {identity}", stacklevel=2)
+    elif not is_given and (problem := contradiction(benchmark, facts)):
+        raise DataError(f"is not {benchmark.title}: {problem}", path=path)
+    if class_names and len(class_names) > table.classes:
+        last = f"the last {len(class_names) - table.classes} of {len(class_names)} class names"
+        warnings.warn(f"{path}: {last} have no sample", stacklevel=2)
     if benchmark:
         layout, class_names = layout or benchmark.layout, class_names or benchmark.class_names
     name = benchmark.name if benchmark else None
@@ -101,7 +105,60 @@ def pyskl_reader(
         has_confidence=has_confidence,
         layout_assumed=layout is None,
         layout_given=is_given,
+        identity=identity if benchmark else "",
     )
+
+
+def _shape_of_joints(table: PysklPickle) -> tuple[int, int, bool]:
+    """Return the numbers of joints and coordinates of most samples, and whether any has scores.
+
+    Raises:
+        DataError: If no sample has key points, or they are no coordinates.
+    """
+    keypoints = [fields.get("keypoint") for fields in table.annotations]
+    shapes = Counter(
+        tuple(array.shape[2:]) for array in keypoints if _is_numbers(array) and array.ndim == 4
+    )
+    if not shapes:
+        first = table.annotations[0]
+        raise DataError(
+            f"holds no keypoint (M, T, V, C), an array of bodies, frames, joints and 2 or 3 "
+            f"coordinates, but {_looks(keypoints[0])}; if it is Kinetics' table of contents, name "
+            "the folder of its kpfiles too",
+            path=table.path,
+            sample=first["frame_dir"],
+        )
+    (v, c), _ = shapes.most_common(1)[0]
+    if c not in (2, 3):
+        raise DataError(
+            f"has {c} numbers for each joint; x and y, or x, y and z are wanted, and the "
+            "confidence in keypoint_score",
+            path=table.path,
+        )
+    scored = any(fields.get("keypoint_score") is not None for fields in table.annotations)
+    if c == 3 and not scored and all(map(_ends_in_confidence, table.annotations)):
+        raise DataError(
+            "keypoint looks like x, y and confidence, for it is of an image and the third number "
+            "is between 0 and 1; give keypoint (M, T, V, 2) and keypoint_score (M, T, V)",
+            path=table.path,
+        )
+    return v, c, scored
+
+
+def _looks(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array {value.shape} of {value.dtype}"
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def _ends_in_confidence(fields: Mapping[str, Any]) -> bool:
+    """Return whether the third number of the joints of a sample in an image may be a confidence."""
+    keypoint = fields.get("keypoint")
+    if _image_size(fields.get("img_shape")) is None:
+        return False
+    if not _is_numbers(keypoint) or keypoint.ndim != 4 or keypoint.shape[3] != 3:
+        return True  # says nothing
+    return bool(((keypoint[..., 2] >= 0) & (keypoint[..., 2] <= 1)).all())
 
 
 def read_pyskl_sequences(
@@ -158,26 +215,6 @@ def read_annotation(
         subject=BENCHMARKS[benchmark].subject(annotation.sample_id) if benchmark else None,
         image_size=_image_size(annotation.img_shape),
     )
-
-
-def detect_benchmark(v: int, classes: int, splits: Mapping[str, Any]) -> Benchmark | None:
-    """Return the benchmark with the given joints, classes and splits, if there is one.
-
-    The number of classes may be smaller than the benchmark's, as in a subset of it, unless the
-    split has the usual name :data:`STANDARD`, which identifies no benchmark.
-
-    Args:
-        v: Number of joints V.
-        classes: Number of classes.
-        splits: Splits by name.
-    """
-    for benchmark in BENCHMARKS.values():
-        y = len(benchmark.class_names)
-        same_classes = classes == y or (classes < y and STANDARD not in splits)
-        same_splits = set(splits) == set(benchmark.protocols)
-        if same_classes and same_splits and v == benchmark.layout.num_joints:
-            return benchmark
-    return None
 
 
 def _annotations(table: PysklPickle) -> Iterator[Annotation]:

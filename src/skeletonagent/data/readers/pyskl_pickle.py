@@ -7,6 +7,7 @@ A file is ``{"split": {part: [frame_dir, ...]}, "annotations": [{"frame_dir", "l
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ import numpy as np
 
 from skeletonagent.core.clips import Split
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.outside_files import brief
+from skeletonagent.core.outside_text import printable_line
 from skeletonagent.data.readers.safe_pickle import load_restricted
 from skeletonagent.data.validation import UNLABELLED
 
@@ -41,6 +44,11 @@ class PysklPickle:
     path: Path
     annotations: list[dict[str, Any]]
     split_parts: Mapping[str, tuple[frozenset[str], frozenset[str]]]
+
+    @property
+    def labels(self) -> Mapping[str, int]:
+        """Label of each sample by its id."""
+        return {fields["frame_dir"]: int(fields["label"]) for fields in self.annotations}
 
     @property
     def classes(self) -> int:
@@ -135,9 +143,12 @@ def _problem(annotation: Any, names: set[str], lowest: int) -> str | None:
         return "is no dictionary"
     sample, label = annotation.get("frame_dir"), annotation.get("label")
     if not isinstance(sample, str) or not sample:
-        return f"has no name: frame_dir is {sample!r}"
+        return f"has no name: frame_dir is {brief(sample)}"
     if not isinstance(label, int | np.integer) or not lowest <= label < _MAX_LABELS:
-        return f"({sample}) has the label {label!r}; labels are numbers from 0 to {_MAX_LABELS - 1}"
+        return (
+            f"({printable_line(sample, 100)}) has the label {brief(label)}; labels are numbers "
+            f"from 0 to {_MAX_LABELS - 1}"
+        )
     return f"has the name of another, {sample}" if sample in names else None
 
 
@@ -158,6 +169,13 @@ def _paired(
             number = match["number"] and f"split{match['number']}"
             key = "_".join(filter(None, (match["prefix"], number))) or STANDARD
             parts_by_split.setdefault(key, {})[match["part"]] = frozenset(samples)
+    for name, parts in parts_by_split.items():
+        if parts.keys() == {"train", "val", "test"}:
+            warnings.warn(
+                f"{path}: split {printable_line(name)!r} has the parts train, val and test: test "
+                f"is its test set, and the {len(parts['val'])} samples of val are in no set",
+                stacklevel=4,
+            )
     pairs = {
         name: (parts["train"], parts.get("test", parts.get("val", frozenset())))
         for name, parts in parts_by_split.items()
@@ -165,8 +183,8 @@ def _paired(
     }
     if not pairs:
         raise DataError(
-            f"has the parts {', '.join(map(str, split)) or 'none'}; pairs such as xsub_train and "
-            "xsub_val are expected",
+            f"has the parts {printable_line(', '.join(split) or 'none', 200)}; pairs such as "
+            "xsub_train and xsub_val are expected",
             path=path,
         )
     return pairs
