@@ -87,6 +87,36 @@ def test_failures_are_not_kept(path: Path, ask_about: Callable[..., Question]) -
     assert inner.asked == 2
 
 
+@pytest.mark.parametrize("column", ["text", "source"])
+@pytest.mark.parametrize(
+    "value", [None, b"\xff\xfe", "", "  ", "null", "[]", "{}", '{"model": 3}', "[" * 9999]
+)
+def test_a_row_that_holds_no_answer_is_asked_for_again(
+    path: Path, ask_about: Callable[..., Question], column: str, value: object
+) -> None:
+    inner = Counting()
+    chat = CachedChat(inner, path)
+    chat.ask(ask_about(), ())
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"UPDATE answers SET {column} = ?", (value,))
+    if column == "text" and isinstance(value, str) and value.strip():
+        assert chat.ask(ask_about(), ()).text == value, "the checks of answers judge it"
+        return
+    assert chat.ask(ask_about(), ()).text == "answer 2 about wave"
+    assert chat.ask(ask_about(), ()).text == "answer 2 about wave", "the row is replaced"
+    assert inner.asked == 2
+
+
+def test_a_file_of_another_kind_costs_caching_only(
+    path: Path, ask_about: Callable[..., Question]
+) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("CREATE TABLE answers (other)")
+    with pytest.warns(RuntimeWarning, match="asked for instead"):
+        assert CachedChat(Counting(), path).ask(ask_about(), ()).text == "answer 1 about wave"
+
+
 def test_a_damaged_file_is_set_aside(path: Path, ask_about: Callable[..., Question]) -> None:
     path.parent.mkdir()
     path.write_bytes(b"this is no database, but longer than a header of one hundred bytes" * 9)

@@ -15,8 +15,9 @@ from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from skeletonagent.core.dialogue import Exchange, Provenance, Question
+from skeletonagent.core.outside_text import printable_values
 from skeletonagent.llm.answer_schemas import ANSWER_SCHEMAS
-from skeletonagent.llm.chat import Answer, Chat
+from skeletonagent.llm.chat import LONGEST_ANSWER, Answer, Chat
 from skeletonagent.llm.messages import to_messages
 
 _T = TypeVar("_T")
@@ -84,13 +85,7 @@ class CachedChat:
     def _read(self, key: str) -> Answer | None:
         with closing(self._open()) as file:
             row = file.execute("SELECT text, source FROM answers WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            return None
-        try:
-            source = Provenance.from_json(json.loads(row[1]))
-        except (TypeError, ValueError):
-            return None
-        return Answer(row[0], source)
+        return None if row is None else _answer(*row)
 
     def _write(self, key: str, answer: Answer) -> None:
         source = answer.source or Provenance(self.name)
@@ -145,3 +140,14 @@ class CachedChat:
                 return bool(file.execute("PRAGMA quick_check").fetchone()[0] == "ok")
         except sqlite3.DatabaseError:
             return False
+
+
+def _answer(text: object, source: object) -> Answer | None:
+    """Return the answer of a row; None if it holds none, so that it is asked for again."""
+    if not isinstance(text, str) or not text.strip() or not isinstance(source, str):
+        return None
+    try:
+        recorded = printable_values(json.loads(source), LONGEST_ANSWER)
+        return Answer(text, Provenance.from_json(recorded))
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None
