@@ -58,7 +58,33 @@ def test_folders_are_made_and_others_may_read(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file"
     write_text(path, "Ähre\n")
     assert path.read_bytes() == "Ähre\n".encode()
-    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.stat().st_mode & 0o777 == 0o666 & ~current_umask()
+
+
+def current_umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o027, 0o002, 0o022])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_file_has_the_users_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: int, known: bool
+) -> None:
+    if not known:  # a system without /proc
+
+        def unreadable(*_: object, **__: object) -> str:
+            raise FileNotFoundError
+
+        monkeypatch.setattr(Path, "read_text", unreadable)
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "file", "text")
+        assert os.umask(mask) == mask, "the umask is as it was"
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 def in_a_child(work: object) -> int:

@@ -36,7 +36,7 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
+        os.chmod(name, user_mode(0o666))
         os.replace(name, path)
         sync_directory(path.parent)
     except BaseException as error:
@@ -50,6 +50,20 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, in UTF-8."""
     with write_atomically(path) as file:
         file.write(text.encode())
+
+
+def user_mode(mode: int) -> int:
+    """Return the permissions that the user's umask leaves of some.
+
+    Temporary files are made for their owner alone, whatever the umask.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()  # changes nothing, unlike the call below
+        mask = int(status.partition("\nUmask:")[2].split(maxsplit=1)[0], 8)
+    except (OSError, ValueError, IndexError):
+        mask = os.umask(0o077)
+        os.umask(mask)
+    return mode & ~mask
 
 
 def remove_temporary_files(folder: Path) -> None:

@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from skeletonagent.core.errors import CheckpointError, CorruptCheckpointError
-from skeletonagent.core.files import sync_directory, write_text
+from skeletonagent.core.files import sync_directory, user_mode, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.skeleton_layout import SkeletonLayout
 
@@ -283,7 +283,7 @@ def _put(draft: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(aside, ignore_errors=True)
         os.replace(target, aside)
-    os.chmod(draft, 0o755)
+    os.chmod(draft, user_mode(0o777))
     os.replace(draft, target)
     sync_directory(target.parent)
     shutil.rmtree(aside, ignore_errors=True)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.files import user_mode
 from skeletonagent.video.reading import import_av
 
 _QUALITY = "23"
@@ -50,7 +51,7 @@ def write_video(path: Path | str, images: Iterable[UInt8[np.ndarray, "h w 3"]], 
         draft = Path(name)
         with av.open(name, "w", format="mp4", options={"movflags": "+faststart"}) as container:
             written = _encode(container, images, fps, path)
-        draft.chmod(0o644)
+        draft.chmod(user_mode(0o666))
         draft.replace(path)
     except (av.error.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
