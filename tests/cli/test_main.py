@@ -63,6 +63,7 @@ def test_all_commands_are_there() -> None:
         ("dialogues", "import"), ("pose", "fetch"), ("pose", "estimate"),
         ("dialogues", "check"), ("report",),
         ("dialogues", "show"), ("dialogues", "estimate"), ("dialogues", "export"),
+        ("dialogues", "ping"),
         ("config", "show"), ("runs", "list"), ("runs", "show"), ("curve",),
     }  # fmt: skip
 
