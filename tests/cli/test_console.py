@@ -7,11 +7,24 @@ import logging
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
+from threading import Thread
 
 import pytest
+from rich.markup import escape
+from rich.table import Table
 
-from skeletonagent.cli.console import console, output, print_json, print_warning, set_verbosity
+from skeletonagent.cli.console import (
+    console,
+    error_console,
+    output,
+    print_json,
+    print_remark,
+    print_warning,
+    set_verbosity,
+    warnings_at_once,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +48,38 @@ def test_results_and_remarks_are_apart(capsys: pytest.CaptureFixture[str]) -> No
     print_warning("odd [b]", on=output)
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("a result\n! odd [b]\n", "a remark\n! odd [a]\n")
+
+
+def test_no_text_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = "a\x1b]52;c;ZXZpbA==\x07b\x1b[2J\x9b31mc\u202ed"
+    table = Table(bad)
+    table.add_row(escape(bad))
+    for printed in (bad, escape(bad), table):
+        output.print(printed)
+        error_console.print(printed, markup=False)
+    print_remark(bad)
+    print_warning(bad)
+    shown = capsys.readouterr()
+    assert "abcd" in shown.out and "abcd" in shown.err
+    assert not any(mark in shown.out + shown.err for mark in "\x1b\x9b\x07\u202e")
+
+
+@pytest.mark.parametrize("path", ["runs/run [v1]", "runs/fold[/1]", "[/]", "[red]", "a\\"])
+def test_a_path_is_printed_as_it_was_given(capsys: pytest.CaptureFixture[str], path: str) -> None:
+    print_remark(f"everything is in {path}")
+    print_warning(path)
+    assert capsys.readouterr().err == f"everything is in {path}\n! {path}\n"
+
+
+def test_warnings_are_printed_as_they_come_each_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings_at_once():
+        for _ in range(2):
+            warnings.warn("it [hangs]", RuntimeWarning, stacklevel=1)
+        assert capsys.readouterr().err == "! it [hangs]\n"
+        thread = Thread(target=warnings.warn, args=("and so [on]", RuntimeWarning))
+        thread.start()
+        thread.join()
+        assert capsys.readouterr().err == "! and so [on]\n"
 
 
 def test_quiet_leaves_out_remarks(capsys: pytest.CaptureFixture[str]) -> None:

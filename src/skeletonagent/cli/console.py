@@ -14,7 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from skeletonagent.core.outside_text import printable_text
 from skeletonagent.training.launch import LaunchInfo
 
 PLAIN_WIDTH = 160
@@ -31,13 +33,27 @@ def _width() -> int | None:
 _IS_MAIN = LaunchInfo.detect().rank == 0
 """Of several processes that train together, the first prints for all."""
 
-output = Console(highlight=False, emoji=False, quiet=not _IS_MAIN, width=_width())
+LONGEST_OUTPUT = 100_000
+"""Longest text that is printed at once, in characters."""
+
+
+class PlainConsole(Console):
+    """Console to which a text, such as a path, can do no more than be read."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text as it is shown: nothing in it steers the terminal."""
+        return super().render_str(printable_text(text, LONGEST_OUTPUT), **options)
+
+
+output = PlainConsole(highlight=False, emoji=False, quiet=not _IS_MAIN, width=_width())
 """Results that a person asked for, on standard output."""
 
-console = Console(stderr=True, highlight=False, emoji=False, quiet=not _IS_MAIN, width=_width())
+console = PlainConsole(
+    stderr=True, highlight=False, emoji=False, quiet=not _IS_MAIN, width=_width()
+)
 """Progress and remarks, on standard error."""
 
-error_console = Console(stderr=True, highlight=False, emoji=False)
+error_console = PlainConsole(stderr=True, highlight=False, emoji=False)
 """Errors of any process, on standard error."""
 
 
@@ -80,7 +96,8 @@ def print_remark(line: str) -> None:
 
 def print_warning(line: str, *, on: Console = console) -> None:
     """Print a line that begins with an exclamation mark and is not broken."""
-    on.print(f"[yellow]![/] {escape(line)}", soft_wrap=True)
+    text = Text.assemble(("!", "yellow"), " ", printable_text(line, LONGEST_OUTPUT))
+    on.print(text, soft_wrap=True)
 
 
 def accuracy_table(test: Mapping[str, Mapping[str, Any]]) -> Table:
