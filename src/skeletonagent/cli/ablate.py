@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import console, output, print_json
+from skeletonagent.cli.console import console, output, print_json, print_remark
 from skeletonagent.cli.options import RecipeOption, SetOption
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.experiments.recipes import PresetSize, Recipe
@@ -146,7 +146,7 @@ def ablate(
         print_json({"plan": plan, "rows": rows, "results": [asdict(item) for item in results]})
     else:
         _print(selected, results)
-    console.print(f"tables: {folder / 'results.md'} and {folder / 'results.csv'}", soft_wrap=True)
+    print_remark(f"tables: {folder / 'results.md'} and {folder / 'results.csv'}")
 
 
 def _folder(plan: str, out: Path | None, benchmark: str | None) -> Path:

@@ -234,7 +234,8 @@ def _print(summaries: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) ->
 
     for summary in summaries:
         if len(summaries) > 1:
-            output.print(f"{summary['split']}, {summary['stream']}, seed {summary['seed']}")
+            title = f"{summary['split']}, {summary['stream']}, seed {summary['seed']}"
+            output.print(title, markup=False)
         output.print(accuracy_table(summary["test"]))
         output.print(
             f"{summary['epochs']} epochs in {summary['seconds']:.0f} s on {summary['device']}"
