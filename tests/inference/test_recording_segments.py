@@ -226,3 +226,17 @@ def test_clips_much_longer_than_those_of_the_training_are_named(model: Predictor
 def test_runs_of_flags() -> None:
     assert runs_of(np.array([1, 1, 0, 1, 0, 0, 1], dtype=bool)) == ((0, 2), (3, 4), (6, 7))
     assert runs_of(np.zeros(3, dtype=bool)) == () == runs_of(np.zeros(0, dtype=bool))
+
+
+def test_the_rate_of_the_training_is_taken_where_none_is_known() -> None:
+    joints = np.zeros((20, 17, 2), np.float32) + np.arange(17)[:, None]
+    input_format = InputFormat(COCO_17, 2)
+    (unknown,) = read_recordings(joints, input_format)
+    assert unknown.fps is None
+    (usual,) = read_recordings(joints, input_format, usual_fps=25.0)
+    assert usual.fps == 25 and "the 25 of the training clips are taken" in usual.warnings[-1]
+    (said,) = read_recordings(joints, input_format, fps=10, usual_fps=25.0)
+    assert said.fps == 10 and not said.warnings
+    deep = np.concatenate([joints, joints[..., :1]], axis=-1)
+    (flat,) = read_recordings(deep, input_format)
+    assert flat.joints.shape[-1] == 2 and "trained in 2D" in flat.warnings[0]

@@ -29,11 +29,20 @@ def test_an_array_is_one_sample_and_a_list_several() -> None:
     assert [s.sample_id for s in read_samples([joints, joints[0]], PLANE)] == ["0", "1"]
 
 
+def test_of_joints_in_3d_a_recognizer_in_2d_takes_x_and_y() -> None:
+    joints = swinging(0, 1, channels=3)
+    with pytest.warns(UserWarning, match="x and y are taken: the recognizer was trained in 2D"):
+        (one,) = read_samples(joints, PLANE)
+    np.testing.assert_array_equal(one.joints, joints[..., :2])
+    (scored,) = read_samples(joints, SCORED)
+    np.testing.assert_array_equal(scored.joints, joints)
+
+
 @pytest.mark.parametrize(
     ("joints", "message"),
     [
         (np.zeros((5, 18, 2)), r"sample '1': has shape \(5, 18, 2\): 18 joints in place of 17; "),
-        (np.zeros((5, 17, 3)), r"3 channels in place of 2; .*channels x, y"),
+        (np.zeros((5, 17, 4)), r"4 channels in place of 2; .*channels x, y"),
         (np.zeros((17, 2)), r"2 dimension\(s\); wanted is \(T, 17, 2\) for one body or \(M, T,"),
         (np.zeros((1, 1, 5, 17, 2)), r"5 dimension\(s\)"),
         (np.zeros((0, 17, 2)), "nothing to see"),

@@ -35,8 +35,10 @@ def events_of(
 def segments_of(
     frames: Sequence[object], task: StreamTask | None = None, **options: object
 ) -> list[ActionSegment]:
+    """Return the segments by their start: when one is known depends on what may still join it."""
     events = events_of(frames, task, **options)
-    return [event.segment for event in events if isinstance(event, SegmentEvent)]
+    segments = [event.segment for event in events if isinstance(event, SegmentEvent)]
+    return sorted(segments, key=lambda segment: (segment.start, segment.end, segment.person))
 
 
 def test_actions_between_pauses_are_found() -> None:

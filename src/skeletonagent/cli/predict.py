@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from skeletonagent.inference.predictor import Predictor
     from skeletonagent.inference.segment_settings import SegmentOptions
     from skeletonagent.inference.segments import ActionSegment, RecordingPrediction
+    from skeletonagent.pose.estimate import PoseOptions
 
 SEGMENT_COLUMNS = (
     "file", "recording", "person", "start_frame", "end_frame", "start", "end", "class",
@@ -85,6 +86,10 @@ def predict_files(
     seconds: Annotated[
         float, typer.Option(min=0.1, help="Time to look through a camera, in seconds.")
     ] = 10,
+    max_persons: Annotated[
+        int | None,
+        typer.Option(min=1, help="Largest number of persons to follow in a video; 5 by default."),
+    ] = None,
     device: Annotated[str, typer.Option(help="Device, such as cpu or cuda:1.")] = "auto",
     set_: Annotated[
         list[str] | None,
@@ -123,7 +128,7 @@ def predict_files(
         segments = True
     with warnings_on_console():
         model = knowing_actions(load_predictor(run, device, overrides=set_ or ()))
-        task = _Task(model, options, top_k, fps, image_size, seconds)
+        task = _Task(model, options, top_k, fps, image_size, seconds, max_persons)
         results = [task.result(file, segments) for file in files]
         if save_video is not None:
             results[0].save_video(save_video)
@@ -189,6 +194,7 @@ class _Task:
     fps: float | None
     image_size: tuple[float, float] | None
     seconds: float
+    max_persons: int | None
 
     def result(self, file: Path, segments: bool | None) -> _Result:
         """Return the predictions of a file, as clips or as recordings."""
@@ -196,13 +202,19 @@ class _Task:
         from skeletonagent.inference.samples import holds_samples
 
         if is_video_source(file):
-            poses = video_poses(file, fps=self.fps, seconds=self.seconds)
+            poses = video_poses(file, self.pose_options, fps=self.fps, seconds=self.seconds)
             recording = poses.recording(world=self.model.input_format.coordinates == 3)
             ask = self.clips if segments is False else self.segments
             return replace(ask(file, recording), video=poses.recording())
         if segments or (segments is None and not holds_samples(file)):
             return self.segments(file, file)
         return self.clips(file, file)
+
+    @property
+    def pose_options(self) -> PoseOptions:
+        from skeletonagent.pose.estimate import MAX_PERSONS, PoseOptions
+
+        return PoseOptions(max_persons=self.max_persons or MAX_PERSONS)
 
     def clips(self, file: Path, recording: Path | KeypointRecording) -> _Result:
         from skeletonagent.inference.samples import holds_samples

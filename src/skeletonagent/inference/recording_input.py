@@ -20,6 +20,7 @@ from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.reading import read_keypoints
 from skeletonagent.inference.samples import (
+    DEPTH_LEFT_OUT,
     ImageSize,
     Joints,
     holds_samples,
@@ -73,6 +74,7 @@ def read_recordings(
     *,
     fps: float | None = None,
     image_size: ImageSize | None = None,
+    usual_fps: float | None = None,
 ) -> list[InputRecording]:
     """Return the recordings of a file or folder, or the one in memory.
 
@@ -81,31 +83,47 @@ def read_recordings(
         input_format: Joints and channels the recognizer was trained on.
         fps: Frames a second, in place of what the recording says.
         image_size: Width and height of the image in pixels, where the source does not say them.
+        usual_fps: Frames a second of the training clips, which are taken where none are known.
 
     Raises:
         DataError: If it cannot be read, or lacks the joints or channels of the recognizer.
     """
     recordings = list(_recordings(source, input_format))
     return [
-        replace(
-            recording,
-            fps=float(fps) if fps else recording.fps,
-            image_size=recording.image_size or image_size,
+        _with_rate(
+            replace(
+                recording,
+                fps=float(fps) if fps else recording.fps,
+                image_size=recording.image_size or image_size,
+            ),
+            usual_fps,
         )
         for recording in recordings
     ]
 
 
+def _with_rate(recording: InputRecording, usual_fps: float | None) -> InputRecording:
+    """Return a recording whose frame rate is the usual one if it is not known."""
+    if recording.fps or not usual_fps or recording.num_frames < 2:
+        return recording
+    word = (
+        f"frames a second are unknown; the {usual_fps:g} of the training clips are taken. Say "
+        "others with fps"
+    )
+    return replace(recording, fps=usual_fps, warnings=(*recording.warnings, word))
+
+
 def _recordings(source: RecordingSource, input_format: InputFormat) -> Sequence[InputRecording]:
     if isinstance(source, KeypointRecording):
         return [fit_recording(source, input_format)]
-    if not isinstance(source, (str, Path)):
-        return [_of_array(source, input_format)]
-    path = Path(source).expanduser()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        recordings = _of_path(path, input_format)
-    words = tuple(str(warning.message) for warning in caught)
+        recordings = (
+            _of_path(Path(source).expanduser(), input_format)
+            if isinstance(source, (str, Path))
+            else [_of_array(source, input_format)]
+        )
+    words = tuple(dict.fromkeys(str(warning.message) for warning in caught))
     return [replace(r, warnings=(*words, *r.warnings)) for r in recordings]
 
 
@@ -297,7 +315,7 @@ def _fit_channels(
             sample=recording.name,
         )
     if given > wanted:
-        words.append("of its joints in 3D, x and y are taken: the recognizer was trained in 2D")
+        words.append(DEPTH_LEFT_OUT)
     channels = joints[..., :wanted]
     if not input_format.has_confidence:
         return channels

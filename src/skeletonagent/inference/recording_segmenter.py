@@ -96,8 +96,13 @@ class RecordingSegmenter:
             ConfigError: If a setting is out of its range.
         """
         predictions = []
+        clips = self.metadata.training_clips
         recordings = read_recordings(
-            source, self.metadata.input_format, fps=fps, image_size=image_size
+            source,
+            self.metadata.input_format,
+            fps=fps,
+            image_size=image_size,
+            usual_fps=clips.fps if clips else None,
         )
         for recording in map(without_persons_twice, recordings):
             sizes = {

@@ -24,6 +24,9 @@ from skeletonagent.data.validation import UNLABELLED, locate_archive
 Joints = np.ndarray | Tensor
 """Joints of one sample: (T, V, C) of one body or (M, T, V, C) of several."""
 
+DEPTH_LEFT_OUT = "of its joints in 3D, x and y are taken: the recognizer was trained in 2D"
+"""What is said where depth is left out."""
+
 ImageSize = tuple[float, float]
 """Width and height of an image, in pixels."""
 
@@ -81,7 +84,7 @@ def sample_from_array(
     Raises:
         DataError: If shape or numbers are not as wanted.
     """
-    array = _as_numbers(joints)
+    array = _without_depth(_as_numbers(joints), input_format)
     v, c = input_format.layout.num_joints, input_format.channels
     expected = (
         f"wanted is (T, {v}, {c}) for one body or (M, T, {v}, {c}) for several: frames, joints of "
@@ -111,6 +114,18 @@ def sample_from_array(
     if given_layout == input_format.layout:
         return sample
     return add_coco20_joints(ClipStore.from_sequences([sample], given_layout, ())).sequence(0)
+
+
+def _without_depth(
+    array: Shaped[np.ndarray, "..."] | None, input_format: InputFormat
+) -> Shaped[np.ndarray, "..."] | None:
+    """Return joints in 3D without depth, which is said, where the recognizer takes those in 2D."""
+    if array is None or array.ndim not in (3, 4) or input_format.has_confidence:
+        return array
+    if (input_format.coordinates, array.shape[-1]) != (2, 3):
+        return array
+    warnings.warn(DEPTH_LEFT_OUT, stacklevel=4)
+    return array[..., :2]
 
 
 def _given_layout(shape: tuple[int, ...], input_format: InputFormat) -> SkeletonLayout | None:

@@ -34,6 +34,9 @@ SHORTEST_SECONDS = 0.25
 PAD_SECONDS = 0.15
 """Time after a movement that belongs to it, in seconds: actions end in stillness."""
 
+JOIN_SECONDS = 0.35
+"""Longest time between two segments of one class that are one, in seconds."""
+
 LONGEST_FACTOR = 1.25
 """Longest movement between two pauses that is taken for one action, as a multiple of the number of
 frames that 5 % of the training clips exceed."""
@@ -102,6 +105,11 @@ class SegmentSettings:
             pad=round(PAD_SECONDS * self.fps) if self.uses_stillness else 0,
             lead=MovementMeter(self.fps).block if self.uses_stillness else 0,
         )
+
+    @property
+    def join(self) -> int:
+        """Largest number of frames between two segments of one class that are one."""
+        return round(JOIN_SECONDS * self.fps)
 
     def label_rules(self, of_pairs: bool) -> LabelRules:
         """Return how probabilities become labels of one person, or of two together."""

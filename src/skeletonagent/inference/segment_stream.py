@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -13,6 +13,7 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.inference.bodies_in_frame import FrameBodies, absent_body, read_frame
 from skeletonagent.inference.explain import explain_label
+from skeletonagent.inference.joining import LabelledTrack, SegmentJoiner
 from skeletonagent.inference.labelling import (
     UNKNOWN_LABEL,
     LabelledClip,
@@ -121,6 +122,10 @@ class SegmentStream:
     _words: dict[str, None] = field(default_factory=dict, init=False)
     _too_short: int = field(default=0, init=False)
     _origin: float | None = field(default=None, init=False)
+    _joiner: SegmentJoiner = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._joiner = SegmentJoiner(self.task.settings.join)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -221,10 +226,16 @@ class SegmentStream:
     def _events(self, all_of_them: bool = False) -> list[StreamEvent]:
         """Classify what is waiting, if that is enough, and return the events."""
         clips = [item for item in self._waiting if isinstance(item, ClipRequest)]
-        if len(clips) < self.clips_at_once and not all_of_them:
+        enough = self.clips_at_once if self.clips_at_once > 1 else 0
+        if len(clips) < enough and not all_of_them:
             return []
         items, self._waiting = self._waiting, []
-        return list(self._labelled(items, self._classified(clips)))
+        events = list(self._labelled(items, self._classified(clips)))
+        began = {track.name: track.movement_from for track in self._tracks.values()}
+        return events + self._segment_events(self._joiner.settle(began))
+
+    def _segment_events(self, spans: Iterable[LabelledTrack]) -> list[StreamEvent]:
+        return [SegmentEvent(self._segment(track, span)) for track, span in spans]
 
     def _classified(self, clips: Sequence[ClipRequest]) -> Iterator[Float[np.ndarray, " y"]]:
         if not clips:
@@ -243,15 +254,18 @@ class SegmentStream:
         for item in items:
             if isinstance(item, SpanEnd):
                 labeller = self._labellers.pop(item.track)
-                spans = labeller.finish(item.end)
-                yield from (SegmentEvent(self._segment(item.track, span)) for span in spans)
+                yield from self._joined(item.track, labeller.finish(item.end))
             elif item.is_preview:
                 yield self._preview(item, next(probs))
             else:
                 clip = LabelledClip(item.start, item.end, next(probs), self._movement(item))
                 labeller = self._labellers.setdefault(item.track, self._labeller(item))
-                spans = labeller.add(clip)
-                yield from (SegmentEvent(self._segment(item.track, span)) for span in spans)
+                yield from self._joined(item.track, labeller.add(clip))
+
+    def _joined(self, track: str, spans: Iterable[LabelledSpan]) -> list[StreamEvent]:
+        return [
+            event for span in spans for event in self._segment_events(self._joiner.add(track, span))
+        ]
 
     def _labeller(self, clip: ClipRequest) -> SpanLabeller:
         return SpanLabeller(self.task.settings.label_rules(len(clip.joints) > 1), clip.span)

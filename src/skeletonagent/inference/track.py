@@ -115,6 +115,12 @@ class PersonTrack:
         """Whether no movement is open."""
         return self._finder.start is None
 
+    @property
+    def movement_from(self) -> int:
+        """First frame of the open movement; without one, the first at which the next may begin."""
+        start = self._finder.start
+        return self._finder.frame if start is None else start
+
     def push(self, joints: Float[np.ndarray, "m v c"], seen: bool) -> Iterator[TrackItem]:
         """Take the next frame, and yield what it completes.
 
