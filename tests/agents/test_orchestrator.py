@@ -11,11 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.agents.evidence.reviewer import Reviewer
-from skeletonagent.agents.orchestrator import ConfusedClasses, GuidanceOrchestrator, identical_sets
+from skeletonagent.agents.orchestrator import (
+    ConfusedClasses,
+    GuidanceOrchestrator,
+    identical_sets,
+    with_shared_notes,
+)
 from skeletonagent.agents.questioner import Questioner
 from skeletonagent.agents.selector import Selector
 from skeletonagent.core.confusion import Confusions
-from skeletonagent.core.dialogue import Exchange, Outcome, Question, Step
+from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Question, Step
 from skeletonagent.core.errors import ChatError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17
@@ -290,3 +295,27 @@ def test_identical_sets_equal_the_definition(
             if mutual and drawn[i][0] == drawn[j][0] != ():
                 expected.add((i, j))
     assert set(identical_sets(constrained(*classes))) == expected
+
+
+def test_a_sentence_shortened_to_that_of_another_class_is_noted() -> None:
+    """Long names, of which a text encoder takes in the beginning alone."""
+    long = tuple(f"{'very ' * 40}slow walk, and then {end}" for end in ("a jump", "a fall", "rest"))
+    asked = Question("", Step.KEY_FEATURES, COCO_17.joints, (), "Why?")
+
+    def told(action: str, sentence: str, outcome: Outcome) -> ClassGuidance:
+        said = Dialogue(action, (Exchange(asked, sentence, outcome),))
+        return ClassGuidance(action, (1,), sentence, dialogue=said, notes=("late",))
+
+    shared = [told(name, "In a very slow walk.", Outcome.REPAIRED) for name in long]
+    plain = [told(name, "It  moves.", Outcome.ACCEPTED) for name in ("a", "b")]
+    own = [told("c", "It jumps.", Outcome.REPAIRED)]
+    noted = with_shared_notes(Guidance(COCO_17, (*shared, *plain, *own)))
+    assert noted.identical_sentences == ((0, 1, 2), (3, 4))
+    for label, current in enumerate(noted.classes[:3]):
+        first, second = (repr(name) for name in long if name != long[label])
+        note = f"shortened to fit, its sentence is also that of {first}, {second}"
+        assert current.notes == ("late", note)
+    assert all(current.notes == ("late",) for current in noted.classes[3:])
+    assert with_shared_notes(noted) == noted
+    apart = replace(noted, classes=(*noted.classes[:1], *noted.classes[3:]))
+    assert all(current.notes == ("late",) for current in with_shared_notes(apart).classes)

@@ -47,3 +47,12 @@ def test_of_several_runs_each_is_named(capsys: pytest.CaptureFixture[str]) -> No
     printed = capsys.readouterr().err
     assert "s, joint, seed 1: guided: 1 of 1 classes, 1 by m[1]" in printed
     assert printed.count("seed 2") == 1
+
+
+def test_classes_with_one_sentence_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    groups = [["a[1]", "b"], [f"class {n}" for n in range(9)]]
+    agents = {"chat": "m", "classes": 2, "guided": {"m": 2}, "faults": {}}
+    print_guided([{"agents": {**agents, "identical_sentences": groups}}])
+    first, second, _ = capsys.readouterr().err.splitlines()
+    assert first == "! one sentence for 2 classes, which it does not tell apart: a[1], b"
+    assert second.endswith("class 3, class 4, ...")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from skeletonagent.agents.evidence.reviewer import Reviewer
@@ -79,7 +79,7 @@ class GuidanceOrchestrator:
             empty = (replace(empty[0], dialogue=begun), *empty[1:])
         guidance = Guidance(self.selector.layout, empty)
         due = dict.fromkeys(range(len(empty)), ConfusedClasses())
-        return self._revise_classes(guidance, due, progress)
+        return with_shared_notes(self._revise_classes(guidance, due, progress))
 
     def refresh(self, confusions: Confusions, guidance: Guidance) -> Guidance:
         """Return the guidance of the next round (paper eq. 3).
@@ -91,7 +91,7 @@ class GuidanceOrchestrator:
         following = replace(guidance, round=guidance.round + 1)
         revised = self._revise_classes(following, self.due(confusions, guidance))
         left = None if self.seconds is None else self.seconds - (time.monotonic() - start)
-        return self._separate_identical(revised, left)
+        return with_shared_notes(self._separate_identical(revised, left))
 
     def due(self, confusions: Confusions, guidance: Guidance) -> dict[int, ConfusedClasses]:
         """Return the classes to ask about, by label, and their rivals.
@@ -225,6 +225,41 @@ def identical_sets(guidance: Guidance) -> tuple[tuple[int, int], ...]:
         and one.action in other.rivals
         and other.action in one.rivals
     )
+
+
+_SHARED = "shortened to fit, its sentence is also that of"
+
+
+def with_shared_notes(guidance: Guidance) -> Guidance:
+    """Return the guidance with notes on classes whose sentence was shortened to that of others."""
+    others = {
+        label: [guidance.classes[other].action for other in labels if other != label]
+        for labels in guidance.identical_sentences
+        for label in labels
+        if _is_shortened(guidance.classes[label])
+    }
+    return replace(
+        guidance,
+        classes=tuple(
+            replace(current, notes=_shared_notes(current, others.get(label, ())))
+            for label, current in enumerate(guidance.classes)
+        ),
+    )
+
+
+def _shared_notes(current: ClassGuidance, others: Sequence[str]) -> tuple[str, ...]:
+    kept = tuple(note for note in current.notes if not note.startswith(_SHARED))
+    if not others:
+        return kept
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return (*kept, f"{_SHARED} {', '.join(map(repr, others[:3]))}{more}")
+
+
+def _is_shortened(current: ClassGuidance) -> bool:
+    """Return whether the sentence of a class is not the one that was answered."""
+    told = map(current.dialogue.latest, (Step.DISTINGUISH, Step.KEY_FEATURES))
+    latest = next(filter(None, told), None)
+    return latest is not None and latest.outcome is Outcome.REPAIRED
 
 
 def _was_asked(guidance: Guidance, label: int) -> bool:

@@ -53,6 +53,7 @@ class UsageReport:
         classes_without_joints: Number of classes without salient joints.
         classes: Number of classes.
         guided: Number of classes whose guidance is taken from an answer, by who gave it.
+        identical_sentences: Groups of classes, by name, that have one sentence.
         requests: Requests sent to language models.
         models: Usage by model.
     """
@@ -67,6 +68,7 @@ class UsageReport:
     classes_without_joints: int
     classes: int
     guided: dict[str, int]
+    identical_sentences: list[list[str]]
     requests: int
     models: dict[str, ModelUsage]
 
@@ -92,6 +94,10 @@ def usage_report(guidance: Guidance, price: Price = lambda *_: None, chat: str =
         classes_without_joints=sum(not g.joints for g in guidance.classes),
         classes=len(guidance.classes),
         guided=dict(Counter(filter(None, (_guide(g.dialogue, chat) for g in guidance.classes)))),
+        identical_sentences=[
+            [guidance.classes[label].action for label in labels]
+            for labels in guidance.identical_sentences
+        ],
         requests=sum(source.requests for source in sources),
         models={
             name: _model_usage([s for s in sources if s.model == name], price)

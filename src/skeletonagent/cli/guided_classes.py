@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skeletonagent.cli.console import console, error_console
+from skeletonagent.cli.console import console, error_console, print_warning
+
+_CLASSES_SHOWN = 5
+"""Classes named of those that share a sentence; the summary has all."""
 
 
 def guidance_line(agents: Mapping[str, Any]) -> tuple[str, bool] | None:
@@ -37,8 +40,14 @@ def guidance_line(agents: Mapping[str, Any]) -> tuple[str, bool] | None:
 
 
 def print_guided(summaries: Sequence[Mapping[str, Any]]) -> None:
-    """Print the line of each run, in red where classes are without guidance."""
+    """Print the line of each run, in red where guidance is lacking, and which sentences are shared."""
     for summary in summaries:
+        for names in summary["agents"].get("identical_sentences", ()):
+            shown = [*names[:_CLASSES_SHOWN], *(["..."] if len(names) > _CLASSES_SHOWN else [])]
+            print_warning(
+                f"one sentence for {len(names)} classes, which it does not tell apart: "
+                f"{', '.join(shown)}"
+            )
         found = guidance_line(summary["agents"])
         if found is None:
             continue

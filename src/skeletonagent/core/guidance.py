@@ -59,6 +59,14 @@ class Guidance:
         """Distinguishing sentence of each class."""
         return tuple(guidance.sentence for guidance in self.classes)
 
+    @property
+    def identical_sentences(self) -> tuple[tuple[int, ...], ...]:
+        """Groups of classes, by label, that have one sentence, which tells them apart from none."""
+        groups: dict[str, list[int]] = {}
+        for label, sentence in enumerate(self.sentences):
+            groups.setdefault(" ".join(sentence.casefold().split()), []).append(label)
+        return tuple(tuple(labels) for labels in groups.values() if len(labels) > 1)
+
     def salient(self, stream: Stream = Stream.JOINT) -> Bool[Tensor, "y v"]:
         """Return K as a mask: which joints, or bones by their outer end, are salient.
 
