@@ -35,6 +35,7 @@ def test_values_are_those_of_yaml() -> None:
         ("!!python/object:os.system x", "could not determine a constructor"),
         ("a: [", "flow node"),
         ("[" * 20000 + "]" * 20000, "nested too deeply"),
+        ("a: [x, " + "[{" * 20000, "nested too deeply"),
         (laughs(10), "more than 65536 values"),
         ("&a [*a]", "more than 65536 values"),
         ("x" * 2**21, "longer than 1048576"),

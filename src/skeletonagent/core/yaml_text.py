@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -12,6 +13,10 @@ from skeletonagent.core.outside_text import printable_line
 MOST_CHARACTERS = 2**20
 MOST_VALUES = 2**16
 """Values that a text may stand for, those that are repeated by aliases counted each time."""
+
+MOST_DEPTH = 200
+"""Brackets in brackets, those in quoted text counted as well."""
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 def parse_yaml(text: str, source: str) -> Any:
@@ -25,7 +30,9 @@ def parse_yaml(text: str, source: str) -> Any:
         ConfigError: If it is no YAML, or stands for more values than any configuration has.
     """
     problem = f"it is longer than {MOST_CHARACTERS} characters"
-    if len(text) <= MOST_CHARACTERS:
+    if _bracket_depth(text) > MOST_DEPTH:
+        problem = "it is nested too deeply"
+    elif len(text) <= MOST_CHARACTERS:
         try:
             value = yaml.safe_load(text)
             count = _count(value, {})
@@ -38,6 +45,15 @@ def parse_yaml(text: str, source: str) -> Any:
                 return value
             problem = f"with its aliases it stands for more than {MOST_VALUES} values"
     raise ConfigError(f"{source} cannot be read as YAML: {problem}")
+
+
+def _bracket_depth(text: str) -> int:
+    """Return how many brackets are open at once, of which YAML takes the square in time."""
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(text[:MOST_CHARACTERS]):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _count(value: Any, counts: dict[int, int]) -> int:
