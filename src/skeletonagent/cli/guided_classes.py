@@ -40,7 +40,7 @@ def guidance_line(agents: Mapping[str, Any]) -> tuple[str, bool] | None:
 
 
 def print_guided(summaries: Sequence[Mapping[str, Any]]) -> None:
-    """Print the line of each run, in red where guidance is lacking, and which sentences are shared."""
+    """Print the line of each run, in red where guidance is lacking, and any shared sentences."""
     for summary in summaries:
         for names in summary["agents"].get("identical_sentences", ()):
             shown = [*names[:_CLASSES_SHOWN], *(["..."] if len(names) > _CLASSES_SHOWN else [])]
