@@ -14,6 +14,7 @@ import typer
 from skeletonagent.cli.app import app
 from skeletonagent.cli.commands import COMMANDS
 from skeletonagent.cli.lazy_group import CommandTable, LazyCommand, LazySubgroup
+from skeletonagent.core.errors import ConfigError
 
 HEAVY = {"torch", "numpy", "scipy", "yaml", "jaxtyping", "transformers", "tokenizers"}
 
@@ -103,3 +104,17 @@ def test_names_in_help_texts_are_those_of_the_tables() -> None:
     assert ", ".join(RELEASED) == RELEASED_NAMES
     assert ", ".join(STUDY_PLANS) == STUDY_NAMES
     assert ", ".join(bundled_names()) == BUNDLED_NAMES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (["train", "synthetic", "--out", ""], "--out"),
+        (["train", "synthetic", "--out="], "--out"),
+        (["runs", "list", ""], "an argument"),
+        (["demo", "--seeds", "1", "--out", ""], "--out"),
+    ],
+)
+def test_an_empty_argument_is_no_path(arguments: list[str], place: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{place} is empty"):
+        app(arguments, standalone_mode=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,3 +50,19 @@ def test_streams_are_fused_for_each_split_and_seed(monkeypatch: pytest.MonkeyPat
         ["seed0/joint", "seed0/bone"], ["seed1/joint", "seed1/bone"],
     ]  # fmt: skip
     assert "top1" not in result
+
+
+def test_no_mean_is_taken_over_different_protocols(tmp_path: Path) -> None:
+    runs, summaries = {}, []
+    for split, top1 in (("xsub", 0.5), ("xview", 0.9)):
+        for seed in (0, 1):
+            path = tmp_path / split / f"seed{seed}"
+            path.mkdir(parents=True)
+            (path / "evaluation_parts.json").write_text(json.dumps({split: ["shared", split]}))
+            runs[path] = replace(JOINT, data=replace(JOINT.data, split=split), seed=seed)
+            summaries.append({"top1": top1, "split": split})
+    result = combine_summaries(runs, summaries)
+    assert "top1" not in result
+    assert result["protocols"] == {
+        "xsub": {"top1": 0.5, "top1_sd": 0}, "xview": {"top1": 0.9, "top1_sd": 0},
+    }  # fmt: skip

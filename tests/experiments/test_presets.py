@@ -36,6 +36,7 @@ from skeletonagent.experiments.presets import (
     SMALL_PRESETS,
     STUDIED,
     preset,
+    require_variants,
 )
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import resolve_config
@@ -305,3 +306,34 @@ def test_a_configuration_of_defaults_alone_is_the_papers_schedule() -> None:
     training = Config().training
     assert (training.epochs, training.batch_size, training.learning_rate) == (150, 64, 0.1)
     assert (training.momentum, training.weight_decay) == (0.9, 5e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "recipe", "problem"),
+    [
+        ("paper", PresetSize.SMALL, None, "has one size, for a GPU"),
+        ("ntu60-xsub", PresetSize.TINY, None, "has one size, for a GPU"),
+        ("mine.yaml", PresetSize.SMALL, None, "is a file with settings of its own"),
+        ("mine.yml", None, Recipe.BEST, "is a file with settings of its own"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(
+    name: str, size: PresetSize | None, recipe: Recipe | None, problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        require_variants(name, size, recipe)
+
+
+def test_options_that_say_something_are_taken() -> None:
+    require_variants("paper", PresetSize.PAPER, None)
+    require_variants("utd-mhad", PresetSize.TINY, Recipe.BEST)
+    require_variants("ntu60-xsub", None, Recipe.RELEASED)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("utd_mhad", "utd-mhad"), ("UTD-MHAD", "utd-mhad"), ("syntetic", "synthetic")],
+)
+def test_a_misspelt_preset_is_suggested(name: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"no preset '{name}'; did you mean '{meant}'"):
+        preset(name)

@@ -104,7 +104,7 @@ def ablate(
     """
     from skeletonagent.experiments.datasets import prepare_dataset
     from skeletonagent.experiments.planned_runs import require_free_folders
-    from skeletonagent.experiments.presets import ROTATING_SPLITS
+    from skeletonagent.experiments.presets import ROTATING_SPLITS, require_variants
     from skeletonagent.experiments.resolve import resolve_config
     from skeletonagent.experiments.study import (
         Study,
@@ -119,6 +119,7 @@ def ablate(
         write_results,
     )
 
+    require_variants(benchmark or preset, preset_size, None)
     selected = select_plan(plan, row or [], only or [])
     size = preset_size or (PresetSize.TINY if benchmark else PresetSize.SMALL)
     shared = resolve_config(benchmark or preset, size, None, data, set_ or [], recipe)

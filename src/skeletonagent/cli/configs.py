@@ -18,7 +18,7 @@ def show_config(
     ] = None,
     stream: Annotated[str | None, typer.Option(help="Stream, such as bone or b.")] = None,
     data: Annotated[Path | None, typer.Option(help="A skeleton archive.")] = None,
-    preset_size: SizeOption = PresetSize.SMALL,
+    preset_size: SizeOption = None,
     recipe: RecipeOption = Recipe.PAPER,
     set_: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of YAML.")] = False,
@@ -31,7 +31,7 @@ def show_config(
       skeletonagent config show utd-mhad --set training.epochs=10 > mine.yaml
     """
     from skeletonagent.experiments.config import config_to_dict, config_to_yaml
-    from skeletonagent.experiments.presets import PRESETS
+    from skeletonagent.experiments.presets import PRESETS, require_variants
     from skeletonagent.experiments.resolve import resolve_config
 
     if config is None:
@@ -42,8 +42,10 @@ def show_config(
             summary = (preset.__doc__ or "").splitlines()[0]
             output.print(f"[bold]{name:17}[/] {summary}", soft_wrap=True)
         return
+    require_variants(config, preset_size, None)
+    size = preset_size or PresetSize.SMALL
     resolved = resolve_config(
-        config, preset_size, stream, data, set_ or [], recipe, on_remark=print_remark
+        config, size, stream, data, set_ or [], recipe, on_remark=print_remark
     )
     if as_json:
         print_json(config_to_dict(resolved))

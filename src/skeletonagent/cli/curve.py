@@ -45,7 +45,7 @@ def curve(
             "--from", help="A run, a checkpoint or 'base' whose weights every training begins with."
         ),
     ] = None,
-    preset_size: SizeOption = PresetSize.SMALL,
+    preset_size: SizeOption = None,
     recipe: RecipeOption = Recipe.PAPER,
     devices: Annotated[
         str | None,
@@ -81,14 +81,16 @@ def curve(
     from skeletonagent.experiments.curve_config import curve_config
     from skeletonagent.experiments.curve_plan import curve_devices, parse_clips, plan_curve
     from skeletonagent.experiments.curve_runs import measure_curve, write_curve
+    from skeletonagent.experiments.presets import require_variants
     from skeletonagent.experiments.run import shared_dataset
     from skeletonagent.report.curve_plot import curve_page, curve_svg
 
+    require_variants(preset, preset_size, None)
     numbers = parse_clips(clips.split(","))
     assignments = [*(set_ or []), *([f"data.split={split}"] if split else [])]
     config = curve_config(
         preset,
-        preset_size,
+        preset_size or PresetSize.SMALL,
         archive,
         assignments,
         recipe,

@@ -7,7 +7,8 @@ need none of the libraries that the commands work with.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
+
+from skeletonagent.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,25 @@ def lazy_group(table: Mapping[str, LazyCommand] | CommandTable) -> type[TyperGro
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             """Return the command that the arguments name, imported, and the other arguments."""
+            _refuse_empty(args)
             name, command, rest = super().resolve_command(ctx, args)
             return name, command and self.commands[name], rest
 
     return LazyGroup
+
+
+def _refuse_empty(args: Sequence[str]) -> None:
+    """Refuse empty arguments, which an unset variable of a shell leaves: as a path they mean here.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    for before, argument in zip(["", *args], args, strict=False):
+        option = argument.removesuffix("=")
+        is_empty_option = option != argument and re.fullmatch(r"--[a-z][a-z-]*", option)
+        if not argument or is_empty_option:
+            place = option or (before if before.startswith("--") else "an argument")
+            raise ConfigError(f"{place} is empty; name something, or leave it out")
 
 
 class _LoadedCommands(Mapping[str, Any]):

@@ -14,14 +14,16 @@ BENCHMARK_NAMES = (
 """Names of the benchmarks, for help texts: their module is slow to import."""
 
 SizeOption = Annotated[
-    PresetSize,
-    typer.Option(help="'small' for a CPU, 'paper' for a GPU, 'tiny' for studies of many runs."),
+    PresetSize | None,
+    typer.Option(
+        help="'small' for a CPU (default), 'paper' for a GPU, 'tiny' for studies of many runs."
+    ),
 ]
 RecipeOption = Annotated[
     Recipe,
     typer.Option(
-        help="'paper' follows the paper's text, 'released' the authors' code, 'best' the best of "
-        "our study of guidance."
+        help="'paper' follows the paper's text, 'released' the authors' code, for its benchmarks; "
+        "'best', for utd-mhad, sbu, jhmdb and nw-ucla, is the best of our study of guidance."
     ),
 ]
 SetOption = Annotated[

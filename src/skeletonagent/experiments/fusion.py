@@ -22,6 +22,7 @@ from skeletonagent.evaluation.ensemble import (
 )
 from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.split_protocols import is_one_protocol
 from skeletonagent.training.run_directory import RunDirectory
 
 
@@ -143,7 +144,8 @@ def combine_summaries(
     """Return the result of all runs of a command as plain values.
 
     That of one run is its summary. Runs on several streams are fused, for each split and seed. Of
-    others it is mean and standard deviation of their accuracies.
+    others it is mean and standard deviation of their accuracies, of each split by itself if they
+    are different protocols.
     """
     if len(summaries) == 1:
         return dict(summaries[0])
@@ -155,9 +157,24 @@ def combine_summaries(
             "runs": list(summaries),
             "ensembles": [fuse_runs(group) for group in groups.values()],
         }
-    values = [summary["top1"] for summary in summaries]
+    splits = {str(config.data.split): path for path, config in runs.items()}
+    tested = {name: _test_set(path, name) for name, path in splits.items()}
+    if is_one_protocol(tested):
+        return {**_mean(summaries), "runs": list(summaries)}
+    groups = {name: [s for s in summaries if s["split"] == name] for name in splits}
     return {
-        "top1": statistics.mean(values),
-        "top1_sd": statistics.stdev(values),
+        "protocols": {name: _mean(group) for name, group in groups.items()},
         "runs": list(summaries),
     }
+
+
+def _mean(summaries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return mean and, of several runs, standard deviation of their accuracies."""
+    values = [float(summary["top1"]) for summary in summaries]
+    spread = {"top1_sd": statistics.stdev(values)} if len(values) > 1 else {}
+    return {"top1": statistics.mean(values), **spread}
+
+
+def _test_set(path: Path, split: str) -> frozenset[str]:
+    parts = RunDirectory(path).read_evaluation_parts() or {}
+    return frozenset(parts.get(split, ()))

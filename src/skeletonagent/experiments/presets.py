@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
@@ -220,6 +222,9 @@ STUDIED = ("jhmdb", "nw-ucla", "sbu", "utd-mhad")
 PRESETS: Mapping[str, Callable[..., Config]] = {**SMALL_PRESETS, **BENCHMARK_PRESETS}
 """All presets by name, called through :func:`preset`."""
 
+ONE_SIZE = ("paper", *BENCHMARK_PRESETS)
+"""Presets whose size is not chosen."""
+
 RECIPES: Mapping[Recipe, Collection[str]] = {
     Recipe.RELEASED: tuple(BENCHMARK_PRESETS),
     Recipe.BEST: STUDIED,
@@ -247,17 +252,52 @@ def preset(
     """
     if name not in PRESETS:
         raise ConfigError(
-            f"no preset {name!r}; there are {', '.join(PRESETS)}, or give a YAML file"
+            f"no preset {name!r}; {_nearest(name)}there are {', '.join(PRESETS)}, or give a YAML "
+            "file; an archive is named with --data"
         )
     names = RECIPES.get(recipe, PRESETS)
     if name not in names:
+        other = ""
+        if recipe is Recipe.BEST:
+            other = "; all that it changes is training.guidance_period=0, which --set takes"
         raise ConfigError(
-            f"preset {name!r} has no {recipe.value} recipe; these have: {', '.join(names)}"
+            f"preset {name!r} has no {recipe.value} recipe; these have: {', '.join(names)}{other}"
         )
     if name in BENCHMARK_PRESETS:
         return BENCHMARK_PRESETS[name](stream, recipe)
     config = SMALL_PRESETS[name](size, stream)
     return _with_static_guidance(config) if recipe is Recipe.BEST else config
+
+
+def require_variants(name: str | None, size: PresetSize | None, recipe: Recipe | None) -> None:
+    """Refuse a size or a recipe that was asked for and would change nothing.
+
+    Args:
+        name: Name of a preset, or path of a YAML file.
+        size: Size, None if none was asked for.
+        recipe: Recipe, None if none was asked for.
+
+    Raises:
+        ConfigError: If the preset has one size, or it is a file.
+    """
+    if name is None or not (size or recipe):
+        return
+    if name not in PRESETS and Path(name).suffix in (".yaml", ".yml"):
+        raise ConfigError(
+            f"--preset-size and --recipe choose among a preset's variants, and {name} is a file "
+            "with settings of its own; leave them out"
+        )
+    if name in ONE_SIZE and size not in (None, PresetSize.PAPER):
+        raise ConfigError(
+            f"preset {name!r} has one size, for a GPU, so that --preset-size {size} would change "
+            "nothing; leave it out, or take the preset 'default'"
+        )
+
+
+def _nearest(name: str) -> str:
+    """Return a question for the preset that a name is most like; nothing if it is like none."""
+    near = get_close_matches(name.lower().replace("_", "-"), PRESETS, n=1)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def _with_static_guidance(config: Config) -> Config:

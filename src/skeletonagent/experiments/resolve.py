@@ -24,9 +24,10 @@ from skeletonagent.experiments.planned_runs import (
     require_free_folders,
     require_run_layout,
 )
-from skeletonagent.experiments.presets import preset
+from skeletonagent.experiments.presets import preset, require_variants
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.run import shared_dataset
+from skeletonagent.experiments.split_protocols import missing_classes_remarks
 from skeletonagent.experiments.training_request import (
     TrainingRequest,
     ask_for_data,
@@ -196,6 +197,7 @@ def plan_training(
             return requested_again(request, begun, out)
         if request.source is None:
             raise ConfigError(ask_for_data(out, resume=resume, is_begun=bool(begun)))
+    require_variants(request.config, request.size, request.recipe)
     request = with_base(request)
     configs = _configs(request)
     name, size = request.config or "default", request.size or PresetSize.SMALL
@@ -203,10 +205,9 @@ def plan_training(
         name, size, request.archive, configs[0]
     )
     data = open_stored(configs[0].data) if automatic else shared_dataset(configs[0].data)
-    wanted: Sequence[str | None] = [configs[0].data.split]
-    if request.split is not None:
-        wanted = list(data.splits) if request.split == "all" else request.split.split(",")
-    splits = [choose_split(data, name)[0] for name in wanted]
+    splits = _chosen_splits(request, configs[0], data)
+    for remark in missing_classes_remarks(data, splits):
+        on_remark(remark)
     runs = plan_runs(configs, splits, request.seeds or 1, out)
     require_run_layout(runs, out)
     require_free_folders(runs, out)
@@ -230,6 +231,14 @@ def plan_training(
         if not run.exists and LaunchInfo.detect().rank == 0:
             keep_choices(run.choices, None)
     return runs
+
+
+def _chosen_splits(request: TrainingRequest, config: Config, data: SkeletonData) -> list[str]:
+    """Return the names of the splits that are trained."""
+    wanted: Sequence[str | None] = [config.data.split]
+    if request.split is not None:
+        wanted = list(data.splits) if request.split == "all" else request.split.split(",")
+    return [choose_split(data, name)[0] for name in wanted]
 
 
 def _runs_with_choices(

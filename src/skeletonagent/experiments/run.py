@@ -38,6 +38,7 @@ from skeletonagent.experiments.resume_check import (
     require_same_config,
     require_same_data,
 )
+from skeletonagent.training.busy_machine import BusyMachineRemark
 from skeletonagent.training.callbacks import Callback, CallbackList, RunLogger
 from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.distributed import describe_device
@@ -134,6 +135,8 @@ def _train(
             run.path, experiment.state, experiment.train_data, config.training.feature_snapshots
         )
         callbacks: list[Callback] = [logger, snapshots, display]
+        if context.device.type == "cpu":
+            callbacks.append(BusyMachineRemark(display.on_remark))
         asked = _interruptible(agents, config.agents.chat, interrupt)
         trainer = Trainer(
             experiment.state,
