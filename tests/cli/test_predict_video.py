@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from skeletonagent.inference.predictor import load_predictor
 from skeletonagent.inference.segments import ActionSegment, RecordingPrediction
 from skeletonagent.pose import estimate as module
 from skeletonagent.pose.estimator import PoseEstimator
-from skeletonagent.video.reading import describe_video, read_frames
+from skeletonagent.video.reading import VideoFrame, describe_video, read_frames
 from skeletonagent.video.writing import write_video
 
 
@@ -88,7 +89,7 @@ def test_the_api_takes_a_video_too(run: Path, video: Path) -> None:
 
 
 def test_only_one_video_is_drawn_onto(run: Path, video: Path, tmp_path: Path) -> None:
-    for files, name in (([video, video], "d.mp4"), (["0"], "d.mp4"), ([video], "d.avi")):
+    for files, name in (([video, video], "d.mp4"), (["clip.npy"], "d.mp4"), ([video], "d.avi")):
         with pytest.raises(ConfigError, match="--save-video"):
             CliRunner().invoke(
                 app,
@@ -125,3 +126,44 @@ def test_videos_are_told_by_their_names(tmp_path: Path) -> None:
     assert not is_video_source(tmp_path / "b.ts") and is_video_source(tmp_path / "c.ts")
     (tmp_path / "7").write_text("0,1")
     assert not is_video_source(tmp_path / "7")
+
+
+def test_a_video_is_recognized_live_as_it_is_afterwards(
+    run: Path, video: Path, tmp_path: Path
+) -> None:
+    drawn = tmp_path / "live.mp4"
+    options = ("--run", run, "--threshold", 0, "--rest", "none")
+    result = invoke("predict", video, *options, "--live", "--save-video", drawn, "--json")
+    (live,) = result.json["recordings"]
+    (after,) = predicted(run, video)
+    assert "live: http://127.0.0.1:" in result.err
+    assert (live["name"], live["fps"], live["frames"]) == ("wave", 20, 40)
+    named = [(s["person"], s["start_frame"], s["end_frame"], s["label"]) for s in live["segments"]]
+    assert named == [
+        (s["person"], s["start_frame"], s["end_frame"], s["label"]) for s in after["segments"]
+    ]
+    assert describe_video(drawn).frames == 40
+    frames = [frame.image for frame in read_frames(drawn)]
+    plain = [frame.image for frame in read_frames(video)]
+    assert np.abs(frames[-1].astype(int) - plain[-1]).max() > 60  # something is drawn
+    assert "one video file or camera" in str(
+        CliRunner().invoke(app, ["predict", "a.npy", "--run", str(run), "--live"]).exception
+    )
+
+
+def test_a_camera_is_drawn_while_it_is_seen(
+    run: Path, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pictures(index: int, seconds: float) -> Iterator[VideoFrame]:
+        assert (index, seconds) == (7, 2.0)
+        yield from read_frames(video)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skeletonagent.video.camera.read_camera", pictures)
+    monkeypatch.chdir(tmp_path)
+    options = ("--run", run, "--threshold", 0, "--rest", "none", "--fps", 20, "--seconds", 2)
+    result = invoke("predict", 7, *options, "--save-video", "seen.mp4", "--json")
+    (found,) = result.json["recordings"]
+    assert (found["name"], found["source"], found["frames"]) == ("camera 7", None, 40)
+    assert found["segments"] and "stopped" in result.err
+    assert describe_video(tmp_path / "seen.mp4").frames == 40

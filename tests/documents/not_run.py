@@ -14,6 +14,8 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent pose *": "it takes models from a package index, and videos of people; "
     "tests/cli/test_pose.py runs it on videos that are made up",
     "skeletonagent predict *.mp4 *": "it takes those models too; tests/cli/test_predict_video.py",
+    "skeletonagent predict 0 *": "it takes a camera; tests/cli/test_predict_video.py has one of "
+    "pictures that are made up",
     "skeletonagent dialogues ping *": "it asks a language model; tests/cli/test_ping.py asks a "
     "server of its own",
     "torchrun --nnodes *": "it takes several machines",

@@ -20,6 +20,8 @@ from skeletonagent.cli.console import (
     print_warning,
     warnings_on_console,
 )
+from skeletonagent.cli.live import check_video_options, predict_live
+from skeletonagent.cli.video_sources import is_camera
 from skeletonagent.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,11 +83,15 @@ def predict_files(
     ] = None,
     save_video: Annotated[
         Path | None,
-        typer.Option(help="Write the one video with skeletons and actions drawn onto it (.mp4)."),
+        typer.Option(help="Write the one video or camera with skeletons and actions (.mp4)."),
     ] = None,
     seconds: Annotated[
         float, typer.Option(min=0.1, help="Time to look through a camera, in seconds.")
     ] = 10,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Show skeletons and actions on a local page as they come."),
+    ] = False,
     max_persons: Annotated[
         int | None,
         typer.Option(min=1, help="Largest number of persons to follow in a video; 5 by default."),
@@ -115,12 +121,14 @@ def predict_files(
       skeletonagent predict day.npy --run runs/utd --segments --fps 30 --json
 
       skeletonagent predict dance.mp4 --run runs/mine --save-video actions.mp4
+
+      skeletonagent predict 0 --run runs/mine --live --seconds 60
     """
     from skeletonagent.inference.action_examples import knowing_actions
     from skeletonagent.inference.predictor import load_predictor
     from skeletonagent.inference.segment_settings import SegmentOptions
 
-    _check_video(save_video, files)
+    check_video_options(files, save_video, live)
     if as_json and as_csv:
         raise ConfigError("--json and --csv exclude each other; choose one")
     options = SegmentOptions(window, stride, threshold, rest)
@@ -129,9 +137,12 @@ def predict_files(
     with warnings_on_console():
         model = knowing_actions(load_predictor(run, device, overrides=set_ or ()))
         task = _Task(model, options, top_k, fps, image_size, seconds, max_persons)
-        results = [task.result(file, segments) for file in files]
-        if save_video is not None:
-            results[0].save_video(save_video)
+        if live or (save_video is not None and is_camera(files[0])):
+            results = [task.live(files[0], live, save_video)]
+        else:
+            results = [task.result(file, segments) for file in files]
+            if save_video is not None:
+                results[0].save_video(save_video)
     for result in results:
         result.print_warnings()
     if as_json:
@@ -196,6 +207,14 @@ class _Task:
     seconds: float
     max_persons: int | None
 
+    def live(self, file: Path, page: bool, save_video: Path | None) -> _Result:
+        """Return the actions in a camera or video, which is drawn as it comes."""
+        found = predict_live(
+            self.model, file, self.options, self.pose_options, top_k=self.top_k, fps=self.fps,
+            seconds=self.seconds, page=page, save_video=save_video,
+        )  # fmt: skip
+        return _Result(file, None, [found])
+
     def result(self, file: Path, segments: bool | None) -> _Result:
         """Return the predictions of a file, as clips or as recordings."""
         from skeletonagent.cli.video_sources import is_video_source, video_poses
@@ -231,18 +250,6 @@ class _Task:
         segmenter = self.model.segmenter
         found = segmenter.segment(recording, self.options, self.top_k, self.fps, self.image_size)
         return _Result(file, None, found)
-
-
-def _check_video(path: Path | None, files: Sequence[Path]) -> None:
-    """Check before the work that there is a video to be drawn onto."""
-    from skeletonagent.cli.video_sources import is_camera, is_video_source
-
-    if path is None:
-        return
-    if len(files) != 1 or not is_video_source(files[0]) or is_camera(files[0]):
-        raise ConfigError("--save-video takes one video file; predict it alone")
-    if path.suffix.lower() != ".mp4":
-        raise ConfigError(f"--save-video ends in .mp4, got {path.name!r}")
 
 
 def _plain(run: Path, model: Predictor, results: Sequence[_Result]) -> dict[str, Any]:

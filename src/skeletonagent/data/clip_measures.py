@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -20,6 +19,8 @@ from skeletonagent.data.stored_bodies import StoredBodies, body_chunks, bone_end
 MOST_MEASURED = 2000
 """Clips of a data set that are measured, evenly spread; more say nothing new."""
 
+_SHORT = 1e-7
+"""Length below which a mean of unit vectors has no direction."""
 _FOOT_ENDS = (re.compile(r"\b(?:foot|toes?)\b").search, re.compile(r"\b(?:ankle|heel)\b").search)
 """Names of joints at the front and at the back of a foot."""
 
@@ -135,7 +136,8 @@ def _direction(bodies: StoredBodies, vectors: Float[Tensor, "b d"]) -> Float[Ten
     """Return the mean direction of each sample's bodies; NaN where none has one."""
     sums = _sample_sums(bodies, vectors.double() * has_direction(vectors)[:, None])
     lengths = sums.square().sum(dim=1, keepdim=True).sqrt()
-    return torch.where(lengths > np.finfo(np.float32).eps, sums / lengths, torch.nan)
+    directions: Tensor = torch.where(lengths > _SHORT, sums / lengths, torch.nan)
+    return directions
 
 
 def _front(

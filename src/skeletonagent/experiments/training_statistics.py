@@ -125,10 +125,10 @@ class TrainingStatistics:
             "left": _mean_direction(measures.left),
         }
         scalars = _scalars(measures, centers)
-        ranges = {name: UsualRange.of(scalars[name]) for name in _RANGES}
-        plain = {name: tuple(map(float, centers[name])) for name in _CENTERS}
+        values: dict[str, Any] = {name: UsualRange.of(scalars[name]) for name in _RANGES}
+        values |= {name: tuple(map(float, centers[name])) for name in _CENTERS}
         weights = tuple(tuple(map(float, row)) for row in centers["bone_weights"])
-        return cls(samples=len(measures), **ranges, **plain, bone_weights=weights)
+        return cls(samples=len(measures), **values, bone_weights=weights)
 
     @property
     def coordinates(self) -> int:
@@ -178,10 +178,11 @@ class TrainingStatistics:
         Raises:
             KeyError: If one is missing.
         """
+        values: dict[str, Any] = {name: UsualRange(*map(float, value[name])) for name in _RANGES}
+        values |= {name: tuple(map(_or_nan, value[name])) for name in _CENTERS}
         return cls(
             samples=int(value["samples"]),
-            **{name: UsualRange(*map(float, value[name])) for name in _RANGES},
-            **{name: tuple(map(_or_nan, value[name])) for name in _CENTERS},
+            **values,
             bone_weights=tuple(tuple(map(float, row)) for row in value["bone_weights"]),
         )
 
@@ -236,7 +237,8 @@ def _mean_direction(directions: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "
     """Return the mean of unit vectors as one; zeros where none is known."""
     mean = np.nan_to_num(directions).sum(axis=0)
     length = float(np.linalg.norm(mean))
-    return mean / length if length > 0 else mean
+    direction: np.ndarray = mean / length if length > 0 else mean
+    return direction
 
 
 def _angles(

@@ -15,7 +15,8 @@ from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
-from skeletonagent.data.archive import UNREADABLE, read_archive
+from skeletonagent.core.outside_files import UNREADABLE
+from skeletonagent.data.archive import read_archive
 from skeletonagent.data.keypoints.recorded import is_recorded
 from skeletonagent.data.preprocessing import add_coco20_joints
 from skeletonagent.data.readers.pyskl import read_pyskl_sequences
