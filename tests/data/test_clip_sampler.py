@@ -502,3 +502,111 @@ def test_a_larger_number_of_bodies_is_filled_up_with_absent_ones() -> None:
     batch = sampler.train_batch(torch.tensor([0, 1]), seeded(0), 4)
     assert batch.bodies is not None
     assert batch.bodies.tolist() == [0, 2, 3, 1]
+
+
+def lacking(store: ClipStore, seed: int, share: float = 0.2) -> ClipStore:
+    """Return a preprocessed store some of whose joints are absent, and one that lies at zero."""
+    random = torch.rand(store.frames.shape[:2], generator=seeded(seed))
+    absent = random < share
+    frames = store.frames.masked_fill(absent[..., None], 0)
+    frames[::3, 0] = 0  # present, as a center joint is in the frame that it is the origin of
+    absent[::3, 0] = False
+    return replace(store, frames=frames, present=~absent)
+
+
+def literal_masked_clip(
+    store: ClipStore, sample: int, frames: Sequence[int], stream: Stream
+) -> Tensor:
+    """Return a clip whose bones and motions are absent where one of their ends is, one by one."""
+    m, t = int(store.persons[sample]), int(store.lengths[sample])
+    rows = slice(int(store.starts[sample]), int(store.starts[sample]) + m * t)
+    assert store.present is not None
+    joints, there = (
+        store.frames[rows].unflatten(0, (m, t)),
+        store.present[rows].unflatten(0, (m, t)),
+    )
+    ends = {Stream.BONE: FORK.parents, Stream.KBONE: FORK.grandparents}.get(stream.base)
+    clip = torch.zeros(store.max_persons, len(frames), *joints.shape[2:])
+    for body in range(m):
+        for position, frame in enumerate(frames):
+            for joint in range(FORK.num_joints):
+                following = min(frame + 1, t - 1)
+                times = (frame, following) if stream.is_motion else (frame,)
+                points = [(time, joint) for time in times]
+                points += [(time, ends[joint]) for time in times] if ends else []
+                if not all(there[body, time, v] for time, v in points):
+                    continue
+                values = [
+                    joints[body, time, joint] - (joints[body, time, ends[joint]] if ends else 0)
+                    for time in times
+                ]
+                clip[body, position, joint] = (
+                    values[-1] - values[0] if stream.is_motion else values[0]
+                )
+    return clip
+
+
+@streams
+def test_bones_and_motions_with_an_absent_end_are_absent(stream: Stream) -> None:
+    store, samples = lacking(random_store(SHAPES), 1), torch.tensor([4, 0, 3, 1])
+    batch = ClipSampler(store, ClipSettings(6, stream), STILL).train_batch(samples, seeded(5))
+    frames = sample_train_frames(store.lengths[samples], 6, seeded(5)).tolist()
+    expected = [
+        literal_masked_clip(store, sample, row, stream)
+        for sample, row in zip(samples.tolist(), frames, strict=True)
+    ]
+    torch.testing.assert_close(batch.clips, torch.stack(expected), atol=1e-6, rtol=0)
+
+
+@streams
+@pytest.mark.parametrize("sampling", list(FrameSampling))
+def test_where_nothing_is_absent_marks_change_nothing(
+    stream: Stream, sampling: FrameSampling
+) -> None:
+    store, samples = random_store(SHAPES), torch.arange(len(SHAPES))
+    linear = sampling is FrameSampling.LINEAR
+    augment = AugmentSettings(
+        0.3, 0.1, mirror=0.5, crop=0.7, yaw=0.3, axis_scale=0.1, person_swap=0.5,
+        jitter=0.1 if linear else 0.0,
+    )  # fmt: skip
+    settings = ClipSettings(6, stream, 2, sampling=sampling)
+    marked = replace(store, present=torch.ones(store.frames.shape[:2], dtype=torch.bool))
+    plain, ours = (ClipSampler(one, settings, augment) for one in (store, marked))
+    one, other = (sampler.train_batch(samples, seeded(3)).clips for sampler in (plain, ours))
+    assert torch.equal(one, other)
+    assert torch.equal(*(joined(list(s.test_batches(samples, 8))) for s in (plain, ours)))
+
+
+@streams
+@pytest.mark.parametrize("sampling", list(FrameSampling))
+def test_no_augmentation_moves_an_absent_joint(stream: Stream, sampling: FrameSampling) -> None:
+    """A joint that is absent in all frames is absent in all clips, and so are its bones."""
+    store = random_store(SHAPES)
+    frames = store.frames.clone()
+    frames[:, 1] = 0
+    store = replace(store, frames=frames, present=frames.ne(0).any(dim=-1), image_sizes=None)
+    linear = sampling is FrameSampling.LINEAR
+    augment = AugmentSettings(
+        0.3, 0.1, crop=0.7, yaw=0.3, axis_scale=0.1, person_swap=0.5, part_drop=0.1,
+        joint_drop=0.1, occlusion=0.2, jitter=0.1 if linear else 0.0,
+    )  # fmt: skip
+    settings = ClipSettings(6, stream, 2, sampling=sampling)
+    clips = ClipSampler(store, settings, augment).train_batch(torch.arange(5), seeded(0)).clips
+    assert not clips[..., 1, :].any()
+    assert stream.base is not Stream.BONE or not clips[..., 3, :].any()  # its bone begins there
+    assert clips[..., 2:, :].any()
+
+
+@pytest.mark.parametrize("stream", [Stream.BONE, Stream.KBONE_MOTION])
+def test_bones_of_dropped_joints_are_absent(stream: Stream) -> None:
+    store, samples = random_store([(1, 9)]), torch.zeros(50, dtype=torch.long)
+    marked = replace(store, present=torch.ones(store.frames.shape[:2], dtype=torch.bool))
+    augment = AugmentSettings(rotation=0.0, joint_drop=0.3)
+    joints, bones = (
+        ClipSampler(marked, ClipSettings(9, kind), augment).train_batch(samples, seeded(3)).clips
+        for kind in (Stream.JOINT, stream)
+    )
+    gone = ~joints[:, 0].flatten(3).any(dim=1).any(dim=-1)
+    ends = FORK.parents if stream is Stream.BONE else FORK.grandparents
+    either = gone | gone[:, list(ends)]
+    assert either.any() and not bones[:, 0].transpose(1, 2)[either].any()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.data.random_bodies import body_store, random_bodies
+from tests.data.random_bodies import SMALL_BODY, body_store, random_bodies
 
 from skeletonagent.data.gaps import interpolate_gaps
 
@@ -24,6 +24,16 @@ def literally_filled(joints: np.ndarray, coordinates: int = 3) -> np.ndarray:
             for channel in range(coordinates if len(known) else 0):
                 values = source[known, joint, channel]
                 body[frames, joint, channel] = np.interp(frames, known, values)
+            for frame in frames if len(known) else ():
+                if not known[0] <= frame <= known[-1]:
+                    end = known[0] if frame < known[0] else known[-1]
+                    ways = [
+                        source[frame, other, :coordinates] - source[end, other, :coordinates]
+                        for bone in SMALL_BODY.bones
+                        for other in bone
+                        if joint in bone and other != joint and seen[[frame, end], other].all()
+                    ]
+                    body[frame, joint, :coordinates] += np.mean(ways, axis=0) if ways else 0
     return filled
 
 
@@ -40,6 +50,16 @@ def test_gaps_are_filled_as_by_a_loop(seed: int, persons: int, absent: float) ->
         np.testing.assert_allclose(
             filled.sequence(index).joints, literally_filled(joints), atol=1e-5
         )
+
+
+def test_before_and_after_it_is_seen_a_joint_moves_with_its_neighbors() -> None:
+    joints = np.ones((1, 5, 8, 2), dtype=np.float32)
+    joints[0, :, 4, 0] = [1, 2, 3, 4, 5]  # the hip of a foot
+    joints[0, :, 6, 0] = [0, 0, 9, 0, 0]
+    joints[0, :, 6, 1] = [0, 0, 1, 0, 0]
+    filled = interpolate_gaps(body_store([joints])).sequence(0).joints
+    np.testing.assert_allclose(filled[0, :, 6, 0], [7, 8, 9, 10, 11])
+    np.testing.assert_array_equal(filled[0, :, 6, 1], 1)
 
 
 def test_a_joint_moves_evenly_through_a_gap_and_is_held_at_the_ends() -> None:

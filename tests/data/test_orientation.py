@@ -32,13 +32,22 @@ def literal_center(body: np.ndarray) -> list[np.ndarray | None]:
     """Return the place of a body (T, V, 3) in each frame, None where it is not seen."""
     if (body[:, 0] != 0).any():
         return [frame[0] if frame[0].any() else None for frame in body]
-    return [frame[frame.any(axis=1)].mean(axis=0) if frame.any() else None for frame in body]
+    places: list[np.ndarray | None] = []
+    for frame in body:
+        seen = set(np.flatnonzero(frame.any(axis=1)).tolist())
+        around = [j for j in range(1, 6) if {j, SMALL_BODY.mirror[j]} <= seen]
+        places.append(frame[around or sorted(seen)].mean(axis=0) if seen else None)
+    return places
 
 
 def literal_up(frames: list[dict[int, np.ndarray]]) -> np.ndarray | None:
     """Return up by the mean of the joints, given in each frame as far as they count."""
     place = literal_places(frames)
-    upper, lower = ([place[j] for j in part if j in place] for part in (UPPER, LOWER))
+    upper, lower = (
+        [place[j] for j in part if j in place and SMALL_BODY.mirror[j] in place]
+        or [place[j] for j in part if j in place]
+        for part in (UPPER, LOWER)
+    )
     return unit(np.mean(upper, axis=0) - np.mean(lower, axis=0)) if upper and lower else None
 
 

@@ -260,16 +260,56 @@ def test_add_coco20_joints_adds_three_middle_joints() -> None:
 
 
 def literal_bone_length(joints: np.ndarray, layout: SkeletonLayout) -> float:
+    """Return the mean bone length, of a layout without sides."""
     sizes = []
     for body in joints:
-        bones = []
+        ever = body.any(axis=(0, 2))
+
+        def way(one: int, other: int, body: np.ndarray = body) -> float | None:
+            spans = [f[one] - f[other] for f in body if f[one].any() and f[other].any()]
+            return float(np.mean([np.linalg.norm(span) for span in spans])) if spans else None
+
+        parents, lengths = dict(layout.bones), []
         for child, parent in layout.bones:
-            ends = [(f[child], f[parent]) for f in body if f[child].any() and f[parent].any()]
-            if ends:
-                bones.append(np.mean([np.linalg.norm(one - other) for one, other in ends]))
-        if bones:
-            sizes.append(np.mean(bones))
+            length, half = way(child, parent), None
+            beyond = next((c for c, p in layout.bones if p == child), child)
+            if length is None and not ever[child]:
+                half = way(beyond, parent)
+            elif length is None and not ever[parent] and parent in parents:
+                half = way(child, parents[parent])
+            lengths += [value for value in (length, half and half / 2) if value]
+        if lengths:
+            sizes.append(np.mean(lengths))
     return float(np.mean(sizes)) if sizes else 1.0
+
+
+SIDES = SkeletonLayout(
+    "sides",
+    ("hips", "left hip", "right hip", "left knee", "right knee", "left foot", "right foot"),
+    ((1, 0), (2, 0), (3, 1), (4, 2), (5, 3), (6, 4)),
+)
+
+
+def test_bones_that_are_never_seen_are_as_long_as_those_of_the_other_side() -> None:
+    rng = np.random.default_rng(0)
+    body = np.cumsum(rng.normal(2, 0.3, (1, 5, 4, 3)), axis=2)
+    whole = body[:, :, [0, 1, 1, 2, 2, 3, 3]].astype(np.float32)  # both legs alike
+    expected = scale_store(body_store([whole], SIDES), Scale.BODY).frames.abs().max()
+    for joint in (3, 5):  # a knee, then the foot as well: no bone of the leg below the hip
+        whole[:, :, joint] = 0
+        ours = scale_store(body_store([whole], SIDES), Scale.BODY).frames.abs().max()
+        torch.testing.assert_close(ours, expected)
+
+
+def test_two_bones_that_meet_in_a_joint_never_seen_are_half_of_the_way_each() -> None:
+    straight = np.zeros((1, 3, 4, 2), dtype=np.float32)
+    straight[..., 0] = [1, 3, 5, 8]  # bones of 2, 2 and 3
+    whole = scale_store(body_store([straight], FOUR), Scale.BODY).frames
+    for joint in (1, 2):
+        lacking = straight.copy()
+        lacking[:, :, joint] = 0
+        scaled = scale_store(body_store([lacking], FOUR), Scale.BODY).frames
+        torch.testing.assert_close(scaled[:, [0, 3]], whole[:, [0, 3]])
 
 
 @given(seed=seeds)
@@ -319,16 +359,17 @@ def test_an_absent_center_joint_is_no_origin() -> None:
     np.testing.assert_allclose(group, expected, atol=1e-5)
 
 
-def test_a_center_joint_that_is_never_seen_gives_way_to_the_mean_of_the_others() -> None:
+def test_a_center_joint_that_is_never_seen_gives_way_to_the_mean_of_those_around_it() -> None:
     joints = random_bodies(0, 1)
     joints[:, :, 0] = 0
-    size = literal_bone_length(joints, SMALL_BODY)
-    placed = Preprocessor(Scale.BODY)(body_store([joints])).sequence(0).joints
+    placed = Preprocessor()(body_store([joints])).sequence(0).joints
     np.testing.assert_array_equal(placed[:, :, 0], 0)
-    np.testing.assert_allclose(placed[0, 0, 1:].mean(axis=0), 0, atol=1e-5)
-    np.testing.assert_allclose(
-        placed[0, :, 1:], (joints[0, :, 1:] - joints[0, 0, 1:].mean(axis=0)) / size, atol=1e-5
-    )
+    middle = joints[0, 0, 1:6].mean(axis=0)  # head, shoulders and hips
+    np.testing.assert_allclose(placed[0, :, 1:], joints[0, :, 1:] - middle, atol=1e-5)
+    joints[:, :, 2] = 0  # one shoulder would draw it to its side
+    placed = Preprocessor()(body_store([joints])).sequence(0).joints
+    middle = joints[0, 0, [1, 4, 5]].mean(axis=0)
+    np.testing.assert_allclose(placed[0, :, 3:], joints[0, :, 3:] - middle, atol=1e-5)
 
 
 def test_clips_centred_frame_by_frame_stay_where_they_are() -> None:

@@ -7,23 +7,79 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.stored_bodies import StoredBodies, body_chunks, with_chunks
 
 
 def interpolate_gaps(store: ClipStore) -> ClipStore:
     """Return a store whose joints are interpolated where they are absent and their body is there.
 
-    A body is there from the first frame to the last in which one of its joints is seen. Joints are
-    held before the first and after the last frame in which they are seen themselves; a joint that
-    is never seen stays absent. Keypoint confidence is not changed.
+    A body is there from the first frame to the last in which one of its joints is seen. Before the
+    first and after the last frame in which a joint is seen itself, it moves as the joints do that
+    it has bones with; a joint that is never seen stays absent. Keypoint confidence is not changed.
     """
-    return with_chunks(store, map(_filled, body_chunks(store)))
+    return with_chunks(store, (_filled(chunk, store.layout) for chunk in body_chunks(store)))
 
 
-def _filled(bodies: StoredBodies) -> StoredBodies:
+def _filled(bodies: StoredBodies, layout: SkeletonLayout) -> StoredBodies:
     first, last = _spans(bodies, bodies.present.any(dim=1))
-    filled = bodies.with_joints(interpolate_rows(bodies.joints, bodies.present, first, last))
+    joints = interpolate_rows(bodies.joints, bodies.present, first, last)
+    there = (bodies.numbered_rows >= first) & (bodies.numbered_rows <= last)
+    filled = bodies.with_joints(_carried(bodies, joints, there, layout))
     return StoredBodies.of(filled.frames, bodies.lengths, bodies.persons, bodies.coordinates)
+
+
+def _carried(
+    bodies: StoredBodies,
+    joints: Float[Tensor, "f v d"],
+    there: Bool[Tensor, " f"],
+    layout: SkeletonLayout,
+) -> Float[Tensor, "f v d"]:
+    """Return joints that are carried along by their neighbors where they were only held.
+
+    Args:
+        bodies: Bodies with the joints that were seen.
+        joints: All joints, held before and after the frames in which they are seen.
+        there: Rows in which the body is there.
+        layout: The skeleton.
+    """
+    absent = ~bodies.present & there[:, None]
+    if not bool(absent.any()):
+        return joints
+    rows = bodies.numbered_rows[:, None].expand_as(absent)
+    index = bodies.bodies[:, None].expand_as(absent)
+    count, none = len(bodies.body_samples), len(rows)
+    firsts = rows.new_full((count, absent.shape[1]), none).scatter_reduce(
+        0, index, rows.where(bodies.present, none), "amin"
+    )[bodies.bodies]
+    lasts = rows.new_full((count, absent.shape[1]), -1).scatter_reduce(
+        0, index, rows.where(bodies.present, -1), "amax"
+    )[bodies.bodies]
+    held = absent & (lasts >= 0) & ((rows < firsts) | (rows > lasts))
+    row, joint = held.nonzero(as_tuple=True)
+    source = torch.where(row < firsts[row, joint], firsts[row, joint], lasts[row, joint])
+    way, known = torch.zeros_like(joints[row, joint]), torch.zeros_like(row)
+    for neighbors in _neighbors(layout):
+        other = torch.tensor(neighbors, device=row.device)[joint]
+        both = bodies.present[row, other] & bodies.present[source, other] & (other != joint)
+        way += (bodies.joints[row, other] - bodies.joints[source, other]) * both[:, None]
+        known += both
+    carried = joints.clone()
+    carried[row, joint] += way / known.clamp(min=1)[:, None]
+    return carried
+
+
+def _neighbors(layout: SkeletonLayout) -> list[list[int]]:
+    """Return the n-th neighbor of each joint along its bones, or the joint itself, for each n."""
+    ends = [[*bone, *reversed(bone)] for bone in layout.bones]
+    near = [
+        [other for a, b, c, d in ends for joint, other in ((a, b), (c, d)) if joint == v]
+        for v in range(layout.num_joints)
+    ]
+    most = max(map(len, near))
+    return [
+        [others[n] if n < len(others) else v for v, others in enumerate(near)] for n in range(most)
+    ]
 
 
 def _spans(

@@ -49,7 +49,8 @@ def body_axes(
     Args:
         place: Positions of the joints, relative to any point.
         layout: The skeleton.
-        known: Whether a position is known; all are if None. An axis without joints is zero.
+        known: Whether a position is known; all are if None. A joint counts if its mirror joint is
+            known as well, lest the axes lean to a side; an axis without joints is zero.
     """
     upper, lower, trunk = axis_joints(layout)
     left = place.new_zeros(len(place), place.shape[-1])
@@ -58,19 +59,24 @@ def body_axes(
         for one, other in trunk:
             left = left + place[:, one] - place[:, other]
     else:
-        up = _mean_of(place, known, upper) - _mean_of(place, known, lower)
+        both = known & known[:, list(layout.mirror)]
+        up = _mean_of(place, known, both, upper) - _mean_of(place, known, both, lower)
         up = up * (known[:, upper].any(dim=1) & known[:, lower].any(dim=1))[:, None]
         for one, other in trunk:
-            both = (known[:, one] & known[:, other])[:, None]
-            left = left + (place[:, one] - place[:, other]) * both
+            left = left + (place[:, one] - place[:, other]) * both[:, [one]]
     up = normalize(up, dim=-1)
     return up, normalize(_square_to(left, up), dim=-1)
 
 
 def _mean_of(
-    place: Float[Tensor, "b v c"], known: Bool[Tensor, "b v"], joints: Sequence[int]
+    place: Float[Tensor, "b v c"],
+    known: Bool[Tensor, "b v"],
+    both: Bool[Tensor, "b v"],
+    joints: Sequence[int],
 ) -> Float[Tensor, "b c"]:
-    weight = known[:, joints, None]
+    """Return the mean of joints that are known on both sides, or else of all that are known."""
+    of_both = both[:, joints].any(dim=1, keepdim=True)
+    weight = torch.where(of_both, both[:, joints], known[:, joints])[..., None]
     return (place[:, joints] * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
 
 
@@ -132,7 +138,7 @@ class OrientationAxes:
     @cached_property
     def _relative(self) -> tuple[Float[Tensor, "f v d"], Bool[Tensor, "f v"]]:
         """Joints relative to the center of their body, and whether they count."""
-        centers, seen = self.bodies.centers(self.layout.center)
+        centers, seen = self.bodies.centers(self.layout)
         relative = (self.bodies.joints - centers[:, None]).double()
         return relative, self.bodies.present & seen[:, None]
 
@@ -150,7 +156,7 @@ class OrientationAxes:
     def _line(self) -> tuple[Float[Tensor, "f 3"], Bool[Tensor, " f"]]:
         """Way from the first to the second body in the frame of each row, and whether seen."""
         bodies = self.bodies
-        centers, seen = bodies.centers(self.layout.center)
+        centers, seen = bodies.centers(self.layout)
         pair = bodies.persons[bodies.samples] >= 2
         first = bodies.rows_of(torch.zeros_like(bodies.persons))
         second = bodies.rows_of((bodies.persons >= 2).long())

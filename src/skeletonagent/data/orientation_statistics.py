@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from skeletonagent.core.clips import ClipStore
+from skeletonagent.data.bone_lengths import mean_bone_lengths
 from skeletonagent.data.orientation import OrientationAxes, has_direction
 from skeletonagent.data.settings import Origin
 from skeletonagent.data.stored_bodies import StoredBodies, body_chunks
@@ -130,9 +131,8 @@ def _measure(bodies: StoredBodies, store: ClipStore) -> tuple[Tensor, ...]:
     axes = OrientationAxes(bodies, store.layout, Origin.PERSON)
     up, left = axes.of_bodies
     numbers = bodies.first_bodies + bodies.first_body_where(has_direction(up))
-    return (
-        bodies.bone_lengths(store.layout), sums[:, 0] > 0, sums[:, 1:], up[numbers], left[numbers],
-    )  # fmt: skip
+    bones = mean_bone_lengths(bodies, store.layout)
+    return bones, sums[:, 0] > 0, sums[:, 1:], up[numbers], left[numbers]
 
 
 def _spread(directions: Float[Tensor, "n d"]) -> float:

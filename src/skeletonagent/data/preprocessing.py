@@ -16,6 +16,7 @@ from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.data.archive import require_finite
+from skeletonagent.data.bone_lengths import mean_bone_lengths
 from skeletonagent.data.gaps import interpolate_gaps
 from skeletonagent.data.orientation import OrientationAxes, rotate
 from skeletonagent.data.projection import scale_in_plane, upright_joints
@@ -122,7 +123,7 @@ class Preprocessor:
         return self.origin is not Origin.NONE or turned or self.dims == 2
 
     def _chunk_placed(self, chunk: StoredBodies, layout: SkeletonLayout) -> StoredBodies:
-        led, points = self._led(chunk, layout.center)
+        led, points = self._led(chunk, layout)
         placed = led if points is None else led.shifted(points)
         orientation = self._orientation_of(led.coordinates)
         if orientation is not Orientation.CAMERA:
@@ -135,16 +136,16 @@ class Preprocessor:
         return scale_in_plane(placed, layout, self.scale) if placed.coordinates == 3 else placed
 
     def _led(
-        self, chunk: StoredBodies, center: int
+        self, chunk: StoredBodies, layout: SkeletonLayout
     ) -> tuple[StoredBodies, Float[Tensor, "s d"] | None]:
         """Return the frames that stay, and the origin of each sample; None for no centring."""
         if self.origin is Origin.NONE:
             return chunk, None
         if self.absent_rule is AbsentRule.ZERO:
             led = chunk.led_frames()
-            return led, led.first_frame_origins(center, self.origin)
+            return led, led.first_frame_origins(layout.center, self.origin)
         led = chunk.frames_of_somebody()
-        return led, led.seen_origins(center, self.origin)
+        return led, led.seen_origins(layout, self.origin)
 
 
 def add_coco20_joints(store: ClipStore, of_seen_joints: bool = False) -> ClipStore:
@@ -180,7 +181,7 @@ def scale_store(store: ClipStore, scale: Scale) -> ClipStore:
         return store
     images = store.image_sizes
     if scale is Scale.BODY:
-        sizes = torch.cat([chunk.bone_lengths(store.layout) for chunk in body_chunks(store)])
+        sizes = torch.cat([mean_bone_lengths(chunk, store.layout) for chunk in body_chunks(store)])
     elif images is None:
         sizes = torch.cat([chunk.rms_sizes() for chunk in body_chunks(store)])
     else:

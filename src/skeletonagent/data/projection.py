@@ -13,6 +13,7 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.bone_lengths import mean_bone_lengths
 from skeletonagent.data.orientation import OrientationAxes, has_direction
 from skeletonagent.data.settings import Origin, Scale
 from skeletonagent.data.stored_bodies import StoredBodies
@@ -67,5 +68,5 @@ def scale_in_plane(bodies: StoredBodies, layout: SkeletonLayout, scale: Scale) -
     if scale is Scale.NONE:
         return bodies
     plane = replace(bodies, frames=without_depth(bodies.frames), coordinates=2)
-    sizes = plane.bone_lengths(layout) if scale is Scale.BODY else plane.rms_sizes()
+    sizes = mean_bone_lengths(plane, layout) if scale is Scale.BODY else plane.rms_sizes()
     return bodies.with_joints(bodies.joints / sizes[bodies.samples][:, None, None])

@@ -185,14 +185,15 @@ class StoredBodies:
         )
         return firsts.where(firsts < most, 0)
 
-    def centers(self, center: int) -> tuple[Float[Tensor, "f d"], Bool[Tensor, " f"]]:
+    def centers(self, layout: SkeletonLayout) -> tuple[Float[Tensor, "f d"], Bool[Tensor, " f"]]:
         """Return the place of each row's body, and whether it is seen there.
 
         It is the center joint. Where this is zero in all frames of a body, either the body was
-        centred frame by frame, so that zero lies between the joints, or the joint was never seen
-        and the mean of the joints that are takes its place.
+        centred frame by frame, so that zero lies between the joints, or the joint was never seen.
+        Then the mean of the joints that it has bones with takes its place, each with its mirror
+        joint, or of all joints if none of these is seen.
         """
-        points, seen = self.joints[:, center], self.present[:, center]
+        points, seen = self.joints[:, layout.center], self.present[:, layout.center]
         never = self.body_sums(seen) == 0
         if not bool(never.any()):
             return points, seen
@@ -201,17 +202,21 @@ class StoredBodies:
         high = self.joints.where(present, -torch.inf).amax(dim=1)
         outside = visible & ((low > 0) | (high < 0)).any(dim=1)
         absent = never & (self.body_sums(outside) > 0)
-        count = self.present.sum(dim=1).clamp(min=1)[:, None]
-        means = (self.joints.double().sum(dim=1) / count).to(points.dtype)
+        near = torch.zeros_like(self.present)
+        near[:, [joint for bone in layout.bones for joint in bone if layout.center in bone]] = True
+        near = near & self.present & self.present[:, list(layout.mirror)]
+        counted = torch.where(near.any(dim=1, keepdim=True), near, self.present)
+        count = counted.sum(dim=1).clamp(min=1)[:, None]
+        means = ((self.joints.double() * counted[..., None]).sum(dim=1) / count).to(points.dtype)
         points = torch.where(absent[self.bodies, None], means, points)
         return points, torch.where(never[self.bodies], visible, seen)
 
-    def seen_origins(self, center: int, origin: Origin) -> Float[Tensor, "s d"]:
+    def seen_origins(self, layout: SkeletonLayout, origin: Origin) -> Float[Tensor, "s d"]:
         """Return each sample's origin in the first frame in which the place of its body is seen.
 
         Unlike in :meth:`first_frame_origins`, an absent center joint is no place at zero.
         """
-        points, seen = self.centers(center)
+        points, seen = self.centers(layout)
         lead = self.first_body_where(self.body_sums(self.present.any(dim=1)) > 0)
         leading = self.bodies == (self.first_bodies + lead)[self.samples]
         none = len(points)
@@ -227,17 +232,6 @@ class StoredBodies:
             total += torch.where(counted[:, None], points[place], 0)
             count += counted
         return total / count.clamp(min=1)[:, None]
-
-    def bone_lengths(self, layout: SkeletonLayout) -> Float[Tensor, " s"]:
-        """Return the mean bone length of each sample's bodies, over what is seen; else 1."""
-        child, parent = bone_ends(layout)
-        both = self.present[:, child] & self.present[:, parent]
-        spans = self.joints[:, child] - self.joints[:, parent]
-        lengths, known = self.body_means(spans.double().square().sum(dim=-1).sqrt(), both)
-        means = lengths.sum(dim=1) / known.sum(dim=1).clamp(min=1)
-        pairs = torch.stack([means, (means > 0).double()], dim=1)
-        sums = pairs.new_zeros(len(self.lengths), 2).index_add(0, self.body_samples, pairs)
-        return torch.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1].clamp(min=1), 1.0).float()
 
     def shifted(self, points: Float[Tensor, "s d"]) -> StoredBodies:
         """Return the samples relative to a point of each; absent joints stay zero."""
