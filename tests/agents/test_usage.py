@@ -56,6 +56,7 @@ def test_every_question_fault_and_problem_is_counted_with_what_became_of_it() ->
     assert found.outcomes == {
         "accepted when asked again": 1, "repaired": 1, "accepted": 1, "unanswered": 1,
     }  # fmt: skip
+    assert found.unanswered == {"offline": 1}
     assert found.problems == {
         "a list": {"repaired": 1},
         "… is no label": {"accepted when asked again": 1},

@@ -4,24 +4,32 @@ import pytest
 
 from skeletonagent.cli.guided_classes import guidance_line, print_guided
 
-FAULTS = {"http 429": {"overcome": 2}, "http 401": {"unanswered": 80, "overcome": 4}}
+PROBLEMS = {"the budget is spent": 80, "the key is wrong": 2, "too late": 1}
+UNANSWERED = (
+    "; 80 question(s) unanswered: the budget is spent; 2 question(s) unanswered: the key is wrong"
+)
 
 
 @pytest.mark.parametrize(
     ("agents", "line", "complete"),
     [
         (
-            {"chat": "bundled", "classes": 3, "guided": {"bundled": 2, "analyst": 1}, "faults": {}},
+            {
+                "chat": "bundled",
+                "classes": 3,
+                "guided": {"bundled": 2, "analyst": 1},
+                "unanswered": {},
+            },
             "guided: 3 of 3 classes, 1 by analyst, 2 by bundled",
             True,
         ),
         (
-            {"chat": "m", "classes": 9, "guided": {}, "faults": FAULTS},
-            "guided: 0 of 9 classes; 9 WITHOUT GUIDANCE of m (http 401 84 times, http 429 2 times)",
+            {"chat": "m", "classes": 9, "guided": {}, "unanswered": PROBLEMS},
+            "guided: 0 of 9 classes; 9 WITHOUT GUIDANCE of m" + UNANSWERED,
             False,
         ),
         (
-            {"chat": "m", "classes": 4, "guided": {"m": 3}, "faults": {}},
+            {"chat": "m", "classes": 4, "guided": {"m": 3}, "unanswered": {}},
             "guided: 3 of 4 classes, 3 by m; 1 WITHOUT GUIDANCE of m",
             False,
         ),
@@ -34,15 +42,15 @@ def test_the_line_says_how_many_by_whom_and_why_not(
 
 
 def test_nothing_is_said_where_nobody_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    summary = {"agents": {"chat": "none", "classes": 3, "guided": {}, "faults": {}}}
+    summary = {"agents": {"chat": "none", "classes": 3, "guided": {}, "unanswered": {}}}
     assert guidance_line(summary["agents"]) is None
-    assert guidance_line({"chat": "m", "faults": {}}) is None, "of an earlier version"
+    assert guidance_line({"chat": "m", "unanswered": {}}) is None, "of an earlier version"
     print_guided([summary])
     assert capsys.readouterr() == ("", "")
 
 
 def test_of_several_runs_each_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    agents = {"chat": "m[1]", "classes": 1, "guided": {"m[1]": 1}, "faults": {}}
+    agents = {"chat": "m[1]", "classes": 1, "guided": {"m[1]": 1}, "unanswered": {}}
     print_guided([{"agents": agents, "split": "s", "stream": "joint", "seed": n} for n in (1, 2)])
     printed = capsys.readouterr().err
     assert "s, joint, seed 1: guided: 1 of 1 classes, 1 by m[1]" in printed
@@ -51,7 +59,7 @@ def test_of_several_runs_each_is_named(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_classes_with_one_sentence_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     groups = [["a[1]", "b"], [f"class {n}" for n in range(9)]]
-    agents = {"chat": "m", "classes": 2, "guided": {"m": 2}, "faults": {}}
+    agents = {"chat": "m", "classes": 2, "guided": {"m": 2}, "unanswered": {}}
     print_guided([{"agents": {**agents, "identical_sentences": groups}}])
     first, second, _ = capsys.readouterr().err.splitlines()
     assert first == "! one sentence for 2 classes, which it does not tell apart: a[1], b"

@@ -48,6 +48,7 @@ class UsageReport:
         outcomes: Number of questions by outcome.
         problems: For each problem that a check reported, the outcomes of the questions with it.
         faults: For each fault of a request, the outcomes of the questions with it.
+        unanswered: Number of questions without an answer by the reason, the most frequent first.
         remarks: Number of claims that the clips do not support.
         classes_with_notes: Number of classes in whose latest round something went wrong.
         classes_without_joints: Number of classes without salient joints.
@@ -63,6 +64,7 @@ class UsageReport:
     outcomes: dict[str, int]
     problems: dict[str, dict[str, int]]
     faults: dict[str, dict[str, int]]
+    unanswered: dict[str, int]
     remarks: int
     classes_with_notes: int
     classes_without_joints: int
@@ -89,6 +91,9 @@ def usage_report(guidance: Guidance, price: Price = lambda *_: None, chat: str =
         outcomes=dict(Counter(map(_outcome, exchanges))),
         problems=_table(_problems(exchanges)),
         faults=_table(_faults(exchanges)),
+        unanswered=dict(
+            Counter(e.problem for e in exchanges if e.outcome is Outcome.UNANSWERED).most_common()
+        ),
         remarks=sum(len(e.remarks) for e in exchanges),
         classes_with_notes=sum(bool(g.notes) for g in guidance.classes),
         classes_without_joints=sum(not g.joints for g in guidance.classes),

@@ -7,6 +7,8 @@ from typing import Any
 
 from skeletonagent.cli.console import console, error_console, print_warning
 
+_PROBLEMS_SHOWN = 2
+"""Reasons given of those why questions were not answered; the summary has all."""
 _CLASSES_SHOWN = 5
 """Classes named of those that share a sentence; the summary has all."""
 
@@ -28,15 +30,10 @@ def guidance_line(agents: Mapping[str, Any]) -> tuple[str, bool] | None:
     line = f"guided: {number} of {classes} classes{f', {by}' if by else ''}"
     if number == classes:
         return line, True
-    problems = [
-        f"{fault} {sum(outcomes.values())} times"
-        for fault, outcomes in sorted(
-            agents["faults"].items(), key=lambda item: -sum(item[1].values())
-        )
-    ]
+    problems = list(agents["unanswered"].items())[:_PROBLEMS_SHOWN]
+    why = [f"; {count} question(s) unanswered: {problem}" for problem, count in problems]
     missing = f"{classes - number} WITHOUT GUIDANCE of {agents['chat']}"
-    why = f" ({', '.join(problems[:3])})" if problems else ""
-    return f"{line}; {missing}{why}", False
+    return f"{line}; {missing}{''.join(why)}", False
 
 
 def print_guided(summaries: Sequence[Mapping[str, Any]]) -> None:
