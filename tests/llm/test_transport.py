@@ -62,14 +62,19 @@ def answered() -> Iterator[Callable[..., Reply]]:
     """Ask a server that has this body for everything."""
     servers: list[Canned] = []
 
-    def asked(body: bytes, headers: Mapping[str, str] | None = None, status: int = 200) -> Reply:
+    def asked(
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        status: int = 200,
+        output: Output = Output.TEXT,
+    ) -> Reply:
         server = Canned(body, headers or {}, status)
         servers.append(server)
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         settings = LanguageModel(
             model="m", base_url=f"http://127.0.0.1:{server.server_port}/v1", timeout=20.0
         )
-        return Connection(settings).send(to_messages((), "How?"), OverviewAnswer, Output.TEXT)
+        return Connection(settings).send(to_messages((), "How?"), OverviewAnswer, output)
 
     yield asked
     for server in servers:
@@ -120,6 +125,21 @@ def test_a_long_error_keeps_its_status(answered: Callable[..., Reply]) -> None:
     with pytest.raises(Fault, match="the server answered 503") as caught:
         answered(bomb(4), {"Content-Encoding": "gzip"}, 503)
     assert caught.value.status == 503 and len(caught.value.problem) < 300
+
+
+def test_a_key_that_comes_back_in_arguments_is_masked(
+    answered: Callable[..., Reply], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "sk-planted-1234567890"
+    monkeypatch.setenv("SKELETONAGENT_API_KEY", key)
+    for form in (key, key.upper(), "".join(f"\\u{ord(c):04x}" for c in key)):
+        arguments = f'{{"sentence": "A person walks {form} on."}}'
+        call = {"id": "c", "type": "function", "function": {"name": "x", "arguments": arguments}}
+        said = {**SAID, "message": {"role": "assistant", "content": None, "tool_calls": [call]}}
+        body = json.dumps({**WHOLE, "choices": [said]}).encode()
+        assert json.loads(answered(body, output=Output.TOOL).text) == {
+            "sentence": "A person walks *** on."
+        }
 
 
 @pytest.fixture

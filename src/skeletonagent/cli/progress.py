@@ -158,7 +158,8 @@ def display_with_tensorboard(folder: Path) -> CallbackFactory:
 
 def train_displayed(config: Config, out: Path, *, resume: bool) -> None:
     """Train one run in a worker, whose output is displayed or logged."""
-    run_experiment(config, shared_dataset(config.data), out, resume=resume, watch=watch)
+    with warnings_at_once():
+        run_experiment(config, shared_dataset(config.data), out, resume=resume, watch=watch)
 
 
 def print_update(update: RunUpdate) -> None:
