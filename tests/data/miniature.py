@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skeletonagent.core.layout import COCO_17, KINECT_25
+from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
 
 SUBJECTS = (1, 2, 3, 6)
 """Of NTU RGB+D; the first two are trained on in X-Sub."""
@@ -29,7 +29,7 @@ def ntu_annotations(
         {
             "frame_dir": name,
             "label": action - 1,
-            "keypoint": _motion(seed, action, 1 + (action >= 50), frames + seed % 5, 25, 3),
+            "keypoint": motion(seed, action, 1 + (action >= 50), frames + seed % 5, 25, 3),
             "total_frames": frames + seed % 5,
         }
         for seed, (name, action) in enumerate(names)
@@ -54,8 +54,8 @@ def image_annotations(
     names = [(f"clip_{label:03d}_{n}", label, n) for label in labels for n in range(clips)]
     annotations = []
     for seed, (name, label, n) in enumerate(names):
-        motion = _motion(seed, label, 1 + n % persons, frames, 17, 2)
-        score = np.random.default_rng(seed).uniform(0.3, 1, motion.shape[:3])
+        joints = motion(seed, label, 1 + n % persons, frames, 17, 2)
+        score = np.random.default_rng(seed).uniform(0.3, 1, joints.shape[:3])
         annotations.append(
             {
                 "frame_dir": name,
@@ -63,7 +63,7 @@ def image_annotations(
                 "img_shape": (720, 1280),
                 "original_shape": (720, 1280),
                 "total_frames": frames,
-                "keypoint": (300 + 100 * motion).astype(np.float16),
+                "keypoint": (300 + 100 * joints).astype(np.float16),
                 "keypoint_score": score.astype(np.float16),
             }
         )
@@ -132,29 +132,28 @@ def write_finegym(path: Path, protocol: int = 4, **options: Any) -> Path:
     return write_pickle(path, {"split": split, "annotations": annotations}, protocol)
 
 
-def _motion(seed: int, action: int, m: int, t: int, v: int, c: int) -> np.ndarray:
+def motion(
+    seed: int, action: int, m: int, t: int, v: int, c: int, layout: SkeletonLayout | None = None
+) -> np.ndarray:
     """Return somebody (M, T, V, C) one of whose joints swings, another one for each action."""
     rng = np.random.default_rng(seed)
-    rest = _body(v) + rng.normal(0, 0.01, (v, 3))
-    motion = np.arange(1, 1 + m)[:, None, None, None] * 0.5 + rest + np.zeros((m, t, v, 3))
-    motion[:, :, action % v, 0] += 0.3 * np.sin(0.3 * (1 + action % 3) * np.arange(t))
-    return (motion + rng.normal(0, 0.005, motion.shape))[..., :c].astype(np.float16)
+    usual = KINECT_25 if v == 25 else COCO_17
+    rest = _body(layout or usual) + rng.normal(0, 0.01, (v, 3))
+    moved = np.arange(1, 1 + m)[:, None, None, None] * 0.5 + rest + np.zeros((m, t, v, 3))
+    moved[:, :, action % v, 0] += 0.3 * np.sin(0.3 * (1 + action % 3) * np.arange(t))
+    return (moved + rng.normal(0, 0.005, moved.shape))[..., :c].astype(np.float16)
 
 
-def _body(v: int) -> np.ndarray:
-    """Return joints (V, 3) that lie along the bones of the usual layout, left beside right."""
-    layout = next(layout for layout in (KINECT_25, COCO_17) if layout.num_joints == v)
-    places = np.tile([0.0, 0.0, 3.0], (v, 1))
+def _body(layout: SkeletonLayout) -> np.ndarray:
+    """Return joints (V, 3) that lie along the bones of a layout, left beside right."""
+    places = np.tile([0.0, 0.0, 3.0], (layout.num_joints, 1))
     placed = set(layout.roots)
-    while len(placed) < v:
+    while len(placed) < layout.num_joints:
         for child, parent in layout.bones:
             if parent in placed and child not in placed:
-                side = {"left": -0.15, "right": 0.15}.get(
-                    layout.joints[child].split("_")[0].split()[0], 0.03
-                )
-                below = (
-                    -0.3 if layout.joints[child].endswith(("hip", "knee", "ankle", "foot")) else 0.2
-                )
-                places[child] = places[parent] + (side, below, 0.02 * child)
+                name = layout.joints[child]
+                side = {"left": -0.15, "right": 0.15}.get(name.split()[0], 0.03)
+                leg = name.endswith(("hip", "knee", "ankle", "foot"))
+                places[child] = places[parent] + (side, -0.3 if leg else 0.2, 0.02 * child)
                 placed.add(child)
     return places

@@ -10,11 +10,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from tests.data.miniature import ntu_annotations, write_finegym, write_ntu60, write_pickle
+from tests.data.miniature import motion, ntu_annotations, write_finegym, write_ntu60, write_pickle
 from tests.data.miniature_raw import person, write_kinetics, write_ntu, write_uav
 
 from skeletonagent.agents import prompts
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
+from skeletonagent.core.layout import UAV_17
 from skeletonagent.data.archive import write_archive
 from skeletonagent.data.benchmarks import BENCHMARKS
 from skeletonagent.data.convert.pipeline import DatasetReader, convert_dataset
@@ -126,7 +127,7 @@ def _uav(path: Path) -> None:
             "frame_dir": f"P{p:03d}S00G10B10H10UC022000LC021000A{a:03d}R0_08241716",
             "label": a,
             "total_frames": 20,
-            "keypoint": 600 + 300 * person(a, p, joints=17, channels=2)[None],
+            "keypoint": 600 + 300 * motion(p, a, 1, 20, 17, 2, UAV_17).astype(float),
             "keypoint_score": np.ones((1, 20, 17)),
         }
         for p, a in shown

@@ -10,8 +10,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from skeletonagent.cli.console import console, output, print_json
+from skeletonagent.cli.console import console, output, print_json, print_warning
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.outside_files import UNREADABLE, problem_line
 
 
 def list_archives(
@@ -34,6 +35,10 @@ def list_archives(
             data = open_dataset(source)
         except DataError as error:
             console.print(f"skipped: {error}", style="yellow", markup=False, soft_wrap=True)
+            continue
+        except UNREADABLE as error:
+            line = f"skipped: {source}: {problem_line(error)}"
+            console.print(line, style="yellow", markup=False, soft_wrap=True)
             continue
         archives.append(
             {
@@ -73,13 +78,18 @@ def check_archive(
     from skeletonagent.cli.summaries import print_summary
     from skeletonagent.data.benchmarks import expected_counts
     from skeletonagent.data.summary import summarize_dataset
-    from skeletonagent.experiments.datasets import open_dataset
+    from skeletonagent.experiments.datasets import open_dataset, remarks_on_dataset
 
-    summary = summarize_dataset(open_dataset(archive))
+    data = open_dataset(archive)
+    summary = summarize_dataset(data)
+    remarks = remarks_on_dataset(data) if summary.usable else []
     if as_json:
-        print_json({**asdict(summary), "expected": expected_counts(summary.name)})
+        counts = {"expected": expected_counts(summary.name), "remarks": remarks}
+        print_json({**asdict(summary), **counts})
     else:
         print_summary(summary)
+        for remark in remarks:
+            print_warning(remark, on=output)
     if not summary.usable:
         raise DataError(
             f"{len(summary.not_finite)} sample(s) hold NaN or infinite joints; leave them out",

@@ -93,8 +93,10 @@ def read_npy_header(file: IO[bytes] | BufferedIOBase) -> tuple[tuple[int, ...], 
     if version not in readers:
         raise ValueError(f"an array in version {version} of its format; save it anew")
     shape, _, dtype = readers[version](file)
+    if dtype.hasobject:
+        raise ValueError("it holds pickled objects, which are not run; save arrays of numbers")
     if dtype.kind not in "biufcSU":
-        raise ValueError("it holds pickled objects or structures, which are not read")
+        raise ValueError(f"an array of {brief(dtype)}; save arrays of numbers")
     if any(length < 0 for length in shape):
         raise ValueError(f"an array of shape {brief(shape)}")
     return shape, dtype

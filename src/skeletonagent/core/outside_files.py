@@ -19,8 +19,8 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.outside_text import printable_line
 
 UNREADABLE = (
-    ArithmeticError, AttributeError, BufferError, EOFError, ImportError, LookupError, MemoryError,
-    OSError, RuntimeError, SyntaxError, TypeError, ValueError,
+    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError,
+    LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
     csv.Error, pickle.PickleError, struct.error, tokenize.TokenError, yaml.YAMLError,
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
 )  # fmt: skip
@@ -42,8 +42,12 @@ _brief.maxlevel, _brief.maxother, _brief.maxstring = 2, _SHOWN, _SHOWN
 _brief.maxlist = _brief.maxtuple = _brief.maxdict = _brief.maxset = _brief.maxfrozenset = 3
 
 
-def require_file(path: Path) -> None:
+def require_file(path: Path, kind: str = "") -> None:
     """Check that a path is a file that ends, and no pipe or device, which would be waited for.
+
+    Args:
+        path: The path.
+        kind: What is to be read, for the message, such as ``a layout``.
 
     Raises:
         DataError: If it is not, or is not there.
@@ -51,49 +55,56 @@ def require_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read: {problem_line(error)}", path=path) from error
-    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), None)
-    if kind:
-        raise DataError(f"is {kind}, a file is wanted", path=path)
+        raise _unreadable(error, path, kind) from error
+    other = next((name for is_kind, name in _KINDS if is_kind(mode)), None)
+    if other:
+        raise DataError(f"is {other}, a file is wanted", path=path)
 
 
-def read_outside_bytes(path: Path, most: int | None = None) -> bytes:
+def _unreadable(error: BaseException, path: Path, kind: str) -> DataError:
+    where = f"cannot be read as {kind}" if kind else "cannot be read"
+    return DataError(f"{where}: {problem_line(error)}", path=path)
+
+
+def read_outside_bytes(path: Path, most: int | None = None, kind: str = "") -> bytes:
     """Return the content of a file.
 
     Args:
         path: The file.
         most: Largest size in bytes, if it is bounded.
+        kind: See :func:`require_file`.
 
     Raises:
         DataError: If it is no file, cannot be read, or is larger.
     """
-    require_file(path)
+    require_file(path, kind)
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if most is not None and size > most:
-                raise DataError(f"has {size} bytes, at most {most} are read", path=path)
+                limit = f"{most >> 20} MB" if most >> 20 else f"{most} bytes"
+                raise DataError(f"is larger than {limit}, the most that is read", path=path)
             return file.read()
     except UNREADABLE as error:
-        raise DataError(f"cannot be read: {problem_line(error)}", path=path) from error
+        raise _unreadable(error, path, kind) from error
 
 
-def read_outside_text(path: Path, most: int | None = None) -> str:
+def read_outside_text(path: Path, most: int | None = None, kind: str = "") -> str:
     """Return the text in a file that people write, in UTF-8 with or without its mark.
 
     Args:
         path: The file.
         most: Largest size in bytes, if it is bounded.
+        kind: See :func:`require_file`.
 
     Raises:
         DataError: If it is no file, cannot be read, is larger, or is in another encoding.
     """
     try:
-        return read_outside_bytes(path, most).decode("utf-8-sig")
+        return read_outside_bytes(path, most, kind).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"is no UTF-8 text (byte {error.start}); save it as UTF-8", path=path
-        ) from error
+        place = f"it is no UTF-8 text (byte {error.start}); save it as UTF-8"
+        raise _unreadable(ValueError(place), path, kind) from error
 
 
 def problem_line(error: BaseException) -> str:

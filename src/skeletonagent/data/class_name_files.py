@@ -29,7 +29,8 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         DataError: If it cannot be read, has a line without a name between others or a header,
             since labels after it would get the names of others, or has a name twice.
     """
-    lines = [printable_line(line).strip() for line in _text(path).splitlines()]
+    text = read_outside_text(path, _LARGEST, "class names")
+    lines = [printable_line(line).strip() for line in text.splitlines()]
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
@@ -49,15 +50,6 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     names = _without_numbers(lines)
     check_class_names(names, path)
     return names
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_outside_text(path, _LARGEST)
-    except DataError as error:
-        raise DataError(
-            f"cannot be read as class names: {str(error).removeprefix(f'{path}: ')}", path=path
-        ) from error
 
 
 def _without_numbers(lines: list[str]) -> tuple[str, ...]:

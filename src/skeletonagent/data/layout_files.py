@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.joint_names import canonical_name
 from skeletonagent.core.layout import SkeletonLayout, layout_by_name
+from skeletonagent.core.outside_files import brief, read_outside_text
+from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.yaml_text import parse_yaml
 
 _FIELDS = frozenset({"name", "joints", "bones", "center", "root", "pairs"})
 _LARGEST = 1 << 20
@@ -51,7 +52,7 @@ def read_layout_file(path: Path) -> SkeletonLayout:
     unknown = sorted(map(str, value.keys() - _FIELDS))
     if unknown:
         raise DataError(
-            f"has the unknown field(s) {', '.join(unknown)}; "
+            f"has the unknown field(s) {printable_line(', '.join(unknown), 200)}; "
             f"there are {', '.join(sorted(_FIELDS))}",
             path=path,
         )
@@ -59,7 +60,7 @@ def read_layout_file(path: Path) -> SkeletonLayout:
         joints = _joints(value.get("joints"))
         pairs = value.get("pairs")
         return SkeletonLayout(
-            name=str(value.get("name") or path.stem),
+            name=_name(value.get("name")) or path.stem,
             joints=joints,
             bones=_index_pairs(value.get("bones"), joints, "bones"),
             center=_index(value.get("center", value.get("root", 0)), joints, "center"),
@@ -70,23 +71,27 @@ def read_layout_file(path: Path) -> SkeletonLayout:
 
 
 def _read_fields(path: Path) -> Mapping[str, Any]:
+    text = read_outside_text(path, _LARGEST, "a layout")
     try:
-        if path.stat().st_size > _LARGEST:
-            raise DataError("is larger than 1 MB, which no layout file is", path=path)
-        text = path.read_text(encoding="utf-8-sig")
-        value = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
-        raise DataError(f"cannot be read as a layout: {problem}", path=path) from error
+        value = parse_yaml(text, "it")
+    except ConfigError as error:
+        raise DataError(f"cannot be read as a layout: {error}", path=path) from error
     if not isinstance(value, Mapping):
         raise DataError(f"describes no skeleton; write for instance {_EXAMPLE}", path=path)
     return value
 
 
+def _name(value: object) -> str:
+    return " ".join(printable_line(value).split()) if isinstance(value, str | int | float) else ""
+
+
 def _joints(value: object) -> tuple[str, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         raise ValueError(f"joints must be a list of names; write for instance {_EXAMPLE}")
-    return tuple(" ".join(str(name).split()) for name in value)
+    odd = next((name for name in value if not isinstance(name, str | int | float)), None)
+    if odd is not None:
+        raise ValueError(f"joints must be a list of names, got {brief(odd)} in it")
+    return tuple(" ".join(printable_line(name).split()) for name in value)
 
 
 def _index(value: object, joints: Sequence[str], field: str) -> int:
@@ -95,7 +100,7 @@ def _index(value: object, joints: Sequence[str], field: str) -> int:
         if 0 <= value < len(joints):
             return value
         raise ValueError(f"{field} names joint {value}; joints are counted 0..{len(joints) - 1}")
-    name = " ".join(str(value).split())
+    name = " ".join((printable_line(value) if isinstance(value, str) else brief(value)).split())
     if name in joints:
         return joints.index(name)
     alike = [n for n, other in enumerate(joints) if canonical_name(other) == canonical_name(name)]
@@ -110,6 +115,6 @@ def _index_pairs(value: object, joints: Sequence[str], field: str) -> tuple[tupl
     pairs = []
     for pair in value:
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-            raise ValueError(f"{field} must be pairs of joints, got {pair!r:.60}")
+            raise ValueError(f"{field} must be pairs of joints, got {brief(pair)}")
         pairs.append((_index(pair[0], joints, field), _index(pair[1], joints, field)))
     return tuple(pairs)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.data.archive import Archive, read_arrays
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import Placement
-from skeletonagent.data.validation import locate_archive
+from skeletonagent.data.validation import FRAMEWISE, locate_archive
 
 DEVICE_MEMORY_SHARE = 0.6
 """Share of a device's free memory that frames may take; the recognizer needs the rest."""
@@ -35,11 +35,13 @@ class HostFrames:
         store: Samples as stored, before preprocessing.
         preprocess: Preprocessing of samples, applied on the device after they were copied there.
         confidence: Keypoint confidence of each frame, where it is not a channel of the frames.
+        files: Size in bytes of each file that is mapped into memory.
     """
 
     store: ClipStore
     preprocess: Callable[[ClipStore], ClipStore]
     confidence: Float[Tensor, "f v 1"] | None = None
+    files: Mapping[Path, int] = field(default_factory=dict)
 
     def fetch(
         self,
@@ -53,7 +55,17 @@ class HostFrames:
             samples: Positions of the samples; reading is fastest in ascending order.
             device: Device to copy to.
             allocate: Function that returns memory on the host for a number of rows of a tensor.
+
+        Raises:
+            DataError: If a file was cut, which would end the process once its rows are read.
         """
+        for path, size in self.files.items():
+            if not path.is_file() or path.stat().st_size < size:
+                raise DataError(
+                    f"was changed while it was in use: it had {size} bytes; copy it back, and "
+                    "leave it until the end",
+                    path=path,
+                )
         rows = self.store.rows(samples)
 
         def gather(tensor: Tensor) -> Tensor:
@@ -129,6 +141,11 @@ def open_on_disk(path: Path, confidence: bool, preprocess: Preprocessor) -> OnDi
         data.store,
         preprocess,
         _mapped(archive.confidence[..., None], arrays_path) if confidence else None,
+        {
+            file: file.stat().st_size
+            for file in (arrays_path / f"{name}.npy" for name in FRAMEWISE)
+            if file.is_file()
+        },
     )
     return OnDiskData(
         name=data.name,

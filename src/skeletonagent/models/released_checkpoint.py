@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import pickle
 import re
 import struct
@@ -20,6 +21,7 @@ from torch.serialization import safe_globals
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.pickle_scan import scan_pickle
 from skeletonagent.core.streams import Stream
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
 from skeletonagent.models.released_keys import TEXT_TOWER, K, convert_released_keys
@@ -36,6 +38,11 @@ _SAFE_GLOBALS: list[Any] = [
     *(type(np.dtype(name)) for name in ("float32", "float64", "int64")),
 ]
 """Types of NumPy's numbers, in which mmcv stores the best accuracy."""
+
+_LARGEST_PICKLE = 2**28
+"""Size in bytes of what describes the tensors of a checkpoint, which is a thousandth of this."""
+_OLD_PICKLES = 5
+"""Pickles before the tensors of an old checkpoint."""
 
 _LOAD_ERRORS = (
     OSError, EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError,
@@ -157,7 +164,10 @@ def read_released_checkpoint(path: Path) -> ReleasedCheckpoint:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise CheckpointError(f"{path} is no file")
     try:
+        _scan_pickles(path)
         with safe_globals(_SAFE_GLOBALS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -172,6 +182,27 @@ def _load(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds {type(content).__name__}, not a state dict")
     return content
+
+
+def _scan_pickles(path: Path) -> None:
+    """Check the pickles in a checkpoint, which is a ZIP archive or, of old, one after another.
+
+    Raises:
+        UnpicklingError: If one would exhaust the memory or the stack.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.filename.endswith("data.pkl"):
+                    if member.file_size > _LARGEST_PICKLE:
+                        raise pickle.UnpicklingError(f"a pickle of {member.file_size} bytes")
+                    scan_pickle(archive.read(member))
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        place = 0
+        for _ in range(_OLD_PICKLES):
+            if place < len(content):
+                place = scan_pickle(content, place)
 
 
 def _describe(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> ReleasedCheckpoint:

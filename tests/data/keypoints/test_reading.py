@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import warnings
@@ -44,7 +45,28 @@ def test_names_are_those_of_folders_and_files_and_differ(tmp_path: Path) -> None
 
 def test_a_name_with_control_characters_is_cleaned(tmp_path: Path) -> None:
     (recording,) = read_keypoints(write_csv(tmp_path / "a\x1b[31m\u202eb.csv"))
-    assert recording.name == "a [31m b"
+    assert recording.name == "ab"
+
+
+def test_links_that_run_in_a_circle_end(tmp_path: Path) -> None:
+    for folder, other in (("wave", "sit"), ("sit", "wave")):
+        write_csv(tmp_path / folder / "a.csv")
+        for n in range(3):
+            (tmp_path / folder / f"link {n}").symlink_to(tmp_path / other)
+    with pytest.warns(UserWarning, match="a link to a folder that is read already"):
+        names = [recording.name for recording in read_keypoints(tmp_path)]
+    assert len(names) == 2 and len(set(names)) == 2
+
+
+def test_pipes_and_devices_are_told_and_not_waited_for(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a" / "a.csv")
+    os.mkfifo(tmp_path / "a" / "pipe.csv")
+    (tmp_path / "a" / "zero.json").symlink_to("/dev/zero")
+    with pytest.warns(UserWarning, match=r"pipe\.csv, .*zero\.json: is neither file nor folder"):
+        assert len(read_keypoints(tmp_path)) == 1
+    for name, kind in (("pipe.csv", "a named pipe"), ("zero.json", "a device")):
+        with pytest.raises(DataError, match=f"is {kind}, a file is wanted"):
+            read_keypoints(tmp_path / "a" / name)
 
 
 @pytest.mark.parametrize(

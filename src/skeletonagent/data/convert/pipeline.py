@@ -23,7 +23,9 @@ from skeletonagent.core.clips import SkeletonSequence, Split
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.archive import read_arrays
 from skeletonagent.data.convert.shards import Shards, ShardTask, SkippedSample, write_shard
+from skeletonagent.data.validation import check_archive
 
 SHARD_SIZE = 1000
 """Samples in a shard, which a process has in memory and which are read again after a kill."""
@@ -123,7 +125,13 @@ def convert_dataset(
     shutil.rmtree(merged, ignore_errors=True)
     merged.mkdir()
     shards.write_arrays(merged, has_confidence=reader.has_confidence)
-    _put_in_place(merged, out, _metadata(reader, complete, shards.skipped))
+    metadata = json.dumps(_metadata(reader, complete, shards.skipped), indent=1)
+    try:
+        check_archive(json.loads(metadata), read_arrays(merged, "r"), _beside(out, ".json"), out)
+    except DataError:
+        shutil.rmtree(partial)
+        raise
+    _put_in_place(merged, out, metadata)
     shutil.rmtree(partial)
     return Conversion(
         archive=out,
@@ -168,13 +176,13 @@ def _beside(out: Path, suffix: str) -> Path:
     return out.with_name(out.name + suffix)
 
 
-def _put_in_place(merged: Path, out: Path, metadata: Mapping[str, Any]) -> None:
+def _put_in_place(merged: Path, out: Path, metadata: str) -> None:
     """Rename the merged folder to the archive's; write the JSON last, which completes it."""
     for suffix in (".json", ".npz"):
         _beside(out, suffix).unlink(missing_ok=True)
     shutil.rmtree(out, ignore_errors=True)
     merged.rename(out)
-    write_text(_beside(out, ".json"), json.dumps(metadata, indent=1))
+    write_text(_beside(out, ".json"), metadata)
 
 
 def _write_shards(

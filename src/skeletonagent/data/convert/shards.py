@@ -18,6 +18,7 @@ from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.archive import in_least_type
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,13 @@ class Shards:
         rows = shapes[:, 0] * shapes[:, 1]
         arrays = {
             "offset": np.concatenate([[0], np.cumsum(rows)]),
-            "num_person": shapes[:, 0].astype(np.int16),
-            "total_frames": shapes[:, 1].astype(np.int32),
-            "label": self._concatenated("label").astype(np.int16),
+            "num_person": in_least_type(shapes[:, 0], np.int16),
+            "total_frames": in_least_type(shapes[:, 1], np.int32),
+            "label": in_least_type(self._concatenated("label"), np.int16),
             "frame_dir": np.array(self.ids),
         }
         if (subjects >= 0).all():
-            arrays["subject"] = subjects.astype(np.int32)
+            arrays["subject"] = in_least_type(subjects, np.int32)
         if (images > 0).all():
             arrays["image_size"] = images
         for name, array in arrays.items():

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.outside_files import read_outside_text
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.importing.labels import PARTS, LabelledRecording
 
@@ -33,6 +34,7 @@ UNITS = ("seconds", "frames")
 LEAST_REST_FRAMES = 8
 """Frames below which a gap between labelled segments is no clip of its own."""
 _SHOWN = 3
+_LARGEST = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,13 @@ def read_label_table(path: Path, unit: str | None = None) -> list[TableRow]:
     """
     if unit not in (None, *UNITS):
         raise ConfigError(f"no unit {unit!r}; there are {', '.join(UNITS)}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read as a table of labels: {error}", path=path) from error
+    text = read_outside_text(path, _LARGEST, "a table of labels")
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
-    rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+    try:
+        rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+    except csv.Error as error:
+        raise DataError(f"cannot be read as a table of labels: {error}", path=path) from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     places = {
         field: next((header.index(name) for name in names if name in header), None)

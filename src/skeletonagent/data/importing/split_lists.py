@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.outside_files import read_outside_text
 from skeletonagent.data.importing.splitting import SplitClip
 
 _SHOWN = 3
+_LARGEST = 1 << 28
 
 
 def parts_from_lists(
@@ -46,10 +48,7 @@ def parts_from_lists(
 
 
 def _named(clips: Sequence[SplitClip], path: Path) -> set[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read as a list of clips: {error}", path=path) from error
+    text = read_outside_text(path, _LARGEST, "a list of clips")
     lines = [line.strip().replace("\\", "/") for line in text.splitlines() if line.strip()]
     members: dict[str, set[str]] = {}
     last = Counter(name.rsplit("/", 1)[-1] for name in {clip.recording for clip in clips})

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
-from zipfile import BadZipFile
-from zlib import error as zlib_error
 
 import numpy as np
 from jaxtyping import Float
 
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.npz_files import read_npy_header, read_npz
+from skeletonagent.core.outside_files import UNREADABLE, problem_line
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.absence import (
     require_finite_coordinates,
@@ -27,12 +28,6 @@ from skeletonagent.data.keypoints.flat_samples import read_flat_samples
 from skeletonagent.data.keypoints.remarks import remark
 from skeletonagent.data.keypoints.sample_labels import with_stgcn_labels
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
-
-_DAMAGED = (
-    BadZipFile, EOFError, KeyError, MemoryError, NotImplementedError, OSError, OverflowError,
-    RuntimeError, SyntaxError, TypeError, ValueError, zlib_error,
-)  # fmt: skip
-"""Exceptions of NumPy for a damaged file."""
 
 _NUMPY = b"\x93NUMPY"
 _ZIP = b"PK\x03\x04"
@@ -51,12 +46,12 @@ def _matches_archive(source: KeypointSource) -> bool:
 
 
 def _read_array(source: KeypointSource) -> list[KeypointRecording]:
-    recordings = recordings_of_array(_load(source), source, source.name)
+    recordings = recordings_of_array(_load_array(source), source, source.name)
     return with_stgcn_labels(recordings, source)
 
 
 def _read_archive(source: KeypointSource) -> list[KeypointRecording]:
-    content = _load(source)
+    content = read_npz(source.path)
     if {"x_train", "y_train"} <= content.keys() or {"x_test", "y_test"} <= content.keys():
         return read_flat_samples(content, source)
     fields = _fields(content)
@@ -104,22 +99,20 @@ def _scored(recording: KeypointRecording, confidence: np.ndarray | None) -> Keyp
     )
 
 
-def _load(source: KeypointSource) -> Any:
-    """Return an array, or the arrays of an archive, without running anything in it."""
+def _load_array(source: KeypointSource) -> np.ndarray:
+    """Return an array, without running anything in it."""
     try:
         with source.path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            return {name: loaded[name] for name in loaded.files}
-    except _DAMAGED as error:
-        pickled = "allow_pickle" in str(error)
-        problem = (
-            "holds pickled objects, which are not run; save arrays of numbers"
-            if pickled
-            else f"cannot be read as NumPy arrays: {error}"
-        )
-        raise DataError(problem, path=source.path) from error
+            shape, dtype = read_npy_header(file)
+            if file.tell() + prod(shape) * dtype.itemsize > source.path.stat().st_size:
+                raise ValueError(f"it is cut off: an array {shape} of {dtype} is larger")
+            file.seek(0)
+            array: np.ndarray = np.load(file, allow_pickle=False)
+    except UNREADABLE as error:
+        raise DataError(
+            f"cannot be read as NumPy arrays: {problem_line(error)}", path=source.path
+        ) from error
+    return array
 
 
 def recordings_of_array(

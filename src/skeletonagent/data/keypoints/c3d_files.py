@@ -6,7 +6,6 @@ powers or scalars of a model are left out, as the file's parameters name them.
 
 from __future__ import annotations
 
-import struct
 import warnings
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.outside_files import UNREADABLE
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.absence import zeros_as_absent
 from skeletonagent.data.keypoints.remarks import remark
@@ -22,11 +22,6 @@ from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, 
 _SIGN = 0x50
 """Second byte of every C3D file."""
 _NO_POSITIONS = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS")
-_DAMAGED = (
-    AssertionError, AttributeError, EOFError, IndexError, KeyError, MemoryError, OSError,
-    OverflowError, TypeError, UnicodeDecodeError, ValueError, ZeroDivisionError, struct.error,
-)  # fmt: skip
-"""Exceptions of the package c3d for a damaged file."""
 
 
 def _matches(source: KeypointSource) -> bool:
@@ -48,7 +43,7 @@ def _read(source: KeypointSource) -> list[KeypointRecording]:
             points = [np.array(frame) for _, frame, _ in reader.read_frames(copy=True)]
             rate = float(reader.point_rate)
             left_out = _labels(reader, _NO_POSITIONS)
-    except _DAMAGED as error:
+    except UNREADABLE as error:
         problem = clean_text(f"{type(error).__name__}: {error}")
         raise DataError(f"is a damaged C3D file: {problem}", path=source.path) from error
     if not points or not names:

@@ -7,16 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.outside_files import UNREADABLE
 from skeletonagent.data.keypoints.source import KeypointSource, clean_text
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
-
-_DAMAGED = (
-    AttributeError, IndexError, KeyError, MemoryError, OSError, OverflowError, RuntimeError,
-    TypeError, ValueError,
-)  # fmt: skip
-"""Exceptions of h5py for a damaged file, and of what reads from it."""
+MOST_EXPANSION = 50
+"""Size of a dataset, in sizes of the file, up to which it is read."""
+ALWAYS_READ = 2**30
+"""Size of a dataset in bytes, up to which it is read however small the file is."""
 
 
 @contextmanager
@@ -35,10 +34,22 @@ def open_hdf5(source: KeypointSource) -> Iterator[Any]:
         ) from error
     try:
         with h5py.File(source.path, "r") as file:
+            _require_moderate(file, source.path.stat().st_size)
             yield file
-    except _DAMAGED as error:
+    except UNREADABLE as error:
         problem = clean_text(f"{type(error).__name__}: {error}")
         raise DataError(f"is a damaged HDF5 file: {problem}", path=source.path) from error
+
+
+def _require_moderate(file: Any, size: int) -> None:
+    """Check that no dataset is much larger than the file, as one that was never filled may be."""
+    most = max(ALWAYS_READ, MOST_EXPANSION * size)
+
+    def look(name: str, item: Any) -> None:
+        if getattr(item, "nbytes", 0) > most:
+            raise ValueError(f"the dataset {clean_text(name)} has {item.nbytes} bytes")
+
+    file.visititems(look)
 
 
 def is_hdf5(source: KeypointSource) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from skeletonagent.core.errors import DataError
@@ -11,6 +13,10 @@ from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, 
 
 _MAGIC = b"MATLAB 5.0 MAT-file"
 _CHANNELS = (2, 3)
+_MOST_EXPANSION = 50
+"""Size of the arrays, in sizes of the file, up to which a file is unpacked."""
+_ALWAYS_READ = 2**30
+"""Size of the arrays in bytes, up to which a file is unpacked however small it is."""
 
 
 def _matches(source: KeypointSource) -> bool:
@@ -19,9 +25,12 @@ def _matches(source: KeypointSource) -> bool:
 
 def _read(source: KeypointSource) -> list[KeypointRecording]:
     """Return a recording for each array with joints, coordinates and frames as axes."""
-    from scipy.io import loadmat  # type: ignore[import-untyped]
+    from scipy.io import loadmat, whosmat  # type: ignore[import-untyped]
 
     try:
+        numbers = sum(prod(shape) for _, shape, _ in whosmat(source.path))
+        if 8 * numbers > max(_ALWAYS_READ, _MOST_EXPANSION * source.path.stat().st_size):
+            raise ValueError(f"it would expand to {numbers} numbers")
         content = loadmat(source.path, variable_names=None, struct_as_record=True)
     except Exception as error:  # the reader of SciPy raises what it meets
         raise DataError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.outside_files import UNREADABLE, problem_line
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.bodies import NobodySeenError, recordings_of_nobody
 from skeletonagent.data.keypoints.fit_layout import fit_layout, known_layout
@@ -25,11 +26,6 @@ from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, 
 from skeletonagent.data.layout_files import find_layout
 
 _MOST_LISTED = 5
-_UNFORESEEN = (
-    AttributeError, IndexError, KeyError, MemoryError, OverflowError, RecursionError, TypeError,
-    ValueError,
-)  # fmt: skip
-"""Exceptions of values of another kind than a format has in their place."""
 
 
 def read_keypoints(
@@ -97,6 +93,7 @@ class _Walk:
         is_folder: Whether a folder is walked through; errors on its files are short.
         left_out: Files and folders that were not read, each with the reason.
         empty: Recordings in which nobody is seen.
+        entered: Folders that were read, wherever links to them are.
     """
 
     only: KeypointFormat | None
@@ -104,6 +101,7 @@ class _Walk:
     is_folder: bool
     left_out: list[DataError] = field(default_factory=list)
     empty: list[NobodySeenError] = field(default_factory=list)
+    entered: set[Path] = field(default_factory=set)
 
     def read(self, source: KeypointSource) -> Iterator[KeypointRecording]:
         """Yield the recordings of a file or a folder.
@@ -112,7 +110,7 @@ class _Walk:
             DataError: If the file cannot be read, or nothing in the folder.
         """
         if not source.is_folder:
-            yield from _read_as(self._format(source), source)
+            yield from self._file(source)
             return
         count = 0
         for recording in self._folder(source):
@@ -132,6 +130,23 @@ class _Walk:
                 f"{f'; and {more} more' if more > 0 else ''}",
             )
 
+    def _file(
+        self, source: KeypointSource, chosen: KeypointFormat | None = None
+    ) -> list[KeypointRecording]:
+        """Return the recordings of a file.
+
+        Raises:
+            DataError: If it is damaged, also in ways that its reader does not look for.
+        """
+        try:
+            chosen = chosen or self._format(source)
+            return chosen.read(source)
+        except UNREADABLE as error:
+            title = f" ({chosen.title})" if chosen else ""
+            raise DataError(
+                f"is damaged{title}: {problem_line(error)}", path=source.path
+            ) from error
+
     def _format(self, source: KeypointSource) -> KeypointFormat:
         chosen = self.only or detect_keypoint_format(source)
         if chosen is None:
@@ -147,16 +162,20 @@ class _Walk:
         for file in folder.files:
             if file.suffix.lower() != frames:
                 yield from self._caught(KeypointSource(file, self.num_joints), None)
-        inside = folder.path.resolve()
+        self.entered.add(folder.path.resolve())
+        for other in folder.others:
+            remark(other, "is neither file nor folder, and is left out")
         for below in folder.folders:
-            if not inside.is_relative_to(below.resolve()):  # no link to a folder around it
+            if below.resolve() in self.entered:
+                remark(below, "is a link to a folder that is read already, and is left out")
+            else:
                 yield from self._folder(KeypointSource(below, self.num_joints))
 
     def _caught(
         self, source: KeypointSource, chosen: KeypointFormat | None
     ) -> Iterator[KeypointRecording]:
         try:
-            yield from _read_as(chosen or self._format(source), source)
+            yield from self._file(source, chosen)
         except NobodySeenError as error:
             self.empty.append(error)
         except DataError as error:
@@ -172,19 +191,6 @@ class _Walk:
             f"none of {len(self.left_out)} file(s) can be read: {listed}. {readable_formats()}",
             path=source.path,
         )
-
-
-def _read_as(chosen: KeypointFormat, source: KeypointSource) -> list[KeypointRecording]:
-    """Return the recordings of a file of a format.
-
-    Raises:
-        DataError: If it is damaged, also in ways that its reader does not look for.
-    """
-    try:
-        return chosen.read(source)
-    except _UNFORESEEN as error:
-        problem = clean_text(f"{type(error).__name__}: {error}")
-        raise DataError(f"is damaged ({chosen.title}): {problem}", path=source.path) from error
 
 
 def _require_sound(recording: KeypointRecording) -> None:

@@ -21,6 +21,8 @@ from jaxtyping import Float
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.files import write_atomically
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.npz_files import read_npz
+from skeletonagent.core.outside_files import UNREADABLE
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
 
@@ -97,7 +99,7 @@ def _matches(source: KeypointSource) -> bool:
         try:
             with zipfile.ZipFile(source.path) as archive:
                 return {"about.npy", "joints.npy"} <= set(archive.namelist())
-        except (OSError, zipfile.BadZipFile):
+        except UNREADABLE:
             return False
     start = source.head[:4096] if source.is_json else b""
     return b'"skeletonagent.keypoints/' in start
@@ -112,7 +114,7 @@ def _read(source: KeypointSource) -> list[KeypointRecording]:
                 f"is of the schema {found}; this version reads {KEYPOINT_SCHEMA}", path=source.path
             )
         return [_recording(about, joints, confidence, source)]
-    except (AttributeError, KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise DataError(f"is damaged: {clean_text(error)}", path=source.path) from error
 
 
@@ -121,9 +123,9 @@ def _content(source: KeypointSource) -> tuple[dict[str, Any], np.ndarray, np.nda
         about = source.json
         joints, confidence = about["joints"], about.get("confidence")
     else:
-        with np.load(source.path, allow_pickle=False) as archive:
-            about, joints = json.loads(str(archive["about"])), archive["joints"]
-            confidence = archive["confidence"] if "confidence" in archive.files else None
+        arrays = read_npz(source.path, ("about", "joints", "confidence"))
+        about, joints = json.loads(str(arrays["about"])), arrays["joints"]
+        confidence = arrays.get("confidence")
     m, t, v, c = (int(length) for length in about["shape"])
     return (
         about,

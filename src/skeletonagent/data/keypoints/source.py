@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.outside_files import brief, read_outside_bytes, require_file
+from skeletonagent.core.outside_text import printable_line
 from skeletonagent.core.recording import KeypointRecording
 
 _HEAD_BYTES = 1 << 16
 _SAMPLES = 3
 """Number of files of a folder that are looked at to find out its format."""
 _NUMBER = re.compile(r"(?P<prefix>.*?)[_.\s-]*(?P<number>\d+)(?P<rest>\D*)", re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _LONGEST_NAME = 200
 
 
@@ -58,6 +59,7 @@ class KeypointSource:
         """
         if self.is_folder:
             return b""
+        require_file(self.path)
         with _readable(self.path), self.path.open("rb") as file:
             return file.read(_HEAD_BYTES)
 
@@ -73,8 +75,7 @@ class KeypointSource:
         Raises:
             DataError: If it cannot be read.
         """
-        with _readable(self.path):
-            content = self.path.read_bytes()
+        content = read_outside_bytes(self.path)
         if content[:2] in _UTF_16:
             return content.decode("utf-16", errors="replace")
         try:
@@ -121,6 +122,13 @@ class KeypointSource:
             if len(of_suffix) < _SAMPLES and _NUMBER.fullmatch(file.stem):
                 of_suffix.append(KeypointSource(file, self.num_joints))
         return {suffix: tuple(files) for suffix, files in samples.items()}
+
+    @cached_property
+    def others(self) -> tuple[Path, ...]:
+        """What is right in the folder and neither file nor folder: pipes, devices, dead links."""
+        with _readable(self.path):
+            found = (path for path in self.path.iterdir() if path.name[0] != ".")
+            return tuple(sorted(p for p in found if not p.is_file() and not p.is_dir()))
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -178,7 +186,8 @@ def _values_of_lines(text: str) -> list[Any] | None:
 
 def clean_text(text: object) -> str:
     """Return a name from a file in one line, without control characters, and not too long."""
-    return " ".join(_CONTROL.sub(" ", str(text)).split())[:_LONGEST_NAME]
+    shown = text if isinstance(text, str | int | float | BaseException) else brief(text)
+    return " ".join(printable_line(shown, _LONGEST_NAME).split())
 
 
 def natural_order(path: Path) -> tuple[tuple[int, int, str], ...]:

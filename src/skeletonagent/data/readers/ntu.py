@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 
 from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.outside_files import UNREADABLE, problem_line, read_outside_bytes
 from skeletonagent.data.benchmarks import NTU_NAME, find_benchmark, missing_ntu
 from skeletonagent.data.convert.pipeline import DatasetReader
 
@@ -170,8 +171,9 @@ def read_bodies(path: Path, joints: int, channels: int) -> RawBodies:
         DataError: If the file cannot be read, ends early, continues after its last frame, has
             bodies with another number of joints, or coordinates that are not finite numbers.
     """
+    content = read_outside_bytes(path)
     try:
-        lines = path.read_bytes().rstrip().split(b"\n")
+        lines = content.rstrip().split(b"\n")
         frame, identity, rows = _scan(lines, joints)
         columns = chain.from_iterable(line.split(None, channels)[:channels] for line in rows)
         values = np.array(list(map(float, columns)))
@@ -186,8 +188,10 @@ def read_bodies(path: Path, joints: int, channels: int) -> RawBodies:
         )
     except IndexError as error:
         raise DataError("ends early; unpack or download it again", path=path) from error
-    except (OSError, ValueError, OverflowError) as error:
-        raise DataError(f"cannot be read as a skeleton file: {error}", path=path) from error
+    except UNREADABLE as error:
+        raise DataError(
+            f"cannot be read as a skeleton file: {problem_line(error)}", path=path
+        ) from error
 
 
 def _scan(lines: list[bytes], joints: int) -> tuple[list[int], list[int], list[bytes]]:

@@ -115,7 +115,7 @@ def _shape_of_joints(table: PysklPickle) -> tuple[int, int, bool]:
     Raises:
         DataError: If no sample has key points, or they are no coordinates.
     """
-    keypoints = [fields.get("keypoint") for fields in table.annotations]
+    keypoints: list[Any] = [fields.get("keypoint") for fields in table.annotations]
     shapes = Counter(
         tuple(array.shape[2:]) for array in keypoints if _is_numbers(array) and array.ndim == 4
     )
@@ -153,7 +153,7 @@ def _looks(value: Any) -> str:
 
 def _ends_in_confidence(fields: Mapping[str, Any]) -> bool:
     """Return whether the third number of the joints of a sample in an image may be a confidence."""
-    keypoint = fields.get("keypoint")
+    keypoint: Any = fields.get("keypoint")
     if _image_size(fields.get("img_shape")) is None:
         return False
     if not _is_numbers(keypoint) or keypoint.ndim != 4 or keypoint.shape[3] != 3:
