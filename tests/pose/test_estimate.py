@@ -51,6 +51,17 @@ def test_persons_are_where_and_when_they_were_seen(use) -> None:  # type: ignore
     assert (recording.confidence[1, :12] == 0).all() and (recording.confidence[0] == 0.9).all()
 
 
+def test_joints_are_smoothed_if_that_is_wanted(use) -> None:  # type: ignore[no-untyped-def]
+    scene = use(FakeScene(lambda n: [300 + (-1) ** n]))
+    pictures = [scene.picture(n) for n in range(12)]
+    steps = {
+        smooth: np.abs(np.diff(recording.joints[0], axis=0))[6:].mean()
+        for smooth in (True, False)
+        for recording in [recording_of_frames(pictures, 30, PoseOptions(smooth=smooth))]
+    }
+    assert steps[True] < 0.7 * steps[False]
+
+
 def test_world_joints_are_in_metres(use) -> None:  # type: ignore[no-untyped-def]
     scene = use(FakeScene(lambda n: [300]))
     recording = recording_of_frames(

@@ -71,6 +71,8 @@ def predict_live(
     from skeletonagent.pose import estimate
     from skeletonagent.video.picture_page import PicturePage
 
+    if pose.smooth:
+        raise ConfigError("pictures are not smoothed as they come; leave out --smooth")
     frames, rate = _frames(source, fps, seconds)
     first = next(frames, None)
     if first is None:

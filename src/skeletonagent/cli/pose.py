@@ -61,6 +61,9 @@ def estimate_video(
     seconds: Annotated[
         float, typer.Option(min=0.1, help="Time to look through a camera, in seconds.")
     ] = 10,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="Smooth joints over time, by a one-euro filter.")
+    ] = False,
     save_video: Annotated[
         Path | None, typer.Option(help="Write the video with drawn skeletons too (.mp4).")
     ] = None,
@@ -88,6 +91,7 @@ def estimate_video(
         smallest_person=smallest,
         model=model,
         layout=None if layout is None else find_layout(layout),
+        smooth=smooth,
     )
     with warnings_on_console():
         poses = video_poses(source, options, fps=fps, seconds=seconds)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.core.recording import KeypointRecording
 
 if TYPE_CHECKING:
+    from skeletonagent.core.recording import KeypointRecording
     from skeletonagent.inference.segments import RecordingPrediction
     from skeletonagent.pose.estimate import PoseOptions, VideoPoses
 

@@ -22,6 +22,7 @@ from skeletonagent.pose.fetch import find_pose_models
 from skeletonagent.pose.landmarks import LandmarkModel
 from skeletonagent.pose.onnx_model import TopDownModel
 from skeletonagent.pose.runtime import LiteModel
+from skeletonagent.pose.smoothing import smooth_body
 from skeletonagent.video.reading import VideoFrame
 
 MAX_PERSONS = 5
@@ -42,6 +43,7 @@ class PoseOptions:
         min_confidence: Confidence below which a joint counts as not seen.
         model: ONNX model of a single person in place of BlazePose's landmarks.
         layout: Skeleton of the joints of that model.
+        smooth: Whether joints are smoothed over time, by a one-euro filter.
     """
 
     max_persons: int = MAX_PERSONS
@@ -50,6 +52,7 @@ class PoseOptions:
     min_confidence: float = 0.1
     model: Path | None = None
     layout: SkeletonLayout | None = None
+    smooth: bool = False
 
     def __post_init__(self) -> None:
         """Check what can be checked without the model."""
@@ -99,6 +102,7 @@ class VideoPoses:
         pictures: Persons of each picture.
         layout: Skeleton of their joints.
         min_confidence: Confidence below which a joint counts as not seen.
+        smooth: Whether joints are smoothed over time.
     """
 
     name: str
@@ -108,6 +112,7 @@ class VideoPoses:
     pictures: Sequence[Sequence[PersonPose]]
     layout: SkeletonLayout
     min_confidence: float
+    smooth: bool = False
 
     @property
     def least_pictures(self) -> int:
@@ -146,6 +151,8 @@ class VideoPoses:
                 if row is not None:
                     joints[row, frame], confidence[row, frame] = places, body.confidence
         joints[confidence < self.min_confidence] = np.nan
+        if self.smooth:
+            joints = np.stack([smooth_body(body, self.fps, world=world) for body in joints])
         return KeypointRecording(
             name=self.name,
             joints=joints,
@@ -213,6 +220,7 @@ def estimate_poses(
         pictures=persons,
         layout=options.layout or MEDIAPIPE_33,
         min_confidence=options.min_confidence,
+        smooth=options.smooth,
     )
     _warn_of_absent(poses, options)
     return poses
