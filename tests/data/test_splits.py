@@ -159,14 +159,37 @@ def test_split_validation_holds_out_subjects(
     order = torch.randperm(len(people), generator=torch.Generator().manual_seed(seed))
     train = order[: 1 + len(people) // 2]
     assume(len({subjects[i] for i in train.tolist()}) > 1)
-    store = make_store([label for label, _ in people], subjects)
+    labels = [label for label, _ in people]
+    store = make_store(labels, subjects)
     training, validation = parts(store, train, share, seed)
     trained_subjects, held_out_subjects = (
         {subjects[i] for i in training},
         {subjects[i] for i in validation},
     )
-    assert trained_subjects and held_out_subjects
-    assert not trained_subjects & held_out_subjects
+    assert {labels[i] for i in training} == {labels[i] for i in train.tolist()}
+    spared = [
+        {labels[i] for i in train.tolist() if subjects[i] != subject}
+        == {labels[i] for i in train.tolist()}
+        for subject in {subjects[i] for i in train.tolist()}
+    ]
+    if any(spared):  # without one of them all classes can be learned
+        assert trained_subjects and held_out_subjects
+        assert not trained_subjects & held_out_subjects
+
+
+def test_a_subject_who_alone_shows_a_class_is_not_held_out() -> None:
+    """Class 1 is shown by subject 3 alone; of each of the others it is learned from three."""
+    labels, subjects = [0, 0, 0, 0, 1, 1], [1, 1, 2, 2, 3, 3]
+    held_out = [
+        parts(make_store(labels, subjects), torch.arange(6), 0.3, seed) for seed in range(9)
+    ]
+    assert {tuple(validation) for _, validation in held_out} == {(0, 1), (2, 3)}
+
+
+def test_where_each_subject_alone_shows_a_class_classes_give_their_share() -> None:
+    labels, subjects = [0] * 4 + [1] * 4, [1] * 4 + [2] * 4
+    training, validation = parts(make_store(labels, subjects), torch.arange(8), 0.25)
+    assert sorted(labels[i] for i in validation) == [0, 1] and len(training) == 6
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.01, 1), (0.1, 1), (0.32, 3), (0.99, 9)])

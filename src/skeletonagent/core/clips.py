@@ -12,7 +12,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from skeletonagent.core.clip_measures import ClipMeasures
-from skeletonagent.core.clip_measures import ClipMeasures
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
 
@@ -318,8 +317,7 @@ class SkeletonData:
         fps: Frames a second of all samples; None if they differ or are not known.
         stored_measures: Measures of samples, all or some, as they were before preprocessing; None
             if the store was not preprocessed.
-        stored_measures: Measures of samples, all or some, as they were before preprocessing; None
-            if the store was not preprocessed.
+        remarks: What preprocessing left out or decided, a line each.
         sources: Data sets that were joined to this one; none if it is not made of several.
     """
 
@@ -331,5 +329,5 @@ class SkeletonData:
     input_format: InputFormat | None = field(default=None, kw_only=True)
     fps: float | None = field(default=None, kw_only=True)
     stored_measures: ClipMeasures | None = field(default=None, kw_only=True, repr=False)
-    stored_measures: ClipMeasures | None = field(default=None, kw_only=True, repr=False)
+    remarks: tuple[str, ...] = field(default=(), kw_only=True)
     sources: tuple[JoinedSource, ...] = field(default=(), kw_only=True)

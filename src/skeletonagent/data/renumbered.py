@@ -83,7 +83,7 @@ def joined_bodies(
     """
     persons, length = present.shape[:2]
     taken = np.repeat(np.arange(persons)[:, None], length, axis=1)
-    visible: Bool[np.ndarray, "m t"] = present.any(axis=2)
+    visible: np.ndarray = np.any(present, axis=2)
     for one, other in combinations(range(persons), 2):
         alternate = visible[one].any() and visible[other].any()
         if not alternate or (visible[one] & visible[other]).any():
@@ -91,7 +91,8 @@ def joined_bodies(
         both: Int[np.ndarray, " t"] = np.where(visible[other], taken[other], taken[one])
         if _follow_near(joints, present, both, visible[one], visible[other]):
             taken[one], taken[other] = both, -1
-            visible[one], visible[other] = visible[one] | visible[other], False
+            visible[one] |= visible[other]
+            visible[other] = False
     return taken
 
 

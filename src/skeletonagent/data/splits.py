@@ -99,7 +99,9 @@ def split_validation(
     """Divide a training set into the samples to train on and the validation set.
 
     Where there are several subjects, all samples of a subject are on the same side, so that the
-    validation set has unseen people; otherwise the validation set is drawn within each class.
+    validation set has unseen people; a subject without whom a class could not be learned stays in
+    training. If that is each of them, or subjects are not known, the validation set is drawn within
+    each class.
 
     Args:
         store: All samples.
@@ -114,11 +116,11 @@ def split_validation(
     generator = torch.Generator().manual_seed(seed)
     training = torch.ones(len(train), dtype=torch.bool)
     if share > 0:
-        subjects = _subjects_of(store, train)
+        subjects, labels = _subjects_of(store, train), store.labels[train].cpu()
         if len(subjects.unique()) > 1:
-            training = _hold_out_subjects(subjects, share, generator)
-        else:
-            training = _hold_out_stratified(store.labels[train].cpu(), share, generator)
+            training = _hold_out_subjects(subjects, labels, share, generator)
+        if bool(training.all()):
+            training = _hold_out_stratified(labels, share, generator)
     training = training.to(train.device)
     return train[training], train[~training]
 
@@ -215,15 +217,27 @@ def _subjects_of(store: ClipStore, train: Int[Tensor, " n"]) -> Int[Tensor, " n"
 
 
 def _hold_out_subjects(
-    subjects: Int[Tensor, " n"], share: float, generator: torch.Generator
+    subjects: Int[Tensor, " n"],
+    labels: Int[Tensor, " n"],
+    share: float,
+    generator: torch.Generator,
 ) -> Bool[Tensor, " n"]:
-    """Return which samples to train on: all but those of random subjects closest to the share."""
+    """Return which samples to train on: all but those of random subjects closest to the share.
+
+    No class is left without a sample to train on; if each subject has the last samples of a class,
+    none is held out.
+    """
     values, counts = subjects.unique(return_counts=True)
-    order = torch.randperm(len(values), generator=generator)
-    shares = counts[order].cumsum(0) / counts.sum()
+    classes, spared = len(labels.unique()), torch.zeros(0, dtype=torch.long)
+    for index in torch.randperm(len(values), generator=generator).split(1):
+        others = torch.cat([spared, index])
+        if len(labels[~torch.isin(subjects, values[others])].unique()) == classes:
+            spared = others
+    if not len(spared):
+        return torch.ones(len(subjects), dtype=torch.bool)
+    shares = counts[spared].cumsum(0) / counts.sum()
     number = int((shares - share).abs().argmin()) + 1
-    held_out = values[order[: min(number, len(values) - 1)]]
-    return ~torch.isin(subjects, held_out)
+    return ~torch.isin(subjects, values[spared[:number]])
 
 
 def _hold_out_stratified(

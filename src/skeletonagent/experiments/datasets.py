@@ -13,10 +13,11 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.archive import read_archive, write_archive
 from skeletonagent.data.clip_measures import measure_some
+from skeletonagent.data.data_remarks import one_class_remarks, preprocessing_remarks
 from skeletonagent.data.layout_files import find_layout
 from skeletonagent.data.placement import open_on_disk, stays_on_disk
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.data.settings import DataSettings
+from skeletonagent.data.settings import DataSettings, Scale
 from skeletonagent.data.synthetic.generate import synthetic_dataset
 
 SYNTHETIC = "synthetic"
@@ -94,12 +95,23 @@ def preprocess_dataset(data: SkeletonData, preprocess: Preprocessor | None = Non
     if data.input_format is not None:
         return data
     preprocess = preprocess or Preprocessor()
+    store = preprocess(data.store)
+    remarks = preprocessing_remarks(data.store, store, preprocess.absent_rule, preprocess.scale)
     return replace(
         data,
-        store=preprocess(data.store),
+        store=store,
+        remarks=(*data.remarks, *remarks),
         input_format=data.store.input_format,
         stored_measures=measure_some(data.store, 2 if preprocess.dims == 2 else None),
     )
+
+
+def remarks_on_dataset(data: SkeletonData) -> list[str]:
+    """Return a line for what the preset ``default`` leaves out, and for splits of one class."""
+    prepared = preprocess_dataset(data, Preprocessor(Scale.BODY))
+    splits = data.splits.items()
+    lines = [line for name, split in splits for line in one_class_remarks(data, name, split)]
+    return [*prepared.remarks, *lines]
 
 
 def write_dataset(

@@ -24,7 +24,9 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import lock_file, remove_temporary_files, write_atomically, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.data_remarks import split_remarks
 from skeletonagent.data.settings import DataSettings
+from skeletonagent.data.splits import choose_split
 from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.experiments.build import Experiment, build_experiment
 from skeletonagent.experiments.build_agents import Agents, answers_offline
@@ -129,6 +131,8 @@ def _train(
     ):
         initial = experiment.initial_weights
         remarks += [initial.summary()] if initial and checkpoint is None else []
+        name, split = choose_split(data, config.data.split)
+        remarks += [*data.remarks, *split_remarks(data, name, split, config.clips)]
         for remark in remarks if context.is_main else []:
             display.on_remark(remark)
         snapshots = SnapshotCallback(

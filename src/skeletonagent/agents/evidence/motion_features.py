@@ -158,9 +158,9 @@ class _BodyFrames:
             _known_joints(seen, layout),
         )
         whole = known.all(dim=1)[:, None]  # rounded as without a mask
-        of_seen = zip(body_axes(place, layout), body_axes(place, layout, known), strict=True)
-        axes = [torch.where(whole, of_all, of_some) for of_all, of_some in of_seen]
-        return cls(world, seen, lengths, *axes, layout)
+        both = zip(body_axes(place, layout), body_axes(place, layout, known), strict=True)
+        up, left = (torch.where(whole, of_all, of_seen) for of_all, of_seen in both)
+        return cls(world, seen, lengths, up, left, layout)
 
     @property
     def known(self) -> Bool[Tensor, "b v q"]:
