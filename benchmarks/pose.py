@@ -11,6 +11,7 @@ Example:
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,10 @@ def main(
     max_persons: Annotated[int, typer.Option(min=1, help="People to follow.")] = 5,
     smallest: Annotated[float, typer.Option(min=1, help="Height of the smallest in pixels.")] = 80,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Frames to look at.")] = None,
+    taller_than: Annotated[
+        float,
+        typer.Option(min=0, help="Height in pixels below which somebody is taken for a thing."),
+    ] = 0,
     json: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
 ) -> None:
     """Print how many frames each person is followed in, and the processor time of a frame."""
@@ -43,7 +48,11 @@ def main(
     with warnings_on_console():
         recording = recording_of_video(video, options, max_frames=max_frames)
     both = time.process_time() - begin
-    followed = recording.seen.any(axis=2)
+    seen = recording.seen
+    rows = np.where(seen, recording.joints[..., 1], np.nan)
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # nobody in a frame
+        heights = np.nanmax(rows, axis=2) - np.nanmin(rows, axis=2)
+    followed = seen.any(axis=2) & (np.nan_to_num(heights) >= taller_than)
     shares = sorted((float(share) for share in followed.mean(axis=1)), reverse=True)
     together = followed.sum(axis=0)
     facts = {
@@ -55,8 +64,8 @@ def main(
         "pose_ms_a_frame": 1e3 * (both - reading) / frames,
         "pose_ms_a_person": 1e3 * (both - reading) / max(1, int(followed.sum())),
     }
-    rows = [{"figure": name, "value": value} for name, value in facts.items()]
-    print_rows(str(video), rows)
+    table = [{"figure": name, "value": value} for name, value in facts.items()]
+    print_rows(str(video), table)
     write_facts(facts, json)
 
 
