@@ -297,7 +297,7 @@ def test_identical_sets_equal_the_definition(
     assert set(identical_sets(constrained(*classes))) == expected
 
 
-def test_a_sentence_shortened_to_that_of_another_class_is_noted() -> None:
+def test_a_sentence_repaired_to_that_of_another_class_is_noted() -> None:
     """Long names, of which a text encoder takes in the beginning alone."""
     long = tuple(f"{'very ' * 40}slow walk, and then {end}" for end in ("a jump", "a fall", "rest"))
     asked = Question("", Step.KEY_FEATURES, COCO_17.joints, (), "Why?")
@@ -313,7 +313,7 @@ def test_a_sentence_shortened_to_that_of_another_class_is_noted() -> None:
     assert noted.identical_sentences == ((0, 1, 2), (3, 4))
     for label, current in enumerate(noted.classes[:3]):
         first, second = (repr(name) for name in long if name != long[label])
-        note = f"shortened to fit, its sentence is also that of {first}, {second}"
+        note = f"its repaired sentence is also that of {first}, {second}"
         assert current.notes == ("late", note)
     assert all(current.notes == ("late",) for current in noted.classes[3:])
     assert with_shared_notes(noted) == noted

@@ -227,16 +227,16 @@ def identical_sets(guidance: Guidance) -> tuple[tuple[int, int], ...]:
     )
 
 
-_SHARED = "shortened to fit, its sentence is also that of"
+_SHARED = "its repaired sentence is also that of"
 
 
 def with_shared_notes(guidance: Guidance) -> Guidance:
-    """Return the guidance with notes on classes whose sentence was shortened to that of others."""
+    """Return the guidance with notes on classes whose sentence a repair made that of others."""
     others = {
         label: [guidance.classes[other].action for other in labels if other != label]
         for labels in guidance.identical_sentences
         for label in labels
-        if _is_shortened(guidance.classes[label])
+        if _is_repaired(guidance.classes[label])
     }
     return replace(
         guidance,
@@ -255,7 +255,7 @@ def _shared_notes(current: ClassGuidance, others: Sequence[str]) -> tuple[str, .
     return (*kept, f"{_SHARED} {', '.join(map(repr, others[:3]))}{more}")
 
 
-def _is_shortened(current: ClassGuidance) -> bool:
+def _is_repaired(current: ClassGuidance) -> bool:
     """Return whether the sentence of a class is not the one that was answered."""
     told = map(current.dialogue.latest, (Step.DISTINGUISH, Step.KEY_FEATURES))
     latest = next(filter(None, told), None)
