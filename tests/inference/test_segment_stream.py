@@ -266,3 +266,23 @@ def test_a_recognizer_that_fails_leaves_unknown_actions() -> None:
     (segment,) = [e.segment for e in events if isinstance(e, SegmentEvent)]
     assert segment.label == "unknown" and segment.score == 0
     assert any("too large" in word for word in stream.warnings)
+
+
+def test_the_first_frames_are_compared_with_the_training_once() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def check(joints: np.ndarray) -> str:
+        seen.append(joints.shape)
+        return "unlike the training clips"
+
+    stream = SegmentStream(task_of(check_source=check))
+    frames = [None, *acted([0, 1, 2, 0, 1])]
+    for number, frame in enumerate(frames):
+        stream.push(frame)
+        assert len(seen) == int(number >= 150)  # five seconds of somebody
+    stream.finish()
+    assert seen == [(1, 150, 17, 2)] and "unlike the training clips" in stream.warnings
+    short = SegmentStream(task_of(check_source=check))
+    short.push(frames[1])
+    short.finish()
+    assert len(seen) == 2 and "unlike the training clips" in short.warnings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,10 @@ class RecordingSegmenter:
         task, remarks = self._task(options, top_k, fps, sizes)
         for remark in remarks:
             warnings.warn(remark, stacklevel=3)
-        return SegmentStream(task)
+        check = SourceCheck(self.metadata)
+        return SegmentStream(
+            replace(task, check_source=lambda joints: check.of_recording(joints, fps))
+        )
 
     def _task(
         self, options: SegmentOptions, top_k: int, fps: float | None, sizes: Mapping[str, Any]

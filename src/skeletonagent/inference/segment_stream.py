@@ -34,6 +34,13 @@ ClassifyClips = Callable[
 """Class probabilities of clips; NaN marks joints that were not seen."""
 
 
+CheckSource = Callable[[Float[np.ndarray, "m t v c"]], str | None]
+"""Says in what frames are unlike the training clips; None where in nothing."""
+
+CHECKED_SECONDS = 5.0
+"""Time after which a stream is compared with the training clips, in seconds."""
+
+
 @dataclass(frozen=True)
 class WindowEvent:
     """First word on a movement that goes on; its segment may get another label.
@@ -78,6 +85,7 @@ class StreamTask:
         guidance: Guidance that the training ended with.
         persons: Bodies that the recognizer has room for.
         top_k: Classes that are listed for a segment.
+        check_source: Comparison of the first frames with the training clips; None for none.
     """
 
     classify: ClassifyClips
@@ -86,6 +94,7 @@ class StreamTask:
     guidance: Guidance
     persons: int
     top_k: int = 5
+    check_source: CheckSource | None = None
 
 
 @dataclass
@@ -123,9 +132,11 @@ class SegmentStream:
     _too_short: int = field(default=0, init=False)
     _origin: float | None = field(default=None, init=False)
     _joiner: SegmentJoiner = field(init=False)
+    _unchecked: list[Float[np.ndarray, "v c"]] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._joiner = SegmentJoiner(self.task.settings.join)
+        self._unchecked = [] if self.task.check_source else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -168,6 +179,7 @@ class SegmentStream:
         """Return what was still open; the stream may then go on as a new one."""
         for names in list(self._tracks):
             self._end(names)
+        self._check_source()
         return self._events(all_of_them=True)
 
     def _frame_at(self, timestamp: float) -> int:
@@ -184,6 +196,10 @@ class SegmentStream:
 
     def _take(self, bodies: Mapping[str, Float[np.ndarray, "v c"]]) -> None:
         """Hand the bodies of a frame to their tracks."""
+        if self._unchecked is not None and bodies:
+            self._unchecked.append(bodies[min(bodies)])
+            if len(self._unchecked) >= CHECKED_SECONDS * self.task.settings.fps:
+                self._check_source()
         for names, together in self._present(bodies).items():
             if names not in self._tracks:
                 self._tracks[names] = self._new_track(names)
@@ -194,6 +210,13 @@ class SegmentStream:
         for names, track in list(self._tracks.items()):
             if track.absent > self._forgotten_after and track.is_still:
                 self._end(names)
+
+    def _check_source(self) -> None:
+        """Compare the first frames with the training clips, once."""
+        frames, self._unchecked = self._unchecked, None
+        if frames and self.task.check_source is not None:
+            word = self.task.check_source(np.stack(frames)[None])
+            self._words |= {word: None} if word else {}
 
     def _present(
         self, bodies: Mapping[str, Float[np.ndarray, "v c"]]
