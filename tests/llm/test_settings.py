@@ -23,6 +23,20 @@ def test_an_address_needs_a_scheme(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:abc/v1", "http://[::1/v1", "http://host:99999/v1", "http://host:0/v1",
+        "http://:80/v1", "http://me:geheim123@host:abc/v1", "http://ho st/v1", "http://host\x1b[0m/",
+        "http://host:-1/v1",
+    ],
+)  # fmt: skip
+def test_an_address_needs_a_server_and_a_port_that_exists(url: str) -> None:
+    with pytest.raises(ConfigError, match="no address, or its port") as caught:
+        ProviderSettings(base_url=url)
+    assert "geheim123" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("url", "local"),
     [
         ("http://127.0.0.1:8080/v1", True),

@@ -48,7 +48,16 @@ class ProviderSettings:
             return
         if not re.match(r"https?://[^/]", self.base_url):
             raise ConfigError("base_url must begin with http:// or https:// and name a server")
-        parts = urlsplit(self.base_url)
+        try:
+            parts = urlsplit(self.base_url)
+            usable = bool(parts.hostname) and parts.port != 0 and self.base_url.isprintable()
+        except ValueError:  # a port that is no number, or half an IPv6 address
+            usable = False
+        if not usable or " " in self.base_url:
+            raise ConfigError(
+                "base_url is no address, or its port no number from 1 to 65535; one such as "
+                "http://localhost:8000/v1 or http://[::1]:8000/v1 is needed"
+            )
         if parts.username or parts.password or parts.query:
             raise ConfigError(
                 "base_url must hold no user, password or query: put the server's key into the "
