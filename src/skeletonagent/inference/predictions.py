@@ -81,7 +81,7 @@ class Predictions:
     classes: tuple[str, ...]
     k: int = 5
     frames: tuple[int, ...] = ()
-    novelty: Float[np.ndarray, " n"] = field(default_factory=lambda: np.zeros(0))
+    novelty: Float[np.ndarray, " _"] = field(default_factory=lambda: np.zeros(0))
 
     @property
     def labels(self) -> Int[np.ndarray, " n"]:

@@ -44,7 +44,7 @@ from skeletonagent.inference.stream_fusion import (
     fuse_streams,
     fused_probabilities,
     joined_features,
-    require_same_classes,
+    require_fusible,
 )
 from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
 
@@ -99,7 +99,7 @@ class Predictor:
         Raises:
             CheckpointError: If they were trained on different classes, joints or channels.
         """
-        require_same_classes(models)
+        require_fusible(models)
         return cls(tuple(models), paper_weights([model.config.clips.stream for model in models]))
 
     @property

@@ -15,7 +15,7 @@ from skeletonagent.evaluation.ensemble import fuse
 from skeletonagent.inference.stream_model import StreamModel
 
 
-def require_same_classes(models: Sequence[StreamModel]) -> None:
+def require_fusible(models: Sequence[StreamModel]) -> None:
     """Check that recognizers of several streams may be fused.
 
     Raises:
