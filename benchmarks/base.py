@@ -5,7 +5,7 @@ subjects of the training set whose clips are not trained on, for choices that th
 see. Finished trainings in the folder are not repeated.
 
 Example:
-  python -m benchmarks.base skeletons/utd_mhad --base base --clips 1,5 --seeds 3 --out runs/base_utd
+  python -m benchmarks.base skeletons/utd_mhad --base runs/base --seeds 3 --out runs/few_utd
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FOLDS = 3
 
 def main(
     archive: Annotated[Path, typer.Argument(help="Skeleton archive.")],
-    base: Annotated[str, typer.Option(help="Run of a pre-training, or 'base'.")] = "base",
+    base: Annotated[Path, typer.Option(help="Run of a pre-training.")] = Path("runs/base"),
     clips: Annotated[str, typer.Option(help="Numbers of clips of a class with commas.")] = "1,5",
     seeds: Annotated[int, typer.Option(min=1, help="Draws of the clips, each with a seed.")] = 3,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each training.")] = 400,

@@ -42,7 +42,7 @@ def curve(
     init_from: Annotated[
         str | None,
         typer.Option(
-            "--from", help="A run, a checkpoint or 'base' whose weights every training begins with."
+            "--from", help="A run or a checkpoint whose weights every training begins with."
         ),
     ] = None,
     preset_size: SizeOption = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Int
@@ -17,12 +18,7 @@ from skeletonagent.data.training_draw import training_and_validation
 from skeletonagent.experiments.build_agents import NOBODY, Agents, build_agents
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.datasets import absolute_archive
-from skeletonagent.experiments.fine_tuning import (
-    InitialWeights,
-    absolute_source,
-    read_source,
-    take_from_source,
-)
+from skeletonagent.experiments.fine_tuning import InitialWeights, read_source, take_from_source
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
 from skeletonagent.text.encoder import (
@@ -83,7 +79,7 @@ def complete_config(config: Config, data: SkeletonData) -> Config:
     split, samples = choose_split(data, config.data.split)
     archive = absolute_archive(config.data.archive)
     if source := config.training.init_from:
-        source = absolute_source(source)
+        source = str(Path(source).expanduser().resolve())
         config = replace(config, training=replace(config.training, init_from=source))
     _require_pairs(config, data)
     is_guided = config.agents.chat != NOBODY

@@ -33,7 +33,7 @@ def curve_config(
         archive: Archive, if the settings do not name it.
         assignments: Settings as ``section.key=value``, which have precedence.
         recipe: Recipe of the preset.
-        init_from: Run, checkpoint or ``base`` whose weights the trainings begin with.
+        init_from: Run or checkpoint whose weights the trainings begin with.
         data: Data set as stored, in place of the archive.
         on_remark: Function that is called with a line for each automatic choice.
 

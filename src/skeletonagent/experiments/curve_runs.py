@@ -162,7 +162,7 @@ def learning_curve(
         overrides: Settings by their dotted names, such as ``{"training.steps": 500}``.
         size: Size of a preset: ``tiny``, ``small`` for a CPU, ``paper`` for a GPU.
         recipe: Recipe of a preset: ``paper``, ``released`` or ``best``.
-        init_from: Run, checkpoint or ``base`` whose weights every training begins with.
+        init_from: Run or checkpoint whose weights every training begins with.
         devices: Devices for runs in processes of their own, such as ``["cpu", "cpu"]``; by default
             they are trained one after another in this process, as are those on data in memory.
         baseline: Whether MultiRocket is fitted to the same draws, if scikit-learn is installed.

@@ -32,11 +32,6 @@ from skeletonagent.training.settings import Freeze
 INITIAL_WEIGHTS = "initial_weights"
 """Key of the record in the metadata of a checkpoint and in ``summary.json``."""
 
-SHIPPED_BASE = "base"
-"""Name of the base that the package brings along."""
-
-_SHIPPED_FOLDER = Path(__file__).resolve().parent / "shipped_base"
-
 
 @dataclass(frozen=True)
 class SourceRun:
@@ -53,37 +48,22 @@ class SourceRun:
     metadata: RecognizerMetadata
 
     @property
-    def name(self) -> str:
-        """Path of the run, or the name of the base that the package brings along."""
-        return SHIPPED_BASE if self.path == _SHIPPED_FOLDER else str(self.path)
-
-    @property
     def is_base(self) -> bool:
         """Whether it was pre-trained, for others to begin with."""
         return bool(self.metadata.sources)
-
-
-def absolute_source(source: str | Path) -> str:
-    """Return the path of a run from the root; the name of the shipped base stays as it is."""
-    path = Path(source).expanduser()
-    if str(source) == SHIPPED_BASE and not path.exists():
-        return SHIPPED_BASE
-    return str(path.resolve())
 
 
 def read_source(path: str | Path, stream: Stream | None = None) -> SourceRun:
     """Return the trained recognizer of a run, or of one checkpoint.
 
     Args:
-        path: Run directory, folder of a run for each stream, folder of one checkpoint, or
-            ``base`` for that of the package.
+        path: Run directory, folder of a run for each stream, or folder of one checkpoint.
         stream: Stream whose run is taken from such a folder.
 
     Raises:
         CheckpointError: If there is none, or it cannot be read.
     """
-    name = absolute_source(path)
-    place = _SHIPPED_FOLDER if name == SHIPPED_BASE else Path(name)
+    place = Path(path).expanduser().resolve()
     if stream is not None and RunDirectory(place / stream.value).exists:
         place = place / stream.value
     if (place / STATE).exists():
@@ -136,7 +116,7 @@ def fine_tuning_config(
         )
     if archive is not None:
         config = replace(config, data=replace(config.data, archive=archive))
-    return replace(config, training=replace(config.training, init_from=source.name))
+    return replace(config, training=replace(config.training, init_from=str(source.path)))
 
 
 def _with_preprocessing(data: DataSettings, trained: DataSettings) -> DataSettings:
@@ -274,7 +254,7 @@ def take_from_source(
         )
     shared = set(other.class_names)
     return InitialWeights(
-        source=source.name,
+        source=str(source.path),
         epoch=source.checkpoint.epoch,
         sha256=weights_digest(trained),
         classes=other.class_names,

@@ -41,13 +41,13 @@ def base_settings(
     if run is None or not run.is_base:
         return {}
     if archive is None and data is None:
-        raise ConfigError(f"{run.name} is a base for other clips; name yours with --data ARCHIVE")
+        raise ConfigError(f"{run.path} is a base for other clips; name yours with --data ARCHIVE")
     store = (data or open_stored(DataSettings(archive=str(archive)))).store
     plain = config_to_dict(run.metadata.config)
     values = {f"model.{item.name}": plain["model"][item.name] for item in fields(ModelSettings)}
     values["clips.frames"] = plain["clips"]["frames"]
     values["training.learning_rate"] = LEARNING_RATE
-    values["training.init_from"] = run.name
+    values["training.init_from"] = str(run.path)
     if store.coordinates == 2:
         values["data.dims"] = 2
     return values

@@ -22,7 +22,7 @@ from skeletonagent.training.callbacks import CallbackList
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.run_directory import RunDirectory
 
-STEPS = 1500
+STEPS = 1200
 """Steps of a pre-training, unless another number is given."""
 
 RECIPE = CompactRecipe(
@@ -38,7 +38,7 @@ def base_config(
 ) -> Config:
     """Return the configuration that a base is trained with.
 
-    Clips lose joints and their depth at random, so that any layout and joints of pictures profit.
+    Some clips lose their depth, so that joints of pictures profit.
 
     Args:
         seed: Seed of the training.
@@ -52,7 +52,7 @@ def base_config(
     config = replace(
         config,
         clips=replace(config.clips, test_clips=1),
-        augment=replace(config.augment, joint_drop=0.05, depth_drop=0.25),
+        augment=replace(config.augment, depth_drop=0.1),
         training=replace(config.training, batch_size=64),
         agents=replace(config.agents, chat=NOBODY),
         seed=seed,

@@ -15,7 +15,6 @@ from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.experiments.auto_recipe import kept_with_begun_runs
 from skeletonagent.experiments.config import Config, read_config, with_values
 from skeletonagent.experiments.datasets import prepare_dataset, preprocess_dataset
-from skeletonagent.experiments.fine_tuning import absolute_source
 from skeletonagent.experiments.from_base import base_settings
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 from skeletonagent.experiments.resolve import parse_stream, requested_config, with_choices
@@ -121,5 +120,5 @@ def _changes(data: str | Path | SkeletonData | None, source: str | Path | None) 
     elif data is not None:
         changes["data.archive"] = str(data)
     if source:
-        changes["training.init_from"] = absolute_source(source)
+        changes["training.init_from"] = str(Path(source).expanduser().resolve())
     return changes

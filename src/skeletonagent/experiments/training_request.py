@@ -10,7 +10,6 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.experiments.datasets import SYNTHETIC
-from skeletonagent.experiments.fine_tuning import absolute_source
 from skeletonagent.experiments.recipes import PresetSize, Recipe
 
 ANY_ARCHIVE = ("default", "paper")
@@ -129,7 +128,7 @@ def requested_again(
     if request.size or request.recipe:
         raise ConfigError("--preset-size and --recipe choose among a preset's variants; name it")
     configs = list(begun.values())
-    sources = {absolute_source(request.source)} if request.source else set()
+    sources = {str(Path(request.source).expanduser().resolve())} if request.source else set()
     present: dict[str, tuple[set[str | None], set[str]]] = {
         "--stream": ({config.clips.stream.value for config in configs}, _streams(request)),
         "--split": ({config.data.split for config in configs}, _splits(request)),

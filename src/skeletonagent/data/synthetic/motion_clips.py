@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Generator
 
@@ -19,10 +21,19 @@ from skeletonagent.core.layout import (
 from skeletonagent.data.synthetic.body_tree import BODY
 from skeletonagent.data.synthetic.random_motions import MotionPrograms
 
-SEEN_AS: tuple[SkeletonLayout, ...] = (
-    KINECT_20, OPENPOSE_15, KINECT_25, COCO_17, KINECT_20, H36M_17, BODY_25,
+SEEN_AS: tuple[SkeletonLayout, ...] = tuple(
+    replace(layout, center=layout.joints.index(center))
+    for layout, center in (
+        (KINECT_20, "shoulder center"), (OPENPOSE_15, "neck"), (KINECT_20, "spine"),
+        (COCO_17, "nose"), (KINECT_25, "middle of spine"), (KINECT_20, "hip center"),
+        (H36M_17, "pelvis"), (KINECT_25, "spine"), (BODY_25, "mid hip"),
+        (KINECT_20, "shoulder center"), (OPENPOSE_15, "chest"), (KINECT_25, "base of spine"),
+    )
 )  # fmt: skip
-"""Layouts in which one performance after the other is seen, so that no layout is a new one."""
+"""Layouts and centers in which one performance after the other is seen, so that none is new.
+
+That of COCO becomes the middle of the shoulders when it is preprocessed.
+"""
 
 FRAMES = 48
 """Frames of a generated clip."""

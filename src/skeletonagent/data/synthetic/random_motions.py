@@ -48,6 +48,7 @@ _GROUP_OF = torch.tensor([BODY_GROUPS.index(angle.group) for angle in BODY_ANGLE
 _LOW = torch.tensor([angle.low for angle in BODY_ANGLES])
 _HIGH = torch.tensor([angle.high for angle in BODY_ANGLES])
 _FEET = [joint for joint, name in enumerate(BODY.joints) if name.endswith(("heel", "toe", "ankle"))]
+_TRUNK = [BODY.joints.index(name) for name in ("middle of spine", "middle of shoulders")]
 _LEGS = {name: column for column, name in enumerate(f"{a.joint} {a.axis}" for a in BODY_ANGLES)}
 
 
@@ -152,8 +153,12 @@ class MotionPrograms:
         path = travel[:, None] * time[..., None]
         path[..., 1] = travel[:, None, 1] * (math.pi * time).sin()  # a jump or a crouch ends
         path[..., 2] += self.gait[programs, None] * 0.25 * time
-        sizes = draw.scale(0.08, n, 1, 1) * draw.scale(0.05, n, BODY.num_joints, 1)
-        joints = pose_body(body_offsets() * sizes, angles, path, heading)
+        sizes = draw.scale(0.08, n, 1, 1) * draw.scale(0.1, n, BODY.num_joints, 1)
+        offsets = body_offsets() * sizes
+        low = draw.between(0.15, 0.6, n, 1)  # sensors see the spine low or in its middle
+        trunk = offsets[:, _TRUNK].sum(dim=1)
+        offsets[:, _TRUNK[0]], offsets[:, _TRUNK[1]] = low * trunk, (1 - low) * trunk
+        joints = pose_body(offsets, angles, path, heading)
         joints = _planted(joints, travel[:, 1])
         return joints + noise * draw.normal(*joints.shape)
 
