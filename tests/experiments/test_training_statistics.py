@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tests.data.random_bodies import SMALL_BODY, random_bodies, turn
 
 from skeletonagent.core.clip_measures import ClipMeasures
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
+from skeletonagent.core.joint_matching import match_joints
 from skeletonagent.data.clip_measures import measure_clips
+from skeletonagent.experiments.datasets import open_dataset
 from skeletonagent.experiments.training_statistics import TrainingStatistics, UsualRange
 
 TURNED_BACK = np.diag([-1.0, 1.0, 1.0])
@@ -95,3 +100,25 @@ def test_ranges_are_of_what_is_known() -> None:
     deviations = usual.deviations(np.array([1.0, 3.0, np.nan, -1.0]), least=1.0)
     assert deviations.tolist() == pytest.approx([0, 2, 0, 2], abs=0.05)
     assert UsualRange.of(np.array([np.nan])) == UsualRange(0.0, 0.0, 0.0)
+
+
+def test_real_sets_are_near_themselves_and_far_from_each_other(
+    shared: Path,
+) -> None:
+    utd, ucla = (open_dataset(shared / "data" / name / name) for name in ("utd_mhad", "nw_ucla"))
+    store, split = utd.store, utd.splits[utd.default_split]
+    found = TrainingStatistics.of(measure_clips(store.subset(store.indices(split.train))))
+    assert found is not None
+
+    def share(clips: ClipStore) -> float:
+        deviations = found.deviations(measure_clips(clips))
+        return float(np.mean(np.max(list(deviations.values()), axis=0) > 1))
+
+    test = store.subset(store.indices(split.test))
+    assert share(test) < 0.02
+    order = match_joints(ucla.store.layout, store.layout)
+    frames = ucla.store.frames[:, [joint for joint in order if joint is not None]]
+    assert share(replace(ucla.store, frames=frames, layout=store.layout)) > 0.6
+    depth = test.frames[..., 2:].clamp(min=0.1)
+    pixels = torch.cat([525 * test.frames[..., :2] / depth, test.frames[..., 2:]], dim=-1)
+    assert share(replace(test, frames=pixels)) == 1
