@@ -91,6 +91,9 @@ def import_data(
     ] = None,
     test_share: Annotated[float, typer.Option(help="Share of the test set, if it is drawn.")] = 0.3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes that read the files; for thousands of files.")
+    ] = 1,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an archive of that name.")
     ] = False,
@@ -133,6 +136,7 @@ def import_data(
             persons, None if fill_gaps is None else parse_gap_limit(fill_gaps), min_confidence
         ),
         drop_empty=drop_empty,
+        processes=processes,
     )
     with warnings_on_console(), console.status(f"reading {escape(str(source))}"):
         imported = import_recordings(source.expanduser(), target.stem, options)

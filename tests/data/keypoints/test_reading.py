@@ -163,3 +163,26 @@ def test_names_of_joints_that_repeat_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b_1_keypoints.json").write_text(json.dumps(value))
     with pytest.raises(DataError, match="nobody is seen in any of its 1 frames"):
         read_keypoints(tmp_path / "b_1_keypoints.json")
+
+
+def test_several_processes_read_what_one_reads(tmp_path: Path) -> None:
+    header = ",".join(f"{name}_{axis}" for name in ("hip", "knee", "foot") for axis in "xy")
+    rng = np.random.default_rng(0)
+    for n in range(5):
+        rows = rng.normal(size=(6, 6)) * (n != 3)  # nobody in one of them
+        path = tmp_path / f"{'a' if n % 2 else 'b'}" / f"walk{n}.csv"
+        path.parent.mkdir(exist_ok=True)
+        np.savetxt(path, rows, delimiter=",", header=header, comments="")
+    (tmp_path / "a" / "damaged.json").write_text('[{"keypoints": ')
+    found = {}
+    for processes in (1, 2):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            recordings = read_keypoints(tmp_path, processes=processes)
+        found[processes] = recordings, [str(warning.message) for warning in caught]
+    (one, said), (two, said_of_two) = found[1], found[2]
+    assert said == said_of_two and any("damaged.json" in words for words in said)
+    assert [r.name for r in one] == [r.name for r in two] and len(one) == 5
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a.joints, b.joints)
+        assert (a.source, a.layout, a.fps) == (b.source, b.layout, b.fps)

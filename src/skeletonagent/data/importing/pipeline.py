@@ -61,6 +61,7 @@ class ImportOptions:
         seed: Seed of the split.
         clips: What becomes of the joints.
         drop_empty: Whether clips in which nobody is ever seen are left out.
+        processes: Processes that read the files of a folder.
     """
 
     pattern: str | None = None
@@ -77,6 +78,7 @@ class ImportOptions:
     seed: int = 0
     clips: ClipOptions = field(default_factory=ClipOptions)
     drop_empty: bool = False
+    processes: int = 1
 
 
 def import_recordings(source: Path, name: str, options: ImportOptions) -> ImportedData:
@@ -95,7 +97,7 @@ def import_recordings(source: Path, name: str, options: ImportOptions) -> Import
             data.
     """
     _check_options(options)
-    recordings = read_keypoints(source, options.layout, options.format)
+    recordings = read_keypoints(source, options.layout, options.format, options.processes)
     recordings = [_with_rate(recording, options.fps) for recording in recordings]
     given = None if options.layout is None else f"--layout {options.layout}"
     mapping = map_joints(recordings, given, name=_free_name(name), accept=options.accept_layout)

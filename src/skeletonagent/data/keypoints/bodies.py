@@ -51,7 +51,7 @@ class NobodySeenError(DataError):
 
     def __init__(self, frames: int, path: Path | None, sample: str) -> None:
         super().__init__(f"nobody is seen in any of its {frames} frames", path=path, sample=sample)
-        self.frames = frames
+        self.frames, self.recording = frames, sample
 
 
 def recordings_of_nobody(

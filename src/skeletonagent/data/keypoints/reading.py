@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +26,26 @@ from skeletonagent.data.keypoints.formats import (
     readable_formats,
     unknown_format,
 )
-from skeletonagent.data.keypoints.remarks import remark, remarks_gathered
+from skeletonagent.data.keypoints.remarks import (
+    RemarkPlaces,
+    remark,
+    remarks_collected,
+    remarks_gathered,
+    repeat_remarks,
+)
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
 from skeletonagent.data.layout_files import find_layout
 
 _MOST_LISTED = 5
+_FILES_AT_ONCE = 16
+"""Files that are handed to a process together."""
 
 
 def read_keypoints(
     path: str | Path,
     layout: str | Path | SkeletonLayout | None = None,
     format: str | None = None,
+    processes: int = 1,
 ) -> list[KeypointRecording]:
     """Return the recordings in a keypoint file, or in the files of a folder and those below it.
 
@@ -44,6 +58,8 @@ def read_keypoints(
             file; joints are brought into its order by their names. By default the one that the
             format fixes or that names of joints tell, if any.
         format: Name of the format, where it is not to be found out.
+        processes: Processes that read the files of a folder. A script that asks for more than one
+            has its calls under ``if __name__ == "__main__":``.
 
     Returns:
         Recordings in the order of the files, with names that differ from each other.
@@ -66,12 +82,13 @@ def read_keypoints(
     if not root.exists():
         raise DataError("no such file or folder", path=root)
     chosen = None if layout is None else find_layout(layout)
-    walk = _Walk(
-        only=None if format is None else keypoint_format(format),
-        num_joints=None if chosen is None else chosen.num_joints,
-        is_folder=root.is_dir(),
-    )
-    with remarks_gathered():
+    with remarks_gathered(), _pool(processes if root.is_dir() else 1) as pool:
+        walk = _Walk(
+            only=None if format is None else keypoint_format(format),
+            num_joints=None if chosen is None else chosen.num_joints,
+            is_folder=root.is_dir(),
+            pool=pool,
+        )
         found = list(walk.read(KeypointSource(root, walk.num_joints)))
         recordings = [*found, *recordings_of_nobody(walk.empty, found)]
         walk.remark_on_left_out(root)
@@ -83,6 +100,46 @@ def read_keypoints(
         return [fit_layout(recording, chosen) for recording in named]
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """What was read of a file by another process.
+
+    Args:
+        recordings: Its recordings.
+        left_out: Why it could not be read, if so.
+        empty: Frames, file and name of recordings in which nobody is seen.
+        remarks: What is to be said about it.
+    """
+
+    recordings: tuple[KeypointRecording, ...]
+    left_out: tuple[DataError, ...]
+    empty: tuple[tuple[int, Path | None, str], ...]
+    remarks: RemarkPlaces
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Provide processes that read files; None for a single one."""
+    if processes <= 1:
+        yield None
+        return
+    # A fork would copy the locks of threads, which PyTorch has.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a reading process was ended, perhaps for want of memory; take fewer processes"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read_apart(walk: _Walk, file: Path) -> _Outcome:
+    """Return what is in a file, read by a walk of this file alone."""
+    return replace(walk, left_out=[], empty=[], entered=set()).read_file(file)
+
+
 @dataclass
 class _Walk:
     """Walk through a file or a folder that collects what could not be read.
@@ -91,6 +148,7 @@ class _Walk:
         only: Format of all files; None finds it out.
         num_joints: Number of joints of the layout that was given.
         is_folder: Whether a folder is walked through; errors on its files are short.
+        pool: Processes that read the files of folders; None reads them here.
         left_out: Files and folders that were not read, each with the reason.
         empty: Recordings in which nobody is seen.
         entered: Folders that were read, wherever links to them are.
@@ -99,6 +157,7 @@ class _Walk:
     only: KeypointFormat | None
     num_joints: int | None
     is_folder: bool
+    pool: ProcessPoolExecutor | None = None
     left_out: list[DataError] = field(default_factory=list)
     empty: list[NobodySeenError] = field(default_factory=list)
     entered: set[Path] = field(default_factory=set)
@@ -159,9 +218,14 @@ class _Walk:
         if detected is not None and self.only in (None, detected):
             frames = detected.frame_suffix
             yield from self._caught(folder, detected)
-        for file in folder.files:
-            if file.suffix.lower() != frames:
+        files = [file for file in folder.files if file.suffix.lower() != frames]
+        if self.pool is None:
+            for file in files:
                 yield from self._caught(KeypointSource(file, self.num_joints), None)
+        else:
+            read = partial(_read_apart, replace(self, pool=None))
+            for outcome in self.pool.map(read, files, chunksize=_FILES_AT_ONCE):
+                yield from self._taken(outcome)
         self.entered.add(folder.path.resolve())
         for other in folder.others:
             remark(other, "is neither file nor folder, and is left out")
@@ -180,6 +244,20 @@ class _Walk:
             self.empty.append(error)
         except DataError as error:
             self.left_out.append(error)
+
+    def _taken(self, outcome: _Outcome) -> Sequence[KeypointRecording]:
+        """Return what another process has read, and keep what it could not."""
+        repeat_remarks(outcome.remarks)
+        self.left_out += outcome.left_out
+        self.empty += [NobodySeenError(*arguments) for arguments in outcome.empty]
+        return outcome.recordings
+
+    def read_file(self, file: Path) -> _Outcome:
+        """Return what is in a file of a folder, in a form that another process can take."""
+        with remarks_collected() as remarks:
+            recordings = tuple(self._caught(KeypointSource(file, self.num_joints), None))
+        empty = [(error.frames, error.path, error.recording) for error in self.empty]
+        return _Outcome(recordings, tuple(self.left_out), tuple(empty), remarks)
 
     def _nothing(self, source: KeypointSource) -> DataError:
         if self.empty:

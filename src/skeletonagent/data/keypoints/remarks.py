@@ -9,7 +9,10 @@ from contextvars import ContextVar
 
 _MOST_PLACES = 2
 
-_gathered: ContextVar[dict[str, dict[str, None]] | None] = ContextVar("gathered", default=None)
+RemarkPlaces = dict[str, dict[str, None]]
+"""Places of each remark, by its text."""
+
+_gathered: ContextVar[RemarkPlaces | None] = ContextVar("gathered", default=None)
 """Places of each remark, while remarks are gathered."""
 
 
@@ -25,6 +28,24 @@ def remark(where: object, text: str) -> None:
         warnings.warn(f"{where}: {text}", stacklevel=3)
     else:
         gathered.setdefault(text, {})[str(where)] = None
+
+
+@contextmanager
+def remarks_collected() -> Iterator[RemarkPlaces]:
+    """Collect remarks in place of warning of them, to be repeated by another process."""
+    collected: RemarkPlaces = {}
+    token = _gathered.set(collected)
+    try:
+        yield collected
+    finally:
+        _gathered.reset(token)
+
+
+def repeat_remarks(collected: RemarkPlaces) -> None:
+    """Make remarks that were collected."""
+    for text, places in collected.items():
+        for place in places:
+            remark(place, text)
 
 
 @contextmanager
