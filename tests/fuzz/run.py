@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import select
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,8 +21,9 @@ from tests.fuzz.mutations import mutate
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_SECONDS = 20.0
-"""Time after which a reader hangs."""
-START_SECONDS = 300.0
+"""Time of the processor after which a reader hangs."""
+MOST_WAITING = 300.0
+"""Time after which it hangs without working; other work may leave it little."""
 GOOD = ("read", "refused")
 
 
@@ -47,7 +50,7 @@ class Child:
         assert process.stdin and process.stdout
         process.stdin.write(f"{kind} {path}\n")
         process.stdin.flush()
-        line = self._line(process, MOST_SECONDS)
+        line = self._line(process)
         if line:
             return line
         status = process.poll()
@@ -62,15 +65,20 @@ class Child:
             cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        if self._line(self.process, START_SECONDS) != "ready":
+        if self._line(self.process) != "ready":
             raise RuntimeError("the reading process does not start; run python -m tests.fuzz.child")
         return self.process
 
-    def _line(self, process: subprocess.Popen[str], seconds: float) -> str:
+    def _line(self, process: subprocess.Popen[str]) -> str:
+        """Return what a process answers; nothing if it ends or hangs."""
         assert process.stdout
-        ready, _, _ = select.select([process.stdout], [], [], seconds)
-        line = process.stdout.readline().strip() if ready else ""
-        if not line and ready:
+        begun, used = time.monotonic(), _processor_time(process)
+        while not select.select([process.stdout], [], [], 1)[0]:
+            worked = _processor_time(process) - used
+            if worked > MOST_SECONDS or time.monotonic() - begun > MOST_WAITING:
+                return ""
+        line = process.stdout.readline().strip()
+        if not line:
             process.wait()
         return line
 
@@ -79,6 +87,12 @@ class Child:
             self.process.kill()
             self.process.communicate()
         self.process = None
+
+
+def _processor_time(process: subprocess.Popen[str]) -> float:
+    """Return the seconds that a process has worked."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass

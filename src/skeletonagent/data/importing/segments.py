@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.outside_files import read_outside_text
+from skeletonagent.core.outside_files import brief, read_outside_text
+from skeletonagent.core.outside_text import printable_line
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.importing.labels import PARTS, LabelledRecording
 
@@ -91,7 +92,8 @@ def read_label_table(path: Path, unit: str | None = None) -> list[TableRow]:
     missing = [field for field in ("file", "label") if places[field] is None]
     if missing:
         raise DataError(
-            f"lacks the column(s) {', '.join(missing)}; its columns are {', '.join(header)}",
+            f"lacks the column(s) {', '.join(missing)}; its columns are "
+            f"{printable_line(', '.join(header), 200)}",
             path=path,
         )
     bounds = next((pair for pair in _BOUNDS if set(pair) <= set(header)), None)
@@ -114,7 +116,7 @@ def _row(
 ) -> TableRow:
     def cell(place: int | None) -> str:
         text = cells[place] if place is not None and place < len(cells) else ""
-        return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return " ".join(printable_line(text).split())
 
     values = {field: cell(place) for field, place in places.items()}
     if not values["file"] or not values["label"]:
@@ -122,7 +124,7 @@ def _row(
     part = PARTS.get(values["part"].lower())
     if values["part"] and part is None:
         raise DataError(
-            f"line {line}: no set {values['part']!r}; there are {', '.join(PARTS)}", path=path
+            f"line {line}: no set {brief(values['part'])}; there are {', '.join(PARTS)}", path=path
         )
     start, end = (_number(cell(place), line, path) for place in bounds) if bounds else (None, None)
     if start is not None and end is not None and end <= start:
@@ -140,7 +142,9 @@ def _number(text: str, line: int, path: Path) -> float | None:
     except ValueError:
         value = float("nan")
     if not 0 <= value < float("inf"):
-        raise DataError(f"line {line}: {text!r} is no time; give a number from 0 on", path=path)
+        raise DataError(
+            f"line {line}: {brief(text)} is no time; give a number from 0 on", path=path
+        )
     return value
 
 
@@ -216,7 +220,9 @@ def _recording_of(
     if len(found) != 1:
         what = "no recording is named" if not found else f"{len(found)} recordings are named"
         known = ", ".join(item.path for item in recordings[:_SHOWN])
-        raise DataError(f"line {row.line}: {what} {row.file!r}; there are {known}, ...", path=table)
+        raise DataError(
+            f"line {row.line}: {what} {brief(row.file)}; there are {known}, ...", path=table
+        )
     return next(iter(found))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.outside_files import read_outside_text
+from skeletonagent.core.outside_text import printable_line
 from skeletonagent.data.importing.splitting import SplitClip
 
 _SHOWN = 3
@@ -68,7 +69,8 @@ def _named(clips: Sequence[SplitClip], path: Path) -> set[str]:
             unknown.append(line)
     if unknown:
         raise DataError(
-            f"{len(unknown)} of {len(lines)} names are no clips: {', '.join(unknown[:_SHOWN])}; "
+            f"{len(unknown)} of {len(lines)} names are no clips: "
+            f"{printable_line(', '.join(unknown[:_SHOWN]), 200)}; "
             f"there are {', '.join(clip.sample_id for clip in clips[:_SHOWN])}, ...",
             path=path,
         )
