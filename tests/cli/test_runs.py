@@ -58,3 +58,17 @@ def test_a_run_is_shown_from_its_first_moment(
         assert printed["config"] == config_to_dict(CONFIG)
         assert len(printed["metrics"]) == epochs
         assert ("1.25" in shown) == (epochs > 0)
+
+
+def test_a_damaged_run_costs_no_other_its_line(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (runs / "finished" / "summary.json").write_text("5")
+    (runs / "foreign").mkdir()
+    (runs / "foreign" / "config.yaml").write_text("model: resnet\n")
+    printed, shown = typed(monkeypatch, capsys, "list", str(runs))
+    facts = {str(Path(run["run"]).relative_to(runs)): run for run in printed["runs"]}
+    assert facts["begun"]["epochs"] == "0/7" and "problem" not in facts["begun"]
+    assert "summary.json: is damaged" in facts["finished"]["problem"]
+    assert "model" in facts["foreign"]["problem"]
+    assert "summary.json: is damaged" in shown and "going" in shown

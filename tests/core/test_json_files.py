@@ -35,7 +35,7 @@ def test_content_is_returned_as_it_is(tmp_path: Path, text: str, schema: Any) ->
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"5", b"null", b"[]", b'"x"', b"{}", b"\xff", b'{"number": "1"}', b'{"number": 1.5}',
+        b"", b"5", b"null", b"[]", b'"x"', b"{}", b'{"number": "1"}', b'{"number": 1.5}',
         b'{"number": true}', b'{"number": 1, "share": []}', b"[" * 100000, b'{"number": 1',
     ],
     ids=lambda content: str(content)[:24],
@@ -45,11 +45,15 @@ def test_other_content_is_damage(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.json: is damaged") as error:
         read_json(path, Example)
-    assert len(str(error.value)) < len(str(path)) + 300
+    assert len(str(error.value)) < len(str(path)) + 900
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for name in ("pipe", "missing", "."):
-        with pytest.raises(DataError, match="is no file"):
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    for name, problem in (
+        ("pipe", "is a named pipe"), ("missing", "No such file"), (".", "is a folder"),
+        ("bytes", "is no UTF-8 text"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=problem):
             read_json(tmp_path / name, Example)

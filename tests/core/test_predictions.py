@@ -92,7 +92,7 @@ def test_an_unreadable_file_is_named(tmp_path: Path, content: bytes | None) -> N
     path = tmp_path / "predictions.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match=r"predictions\.npz: cannot be read as predictions"):
+    with pytest.raises(DataError, match=r"predictions\.npz: cannot be read"):
         ClassProbabilities.load(path)
 
 
@@ -106,7 +106,7 @@ def test_a_cut_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "predictions.npz"
     make_predictions(4, 3, seed=2).save(path)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(DataError, match="cannot be read as predictions"):
+    with pytest.raises(DataError, match="cannot be read"):
         ClassProbabilities.load(path)
 
 
@@ -115,3 +115,31 @@ def test_cross_entropies_are_those_of_the_true_classes() -> None:
     predictions = ClassProbabilities(("a", "b", "c"), np.array([0, 1, 1]), probs)
     expected = [-np.log(0.25), -np.log(0.75), 6 * np.log(10)]  # the last one is limited
     np.testing.assert_allclose(predictions.cross_entropies(), expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"labels": np.array([0, 99])}, "labels are 0 to 99, and there are 3 classes"),
+        ({"labels": np.array([-1, 0])}, "labels are -1 to 0"),
+        ({"labels": np.array([0.0, 1.0])}, "labels has"),
+        ({"labels": np.array([0])}, "labels has"),
+        ({"probs": np.ones(2)}, "probs has"),
+        ({"probs": np.ones((3, 3))}, "probs has"),
+        ({"probs": np.array([["a", "b"], ["c", "d"]])}, "probs has"),
+        ({"sample_ids": np.array([1, 2])}, "sample_ids has"),
+        ({"sample_ids": np.array([["a"], ["b"]])}, "sample_ids has"),
+    ],
+)
+def test_arrays_that_are_no_predictions_are_named(
+    tmp_path: Path, changes: dict[str, np.ndarray], problem: str
+) -> None:
+    path = tmp_path / "predictions.npz"
+    arrays = {
+        "sample_ids": np.array(["a", "b"]),
+        "labels": np.array([0, 1]),
+        "probs": np.eye(3)[:2],
+    }
+    np.savez(path, **{**arrays, **changes})
+    with pytest.raises(DataError, match=f"holds no predictions: {problem}"):
+        ClassProbabilities.load(path)

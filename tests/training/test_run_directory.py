@@ -117,12 +117,48 @@ def test_no_class_name_leads_out_of_the_folder(tmp_path: Path, world: ModuleType
     assert len(list(run.dialogues.iterdir())) == 4
 
 
-@pytest.mark.parametrize("content", ["{", '{"epoch": 0}\nnothing\n'])
-def test_damaged_metrics_are_named(tmp_path: Path, content: str) -> None:
+DAMAGED: dict[str, tuple[str, ...]] = {
+    "metrics": ("{", '{"epoch": 0}\nnothing\n', "null\n", "[]", '{"epoch": "1"}', '{"loss": 1.0}',
+                '{"epoch": -1}', '{"epoch": 0, "loss": []}', '{"epoch": 0.5}', '{"epoch": 1e400}'),
+    "guidance": ("{}", "[]", '{"rounds": 3}', '{"rounds": [3]}', '{"rounds": [{"round": 0}]}',
+                 ('{"rounds": [{"round": 0, "classes": [{"action": "a", "joints": ["hand"], '
+                 '"sentence": "", "rivals": [], "notes": []}]}]}')),
+    "summary": ("5", '"x"', "[]", "null", '{"top1": "high"}', '{"test": {"a": {"top1": 1}}}'),
+    "choices": ("5", '{"reasons": 5}', '{"reasons": [5]}'),
+    "baseline": ("{}", "[]", '{"split": "a", "methods": 3}', '{"split": "a", "methods": [{}]}'),
+    "cost": ("5", "{}", '{"wall_seconds": "1", "processor_seconds": 1}'),
+    "evaluation_parts": ("5", "[]", '{"a": 5}', '{"a": [5]}'),
+}  # fmt: skip
+"""What is no record of a run, by the name of the file."""
+
+
+def read_record(run: RunDirectory, name: str) -> object:
+    readers = {"guidance": run.read_rounds, "choices": run.read_reasons}
+    return readers.get(name, getattr(run, f"read_{name}", None))()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [(name, text) for name, texts in DAMAGED.items() for text in (*texts, "[" * 10**5)],
+    ids=lambda text: text[:24],
+)
+def test_damaged_records_are_named(tmp_path: Path, name: str, content: str) -> None:
     run = RunDirectory(tmp_path)
-    run.metrics.write_text(content)
-    with pytest.raises(DataError, match=r"metrics\.jsonl: is damaged"):
-        run.read_metrics()
+    getattr(run, name).write_text(content)
+    with pytest.raises(DataError, match=rf"{name}\.jsonl?: is damaged") as error:
+        read_record(run, name)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_records_that_are_no_text_are_named_and_missing_ones_are_none(
+    tmp_path: Path, name: str
+) -> None:
+    run = RunDirectory(tmp_path)
+    assert not read_record(run, name)
+    getattr(run, name).write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match=rf"{name}\.jsonl?: .*is no UTF-8 text"):
+        read_record(run, name)
 
 
 def test_problems_are_remembered(tmp_path: Path) -> None:

@@ -11,12 +11,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.outside_files import UNREADABLE, brief, problem_line, read_outside_text
 from skeletonagent.core.outside_text import printable_line
 
-UNREADABLE_JSON = (OSError, ValueError, RecursionError)
-"""Exceptions of a text file that is missing, no UTF-8, no JSON, or nested without an end."""
-
-_MISTAKES_SHOWN = 3
+_MISTAKES_SHOWN, _LONGEST_MISTAKE = 3, 250
 
 
 class JsonRecord(BaseModel):
@@ -36,21 +34,7 @@ def read_json(path: Path, schema: Any) -> Any:
     Raises:
         DataError: If it cannot be read, or has other content.
     """
-    return parse_json(read_text(path), schema, path)
-
-
-def read_text(path: Path) -> str:
-    """Return the content of a text file in UTF-8.
-
-    Raises:
-        DataError: If it cannot be read.
-    """
-    if not path.is_file():  # a pipe would be waited for
-        raise DataError("is no file", path=path)
-    try:
-        return path.read_text(encoding="utf-8")
-    except UNREADABLE_JSON as error:
-        raise DataError(f"is damaged: {error}", path=path) from error
+    return parse_json(read_outside_text(path), schema, path)
 
 
 def parse_json(text: str, schema: Any, path: Path) -> Any:
@@ -71,8 +55,8 @@ def parse_json(text: str, schema: Any, path: Path) -> Any:
         mistakes = error.errors(include_url=False)[:_MISTAKES_SHOWN]
         lines = "; ".join(_mistake_line(mistake) for mistake in mistakes)
         raise DataError(f"is damaged: {lines}", path=path) from error
-    except UNREADABLE_JSON as error:
-        raise DataError(f"is damaged: {error}", path=path) from error
+    except UNREADABLE as error:
+        raise DataError(f"is damaged: {problem_line(error)}", path=path) from error
     return value
 
 
@@ -86,10 +70,5 @@ def _check(schema: Any) -> Callable[[Any], Any]:
 
 def _mistake_line(mistake: Any) -> str:
     place = ".".join(str(part) for part in mistake["loc"])
-    got = printable_line(repr(mistake["input"]) if _is_small(mistake["input"]) else "", 60)
     line = f"{place}: {mistake['msg']}" if place else str(mistake["msg"])
-    return printable_line(f"{line}, got {got}" if got else line, 200)
-
-
-def _is_small(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)
+    return printable_line(f"{line}, got {brief(mistake['input'])}", _LONGEST_MISTAKE)

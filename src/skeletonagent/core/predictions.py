@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
-import zlib
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,10 @@ from jaxtyping import Float, Int
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically
+from skeletonagent.core.npz_files import read_npz
+
+_ARRAYS = ("sample_ids", "labels", "probs")
+"""Names of the arrays in a file."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +99,13 @@ class ClassProbabilities:
         Raises:
             DataError: If the file is missing, damaged or lacks an array.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                ids, labels, probs = (file[name] for name in ("sample_ids", "labels", "probs"))
-        except (*UNREADABLE_NPZ, KeyError, TypeError) as error:
-            raise DataError(f"cannot be read as predictions: {error}", path=path) from error
+        arrays = read_npz(path, _ARRAYS)
+        if missing := [name for name in _ARRAYS if name not in arrays]:
+            raise DataError(f"holds no predictions: it lacks {', '.join(missing)}", path=path)
+        ids, labels, probs = (arrays[name] for name in _ARRAYS)
         if problem := _problem(ids, labels, probs):
-            raise DataError(f"cannot be read as predictions: {problem}", path=path)
+            raise DataError(f"holds no predictions: {problem}", path=path)
         return cls(tuple(ids.tolist()), labels, probs)
-
-
-UNREADABLE_NPZ = (
-    OSError, ValueError, EOFError, NotImplementedError, RuntimeError, SyntaxError, MemoryError,
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error,
-)  # fmt: skip
-"""Exceptions of NumPy and the modules it uses for a file that is no npz file, or a damaged one."""
 
 
 def _problem(ids: np.ndarray, labels: np.ndarray, probs: np.ndarray) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.predictions import UNREADABLE_NPZ, ClassProbabilities
+from skeletonagent.core.npz_files import read_npz
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import (
     Ensemble,
@@ -95,8 +94,7 @@ def read_member(path: Path) -> EnsembleMember:
     validation = run.validation_predictions
     predictions = ClassProbabilities.load(run.predictions)
     try:
-        with np.load(run.confusions, allow_pickle=False) as file:
-            class_names = tuple(map(str, file["class_names"].tolist()))
+        class_names = tuple(map(str, read_npz(run.confusions)["class_names"].tolist()))
         return EnsembleMember(
             name=str(path),
             data=summary["data"],
@@ -109,7 +107,7 @@ def read_member(path: Path) -> EnsembleMember:
             if validation.exists()
             else None,
         )
-    except (*UNREADABLE_NPZ, KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"is damaged or no run of 'train': {error!r}", path=path) from error
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skeletonagent.core.json_files import parse_json, read_json, read_text
+from skeletonagent.core.json_files import parse_json, read_json
+from skeletonagent.core.outside_files import read_outside_text
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.run_records import (
     EpochMetrics,
@@ -122,7 +123,7 @@ class RunDirectory:
         """
         if not self.metrics.exists():
             return []
-        lines = read_text(self.metrics).split("\n")
+        lines = read_outside_text(self.metrics).split("\n")
         return [parse_json(line, EpochMetrics, self.metrics) for line in lines if line]
 
     def read_rounds(self) -> list[dict[str, Any]]:
