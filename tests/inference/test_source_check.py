@@ -106,6 +106,8 @@ def test_novelty_is_in_units_of_the_limits() -> None:
     probs = np.array([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0], [1.0, 0.0]])
     found = novelty(probs, np.array([0.0, 0.0, 2.0, 0.5]), threshold=0.5)
     assert found.tolist() == pytest.approx([1, np.log(0.75) / np.log(0.5), 2**8, 0.5**8])
+    worst = novelty(np.array([[np.nan, np.nan], [1, 0]]), np.array([0.0, 1e40]), threshold=0.5)
+    assert worst.tolist() == [1e6, 1e6]
 
 
 def test_runs_keep_their_statistics_and_predictions_say_whether_they_know(run: Path) -> None:

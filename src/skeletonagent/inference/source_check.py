@@ -25,6 +25,8 @@ DEVIATION_POWER = 8
 
 Settled on UTD-MHAD's training subjects without five classes, see ``benchmarks/unknown_actions.py``.
 """
+MOST_NOVELTY = 1e6
+"""Largest novelty, also of what cannot be measured."""
 USUAL_SHARE = 0.05
 """Share of several samples that may be unlike the training clips without a word."""
 MOST_RATE_RATIO = 1.5
@@ -68,7 +70,7 @@ class SourceCheck:
             return None
         far = self._far(statistics, measures)
         unlike = np.any(list(far.values()), axis=0)
-        if not unlike.sum() > USUAL_SHARE * len(unlike) or not unlike.any():
+        if unlike.sum() <= USUAL_SHARE * len(unlike):
             return None
         found = {name: flags for name, flags in far.items() if flags.sum() > unlike.sum() / 10}
         words = [_words(name, flags, statistics, measures, self) for name, flags in found.items()]
@@ -96,7 +98,7 @@ class SourceCheck:
         if statistics is not None and measures is not None:
             for name, flags in self._far(statistics, measures, factor, untrimmed=True).items():
                 if flags.mean() > 0.5:
-                    words.append(_words(name, flags, statistics, measures, self))
+                    words.append(_words(name, flags, statistics, measures, self, factor))
         return f"unlike the training clips: {'; '.join(words)}. {ADVICE}" if words else None
 
     def deviations(self, measures: ClipMeasures) -> Float[np.ndarray, " n"]:
@@ -236,8 +238,10 @@ def novelty(
     """
     surprise = -np.log(np.clip(probs.max(axis=1), 1e-12, 1))
     limit = -np.log(np.clip(threshold, 1e-6, 1 - 1e-6))
-    found: np.ndarray = np.maximum(surprise / limit, deviations**DEVIATION_POWER)
-    return found
+    strange = np.minimum(deviations, MOST_NOVELTY) ** DEVIATION_POWER
+    found = np.nan_to_num(np.maximum(surprise / limit, strange), nan=MOST_NOVELTY)
+    bounded: np.ndarray = np.minimum(found, MOST_NOVELTY)
+    return bounded
 
 
 ADVICE = (
@@ -266,13 +270,14 @@ def _words(
     statistics: TrainingStatistics,
     measures: ClipMeasures,
     check: SourceCheck,
+    factor: float = 1.0,
 ) -> str:
-    """Return in what the clips of a flag differ in a measure."""
+    """Return in what the clips of a flag differ in a measure; see ``SourceCheck._far``."""
     flagged = [sample for sample, flag in zip(measures.sample_ids, flags, strict=True) if flag]
     of_these = measures.of_samples(flagged)
     if name == "misfit":
         return check.bone_words(statistics, of_these)
-    own = float(np.nanmedian(statistics.scalars(of_these)[name]))
+    own = float(np.nanmedian(statistics.scalars(of_these, factor)[name]))
     if name == "absent":
         return check.absent_words(statistics, of_these, own)
     return _PHRASES[name](own, getattr(statistics, name).median)
