@@ -42,7 +42,12 @@ def _train(words: list[str]) -> list[str]:
     elif not any(word.startswith("agents.chat=") for word in words):
         # Of the benchmarks' up to 400 classes nobody is asked; the small sets have four.
         words += ["--chat", "none" if BENCHMARK_PRESETS.keys() & set(words) else "analyst"]
-    return [*words, *_sets(*_SETTINGS, "agents.text_encoder=wordllama")]
+    return [*words, *_sets(*_settings_of(words), "agents.text_encoder=wordllama")]
+
+
+def _pretrain(words: list[str]) -> list[str]:
+    settings = ("clips.frames=8", "model.readout_width=4", "training.steps=2", "device=cpu")
+    return [*_fewer(words, "--generated", "2"), *_sets(*settings)]
 
 
 def _ablate(words: list[str]) -> list[str]:
@@ -62,7 +67,16 @@ def _ablate(words: list[str]) -> list[str]:
 def _curve(words: list[str]) -> list[str]:
     _, words = _without(words, "--devices", "--clips", "--draws")
     fewer = ["--clips", "1,all", "--draws", "1", "--no-baseline", "--devices", "cpu"]
-    return [*words, *fewer, *_sets(*_SETTINGS, "agents.chat=none")]
+    return [*words, *fewer, *_sets(*_settings_of(words), "agents.chat=none")]
+
+
+def _settings_of(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the settings of a small training; one that begins with a base has its recognizer."""
+    from_base = any(
+        before == "--from" and word in ("runs/base", "runs/exported")
+        for before, word in pairwise(words)
+    )
+    return ("training.steps=2", "device=cpu") if from_base else _SETTINGS
 
 
 def _demo(words: list[str]) -> list[str]:
@@ -83,6 +97,7 @@ def _estimate(words: list[str]) -> list[str]:
 
 _SMALLER: dict[str, Callable[[list[str]], list[str]]] = {
     "train": _train,
+    "pretrain": _pretrain,
     "ablate": _ablate,
     "curve": _curve,
     "demo": _demo,
