@@ -16,6 +16,7 @@ from skeletonagent.core.errors import CheckpointError
 from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.splits import choose_split
 
+_DIGESTS = ("samples", "labels", "split", "layout")
 _PROBES = 16
 """Samples whose coordinates are looked at."""
 _TOLERANCE = 1e-3
@@ -67,8 +68,8 @@ class DataFingerprint:
             CheckpointError: If something is missing.
         """
         try:
-            digests = [str(value[name]) for name in ("samples", "labels", "split", "layout")]
-            return cls(*digests, tuple(map(float, value["coordinates"])))
+            digests = {name: str(value[name]) for name in _DIGESTS}
+            return cls(**digests, coordinates=tuple(map(float, value["coordinates"])))
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"the checkpoint does not say what it was trained on: {error!r}"
@@ -76,11 +77,7 @@ class DataFingerprint:
 
     def differences(self, other: DataFingerprint) -> list[str]:
         """Return the names of the parts that differ."""
-        names = [
-            name
-            for name in ("samples", "labels", "split", "layout")
-            if getattr(self, name) != getattr(other, name)
-        ]
+        names = [name for name in _DIGESTS if getattr(self, name) != getattr(other, name)]
         if "samples" not in names and not _are_close(self.coordinates, other.coordinates):
             names.append("coordinates")
         return names

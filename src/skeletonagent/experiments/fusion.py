@@ -159,9 +159,9 @@ def combine_summaries(
     tested = {name: _test_set(path, name) for name, path in splits.items()}
     if is_one_protocol(tested):
         return {**_mean(summaries), "runs": list(summaries)}
-    groups = {name: [s for s in summaries if s["split"] == name] for name in splits}
+    by_split = {name: [s for s in summaries if s["split"] == name] for name in splits}
     return {
-        "protocols": {name: _mean(group) for name, group in groups.items()},
+        "protocols": {name: _mean(group) for name, group in by_split.items()},
         "runs": list(summaries),
     }
 

@@ -141,7 +141,8 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        return _read(self.summary, RunSummary)
+        summary: dict[str, Any] | None = _read(self.summary, RunSummary)
+        return summary
 
     def read_reasons(self) -> list[str]:
         """Return what was chosen automatically and why, a line each; none where it was given.
@@ -157,7 +158,8 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        return _read(self.baseline, RecordedBaselines)
+        baselines: dict[str, Any] | None = _read(self.baseline, RecordedBaselines)
+        return baselines
 
     def read_cost(self) -> dict[str, float] | None:
         """Return the seconds that the training took, None where they were not measured.
@@ -165,7 +167,8 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        return _read(self.cost, TrainingCost)
+        cost: dict[str, float] | None = _read(self.cost, TrainingCost)
+        return cost
 
     def read_evaluation_parts(self) -> dict[str, list[str]] | None:
         """Return the sample ids of each part of the test set, None before the end of the run.
@@ -173,7 +176,8 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        return _read(self.evaluation_parts, EvaluationParts)
+        parts: dict[str, list[str]] | None = _read(self.evaluation_parts, EvaluationParts)
+        return parts
 
 
 def _read(path: Path, schema: Any) -> Any:
