@@ -176,3 +176,17 @@ def test_a_curve_begins_with_a_base_or_a_run(
     )  # fmt: skip
     from_run = config(tmp_path / "run")
     assert from_run.clips.frames == 12 and from_run.training.init_from == str(tmp_path / "run")
+
+
+def test_a_base_is_proposed_where_clips_are_few(base: Path, archives: dict[str, Path]) -> None:
+    def remarks(*given: str, init_from: Path | None = None) -> str:
+        lines: list[str] = []
+        curve_config(
+            "default", PresetSize.SMALL, archives["flat"], given,
+            init_from=init_from, on_remark=lines.append,
+        )  # fmt: skip
+        return " ".join(lines)
+
+    assert "fresh weights, with 2 clips a class: those of a base may be better" in remarks()
+    assert "fresh weights, with 1 clips" in remarks("data.clips_per_class=1")
+    assert "fresh weights" not in remarks(init_from=base)

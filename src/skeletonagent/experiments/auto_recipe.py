@@ -52,6 +52,8 @@ FEWEST_COMPARED = 60
 """Training clips below which held-out ones would be too few to compare anything on."""
 MOST_COMPARED = 1500
 """Training clips that short trainings use at most."""
+FEW_CLIPS = 5
+"""Clips a class up to which a base is proposed."""
 COMPARED_STEPS = 250
 """Steps of a short training."""
 COMPARED_FOLDS = 2
@@ -201,6 +203,14 @@ def choose_recipe(
     statistics = describe_orientation(data.store, train)
     has_pairs = bool(data.store.layout.pairs)
     choices = choose_by_statistics(statistics, data.store.class_names, has_pairs)
+    clips = len(train) / len(data.store.labels[train].unique())
+    config = adapt(choices.config(Stream.JOINT, settings.archive))
+    if clips <= FEW_CLIPS and config.training.init_from is None:
+        reason = (
+            f"fresh weights, with {clips:.2g} clips a class: those of a base may be better, if you "
+            "have archives of other actions ('skeletonagent pretrain', then 'train --from')"
+        )
+        choices = replace(choices, reasons=(*choices.reasons, reason))
     flattened = settings.dims == 2 and statistics.coordinates == 3
     if flattened:
         choices = _with_views(choices)
