@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from torch import Tensor
 
-from skeletonagent.cli.console import console, print_warning
+from skeletonagent.cli.console import console, print_warning, warnings_at_once
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.experiments.config import Config
