@@ -18,7 +18,7 @@ from skeletonagent.experiments.build import load_recognizer
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.curve_config import curve_config
 from skeletonagent.experiments.datasets import write_dataset
-from skeletonagent.experiments.fine_tuning import read_source
+from skeletonagent.experiments.fine_tuning import InitialWeights, read_source
 from skeletonagent.experiments.from_base import LEARNING_RATE, base_settings
 from skeletonagent.experiments.pretraining import pretrain
 from skeletonagent.experiments.recipes import PresetSize
@@ -190,3 +190,17 @@ def test_a_base_is_proposed_where_clips_are_few(base: Path, archives: dict[str, 
     assert "fresh weights, with 2 clips a class: those of a base may be better" in remarks()
     assert "fresh weights, with 1 clips" in remarks("data.clips_per_class=1")
     assert "fresh weights" not in remarks(init_from=base)
+
+
+def test_a_base_that_has_seen_the_test_clips_says_so(
+    base: Path, archives: dict[str, Path], tmp_path: Path
+) -> None:
+    """However the archive is named."""
+    quick = {"training.steps": 1, "agents.chat": "none", "clips.test_clips": 1}
+    for number, data in enumerate([archives["deep"], archives["deep"].with_suffix("")]):
+        run = train(init_from=base, data=data, out=tmp_path / f"{number}", overrides=quick)
+        assert run.summary["initial_weights"]["has_seen_archive"]
+    other = train(init_from=base, data=archives["flat"], out=tmp_path / "other", overrides=quick)
+    assert not other.summary["initial_weights"]["has_seen_archive"]
+    record = InitialWeights.from_json(run.summary["initial_weights"])
+    assert "the test clips are among these" in record.summary()

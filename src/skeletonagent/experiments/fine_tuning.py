@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from skeletonagent.core.clips import JoinedSource
-from skeletonagent.core.errors import CheckpointError
+from skeletonagent.core.errors import CheckpointError, DataError
 from skeletonagent.core.joint_matching import match_joints
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.settings import DataSettings
+from skeletonagent.data.validation import locate_archive
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.datasets import absolute_archive
 from skeletonagent.experiments.metadata import RecognizerMetadata
@@ -149,6 +150,7 @@ class InitialWeights:
         kept_joints: Names of the joints that both have.
         fresh_joints: Names of the joints that it did not have.
         pretrained_on: Data sets that it was pre-trained on, if it is a base.
+        has_seen_archive: Whether the archive of the run is among these, and so its test clips.
     """
 
     source: str
@@ -162,6 +164,7 @@ class InitialWeights:
     kept_joints: tuple[str, ...]
     fresh_joints: tuple[str, ...]
     pretrained_on: tuple[JoinedSource, ...] = ()
+    has_seen_archive: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain values."""
@@ -191,6 +194,7 @@ class InitialWeights:
                 kept_joints=tuple(value["kept_joints"]),
                 fresh_joints=tuple(value["fresh_joints"]),
                 pretrained_on=tuple(JoinedSource(**s) for s in value.get("pretrained_on", ())),
+                has_seen_archive=bool(value.get("has_seen_archive", False)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
@@ -208,7 +212,10 @@ class InitialWeights:
 
     def _about_sources(self) -> str:
         names = [f"{source.name} ({source.clips} clips)" for source in self.pretrained_on]
-        return f"; pre-trained on {', '.join(names)}" if names else ""
+        text = f"; pre-trained on {', '.join(names)}" if names else ""
+        if self.has_seen_archive:
+            text += "; the test clips are among these, so that the accuracy will say too much"
+        return text
 
 
 def _share(noun: str, kept: Sequence[str], fresh: Sequence[str]) -> str:
@@ -265,7 +272,17 @@ def take_from_source(
         kept_joints=_names(metadata.layout, [v for v, j in enumerate(joints) if j is not None]),
         fresh_joints=_names(metadata.layout, [v for v, j in enumerate(joints) if j is None]),
         pretrained_on=other.sources,
+        has_seen_archive=_file_of(metadata.config.data.archive)
+        in {_file_of(s.archive) for s in other.sources if s.archive},
     )
+
+
+def _file_of(archive: str) -> Path:
+    """Return the file that describes an archive, however the archive is named."""
+    try:
+        return locate_archive(Path(archive))[0].resolve()
+    except DataError:  # it has been moved, or is in memory
+        return Path(archive)
 
 
 def _axis_names(metadata: RecognizerMetadata, joints: Sequence[tuple[str, int]]) -> AxisNames:
