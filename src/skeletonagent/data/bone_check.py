@@ -248,7 +248,9 @@ def _distances(bodies: Sequence[Float[np.ndarray, "_ v c"]]) -> Float[np.ndarray
     relative = []
     for body in bodies:
         apart = np.linalg.norm(body[:, :, None] - body[:, None], axis=-1)
-        usual = np.nanpercentile(apart, LENGTH_PERCENTILE[body.shape[-1]], axis=0)
+        # The one for NaN goes through every pair of joints by itself, which takes 20 times as long.
+        percentile = np.nanpercentile if np.isnan(apart).any() else np.percentile
+        usual = percentile(apart, LENGTH_PERCENTILE[body.shape[-1]], axis=0)
         relative.append(usual / np.nanmean(np.where(usual > 0, usual, np.nan)))
     distances: Float[np.ndarray, "v v"] = np.nanmedian(relative, axis=0)
     return distances
