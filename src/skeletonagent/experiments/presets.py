@@ -19,6 +19,7 @@ from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
     DataSettings,
+    Gaps,
     Orientation,
     Origin,
 )
@@ -70,7 +71,7 @@ def small_dataset_preset(
     if compact and not large:
         return compact_config(stream, compact, archive=archive, origin=origin)
     return Config(
-        data=DataSettings(archive=archive, origin=origin),
+        data=DataSettings(archive=archive, origin=origin, gaps=Gaps.INTERPOLATE),
         clips=ClipSettings(frames=64 if large else frames, stream=stream),
         augment=augment,
         model=ModelSettings() if large else ModelSettings(backbone="stgcn++", width=width),
@@ -89,7 +90,7 @@ def small_dataset_preset(
 def _tiny(stream: Stream, *, archive: str, augment: AugmentSettings, origin: Origin) -> Config:
     """Return a recipe that trains in seconds: few frames, a small backbone, no validation set."""
     return Config(
-        data=DataSettings(archive=archive, origin=origin),
+        data=DataSettings(archive=archive, origin=origin, gaps=Gaps.INTERPOLATE),
         clips=ClipSettings(frames=16, stream=stream, test_clips=3),
         augment=augment,
         model=ModelSettings(backbone="tiny-gcn", width=16),
