@@ -80,6 +80,8 @@ def test_sources_that_cannot_be_used_are_refused(tmp_path: Path, archives: dict[
         base_dataset([], 0, 0)
     with pytest.raises(ConfigError, match="two sources are named alike"):
         base_dataset([archives["flat"], archives["flat"]], 0, 0)
+    with pytest.raises(ConfigError, match="two sources are named alike"):
+        base_dataset([small_archive(tmp_path / "generated")], 1, 0)
     numbered = SkeletonLayout("numbered", tuple(f"joint{n}" for n in range(17)), COCO_17.bones)
     path = write_dataset(
         samples(), layout=numbered, class_names=("a", "b", "c"), path=tmp_path / "numbered",

@@ -66,6 +66,7 @@ def base_dataset(
     """
     sources = [*map(_archive_source, archives), *_generated_sources(generated, seed)]
     names = [source.record.name for source in sources if source.record.archive]
+    names += [GENERATED] if generated else []
     if not sources:
         raise ConfigError("a base needs a source: name archives, or a number of generated motions")
     if len(set(names)) < len(names):
