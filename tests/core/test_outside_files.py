@@ -44,6 +44,12 @@ def test_values_are_shown_within_bounds() -> None:
     assert brief([1, "a"]) == "[1, 'a']"
 
 
+def test_errors_quote_files_within_bounds() -> None:
+    error = DataError("got " + "x" * 10**5 + "\x1b[2J", path=Path("a\x1b]0;t\x07b"), sample="s")
+    assert str(error).startswith("ab: sample 's': got xxx") and len(str(error)) < 2100
+    assert str(error).isprintable()
+
+
 def test_problems_are_one_line() -> None:
     assert problem_line(KeyError("a")) == "KeyError: 'a'"
     assert problem_line(MemoryError()) == "MemoryError"

@@ -5,6 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from signal import Signals
 
+from skeletonagent.core.outside_text import printable_text
+
+_LONGEST_PROBLEM = 2000
+_LONGEST_PLACE = 5000
+"""Longest place of a problem in a message, in characters; a path has 4096 at most."""
+
 
 class SkeletonAgentError(Exception):
     """Base class of errors that are reported in one line, without a traceback."""
@@ -27,7 +33,8 @@ class DataError(SkeletonAgentError):
         self, problem: str, *, path: Path | None = None, sample: str | None = None
     ) -> None:
         where = ": ".join(str(part) for part in (path, sample and f"sample {sample!r}") if part)
-        super().__init__(f"{where}: {problem}" if where else problem)
+        told = printable_text(problem, _LONGEST_PROBLEM)  # it may quote the file
+        super().__init__(f"{printable_text(where, _LONGEST_PLACE)}: {told}" if where else told)
         self.path = path
         self.sample = sample
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from skeletonagent.core.outside_text import printable_line
+
 _MOST_PLACES = 2
+_LONGEST = 1000
 
 RemarkPlaces = dict[str, dict[str, None]]
 """Places of each remark, by its text."""
@@ -24,10 +27,11 @@ def remark(where: object, text: str) -> None:
         text: What was assumed or left out.
     """
     gathered = _gathered.get()
+    said, place = printable_line(text, _LONGEST), printable_line(where, _LONGEST)
     if gathered is None:
-        warnings.warn(f"{where}: {text}", stacklevel=3)
+        warnings.warn(f"{place}: {said}", stacklevel=3)
     else:
-        gathered.setdefault(text, {})[str(where)] = None
+        gathered.setdefault(said, {})[place] = None
 
 
 @contextmanager
