@@ -150,6 +150,14 @@ def test_damaged_records_are_named(tmp_path: Path, name: str, content: str) -> N
     assert "\n" not in str(error.value)
 
 
+def test_rounds_of_other_classes_are_damage(tmp_path: Path, world: ModuleType) -> None:
+    run = RunDirectory(tmp_path)
+    RunLogger(run).on_guidance(None, world.make_guidance(1))
+    assert len(run.read_rounds(3)) == 1
+    with pytest.raises(DataError, match=r"guidance\.json: .* a round has 3 of 4 classes"):
+        run.read_rounds(4)
+
+
 @pytest.mark.parametrize("name", DAMAGED)
 def test_records_that_are_no_text_are_named_and_missing_ones_are_none(
     tmp_path: Path, name: str

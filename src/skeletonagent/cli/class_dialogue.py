@@ -41,7 +41,7 @@ def read_class_dialogue(path: Path, transcripts: DialogueCollection, label: int)
         DataError: If the run's record is damaged.
     """
     layout, dialogue = transcripts.layout, transcripts.dialogues[label]
-    rounds = RunDirectory(path).read_rounds()
+    rounds = RunDirectory(path).read_rounds(len(transcripts.dialogues))
     recorded = [_recorded(item["round"], item["classes"][label]) for item in rounds]
     changed = [
         now

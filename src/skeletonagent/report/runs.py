@@ -172,17 +172,18 @@ def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
 
 def _read_run(path: Path, name: str) -> ReportedRun:
     run = RunDirectory(path)
+    dialogues = (
+        DialogueCollection.load(path) if (run.dialogues / DIALOGUES_METADATA).exists() else None
+    )
     return ReportedRun(
         name=name,
         directory=run,
         config=read_config(run.config),
         metrics=run.read_metrics(),
-        rounds=run.read_rounds(),
+        rounds=run.read_rounds(len(dialogues.dialogues) if dialogues else None),
         summary=run.read_summary(),
         predictions=ClassProbabilities.load(run.predictions) if run.predictions.exists() else None,
-        dialogues=DialogueCollection.load(path)
-        if (run.dialogues / DIALOGUES_METADATA).exists()
-        else None,
+        dialogues=dialogues,
         simple_baseline=run.read_baseline(),
     )
 

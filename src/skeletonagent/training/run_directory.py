@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skeletonagent.core.errors import DataError
 from skeletonagent.core.json_files import parse_json, read_json
 from skeletonagent.core.outside_files import read_outside_text
 from skeletonagent.training.checkpoint import CheckpointFolder
@@ -126,14 +127,24 @@ class RunDirectory:
         lines = read_outside_text(self.metrics).split("\n")
         return [parse_json(line, EpochMetrics, self.metrics) for line in lines if line]
 
-    def read_rounds(self) -> list[dict[str, Any]]:
+    def read_rounds(self, num_classes: int | None = None) -> list[dict[str, Any]]:
         """Return the guidance of each round, oldest first.
+
+        Args:
+            num_classes: Number of classes that each round must have, if it is known.
 
         Raises:
             DataError: If the file is damaged.
         """
         recorded = _read(self.guidance, RecordedRounds)
-        return [] if recorded is None else list(recorded["rounds"])
+        rounds: list[dict[str, Any]] = [] if recorded is None else recorded["rounds"]
+        numbers = {len(item["classes"]) for item in rounds} - {num_classes}
+        if num_classes is not None and numbers:
+            raise DataError(
+                f"is damaged: a round has {numbers.pop()} of {num_classes} classes",
+                path=self.guidance,
+            )
+        return rounds
 
     def read_summary(self) -> dict[str, Any] | None:
         """Return the results of the run, None before its end.
