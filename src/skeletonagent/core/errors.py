@@ -33,8 +33,8 @@ class DataError(SkeletonAgentError):
         self, problem: str, *, path: Path | None = None, sample: str | None = None
     ) -> None:
         where = ": ".join(str(part) for part in (path, sample and f"sample {sample!r}") if part)
-        told = printable_text(problem, _LONGEST_PROBLEM)  # it may quote the file
-        super().__init__(f"{printable_text(where, _LONGEST_PLACE)}: {told}" if where else told)
+        shown = printable_text(problem, _LONGEST_PROBLEM)  # it may quote the file
+        super().__init__(f"{printable_text(where, _LONGEST_PLACE)}: {shown}" if where else shown)
         self.path = path
         self.sample = sample
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 MOST_DEPTH = 100
 """Levels of tuples in tuples; those of arrays and their shapes are two."""
-MOST_ITEMS = 10_000_000
+MOST_TUPLE_ITEMS = 10_000_000
 """Items of a tuple and of the tuples in it, each counted as often as it occurs."""
 MOST_GROWTH = 16
 """Memory of empty containers, in sizes of the pickle; a tuple of two small numbers has 10."""
@@ -158,7 +158,7 @@ class _Scan:
         parts = self._taken(instruction)
         depth = 1 + max((depth for depth, _ in parts), default=0)
         items = 1 + sum(items for _, items in parts)
-        if depth > MOST_DEPTH or items > MOST_ITEMS:
+        if depth > MOST_DEPTH or items > MOST_TUPLE_ITEMS:
             raise UnpicklingError(f"it has tuples of {depth} levels and {items} items")
         self.stack.append((depth, items))
 

@@ -14,7 +14,7 @@ MOST_CHARACTERS = 2**20
 MOST_VALUES = 2**16
 """Values that a text may stand for, those that are repeated by aliases counted each time."""
 
-MOST_DEPTH = 200
+MOST_BRACKETS = 200
 """Brackets in brackets, those in quoted text counted as well."""
 _BRACKET = re.compile(r"[\[\]{}]")
 
@@ -30,7 +30,7 @@ def parse_yaml(text: str, source: str) -> Any:
         ConfigError: If it is no YAML, or stands for more values than any configuration has.
     """
     problem = f"it is longer than {MOST_CHARACTERS} characters"
-    if _bracket_depth(text) > MOST_DEPTH:
+    if _bracket_depth(text) > MOST_BRACKETS:
         problem = "it is nested too deeply"
     elif len(text) <= MOST_CHARACTERS:
         try:

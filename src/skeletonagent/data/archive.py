@@ -36,8 +36,8 @@ from skeletonagent.data.validation import (
     OPTIONAL_ARRAYS,
     UNLABELLED,
     ArchiveContent,
-    check_archive,
     check_arrays,
+    check_content,
     check_metadata,
     locate_archive,
 )
@@ -101,7 +101,7 @@ class Archive:
         arrays = read_arrays(arrays_path, mode, require_labels)
         if not require_labels:
             arrays = _with_labels(arrays, meta)
-        content = check_archive(meta, arrays, meta_path, arrays_path, require_labels)
+        content = check_content(meta, arrays, meta_path, arrays_path, require_labels)
         return cls(content, arrays, arrays_path)
 
     @property
@@ -192,7 +192,7 @@ def write_archive(
         meta["fps"] = data.fps
     path = folder / f"{data.name}.npz"
     text = json.dumps({**(metadata or {}), **meta}, indent=1)
-    check_archive(json.loads(text), arrays, path.with_suffix(".json"), path)
+    check_content(json.loads(text), arrays, path.with_suffix(".json"), path)
     stored: dict[str, Any] = {**(extra_arrays or {}), **arrays}
     with write_atomically(path) as file:
         np.savez_compressed(file, **stored)

@@ -1,6 +1,6 @@
 """Checks of a skeleton archive before it is used; each error says what is wrong.
 
-Whoever writes or reads an archive checks it with :func:`check_archive`, so that what one accepts,
+Whoever writes or reads an archive checks it with :func:`check_content`, so that what one accepts,
 the others do.
 """
 
@@ -16,10 +16,11 @@ import numpy as np
 
 from skeletonagent.core.clips import Split
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
+from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.outside_files import brief
 from skeletonagent.core.outside_text import printable_line
 from skeletonagent.data.benchmarks import BENCHMARKS
+from skeletonagent.data.recorded_layout import read_layout
 from skeletonagent.data.split_table import read_splits
 
 ARRAYS = ("keypoint", "offset", "num_person", "total_frames", "label", "frame_dir")
@@ -69,7 +70,7 @@ class ArchiveContent:
     fps: float | None
 
 
-def check_archive(
+def check_content(
     meta: Any,
     arrays: Mapping[str, np.ndarray],
     meta_path: Path,
@@ -198,60 +199,6 @@ def check_arrays(arrays: Mapping[str, np.ndarray], path: Path, require_labels: b
     for name in ("keypoint", "keypoint_score", "image_size"):
         if name in arrays and arrays[name].dtype.kind not in "fiu":
             raise DataError(f"{name} must hold numbers, got {arrays[name].dtype}", path=path)
-
-
-def read_layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> SkeletonLayout:
-    """Return the layout that an archive's JSON describes; a built-in one by its name.
-
-    Raises:
-        DataError: If the JSON does not describe a skeleton, contradicts the layout that it names,
-            or ``keypoint`` has other joints.
-    """
-    names = tuple(printable_line(name) for name in meta["joint_names"])
-    if keypoint.ndim == 3 and keypoint.shape[1] != len(names):
-        raise DataError(
-            f"names {len(names)} joints, but the archive's keypoint has {keypoint.shape[1]}",
-            path=path,
-        )
-    name = printable_line(meta.get("layout", meta.get("name", path.stem)))
-    try:
-        layout = SkeletonLayout(
-            name=name,
-            joints=names,
-            bones=_index_pairs(meta["bones"]),
-            center=_index(meta.get("root_joint", 0)),
-            given_pairs=None if meta.get("pairs") is None else _index_pairs(meta["pairs"]),
-        )
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"does not describe a skeleton: {printable_line(error, 200)}", path=path
-        ) from error
-    builtin = LAYOUTS.get(name)
-    if builtin is None or builtin.joints != names:
-        return layout
-    if set(layout.bones) != set(builtin.bones):
-        raise DataError(
-            f"says layout {name}, whose bones are others; correct bones, or name the layout "
-            "otherwise",
-            path=path,
-        )
-    return builtin
-
-
-def _index(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"joints are counted 0, 1, 2 and so on, got {brief(value)}")
-    return value
-
-
-def _index_pairs(value: object) -> tuple[tuple[int, int], ...]:
-    pairs = value if isinstance(value, Sequence) else ()
-    for pair in pairs:
-        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-            raise ValueError(f"bones and pairs are of two joints, got {brief(pair)}")
-    if pairs is not value or isinstance(value, str):
-        raise ValueError(f"bones and pairs are lists of two joints each, got {brief(value)}")
-    return tuple((_index(first), _index(second)) for first, second in pairs)
 
 
 def read_fps(meta: Mapping[str, Any], path: Path) -> float | None:

@@ -25,7 +25,7 @@ from skeletonagent.core.files import write_text
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.data.archive import read_arrays
 from skeletonagent.data.convert.shards import Shards, ShardTask, SkippedSample, write_shard
-from skeletonagent.data.validation import check_archive
+from skeletonagent.data.validation import check_content
 
 SHARD_SIZE = 1000
 """Samples in a shard, which a process has in memory and which are read again after a kill."""
@@ -127,7 +127,7 @@ def convert_dataset(
     shards.write_arrays(merged, has_confidence=reader.has_confidence)
     metadata = json.dumps(_metadata(reader, complete, shards.skipped), indent=1)
     try:
-        check_archive(json.loads(metadata), read_arrays(merged, "r"), _beside(out, ".json"), out)
+        check_content(json.loads(metadata), read_arrays(merged, "r"), _beside(out, ".json"), out)
     except DataError:
         shutil.rmtree(partial)
         raise

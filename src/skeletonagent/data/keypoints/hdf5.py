@@ -12,9 +12,9 @@ from skeletonagent.data.keypoints.source import KeypointSource, clean_text
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
-MOST_EXPANSION = 50
+_MOST_EXPANSION = 50
 """Size of a dataset, in sizes of the file, up to which it is read."""
-ALWAYS_READ = 2**30
+_ALWAYS_READ = 2**30
 """Size of a dataset in bytes, up to which it is read however small the file is."""
 
 
@@ -43,7 +43,7 @@ def open_hdf5(source: KeypointSource) -> Iterator[Any]:
 
 def _require_moderate(file: Any, size: int) -> None:
     """Check that no dataset is much larger than the file, as one that was never filled may be."""
-    most = max(ALWAYS_READ, MOST_EXPANSION * size)
+    most = max(_ALWAYS_READ, _MOST_EXPANSION * size)
 
     def look(name: str, item: Any) -> None:
         if getattr(item, "nbytes", 0) > most:
