@@ -255,3 +255,13 @@ def test_an_archive_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "toy.json").write_text(json.dumps({}))
     with pytest.raises(DataError, match="no such file"):
         open_on_disk(tmp_path / "toy", False, Preprocessor())
+
+
+def test_a_file_that_is_cut_while_it_is_in_use_is_an_error(tmp_path: Path) -> None:
+    folder = as_folder(write_archive(make_data(), tmp_path))
+    opened = open_on_disk(folder, False, Preprocessor())
+    fetched(opened, [0])
+    keypoint = folder / "keypoint.npy"
+    keypoint.write_bytes(keypoint.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"keypoint\.npy: was changed while it was in use"):
+        fetched(opened, [0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,32 @@ def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"released\.pth is no checkpoint of PyTorch"):
         read_released_checkpoint(path)
+
+
+@pytest.mark.parametrize("protocol", [b"\x80\x02", b"\x80\x04"])
+def test_what_would_end_the_interpreter_is_refused(protocol: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "released.pth"
+    path.write_bytes(protocol + b"})" + b"\x85" * 300_000 + b"Ns.")
+    with pytest.raises(CheckpointError, match=r"released\.pth is no checkpoint of PyTorch"):
+        read_released_checkpoint(path)
+    with zipfile.ZipFile(tmp_path / "zip.pth", "w") as archive:
+        archive.writestr("archive/data.pkl", path.read_bytes())
+        archive.writestr("archive/version", "3\n")
+    with pytest.raises(CheckpointError, match=r"zip\.pth is no checkpoint of PyTorch"):
+        read_released_checkpoint(tmp_path / "zip.pth")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pth")
+    with pytest.raises(CheckpointError, match=r"pipe\.pth is no file"):
+        read_released_checkpoint(tmp_path / "pipe.pth")
+
+
+def test_a_checkpoint_of_old_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.pth"
+    torch.save(authors_state(), path, _use_new_zipfile_serialization=False)
+    new = read_released_checkpoint(saved(authors_state(), tmp_path))
+    assert read_released_checkpoint(path).state.keys() == new.state.keys()
 
 
 @pytest.mark.parametrize("keep", [0.1, 0.9, 0.999])
