@@ -52,7 +52,7 @@ FEWEST_COMPARED = 60
 """Training clips below which held-out ones would be too few to compare anything on."""
 MOST_COMPARED = 1500
 """Training clips that short trainings use at most."""
-FEW_CLIPS = 5
+FEW_CLIPS = 2
 """Clips a class up to which a base is proposed."""
 COMPARED_STEPS = 250
 """Steps of a short training."""
