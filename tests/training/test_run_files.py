@@ -8,7 +8,12 @@ import pytest
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.training.run_directory import RunDirectory
-from skeletonagent.training.run_files import folder_name, remove_run, require_free
+from skeletonagent.training.run_files import (
+    folder_name,
+    remove_drafts,
+    remove_run,
+    require_free,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,15 @@ def test_a_folder_of_runs_may_get_more(tmp_path: Path) -> None:
     require_free(tmp_path, ["seed0.log"])
     with pytest.raises(ConfigError, match=r"seed0\.log"):
         require_free(tmp_path)
+
+
+def test_only_drafts_of_the_run_itself_are_removed(tmp_path: Path) -> None:
+    for file in (".config.yaml.x7.draft", "seed0/.summary.json.x7.draft", "config.draft"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    remove_drafts(tmp_path)
+    kept = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(kept) == [".summary.json.x7.draft", "config.draft"]
 
 
 def begun(path: Path) -> RunDirectory:

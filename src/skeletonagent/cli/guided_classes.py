@@ -39,13 +39,14 @@ def guidance_line(agents: Mapping[str, Any]) -> tuple[str, bool] | None:
 def print_guided(summaries: Sequence[Mapping[str, Any]]) -> None:
     """Print the line of each run, in red where guidance is lacking, and any shared sentences."""
     for summary in summaries:
-        for names in summary["agents"].get("identical_sentences", ()):
+        agents: Mapping[str, Any] = summary.get("agents") or {"chat": "none"}
+        for names in agents.get("identical_sentences", ()):
             shown = [*names[:_CLASSES_SHOWN], *(["..."] if len(names) > _CLASSES_SHOWN else [])]
             print_warning(
                 f"one sentence for {len(names)} classes, which it does not tell apart: "
                 f"{', '.join(shown)}"
             )
-        found = guidance_line(summary["agents"])
+        found = guidance_line(agents)
         if found is None:
             continue
         line, complete = found

@@ -48,7 +48,7 @@ from skeletonagent.training.feature_snapshots import SnapshotCallback
 from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.interrupts import InterruptFlag, interrupt_on_signals
 from skeletonagent.training.run_directory import RunDirectory
-from skeletonagent.training.run_files import require_free
+from skeletonagent.training.run_files import remove_drafts, require_free
 from skeletonagent.training.trainer import Trainer
 
 CallbackFactory = Callable[[Config, LatestCheckpoint], AbstractContextManager[Callback]]
@@ -99,6 +99,7 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
     """Write the configuration of a new run, or return the latest checkpoint of an existing one."""
     if not run.exists:
         require_free(run.path)
+        remove_drafts(run.path)
         write_config(config, run.config)
         return LatestCheckpoint(None)
     if not resume:

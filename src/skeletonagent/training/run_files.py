@@ -64,6 +64,17 @@ def require_free(folder: Path, beside: Collection[str] = ()) -> None:
         )
 
 
+def remove_drafts(folder: Path) -> None:
+    """Remove temporary files of a process that was killed before its run began, not those within.
+
+    Args:
+        folder: Directory of the run, in which other runs may be trained.
+    """
+    for pattern in DRAFTS:
+        for draft in folder.glob(pattern):
+            draft.unlink(missing_ok=True)
+
+
 def require_removable(run: RunDirectory) -> None:
     """Refuse the directory of a run that holds something else, or is reached by a link.
 
