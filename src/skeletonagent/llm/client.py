@@ -159,7 +159,7 @@ class Connection:
         )
 
     def _fault(self, error: Exception) -> Fault:
-        words = printable_line(without_secrets(_words(error)), _SHOWN)
+        words = printable_line(" ".join(without_secrets(_words(error)).split()), _SHOWN)
         if isinstance(error, exceptions.ModelHTTPError):
             return self._refused(error, words)
         if isinstance(error, (exceptions.ModelRequestTimeout, exceptions.ModelTimeoutError)):

@@ -33,7 +33,12 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
     """
 
     def __init__(self) -> None:
-        self._transports: dict[str | None, httpx2.AsyncHTTPTransport] = {}
+        # Made before the time of a request runs: certificates take a moment to load, and a
+        # connection without TLS needs none.
+        self._transports: dict[tuple[str, str | None], httpx2.AsyncHTTPTransport] = {
+            ("http", None): httpx2.AsyncHTTPTransport(verify=False),
+            ("https", None): httpx2.AsyncHTTPTransport(),
+        }
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the answer, decompressed.
@@ -56,10 +61,10 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
             await transport.aclose()
 
     def _transport(self, url: httpx2.URL) -> httpx2.AsyncHTTPTransport:
-        proxy = proxy_of(url.scheme, url.host)
-        if proxy not in self._transports:
-            self._transports[proxy] = httpx2.AsyncHTTPTransport(proxy=proxy)
-        return self._transports[proxy]
+        key = (url.scheme, proxy_of(url.scheme, url.host))
+        if key not in self._transports:
+            self._transports[key] = httpx2.AsyncHTTPTransport(proxy=key[1])
+        return self._transports[key]
 
 
 _FRAMING = ("content-encoding", "content-length", "transfer-encoding")
