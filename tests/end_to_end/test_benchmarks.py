@@ -415,8 +415,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Arguments], list[str]]] = {
     "an array of objects": (
         spoilt(set_in(3, keypoint=np.array([[{}]], dtype=object))), ["bad.pkl", "object"],
     ),
-    "a first sample without joints": (
-        spoilt(set_in(0, keypoint=np.zeros((20, 17, 2)))), ["bad.pkl", "clip_000_0", "M, T, V, C"],
+    "samples without bodies": (
+        spoilt(in_all("keypoint", np.zeros((20, 17, 2)))), ["bad.pkl", "clip_000_0", "M, T, V, C"],
     ),
     "nothing but NaN": (
         spoilt(in_all("keypoint", np.full((1, 20, 17, 2), np.nan))), ["bad.pkl", "NaN"],
@@ -505,6 +505,9 @@ LEFT_OUT: dict[str, tuple[Callable[[Path], Arguments], tuple[str, ...], str]] = 
         LOST, "cannot be read as a pickle",
     ),
     "a kpfile that runs a command": (one_kpfile(arm), LOST, "posix.system"),
+    "a first sample without bodies": (
+        spoilt(set_in(0, keypoint=np.zeros((20, 17, 2)))), ("clip_000_0",), "M, T, V, C",
+    ),
     "another number of joints": (
         spoilt(set_in(3, keypoint=np.ones((1, 20, 18, 2)), keypoint_score=np.ones((1, 20, 18)))),
         ("clip_000_3",), "18 joints",
