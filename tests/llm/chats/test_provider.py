@@ -101,7 +101,7 @@ def test_a_passing_fault_costs_one_more_request(
     server: Server, connect: Connect, ask_about: Ask, fault: str, word: str, output: str
 ) -> None:
     server.script.outputs = (output,)
-    chat = connect(timeout=0.3)
+    chat = connect(timeout=1.0 if fault == "stall" else 20.0)  # others pass on a busy machine, too
     chat.ask(ask_about(), ())
     server.script.faults = [fault]
     answer = chat.ask(ask_about(Step.BODY_PARTS), ())
