@@ -15,13 +15,15 @@ import pytest
 from tests.data.miniature import (
     image_annotations,
     image_split,
+    motion,
     ntu_annotations,
     write_finegym,
     write_ntu60,
     write_pickle,
 )
-from tests.data.miniature_raw import person, write_kinetics, write_ntu, write_uav
+from tests.data.miniature_raw import write_kinetics, write_ntu, write_uav
 
+from skeletonagent.core.layout import UAV_17
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
 
@@ -95,7 +97,7 @@ def uav_pickle(folder: Path) -> Arguments:
             "frame_dir": f"P{p:03d}S00G10B10H10UC022000LC021000A{a:03d}R0_08241716",
             "label": a,
             "total_frames": 20,
-            "keypoint": 600 + 300 * person(a, p, joints=17, channels=2)[None],
+            "keypoint": 600 + 300 * motion(p, a, 1, 20, 17, 2, UAV_17).astype(float),
             "keypoint_score": np.ones((1, 20, 17)),
         }
         for p, a in names
