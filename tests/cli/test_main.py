@@ -63,7 +63,8 @@ def test_all_commands_are_there() -> None:
         ("dialogues", "import"), ("pose", "fetch"), ("pose", "estimate"),
         ("dialogues", "check"), ("report",),
         ("dialogues", "show"), ("dialogues", "estimate"), ("dialogues", "export"),
-        ("dialogues", "ping"),
+        ("dialogues", "ping"), ("pretrain",),
+        ("actions", "add"), ("actions", "list"), ("actions", "remove"),
         ("config", "show"), ("runs", "list"), ("runs", "show"), ("curve",),
     }  # fmt: skip
 

@@ -257,8 +257,8 @@ def _shared_notes(current: ClassGuidance, others: Sequence[str]) -> tuple[str, .
 
 def _is_repaired(current: ClassGuidance) -> bool:
     """Return whether the sentence of a class is not the one that was answered."""
-    told = map(current.dialogue.latest, (Step.DISTINGUISH, Step.KEY_FEATURES))
-    latest = next(filter(None, told), None)
+    given = map(current.dialogue.latest, (Step.DISTINGUISH, Step.KEY_FEATURES))
+    latest = next(filter(None, given), None)
     return latest is not None and latest.outcome is Outcome.REPAIRED
 
 

@@ -20,7 +20,7 @@ COMMANDS: CommandTable = {
     "pretrain": LazyCommand(
         f"{_CLI}.pretrain",
         "pretrain_command",
-        "Train a base on archives and generated motions, for trainings on few clips.",
+        "Train a base on archives and generated motions, for trainings on few clips to begin with.",
     ),
     "baseline": LazyCommand(
         f"{_CLI}.baseline",

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from skeletonagent.cli.console import console, output, print_json, print_warning
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.outside_files import UNREADABLE, problem_line
 
 
 def list_archives(
@@ -26,6 +25,7 @@ def list_archives(
     Example:
       skeletonagent data list ~/skeletons
     """
+    from skeletonagent.core.outside_files import UNREADABLE, problem_line
     from skeletonagent.data.archive import find_archives
     from skeletonagent.experiments.datasets import SYNTHETIC, open_dataset
 

@@ -37,8 +37,6 @@ def pretrain_command(
       skeletonagent pretrain --generated 1000 --out runs/base
 
       skeletonagent pretrain utd_mhad nw_ucla --generated 1000 --out runs/base
-
-      skeletonagent train --from runs/base --data skeletons/mine --out runs/mine
     """
     from skeletonagent.cli.console import accuracy_table, console, output, print_json, print_remark
     from skeletonagent.cli.progress import watch

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from skeletonagent.core.errors import TrainingInterrupted
 
-T = TypeVar("T")
+_Result = TypeVar("_Result")
 
 HANDLED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 """A scheduler's or a user's ``kill``, Ctrl-C, the end of the terminal, and what SLURM can send."""
@@ -40,7 +40,7 @@ class InterruptFlag:
         if self.signal is not None:
             raise TrainingInterrupted(self.signal)
 
-    def wait_for(self, work: Callable[[], T]) -> T:
+    def wait_for(self, work: Callable[[], _Result]) -> _Result:
         """Return the result of a function that may wait for long, such as for a language model.
 
         It runs in a thread, which is abandoned after a signal.
@@ -49,7 +49,7 @@ class InterruptFlag:
             TrainingInterrupted: If a signal was received meanwhile.
             Exception: What the function raised.
         """
-        future: Future[T] = Future()
+        future: Future[_Result] = Future()
 
         def run() -> None:
             try:

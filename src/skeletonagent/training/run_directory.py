@@ -15,9 +15,9 @@ from skeletonagent.training.run_records import (
     EvaluationParts,
     RecordedBaselines,
     RecordedChoices,
+    RecordedCost,
     RecordedRounds,
     RunSummary,
-    TrainingCost,
 )
 
 
@@ -178,7 +178,7 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        cost: dict[str, float] | None = _read(self.cost, TrainingCost)
+        cost: dict[str, float] | None = _read(self.cost, RecordedCost)
         return cost
 
     def read_evaluation_parts(self) -> dict[str, list[str]] | None:

@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from skeletonagent.core.json_files import JsonRecord
 
 Count = Annotated[int, Ge(0)]
-JointLabel = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}-")]
+RecordedJoint = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}-")]
 """Number and name of a joint, such as ``5-left shoulder``."""
 
 
@@ -34,7 +34,7 @@ class RecordedGuidance(JsonRecord):
     """Guidance of a class in a round."""
 
     action: str
-    joints: list[JointLabel]
+    joints: list[RecordedJoint]
     sentence: str
     rivals: list[str]
     notes: list[str]
@@ -105,7 +105,7 @@ class RecordedBaselines(JsonRecord):
     methods: list[RecordedBaseline]
 
 
-class TrainingCost(JsonRecord):
+class RecordedCost(JsonRecord):
     """Content of ``cost.json``."""
 
     wall_seconds: float
