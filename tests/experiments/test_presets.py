@@ -332,7 +332,7 @@ def test_options_that_say_something_are_taken() -> None:
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("utd_mhad", "utd-mhad"), ("UTD-MHAD", "utd-mhad"), ("syntetic", "synthetic")],
+    [("utd_mhad", "utd-mhad"), ("UTD-MHAD", "utd-mhad"), ("sinthetic", "synthetic")],
 )
 def test_a_misspelt_preset_is_suggested(name: str, meant: str) -> None:
     with pytest.raises(ConfigError, match=f"no preset '{name}'; did you mean '{meant}'"):

@@ -31,7 +31,7 @@ CONFIG = with_overrides(
         "agents.chat=none",
     ],
 )  # fmt: skip
-COST = TrainingCost(start=2.0, step=0.125, epoch=1.25, test=7.0, pass_steps=10)
+COST = TrainingCost(start=2.0, step=0.125, epoch=1.25, test=7.0, pass_steps=10, epoch_steps=10)
 
 
 @pytest.fixture(scope="module")

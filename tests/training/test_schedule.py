@@ -9,7 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeletonagent.training.schedule import TrainingSchedule, count_steps, learning_rate_at
+from skeletonagent.training.schedule import (
+    FEWEST_STEPS,
+    TrainingSchedule,
+    count_steps,
+    learning_rate_at,
+)
 from skeletonagent.training.settings import TrainSettings
 from skeletonagent.training.train_epoch import BatchPlan
 
@@ -59,7 +64,7 @@ def test_the_rate_is_that_of_the_step() -> None:
     steps=st.integers(1, 60),
     until=st.floats(0.01, 1),
 )
-def test_a_number_of_steps_makes_whole_epochs_and_a_rest(
+def test_a_number_of_steps_makes_epochs_of_whole_passes_and_a_rest(
     train: int, validation: int, size: int, ranks: int, steps: int, until: float
 ) -> None:
     settings = TrainSettings(steps=steps, batch_size=size, validation_until=until)
@@ -69,12 +74,14 @@ def test_a_number_of_steps_makes_whole_epochs_and_a_rest(
     for epoch, count in enumerate(plan.epoch_steps):
         validated = epoch < plan.validated_epochs
         samples = torch.arange(train if validated else train + validation)
-        whole = BatchPlan.draw(
-            samples, torch.ones_like(samples), size, seed=0, epoch=epoch, world_size=ranks
-        )
-        assert count == len(whole.batches) or (
-            epoch == plan.epochs - 1 and count < len(whole.batches)
-        )
+        one_pass = count_steps(len(samples), size, ranks)
+        whole = one_pass * math.ceil(FEWEST_STEPS / one_pass)
+        assert count == whole or (epoch == plan.epochs - 1 and count < whole)
+        drawn = BatchPlan.draw(
+            samples, torch.ones_like(samples), size, seed=0, epoch=epoch, world_size=ranks,
+            steps=count,
+        )  # fmt: skip
+        assert len(drawn.batches) == count
         assert validated == (sum(plan.epoch_steps[:epoch]) < until * steps)
 
 
@@ -91,7 +98,15 @@ def test_steps_are_the_batches_of_an_epoch(samples: int, size: int, ranks: int, 
         return [batch.tolist() for batch in plan.batches]
 
     assert len(batches(None)) == count_steps(samples, size, ranks)
-    assert batches(limit) == batches(None)[:limit]
+    assert batches(limit)[: len(batches(None))] == batches(None)[:limit]
+
+
+def test_an_epoch_of_several_passes_sees_every_sample_in_each() -> None:
+    samples = torch.arange(10)
+    plan = BatchPlan.draw(samples, torch.ones_like(samples), 4, seed=3, epoch=0, steps=7)
+    passes = [torch.cat(plan.batches[start : start + 3]) for start in (0, 3)]
+    assert all(drawn.sort().values.equal(samples) for drawn in passes)
+    assert not passes[0].equal(passes[1]) and len(plan.batches) == 7
 
 
 @given(
@@ -126,7 +141,7 @@ def test_a_share_of_epochs_warms_up_beside_a_number_of_them() -> None:
         [0, 0.1, 0.2, 0.3]
     )
     counted = TrainSettings(
-        steps=40, batch_size=2, warmup_epochs=1, warmup_share=0.2, learning_rate=0.3
+        steps=80, batch_size=2, warmup_epochs=1, warmup_share=0.2, learning_rate=0.3
     )
-    plan = TrainingSchedule.plan(counted, 8)  # ten epochs of four steps
+    plan = TrainingSchedule.plan(counted, 16)  # ten epochs of eight steps
     assert [plan.learning_rate(epoch) for epoch in range(4)] == pytest.approx([0, 0.1, 0.2, 0.3])

@@ -46,7 +46,8 @@ class TrainingCost:
         step: One step.
         epoch: Validation and checkpoint after an epoch.
         test: Test at the end.
-        pass_steps: Number of steps of an epoch.
+        pass_steps: Number of steps in which every sample is seen once.
+        epoch_steps: Number of steps of an epoch.
     """
 
     start: float
@@ -54,15 +55,17 @@ class TrainingCost:
     epoch: float
     test: float
     pass_steps: int
+    epoch_steps: int
 
     def steps_within(self, seconds: float) -> int:
         """Return the number of steps after which test and all end within some seconds.
 
-        >>> TrainingCost(start=2, step=0.125, epoch=1.25, test=7, pass_steps=10).steps_within(110)
+        >>> cost = TrainingCost(2, step=0.125, epoch=1.25, test=7, pass_steps=5, epoch_steps=10)
+        >>> cost.steps_within(110)
         360
         """
         rest = USED_SHARE * seconds - self.start - self.test
-        return max(MIN_STEPS, int(rest / (self.step + self.epoch / self.pass_steps)))
+        return max(MIN_STEPS, int(rest / (self.step + self.epoch / self.epoch_steps)))
 
 
 def parse_duration(text: str) -> float:
@@ -159,7 +162,7 @@ def measure_cost(config: Config, data: SkeletonData) -> TrainingCost:
     test = _measure_test(experiment)
     # The training builds everything anew.
     spent = time.perf_counter() - start + built
-    return TrainingCost(spent, step, epoch, test, schedule.pass_steps)
+    return TrainingCost(spent, step, epoch, test, schedule.pass_steps, schedule.epoch_steps[0])
 
 
 def _measure_steps(experiment: Experiment, schedule: TrainingSchedule) -> float:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from skeletonagent.training.settings import TrainSettings
 
+FEWEST_STEPS = 7
+"""Steps of an epoch, at least, where a number of steps is set: a checkpoint takes about two."""
+
 
 class StepHyperparameters(NamedTuple):
     """Hyperparameters of one step.
@@ -46,7 +49,8 @@ class TrainingSchedule:
     ) -> TrainingSchedule:
         """Return the schedule of a training set.
 
-        Where the number of steps is set, the last epoch ends with the last step.
+        Where the number of steps is set, the last epoch ends with the last step, and an epoch of
+        few samples is several passes over them.
 
         Args:
             settings: Settings of the whole training.
@@ -67,7 +71,9 @@ class TrainingSchedule:
         while done < total:
             is_validated = done < until * total
             validated += is_validated
-            counts.append(min(first if is_validated else later, total - done))
+            one_pass = first if is_validated else later
+            passes = math.ceil(FEWEST_STEPS / one_pass)
+            counts.append(min(passes * one_pass, total - done))
             done += counts[-1]
         return cls(settings, tuple(counts), validated, first)
 

@@ -38,8 +38,8 @@ class TrainSettings:
     Args:
         epochs: Number of passes over the training samples, where ``steps`` is not set; with
             ``--set``, it takes the place of ``steps``.
-        steps: Number of steps of the whole training, which then decides over the number of epochs;
-            the last one ends with the last step.
+        steps: Number of steps of the whole training, which then decides over the number of epochs:
+            these have at least seven steps, several passes over few samples, but for the last.
         batch_size: Number of clips in a step, of all ranks together.
         learning_rate: Highest learning rate, annealed to zero along a cosine, step by step.
         optimizer: Rule by which a step changes the weights: ``sgd`` or ``adamw``.

@@ -1,4 +1,4 @@
-"""One epoch of training: every sample once, and no step waits for the device."""
+"""One epoch of training: every sample at least once, and no step waits for the device."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class BatchPlan:
         world_size: int = 1,
         steps: int | None = None,
     ) -> BatchPlan:
-        """Return a random order of samples.
+        """Return a random order of samples, or several, one after the other.
 
         Batches have nearly equal numbers of bodies, so that steps take equally long and few
         shapes occur. A last one too small for every rank to have statistics joins its neighbour.
@@ -58,13 +58,18 @@ class BatchPlan:
             seed: Seed of all randomness of the run.
             epoch: Number of the epoch.
             world_size: Number of ranks that share a batch.
-            steps: Number of steps after which the epoch ends, if not with the last sample.
+            steps: Number of steps after which the epoch ends, if not with the last sample; with
+                more than a pass has, samples are drawn in another order.
         """
         generator = torch.Generator().manual_seed(_derive_seed(seed, epoch))
-        order = samples.cpu()[torch.randperm(len(samples), generator=generator)]
-        batches = list(balance_by_persons(order, persons.cpu()[order]).split(batch_size))
-        if len(batches) > count_steps(len(samples), batch_size, world_size):
-            batches[-2:] = [torch.cat(batches[-2:])]
+        one_pass = count_steps(len(samples), batch_size, world_size)
+        batches: list[Int[Tensor, " _"]] = []
+        while len(batches) < (steps or one_pass):
+            order = samples.cpu()[torch.randperm(len(samples), generator=generator)]
+            drawn = list(balance_by_persons(order, persons.cpu()[order]).split(batch_size))
+            if len(drawn) > one_pass:
+                drawn[-2:] = [torch.cat(drawn[-2:])]
+            batches += drawn
         return cls(seed, epoch, tuple(batches[:steps]))
 
     def rank_batch(self, step: int, rank: int, world_size: int) -> Int[Tensor, " n"]:
