@@ -32,7 +32,13 @@ def finished(path: Path, split: str, seed: int, correct: str) -> None:
     parts = {split: list(IDS), f"{split}_few": list(IDS[:2])}
     run.evaluation_parts.write_text(json.dumps(parts))
     test = {
-        name: {"top1": correct[: len(ids)].count("1") / len(ids)} for name, ids in parts.items()
+        name: {
+            "samples": len(ids),
+            "top1": correct[: len(ids)].count("1") / len(ids),
+            "top5": 1.0,
+            "mean_class": None,
+        }
+        for name, ids in parts.items()
     }
     summary = {"split": split, "seed": seed, "seconds": 10 * seed, "test": test}
     run.summary.write_text(json.dumps(summary))

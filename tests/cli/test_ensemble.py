@@ -31,6 +31,11 @@ def make_scores(ids: Sequence[str], seed: int) -> ClassProbabilities:
     return ClassProbabilities(tuple(ids), labels, rows / rows.sum(axis=1, keepdims=True))
 
 
+def figures(samples: int) -> dict[str, float | None]:
+    """Return what a summary says of a part of the test set; an ensemble looks at the number."""
+    return {"samples": samples, "top1": 0.5, "top5": 1.0, "mean_class": None}
+
+
 def write_run(
     path: Path, sees: str, parts: Mapping[str, Sequence[str]] | None = PARTS, **changes: Any
 ) -> Path:
@@ -42,7 +47,7 @@ def write_run(
     make_scores([f"v{i}" for i in range(15)], 10 + seed).save(path / "validation_predictions.npz")
     class_names = changes.pop("class_names", CLASSES)
     np.savez(path / "confusions.npz", counts=np.eye(3, dtype=int), class_names=class_names)
-    told = {name: {"samples": len(ids)} for name, ids in PARTS.items()}
+    told = {name: figures(len(ids)) for name, ids in PARTS.items()}
     summary = {"data": "ucla", "split": "xview", "stream": kind.value, "test": told} | changes
     (path / "summary.json").write_text(json.dumps(summary))
     if parts is not None:
@@ -157,7 +162,7 @@ def test_runs_that_do_not_belong_together(
 
 
 def test_without_a_list_of_parts_each_must_be_the_whole(tmp_path: Path) -> None:
-    whole = write_run(tmp_path / "a", "j", None, test={"xview": {"samples": len(IDS)}})
+    whole = write_run(tmp_path / "a", "j", None, test={"xview": figures(len(IDS))})
     assert read_member(whole).evaluation_parts == {"xview": frozenset(IDS)}
     with pytest.raises(DataError, match=r"no evaluation_parts.json .* xview_nodup; .*--resume"):
         read_member(write_run(tmp_path / "b", "j", None))
@@ -173,7 +178,7 @@ def test_directories_that_are_no_finished_runs(tmp_path: Path) -> None:
     for name, change in (
         ("stream", {"stream": "smell"}), ("test", {"test": 3}), ("number", {"test": {"xview": 3}}),
     ):  # fmt: skip
-        with pytest.raises(DataError, match="is damaged or no run"):
+        with pytest.raises(DataError, match="is damaged"):
             read_member(write_run(tmp_path / name, "j", None, **change))
     for name, parts in (("unknown", {"xview": ["zz"]}), ("none", {"xview": []})):
         with pytest.raises(DataError, match="names samples of xview that"):

@@ -26,7 +26,7 @@ from skeletonagent.core.errors import (
     TrainingError,
     TrainingInterrupted,
 )
-from skeletonagent.experiments import resolve
+from skeletonagent.experiments import curve_config, resolve
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -164,6 +164,7 @@ def test_a_hint_belongs_to_the_command_that_was_run(
 ) -> None:
     monkeypatch.setattr(resolve, "plan_training", failing(KeyboardInterrupt()))
     monkeypatch.setattr(resolve, "resolve_config", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(curve_config, "curve_config", failing(KeyboardInterrupt()))
     assert typed(monkeypatch, *command) == 130
     assert capsys.readouterr().err == line
 

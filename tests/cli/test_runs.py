@@ -71,4 +71,4 @@ def test_a_damaged_run_costs_no_other_its_line(
     assert facts["begun"]["epochs"] == "0/7" and "problem" not in facts["begun"]
     assert "summary.json: is damaged" in facts["finished"]["problem"]
     assert "model" in facts["foreign"]["problem"]
-    assert "summary.json: is damaged" in shown and "going" in shown
+    assert "summary.json: is damaged" in shown and "config.yaml has 1 mistake" in shown

@@ -226,13 +226,13 @@ def test_wrong_usage(arguments: list[str], command: Any) -> None:
     assert "Traceback" not in result.err and result.out == ""
 
 
-@pytest.mark.parametrize("place", ["file", "file/run"])
+@pytest.mark.parametrize(("place", "status"), [("file", 2), ("file/run", 1)])
 def test_a_place_that_cannot_be_written(
-    place: str, archive: Path, command: Any, quick: Any, tmp_path: Path
+    place: str, status: int, archive: Path, command: Any, quick: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     result = command("train", "--data", archive, "--out", tmp_path / place, *quick())
-    assert_told(result, 1, str(tmp_path / "file"))
+    assert_told(result, status, str(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "in the way"
 
 
@@ -283,15 +283,26 @@ def test_a_damaged_checkpoint(
 def test_damaged_records(stopped: tuple[Path, list[Any]], command: Any) -> None:
     run, arguments = stopped
     (run / "metrics.jsonl").write_text("{")
-    for typed in ([*arguments, "--resume"], ["runs", "list", run]):
+    for typed in ([*arguments, "--resume"], ["runs", "show", run]):
         result = command(*typed)
         assert (result.status, result.out) == (1, "")
         last = result.err.splitlines()[-1]
         assert last.startswith(f"error: {run / 'metrics.jsonl'}: is damaged")
 
 
+@pytest.mark.parametrize("file", ["summary.json", "metrics.jsonl"])
+def test_a_list_goes_on_after_a_damaged_record(
+    file: str, stopped: tuple[Path, list[Any]], command: Any
+) -> None:
+    run, _ = stopped
+    (run / file).write_text("{")
+    listed = command("runs", "list", run, "--json")
+    assert listed.status == 0
+    assert f"{file}: is damaged" in listed.json["runs"][0]["problem"]
+
+
 @pytest.mark.parametrize(
-    ("file", "typed"), [("summary.json", ["runs", "list"]), ("guidance.json", None)]
+    ("file", "typed"), [("summary.json", ["runs", "show"]), ("guidance.json", None)]
 )
 def test_other_damaged_records(
     file: str, typed: list[str] | None, stopped: tuple[Path, list[Any]], command: Any

@@ -113,7 +113,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
 def test_the_demo_compares_with_and_without_agents(finished: Any, tmp_path: Path) -> None:
     out = tmp_path / "demo"
     (out / "guided" / "seed0").mkdir(parents=True)
-    (out / "guided" / "seed0" / "config.yaml").write_text("of an earlier demo")
+    (out / "guided" / "seed0" / "config.yaml").write_text("data: {archive: synthetic}")
     (out / MARKER).write_text(json.dumps({"runs": ["guided/seed0"]}))
     result = finished("demo", "--epochs", "1", "--seeds", "2", "--out", out, "--json")
     assert result.status == 0, result.err

@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = {
         "clips__sampling": "linear", "model__backbone": "joint-cnn", "model__readout": "temporal",
         "model__readout_width": 8, "training__optimizer": "adamw", "training__learning_rate": 0.01,
-        "training__steps": 40, "agents__chat": "none", "training__validation_share": 0,
+        "training__steps": 80, "agents__chat": "none", "training__validation_share": 0,
     }  # fmt: skip
     return small_run(small_archive(folder / "mine"), folder / "run", **settings).path
 

@@ -77,7 +77,9 @@ def test_what_cannot_be_compared_is_refused(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "guided", odd)
     about = odd / "dialogues" / "about.json"
     facts = json.loads(about.read_text())
-    facts["class_names"] = facts["class_names"][:2]
+    (file,) = about.parent.glob("001_*.jsonl")
+    file.rename(file.with_name("001_another.jsonl"))
+    facts["class_names"][0] = "another"
     about.write_text(json.dumps(facts))
     with pytest.raises(DataError, match="other classes"):
         compare_runs([runs / "guided", odd], None)

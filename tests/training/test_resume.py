@@ -18,8 +18,8 @@ from skeletonagent.training.interrupts import InterruptFlag
 from skeletonagent.training.settings import OptimizerName
 
 ADAMW = {"optimizer": OptimizerName.ADAMW, "weight_decay": 0.05, "learning_rate": 2e-3}
-STEPS = {**ADAMW, "steps": 8, "warmup_share": 0.2, "ema_decay": 0.7}
-"""Eight steps of epochs of three, so that the last epoch has two."""
+STEPS = {**ADAMW, "steps": 16, "warmup_share": 0.2, "ema_decay": 0.7}
+"""Sixteen steps of epochs of nine, three passes each, so that the last epoch has seven."""
 LENGTHS = {
     "steps": STEPS,
     "steps and late validation samples": {**STEPS, "validation": 3, "validation_until": 0.5},
@@ -82,7 +82,7 @@ def test_counted_steps_are_taken_and_no_more(world: ModuleType, tmp_path: Path) 
     training = world.training(tmp_path, train_count=10, **STEPS)
     training.run()
     assert [(epoch, step) for epoch, step, _ in training.recorder.steps] == [
-        (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2),
+        *((0, step) for step in range(1, 10)), *((1, step) for step in range(1, 8)),
     ]  # fmt: skip
-    assert training.state.ema_steps == 8
+    assert training.state.ema_steps == 16
     assert training.recorder.epochs[-1].learning_rate == pytest.approx(0, abs=1e-12)
