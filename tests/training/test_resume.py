@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from skeletonagent.core.errors import TrainingInterrupted
+from skeletonagent.training import schedule
 from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import CheckpointFolder
 from skeletonagent.training.interrupts import InterruptFlag
@@ -86,3 +87,17 @@ def test_counted_steps_are_taken_and_no_more(world: ModuleType, tmp_path: Path) 
     ]  # fmt: skip
     assert training.state.ema_steps == 16
     assert training.recorder.epochs[-1].learning_rate == pytest.approx(0, abs=1e-12)
+
+
+def test_epochs_of_several_passes_train_as_epochs_of_one_do(
+    world: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = world.training(tmp_path / "several", train_count=10, guidance_period=0, **STEPS)
+    several.run()
+    monkeypatch.setattr(schedule, "FEWEST_STEPS", 1)
+    single = world.training(tmp_path / "single", train_count=10, guidance_period=0, **STEPS)
+    single.run()
+    assert len(several.recorder.epochs) == 2 and len(single.recorder.epochs) == 6
+    weights = single.state.recognizer.state_dict()
+    for name, tensor in several.state.recognizer.state_dict().items():
+        assert tensor.equal(weights[name]), name

@@ -107,6 +107,13 @@ def test_an_epoch_of_several_passes_sees_every_sample_in_each() -> None:
     passes = [torch.cat(plan.batches[start : start + 3]) for start in (0, 3)]
     assert all(drawn.sort().values.equal(samples) for drawn in passes)
     assert not passes[0].equal(passes[1]) and len(plan.batches) == 7
+    alone = [
+        BatchPlan.draw(samples, torch.ones_like(samples), 4, seed=3, epoch=epoch)
+        for epoch in range(3)
+    ]
+    assert passes[1].equal(torch.cat(alone[1].batches))
+    seeds = [plan.seed_of(step, 0) for step in range(7)]
+    assert seeds == [alone[n // 3].seed_of(n % 3, 0) for n in range(7)]
 
 
 @given(

@@ -36,12 +36,14 @@ class TrainingSchedule:
         validated_epochs: Number of epochs after which the validation samples are trained on as
             well.
         pass_steps: Number of steps in which every training sample is seen once.
+        passes_before: Number of passes over the samples before each epoch.
     """
 
     settings: TrainSettings
     epoch_steps: tuple[int, ...]
     validated_epochs: int
     pass_steps: int
+    passes_before: tuple[int, ...]
 
     @classmethod
     def plan(
@@ -66,16 +68,17 @@ class TrainingSchedule:
         if total is None:
             validated = sum(epoch < until * settings.epochs for epoch in range(settings.epochs))
             counts = [first] * validated + [later] * (settings.epochs - validated)
-            return cls(settings, tuple(counts), validated, first)
-        counts, validated, done = [], 0, 0
+            return cls(settings, tuple(counts), validated, first, tuple(range(settings.epochs)))
+        counts, passes_before, validated, done, seen = [], [], 0, 0, 0
         while done < total:
             is_validated = done < until * total
             validated += is_validated
             one_pass = first if is_validated else later
             passes = math.ceil(FEWEST_STEPS / one_pass)
             counts.append(min(passes * one_pass, total - done))
-            done += counts[-1]
-        return cls(settings, tuple(counts), validated, first)
+            passes_before.append(seen)
+            done, seen = done + counts[-1], seen + passes
+        return cls(settings, tuple(counts), validated, first, tuple(passes_before))
 
     @property
     def epochs(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from signal import Signals
@@ -28,11 +29,15 @@ class BatchPlan:
         seed: Seed of all randomness of the run.
         epoch: Number of the epoch.
         batches: Samples of each step, on the host.
+        first_pass: Number of the first pass over the samples; that of the epoch if it is not given.
+        pass_steps: Number of steps of a pass; all, if it is not given.
     """
 
     seed: int
     epoch: int
     batches: tuple[Int[Tensor, " _"], ...]
+    first_pass: int | None = None
+    pass_steps: int | None = None
 
     @classmethod
     def draw(
@@ -45,6 +50,7 @@ class BatchPlan:
         epoch: int,
         world_size: int = 1,
         steps: int | None = None,
+        first_pass: int | None = None,
     ) -> BatchPlan:
         """Return a random order of samples, or several, one after the other.
 
@@ -59,18 +65,22 @@ class BatchPlan:
             epoch: Number of the epoch.
             world_size: Number of ranks that share a batch.
             steps: Number of steps after which the epoch ends, if not with the last sample; with
-                more than a pass has, samples are drawn in another order.
+                more than a pass has, another one follows, as in an epoch of its own.
+            first_pass: Number of passes of earlier epochs, if these had several.
         """
-        generator = torch.Generator().manual_seed(_derive_seed(seed, epoch))
+        samples, persons = samples.cpu(), persons.cpu()
+        first = epoch if first_pass is None else first_pass
         one_pass = count_steps(len(samples), batch_size, world_size)
+        steps = steps or one_pass
         batches: list[Int[Tensor, " _"]] = []
-        while len(batches) < (steps or one_pass):
-            order = samples.cpu()[torch.randperm(len(samples), generator=generator)]
-            drawn = list(balance_by_persons(order, persons.cpu()[order]).split(batch_size))
+        for number in range(first, first + math.ceil(steps / one_pass)):
+            generator = torch.Generator().manual_seed(_derive_seed(seed, number))
+            order = samples[torch.randperm(len(samples), generator=generator)]
+            drawn = list(balance_by_persons(order, persons[order]).split(batch_size))
             if len(drawn) > one_pass:
                 drawn[-2:] = [torch.cat(drawn[-2:])]
             batches += drawn
-        return cls(seed, epoch, tuple(batches[:steps]))
+        return cls(seed, epoch, tuple(batches[:steps]), first, one_pass)
 
     def rank_batch(self, step: int, rank: int, world_size: int) -> Int[Tensor, " n"]:
         """Return the samples of one rank in a step."""
@@ -78,7 +88,9 @@ class BatchPlan:
 
     def seed_of(self, step: int, rank: int) -> int:
         """Return a seed that differs for every step of every rank."""
-        return _derive_seed(self.seed, self.epoch, step + 1, rank)
+        first = self.epoch if self.first_pass is None else self.first_pass
+        passed, place = divmod(step, self.pass_steps) if self.pass_steps else (0, step)
+        return _derive_seed(self.seed, first + passed, place + 1, rank)
 
 
 def balance_by_persons(order: Int[Tensor, " n"], persons: Int[Tensor, " n"]) -> Int[Tensor, " n"]:

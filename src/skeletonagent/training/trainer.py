@@ -225,6 +225,7 @@ class Trainer:
             epoch=epoch,
             world_size=context.world_size,
             steps=self.schedule.epoch_steps[epoch],
+            first_pass=self.schedule.passes_before[epoch],
         )
         epoch_state = EpochState.start(len(plan.batches), loader.store.num_classes, context.device)
         if begun:
