@@ -9,7 +9,7 @@ from typing import NamedTuple
 from skeletonagent.training.settings import TrainSettings
 
 FEWEST_STEPS = 7
-"""Steps of an epoch, at least, where a number of steps is set: a checkpoint takes about two."""
+"""Steps of an epoch, at least, where a number of steps is set: a checkpoint takes about one."""
 
 
 class StepHyperparameters(NamedTuple):
