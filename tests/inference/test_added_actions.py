@@ -117,12 +117,14 @@ def test_examples_score_as_clips_of_trained_classes_do_and_take_few_of_theirs() 
     logits = 2 * features @ means.T / 3
     training = TrainingFeatures(features, labels, logits)
     far = 3 * torch.eye(8)[5] + 0.1 * torch.randn(2, 8, generator=generator)
-    action = training.action("far", far)
+    action = training.action("far", far, 2 * far @ means.T / 3)
     weight = torch.tensor(action.weight)
     own = logits.gather(1, labels[:, None]).mean()
     assert float((far @ weight + action.bias).mean()) == pytest.approx(float(own), abs=1e-3)
+    claimed = training.action("far", far, torch.tensor([[1.0, 9.0, 0.0], [0.0, 9.0, 1.0]]))
+    assert float((far @ torch.tensor(claimed.weight) + claimed.bias).min()) > 9  # a class wants them
     near = means[:1] + 0.3 * torch.eye(8)[6]  # all but a trained class
-    taken = training.action("near", near)
+    taken = training.action("near", near, 2 * near @ means.T / 3)
     scores = features @ torch.tensor(taken.weight) + taken.bias
     share = (scores > logits.amax(dim=1) + 1e-5).float().mean()
     assert float(share) <= TAKEN_SHARE + 0.01

@@ -54,7 +54,8 @@ def add_action(
     if not examples:
         raise ConfigError("an action is learned from at least one example; name its files")
     features = torch.cat([_example_features(predictor, Path(file)) for file in examples])
-    action = _training_features(model, data).action(clean, features)
+    rivals = class_logits(model.recognizer.cls_head, features)
+    action = _training_features(model, data).action(clean, features, rivals)
     write_actions(directory, model, [*known, action])
     return action
 

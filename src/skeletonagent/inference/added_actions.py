@@ -2,7 +2,7 @@
 
 An action is one more row of the class head: the direction from the mean of all training clips to
 the mean of the examples, in units of how clips of one class vary, so scaled and shifted that the
-examples score as high as training clips do for their own class. The rows are kept in a small file
+examples score as high as training clips do for their own class, and higher than for any class. The rows are kept in a small file
 in the run directory; the weights stay as they are.
 """
 
@@ -79,18 +79,22 @@ class TrainingFeatures:
     labels: Int[Tensor, " n"]
     logits: Float[Tensor, "n y"]
 
-    def action(self, name: str, examples: Float[Tensor, "k d"]) -> AddedAction:
+    def action(
+        self, name: str, examples: Float[Tensor, "k d"], rivals: Float[Tensor, "k y"]
+    ) -> AddedAction:
         """Return the action that examples show.
 
         Args:
             name: Name of the action.
             examples: Features of its clips, at least one.
+            rivals: Logits of its clips for the classes that there are.
         """
         center, own = self.features.mean(dim=0), examples.mean(dim=0)
         direction = (own - center) / self._variances()
         reach = ((own - center) @ direction).clamp(min=1e-6)
         high, low = self._usual_logits()
-        weight = direction * (high - low) / reach
+        won = rivals.amax(dim=1).mean() + (high - low) / 2  # where examples beat their rivals
+        weight = direction * (torch.maximum(high, won) - low) / reach
         bias = low - weight @ center
         others = self.logits.amax(dim=1) - (self.features @ weight + bias)
         margin = others.quantile(TAKEN_SHARE)  # negative where more would be taken
