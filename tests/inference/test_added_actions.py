@@ -122,7 +122,7 @@ def test_examples_score_as_clips_of_trained_classes_do_and_take_few_of_theirs() 
     own = logits.gather(1, labels[:, None]).mean()
     assert float((far @ weight + action.bias).mean()) == pytest.approx(float(own), abs=1e-3)
     claimed = training.action("far", far, torch.tensor([[1.0, 9.0, 0.0], [0.0, 9.0, 1.0]]))
-    assert float((far @ torch.tensor(claimed.weight) + claimed.bias).min()) > 9  # a class wants them
+    assert float((far @ torch.tensor(claimed.weight) + claimed.bias).min()) > 9  # as a class scores
     near = means[:1] + 0.3 * torch.eye(8)[6]  # all but a trained class
     taken = training.action("near", near, 2 * near @ means.T / 3)
     scores = features @ torch.tensor(taken.weight) + taken.bias

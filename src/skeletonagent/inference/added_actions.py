@@ -2,8 +2,8 @@
 
 An action is one more row of the class head: the direction from the mean of all training clips to
 the mean of the examples, in units of how clips of one class vary, so scaled and shifted that the
-examples score as high as training clips do for their own class, and higher than for any class. The rows are kept in a small file
-in the run directory; the weights stay as they are.
+examples score as high as training clips do for their own class, and higher than for any class.
+The rows are kept in a small file in the run directory; the weights stay as they are.
 """
 
 from __future__ import annotations
