@@ -103,7 +103,7 @@ def uninterrupted(data: SkeletonData, tmp_path_factory: pytest.TempPathFactory) 
 def test_files_of_a_run_directory(uninterrupted: RunDirectory, data: SkeletonData) -> None:
     assert sorted(path.name for path in uninterrupted.path.iterdir()) == [
         "checkpoints", "config.yaml", "confusions.npz", "dialogues", "evaluation_parts.json",
-        "guidance.json", "metrics.jsonl", "predictions.npz", "summary.json",
+        "guidance.json", "metrics.jsonl", "predictions.npz", "provenance.json", "summary.json",
     ]  # fmt: skip
     assert [path.name for path in sorted(uninterrupted.checkpoints.path.iterdir())] == [
         "epoch_0003", "epoch_0004",

@@ -34,6 +34,7 @@ from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.experiments.data_fingerprint import DataFingerprint
 from skeletonagent.experiments.datasets import absolute_archive, prepare_dataset
 from skeletonagent.experiments.fine_tuning import INITIAL_WEIGHTS, kept_record
+from skeletonagent.experiments.provenance import add_session
 from skeletonagent.experiments.resume_check import (
     FINGERPRINT,
     THREADS,
@@ -121,6 +122,7 @@ def _train(
     context, checkpoint = experiment.state.context, latest.checkpoint
     fingerprint = DataFingerprint.of(data, config.data.split)
     remarks = require_same_data(checkpoint, experiment, fingerprint, run) if checkpoint else []
+    context.run_on_main(lambda: add_session(run))
     guidance = checkpoint and checkpoint.guidance(data.store.layout)
     if guidance:
         agents.recall(guidance)

@@ -160,7 +160,7 @@ class _Worker:
         self.device = device
         self.connection, theirs = multiprocessing.Pipe()
         code = (
-            f"import sys; sys.path[:] = {sys.path!r}; "
+            f"import sys; sys.path[:] = {sys.path!r}; sys.argv[:] = {sys.argv!r}; "
             f"from skeletonagent.experiments.workers import serve; serve({threads})"
         )
         with theirs:

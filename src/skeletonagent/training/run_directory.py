@@ -16,6 +16,7 @@ from skeletonagent.training.run_records import (
     RecordedBaselines,
     RecordedChoices,
     RecordedCost,
+    RecordedProvenance,
     RecordedRounds,
     RunSummary,
 )
@@ -40,6 +41,11 @@ class RunDirectory:
     def choices(self) -> Path:
         """Automatic choices of the recipe and their reasons; missing where it was given."""
         return self.path / "choices.json"
+
+    @property
+    def provenance(self) -> Path:
+        """Command, program and machine of each process that trained the run."""
+        return self.path / "provenance.json"
 
     @property
     def metrics(self) -> Path:
@@ -162,6 +168,14 @@ class RunDirectory:
             DataError: If the file is damaged.
         """
         return list((_read(self.choices, RecordedChoices) or {}).get("reasons", ()))
+
+    def read_sessions(self) -> list[dict[str, Any]]:
+        """Return the processes that trained the run; none where an earlier version kept none.
+
+        Raises:
+            DataError: If the file is damaged.
+        """
+        return list((_read(self.provenance, RecordedProvenance) or {}).get("sessions", ()))
 
     def read_baseline(self) -> dict[str, Any] | None:
         """Return what methods without deep learning reach, None where it was not computed.

@@ -62,6 +62,30 @@ class TestFigures(JsonRecord):
     mean_class: float | None
 
 
+class RecordedModel(JsonRecord):
+    """Usage of a language model."""
+
+    requests: Count = 0
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    dollars: float | None = None
+
+
+class RecordedAgents(JsonRecord):
+    """Section ``agents`` of a summary; an earlier version did not count the guided classes."""
+
+    chat: str = ""
+    rounds: Count = 0
+    questions: dict[str, Count] | None = None
+    outcomes: dict[str, Count] | None = None
+    unanswered: dict[str, Count] | None = None
+    classes: Count = 0
+    guided: dict[str, Count] | None = None
+    identical_sentences: list[list[str]] | None = None
+    requests: Count = 0
+    models: dict[str, RecordedModel] | None = None
+
+
 class RunSummary(JsonRecord):
     """Content of ``summary.json``, of a run or of several."""
 
@@ -74,7 +98,28 @@ class RunSummary(JsonRecord):
     epochs: Count = 0
     seconds: float = 0.0
     test: dict[str, TestFigures] | None = None
-    agents: dict[str, object] | None = None
+    agents: RecordedAgents | None = None
+    finished: str = ""
+
+
+class RecordedSession(JsonRecord):
+    """Process that trained a run, from its beginning or a checkpoint on."""
+
+    started: str
+    command: str
+    folder: str
+    version: str
+    commit: str | None
+    host: str
+    machine: str
+    python: str
+    torch: str
+
+
+class RecordedProvenance(JsonRecord):
+    """Content of ``provenance.json``."""
+
+    sessions: list[RecordedSession]
 
 
 class RecordedChoices(JsonRecord):
