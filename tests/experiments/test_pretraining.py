@@ -49,7 +49,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, archives: dict[str, Path]) ->
 
 def test_classes_are_named_after_their_source(archives: dict[str, Path]) -> None:
     remarks: list[str] = []
-    data = base_dataset([archives["flat"], archives["deep"]], 2, 0, remarks.append)
+    data = base_dataset([archives["flat"], archives["deep"]], 2, 0, on_remark=remarks.append)
     assert data.store.class_names == (
         "flat: wave", "flat: jump", "flat: squat", "deep: wave", "deep: jump", "deep: squat",
         "generated: motion 0", "generated: motion 1",

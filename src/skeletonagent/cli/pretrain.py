@@ -18,6 +18,13 @@ def pretrain_command(
     generated: Annotated[
         int, typer.Option(min=0, help="Number of generated motions, each a class of its own.")
     ] = 0,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Recordings that nobody labelled, or an archive; once for each.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Run directory to write.")] = Path("runs/base"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of motions and training.")] = 0,
     export: Annotated[
@@ -37,21 +44,32 @@ def pretrain_command(
       skeletonagent pretrain --generated 1000 --out runs/base
 
       skeletonagent pretrain utd_mhad nw_ucla --generated 1000 --out runs/base
+
+      skeletonagent pretrain utd_mhad --unlabelled recordings --out runs/base
     """
-    from skeletonagent.cli.console import accuracy_table, console, output, print_json, print_remark
+    from skeletonagent.cli.console import (
+        accuracy_table,
+        console,
+        output,
+        print_json,
+        print_remark,
+        warnings_on_console,
+    )
     from skeletonagent.cli.progress import watch
     from skeletonagent.experiments.pretraining import pretrain
 
-    summary = pretrain(
-        *(archives or []),
-        out=out,
-        generated=generated,
-        seed=seed,
-        assignments=set_ or [],
-        export=export,
-        watch=watch,
-        on_remark=print_remark,
-    )
+    with warnings_on_console():
+        summary = pretrain(
+            *(archives or []),
+            out=out,
+            generated=generated,
+            unlabelled=unlabelled or [],
+            seed=seed,
+            assignments=set_ or [],
+            export=export,
+            watch=watch,
+            on_remark=print_remark,
+        )
     if as_json:
         print_json(summary)
     else:

@@ -10,6 +10,7 @@ import torch
 
 from skeletonagent.core.clips import ClipStore, JoinedSource, SkeletonData, Split
 from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.outside_text import printable_line
 from skeletonagent.data.common_body import as_common_body, common_joints, join_stores
 from skeletonagent.data.orientation_statistics import describe_orientation
 from skeletonagent.data.preprocessing import Preprocessor
@@ -18,6 +19,7 @@ from skeletonagent.data.synthetic.motion_clips import motion_stores
 from skeletonagent.data.synthetic.random_motions import MotionPrograms
 from skeletonagent.experiments.auto_recipe import choose_by_statistics
 from skeletonagent.experiments.datasets import absolute_archive, open_dataset
+from skeletonagent.experiments.unlabelled_sources import unlabelled_stores
 
 GENERATED = "generated"
 """Name of the generated motions among the sources."""
@@ -45,6 +47,7 @@ def base_dataset(
     archives: Sequence[Path],
     generated: int,
     seed: int,
+    unlabelled: Sequence[Path] = (),
     on_remark: Callable[[str], None] = lambda _: None,
 ) -> SkeletonData:
     """Return the data set that a base is trained on, preprocessed and in memory.
@@ -58,17 +61,23 @@ def base_dataset(
         archives: Skeleton archives.
         generated: Number of generated motions, each of which is a class.
         seed: Seed of the generated motions.
+        unlabelled: Archives or recordings of whose clips each is a class of its own.
         on_remark: Function that is called with a line for each source.
 
     Raises:
         ConfigError: If there is no source, two have one name, or one shares hardly a joint.
-        DataError: If an archive cannot be used.
+        DataError: If a source cannot be used.
     """
-    sources = [*map(_archive_source, archives), *_generated_sources(generated, seed)]
-    names = [source.record.name for source in sources if source.record.archive]
-    names += [GENERATED] if generated else []
+    groups = [[_archive_source(path)] for path in archives]
+    groups += [_unlabelled_sources(path) for path in unlabelled]
+    groups += [list(_generated_sources(generated, seed))] if generated else []
+    names = [group[0].record.name for group in groups]
+    sources = [source for group in groups for source in group]
     if not sources:
-        raise ConfigError("a base needs a source: name archives, or a number of generated motions")
+        raise ConfigError(
+            "a base needs a source: name archives, unlabelled recordings, or a number of "
+            "generated motions"
+        )
     if len(set(names)) < len(names):
         raise ConfigError(f"two sources are named alike ({', '.join(names)}); rename one archive")
     class_names: list[str] = []
@@ -109,12 +118,27 @@ def _records(sources: Sequence[_Source]) -> tuple[JoinedSource, ...]:
 def _archive_source(archive: Path) -> _Source:
     """Return the samples of an archive as the common body, centred, scaled and turned."""
     data = open_dataset(archive)
-    store = data.store
+    place = absolute_archive(str(archive))
+    record = JoinedSource(data.name, len(data.store), data.store.num_classes, archive=place)
+    return _prepared(data.store, record)
+
+
+def _unlabelled_sources(path: Path) -> list[_Source]:
+    """Return unlabelled clips as the common body, as :func:`_archive_source` does."""
+    place = absolute_archive(str(path))
+    stores = unlabelled_stores(path)
+    name = printable_line(path.stem)
+    records = (JoinedSource(name, len(s), s.num_classes, archive=place) for s in stores)
+    return [_prepared(store, record) for store, record in zip(stores, records, strict=True)]
+
+
+def _prepared(store: ClipStore, record: JoinedSource) -> _Source:
+    """Return samples as the common body, preprocessed as they ask for."""
     joints, left_out = common_joints(store.layout)
     shared = sum(joint is not None for joint in joints)
     if shared < FEWEST_COMMON_JOINTS:
         raise ConfigError(
-            f"{data.name} names {shared} joints of the common body, and a base needs "
+            f"{record.name} names {shared} joints of the common body, and a base needs "
             f"{FEWEST_COMMON_JOINTS} of them: it has {', '.join(store.layout.joints[:4])}, ...; "
             "name joints such as 'left wrist'"
         )
@@ -129,18 +153,13 @@ def _archive_source(archive: Path) -> _Source:
     )
     named = replace(
         as_common_body(prepare(store)),
-        sample_ids=tuple(f"{data.name}/{name}" for name in store.sample_ids),
-    )
-    record = JoinedSource(
-        data.name, len(store), store.num_classes, archive=absolute_archive(str(archive))
+        sample_ids=tuple(f"{record.name}/{name}" for name in store.sample_ids),
     )
     return _Source(named, record, left_out)
 
 
 def _generated_sources(count: int, seed: int) -> Iterator[_Source]:
     """Yield generated motions as the common body, as seen in each layout."""
-    if not count:
-        return
     generator = torch.Generator().manual_seed(seed)
     programs = MotionPrograms.draw(count, generator)
     prepare = Preprocessor(scale=Scale.BODY, orientation=Orientation.BODY, gaps=Gaps.INTERPOLATE)

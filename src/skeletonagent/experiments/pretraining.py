@@ -64,6 +64,7 @@ def pretrain(
     *archives: str | Path,
     out: str | Path,
     generated: int = 0,
+    unlabelled: Sequence[str | Path] = (),
     seed: int = 0,
     overrides: Mapping[str, Any] | None = None,
     assignments: Sequence[str] = (),
@@ -80,6 +81,8 @@ def pretrain(
         archives: Skeleton archives of any layouts.
         out: Run directory to write.
         generated: Number of generated motions, each of which is a class.
+        unlabelled: Archives, keypoint files or folders of recordings that nobody labelled; each
+            clip of them is a class.
         seed: Seed of motions and training.
         overrides: Settings by their dotted names, such as ``{"training.steps": 3000}``.
         assignments: Settings as ``section.key=value``, as a command line has them.
@@ -112,7 +115,8 @@ def pretrain(
     """
     config = base_config(seed, overrides, assignments)
     paths = [Path(archive).expanduser() for archive in archives]
-    data = base_dataset(paths, generated, seed, on_remark)
+    others = [Path(source).expanduser() for source in unlabelled]
+    data = base_dataset(paths, generated, seed, others, on_remark)
     folder = Path(out).expanduser()
     summary = run_experiment(config, data, folder, resume=False, watch=watch)
     if export is not None:
