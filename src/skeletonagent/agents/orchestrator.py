@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -215,15 +216,23 @@ def identical_sets(guidance: Guidance) -> tuple[tuple[int, int], ...]:
 
     L_con scores a class by its joints alone, so it cannot tell the two classes of a pair apart.
     """
+    labels = defaultdict(list)
+    for label, one in enumerate(guidance.classes):
+        labels[one.action].append(label)
+    pairs = {
+        (first, second)
+        for first, one in enumerate(guidance.classes)
+        for rival in one.rivals
+        for second in labels[rival]
+        if first < second
+    }
     classes = guidance.classes
     return tuple(
         (first, second)
-        for first, one in enumerate(classes)
-        for second, other in enumerate(classes[first + 1 :], start=first + 1)
-        if one.joints
-        and one.joints == other.joints
-        and one.action in other.rivals
-        and other.action in one.rivals
+        for first, second in sorted(pairs)
+        if classes[first].joints
+        and classes[first].joints == classes[second].joints
+        and classes[first].action in classes[second].rivals
     )
 
 

@@ -69,9 +69,11 @@ def similar_classes(
         raise ValueError(f"k must be at least 1, got {k}")
     mistakes = confusions.detach().cpu().clone()
     mistakes.fill_diagonal_(0)
-    order = mistakes.argsort(dim=1, descending=True, stable=True)[:, :k]
+    ordered = mistakes.sort(dim=1, descending=True, stable=True)
+    counts, order = ordered.values[:, :k].tolist(), ordered.indices[:, :k].tolist()
     if padded:
-        return [tuple(sorted(row)) for row in order.tolist()]
+        return [tuple(sorted(row)) for row in order]
     return [
-        tuple(int(n) for n in row if mistakes[m, n] > 0) for m, row in enumerate(order.tolist())
+        tuple(label for label, count in zip(*row, strict=True) if count > 0)
+        for row in zip(order, counts, strict=True)
     ]

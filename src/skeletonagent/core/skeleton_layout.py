@@ -146,4 +146,8 @@ class SkeletonLayout:
 
     def display_name(self, joint: int) -> str:
         """Return a joint's name in words, as in a sentence."""
-        return re.sub(r"[_\s]+", " ", self.joints[joint]).strip().lower()
+        return self._display_names[joint]
+
+    @cached_property
+    def _display_names(self) -> tuple[str, ...]:
+        return tuple(re.sub(r"[_\s]+", " ", name).strip().lower() for name in self.joints)

@@ -84,6 +84,50 @@ def test_the_first_rival_weighs_most() -> None:
     assert known.against_all("class 0").size[0, 0] == 0
 
 
+@pytest.mark.parametrize("shift", [0.0, 1e4])
+def test_effects_against_all_are_those_against_each_other_class(shift: float) -> None:
+    """The sums over all classes give what the mixture of the others gives, class by class."""
+    generator = torch.Generator().manual_seed(3)
+    shape = (7, COCO_17.num_joints, len(MotionFeature))
+
+    def moments() -> FeatureMoments:
+        clips = torch.randint(0, 4, shape, generator=generator)
+        clips[2] = 0  # a class without clips
+        clips[1:, 3, 4], clips[:, 5, 6] = 0, 0  # one class alone, and none, shows a feature
+        mean, variance = torch.rand((2, *shape), generator=generator, dtype=torch.double)
+        return FeatureMoments((shift + mean) * (clips > 0), variance * (clips > 0), clips)
+
+    counts = torch.tensor([3, 3, 0, 3, 3, 3, 3])
+    names = ("a", "b", "c", "d", "a", "e", "f")
+    evidence = Evidence(COCO_17, names, counts, moments(), moments())
+    for label, name in enumerate(names):
+        others = torch.tensor([other for other in range(7) if counts[other] and other != label])
+        weights = torch.ones(len(others), dtype=torch.double)
+        if name in ("a", "c") and label:
+            continue
+        plain, ordered = (
+            part.cohens_d(label, others, weights) for part in (evidence._plain, evidence._ordered)
+        )
+        against = evidence.against_all(name)
+        for left, right in COCO_17.pairs:
+            pair = [left, right]
+            for quantity in range(len(MotionFeature)):
+                sharpest = max(ordered[pair, quantity].tolist(), key=abs)
+                either = abs(sharpest) > effect_sizes.ONE_SIDED * plain[pair, quantity].abs().max()
+                assert against.either[pair, quantity].tolist() == [either, either]
+                if either:
+                    plain[pair, quantity] = sharpest
+        torch.testing.assert_close(against.size, plain, rtol=1e-9, atol=1e-6 if shift else 1e-12)
+        assert ((against.size == 0) == (plain == 0)).all()
+
+
+def test_effects_that_are_asked_for_again_are_those_of_the_rivals_named() -> None:
+    known = table([0.0, 1.0, -1.0], 1.0)
+    first = known.against("class 0", ["class 1"])
+    assert known.against("class 0", ["class 1"]) is first
+    assert known.against("class 0", ["class 2"]).size[0, 0] == -first.size[0, 0]
+
+
 def test_without_other_classes_there_are_no_effects(store: ClipStore) -> None:
     alone = measure_evidence(store, torch.arange(5)).against_all("class 0")
     assert not alone.size.any()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from skeletonagent.agents.evidence import verbalize
 from skeletonagent.agents.evidence.effect_sizes import (
@@ -13,7 +14,6 @@ from skeletonagent.agents.evidence.effect_sizes import (
     EffectSizes,
     Evidence,
     decisive_joints,
-    rank_effects,
 )
 from skeletonagent.agents.prompts import BODY_PARTS
 from skeletonagent.core.dialogue import Exchange, Question, Step
@@ -83,7 +83,7 @@ class Analyst:
             )
         except KeyError as error:
             raise self._error(question, f"there are no training clips of {error}") from None
-        return Answer.typed(self._answer(question, rank_effects(effects)))
+        return Answer.typed(self._answer(question, effects.ranked))
 
     def _answer(self, question: Question, effects: EffectSizes) -> AnswerSchema:
         layout, action = self.evidence.layout, _spoken(question.action)
@@ -125,8 +125,7 @@ class Analyst:
 
 def _body_parts(layout: SkeletonLayout, effects: EffectSizes) -> BodyPartsAnswer:
     texts = {}
-    for part in BODY_PARTS:
-        joints = [v for v in range(layout.num_joints) if _part(layout.display_name(v)) == part]
+    for part, joints in _joints_of_parts(layout).items():
         clauses = verbalize.effect_clauses(layout, effects, joints, most=2)
         usual = "moves as in other actions" if joints else "is not recorded"
         differences = f"{verbalize.join_list(clauses)} than in other actions"
@@ -137,6 +136,13 @@ def _body_parts(layout: SkeletonLayout, effects: EffectSizes) -> BodyPartsAnswer
 def _detail(effects: EffectSizes, joint: int) -> str:
     details = verbalize.joint_details(effects, joint)
     return f"{details} than" if details else "moves much as"
+
+
+@cache
+def _joints_of_parts(layout: SkeletonLayout) -> dict[str, list[int]]:
+    """Return the joints of each body part."""
+    parts = [_part(layout.display_name(v)) for v in range(layout.num_joints)]
+    return {name: [v for v, part in enumerate(parts) if part == name] for name in BODY_PARTS}
 
 
 def _part(name: str) -> str:

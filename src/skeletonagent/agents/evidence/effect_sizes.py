@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -41,6 +41,8 @@ MOTIONS = (
     MotionFeature.SYMMETRY,
 )
 """Features of how much a joint moves."""
+_MOTION_COLUMNS = [list(MotionFeature).index(feature) for feature in MOTIONS]
+_SINGLE_COLUMNS = [n for n, q in enumerate(MotionFeature) if q not in PAIR_FEATURES]
 STILLNESS = 0.5
 """Weight of moving less than others do, since most joints keep still in most actions."""
 DETAILED = (4, 8)
@@ -109,6 +111,27 @@ class _RegularizedMoments:
         size = (self.mean[label] - mean) / (pooled + self.floor).sqrt()
         return size * (self.known[label] & known.any(dim=0))
 
+    def cohens_d_against_all(self) -> Float[Tensor, "y v q"]:
+        """Return Cohen's d of each class against all others with equal weights.
+
+        It is :meth:`cohens_d` from sums over all classes, less the class itself, so that the cost
+        is linear in the number of classes. Means are taken from their middle, lest digits cancel.
+        """
+        known = self.known.double()
+        middle = (known * self.mean).sum(dim=0) / known.sum(dim=0).clamp(min=1)
+        mean = known * (self.mean - middle)
+        others = _sum_of_others(known).clamp(min=1)
+        of_others = _sum_of_others(mean) / others
+        spread = _sum_of_others(known * self.variance + mean.square()) / others
+        pooled = (self.variance + (spread - of_others.square()).clamp(min=0)) / 2
+        size = (mean - of_others) / (pooled + self.floor).sqrt()
+        return size * (self.known & (_sum_of_others(known) > 0))
+
+
+def _sum_of_others(values: Float[Tensor, "y v q"]) -> Float[Tensor, "y v q"]:
+    """Return the sum over all other classes of each."""
+    return values.sum(dim=0) - values
+
 
 @dataclass(frozen=True)
 class EffectSizes:
@@ -122,6 +145,35 @@ class EffectSizes:
 
     size: Float[Tensor, "v q"]
     either: Bool[Tensor, "v q"]
+
+    @cached_property
+    def sizes(self) -> Mapping[MotionFeature, Sequence[float]]:
+        """Size of each feature, joint by joint."""
+        return dict(zip(MotionFeature, self.size.mT.tolist(), strict=True))
+
+    @cached_property
+    def eithers(self) -> Mapping[MotionFeature, Sequence[bool]]:
+        """Whether each feature's size is that of whichever side acts, joint by joint."""
+        return dict(zip(MotionFeature, self.either.mT.tolist(), strict=True))
+
+    @cached_property
+    def largest(self) -> Sequence[float]:
+        """Largest effect of each joint in any feature."""
+        return list(map(float, self.size.abs().amax(dim=1).tolist()))
+
+    @cached_property
+    def ranked(self) -> EffectSizes:
+        """Effects in which moving less than others do has less weight than moving more."""
+        size = self.size.clone()
+        size[:, _MOTION_COLUMNS] *= torch.where(size[:, _MOTION_COLUMNS] < 0, STILLNESS, 1.0)
+        return replace(self, size=size)
+
+    @cached_property
+    def decisive(self) -> tuple[list[float], list[bool]]:
+        """Largest effect of each joint, and whether it is that of whichever side acts."""
+        best = self.size[:, _SINGLE_COLUMNS].abs().max(dim=1)
+        either = self.either[:, _SINGLE_COLUMNS].gather(1, best.indices[:, None]).flatten()
+        return best.values.tolist(), either.tolist()
 
 
 @dataclass(frozen=True)
@@ -148,10 +200,17 @@ class Evidence:
         Raises:
             KeyError: If a class is unknown or has no clips.
         """
-        label = self._label(action)
-        others = torch.tensor([self._label(rival) for rival in rivals], dtype=torch.long)
-        weights = 1 / torch.arange(1.0, len(rivals) + 1, dtype=torch.double)
-        return self._effects(label, others[others != label], weights[others != label])
+        known = self._latest.get(action)
+        if known is None or known[0] != tuple(rivals):
+            label = self._labels[action]
+            others = torch.tensor([self._labels[rival] for rival in rivals], dtype=torch.long)
+            weights = 1 / torch.arange(1.0, len(rivals) + 1, dtype=torch.double)
+            others, weights = others[others != label], weights[others != label]
+            plain = self._plain.cohens_d(label, others, weights)
+            ordered = self._ordered.cohens_d(label, others, weights)
+            known = tuple(rivals), EffectSizes(*self._of_clearer_sides(plain, ordered))
+            self._latest[action] = known
+        return known[1]
 
     def against_all(self, action: str) -> EffectSizes:
         """Return how a class differs from all others, with equal weights.
@@ -159,29 +218,47 @@ class Evidence:
         Raises:
             KeyError: If the class is unknown or has no clips.
         """
-        label = self._label(action)
-        others = self.counts.index_fill(0, torch.tensor([label]), 0).nonzero()[:, 0]
-        return self._effects(label, others, others.new_ones(len(others), dtype=torch.double))
+        return self._against_all[self._labels[action]]
 
-    def _label(self, action: str) -> int:
-        """Return the label of a class; the first, where two have the same name."""
-        if action not in self.class_names or not self.counts[self.class_names.index(action)]:
-            raise KeyError(action)
-        return self.class_names.index(action)
+    def _of_clearer_sides(
+        self, plain: Float[Tensor, "*y v q"], ordered: Float[Tensor, "*y v q"]
+    ) -> tuple[Float[Tensor, "*y v q"], Bool[Tensor, "*y v q"]]:
+        """Return plain effects, and those of the ordered sides where they are clearly larger.
 
-    def _effects(
-        self, label: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
-    ) -> EffectSizes:
-        """Return plain effects, and those of the ordered sides where they are clearly larger."""
-        size = self._plain.cohens_d(label, others, weights)
-        ordered = self._ordered.cohens_d(label, others, weights)
-        either = torch.zeros_like(size, dtype=torch.bool)
-        for pair in map(list, self.layout.pairs):
-            stronger = ordered[pair].abs().argmax(dim=0, keepdim=True)
-            sharpest = ordered[pair].gather(0, stronger)[0]
-            either[pair] = sharpest.abs() > ONE_SIDED * size[pair].abs().amax(dim=0)
-            size[pair] = torch.where(either[pair], sharpest, size[pair])
-        return EffectSizes(size, either)
+        Returns:
+            The effects, and whether they are of the ordered sides.
+        """
+        size, either = plain.clone(), torch.zeros_like(plain, dtype=torch.bool)
+        if self.layout.pairs:
+            pairs = torch.tensor(self.layout.pairs)
+            sides = ordered[..., pairs, :]  # pairs, left and right, features
+            stronger = sides.abs().argmax(dim=-2, keepdim=True)
+            sharpest = sides.gather(-2, stronger)
+            of_pairs = plain[..., pairs, :]
+            clearer = sharpest.abs() > ONE_SIDED * of_pairs.abs().amax(dim=-2, keepdim=True)
+            size[..., pairs, :] = torch.where(clearer, sharpest, of_pairs)
+            either[..., pairs, :] = clearer.expand_as(of_pairs)
+        return size, either
+
+    @cached_property
+    def _labels(self) -> Mapping[str, int]:
+        """Label of each name whose class has clips; the first, where two have the same name."""
+        numbered, counts = list(enumerate(self.class_names)), self.counts.tolist()
+        first = {name: label for label, name in reversed(numbered)}
+        return {name: label for name, label in first.items() if counts[label]}
+
+    @cached_property
+    def _latest(self) -> dict[str, tuple[tuple[str, ...], EffectSizes]]:
+        """The latest rivals of each class and the effects against them, asked for several times."""
+        return {}
+
+    @cached_property
+    def _against_all(self) -> Sequence[EffectSizes]:
+        """Effects of each class against all others."""
+        size, either = self._of_clearer_sides(
+            self._plain.cohens_d_against_all(), self._ordered.cohens_d_against_all()
+        )
+        return list(map(EffectSizes, size, either))
 
     @cached_property
     def _plain(self) -> _RegularizedMoments:
@@ -237,22 +314,6 @@ def _moments(
     return FeatureMoments(mean, zeros.index_add(0, labels, squares) / divisor, clips)
 
 
-def rank_effects(effects: EffectSizes) -> EffectSizes:
-    """Return effects in which moving less than others do has less weight than moving more."""
-    size = effects.size.clone()
-    columns = [list(MotionFeature).index(feature) for feature in MOTIONS]
-    size[:, columns] = torch.where(size[:, columns] < 0, STILLNESS, 1.0) * size[:, columns]
-    return replace(effects, size=size)
-
-
-def decisive_effects(effects: EffectSizes) -> tuple[list[float], list[bool]]:
-    """Return each joint's largest effect, and whether it is that of whichever side acts."""
-    single = [n for n, feature in enumerate(MotionFeature) if feature not in PAIR_FEATURES]
-    best = effects.size[:, single].abs().max(dim=1)
-    either = effects.either[:, single].gather(1, best.indices[:, None]).flatten()
-    return best.values.tolist(), either.tolist()
-
-
 def decisive_joints(
     layout: SkeletonLayout, effects: EffectSizes, least: int, most: int
 ) -> tuple[int, ...]:
@@ -263,7 +324,7 @@ def decisive_joints(
     """
     most = max(1, min(most, math.ceil(NEAR_ALL * layout.num_joints) - 1))
     least = min(least, most)
-    score, either = decisive_effects(effects)
+    score, either = effects.decisive
     chosen: list[int] = []
     for joint in sorted(range(len(score)), key=lambda v: -score[v]):
         unit = {joint, layout.mirror[joint]} if either[joint] else {joint}

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from skeletonagent.agents.evidence.effect_sizes import (
     SHARE,
     EffectSizes,
-    decisive_effects,
-    rank_effects,
 )
 from skeletonagent.agents.evidence.verifier import Doubt, Verifier
 from skeletonagent.agents.settings import VerifyMode
@@ -116,7 +114,7 @@ def missing_sides(
         return ()
     half = [joint for joint in joints if layout.mirror[joint] not in joints]
     if effects is not None:
-        score, either = decisive_effects(rank_effects(effects))
+        score, either = effects.ranked.decisive
         least = SHARE * max(score)
         half = [joint for joint in half if either[joint] and score[joint] >= least]
     return tuple(sorted(layout.mirror[joint] for joint in half))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from skeletonagent.agents.evidence.effect_sizes import NEGLIGIBLE, SHARE, EffectSizes
 from skeletonagent.agents.evidence.motion_features import PAIR_FEATURES, MotionFeature
@@ -47,7 +48,7 @@ def effect_clauses(
     """
     predicates: dict[tuple[str, bool], list[str]] = {}
     for feature, members in _differences(layout, effects, joints)[:most]:
-        either = bool(effects.either[members[0], _column(feature)])
+        either = effects.eithers[feature][members[0]]
         subject = _subject(layout, members, either, feature in PAIR_FEATURES)
         predicates.setdefault(subject, []).append(_verb(effects, members[0], feature, subject[1]))
     return [f"{subject} {_predicate(verbs)}" for (subject, _), verbs in predicates.items()]
@@ -56,8 +57,8 @@ def effect_clauses(
 def joint_details(effects: EffectSizes, joint: int) -> str:
     """Return what one joint does differently, without naming it; empty if it is negligible."""
     sizes = [
-        (abs(float(effects.size[joint, _column(feature)])), feature)
-        for feature in MotionFeature
+        (abs(size[joint]), feature)
+        for feature, size in effects.sizes.items()
         if feature not in PAIR_FEATURES
     ]
     largest = max(size for size, _ in sizes)
@@ -85,18 +86,13 @@ def _predicate(phrases: Sequence[str]) -> str:
     return join_list(joined) if len(joined) == len(phrases) else ", and ".join(joined)
 
 
-def _column(feature: MotionFeature) -> int:
-    return list(MotionFeature).index(feature)
-
-
 def _differences(
     layout: SkeletonLayout, effects: EffectSizes, joints: Sequence[int]
 ) -> list[tuple[MotionFeature, list[int]]]:
     """Return the features that differ most, each with the joints it is about, strongest first."""
     differences = []
-    for feature in MotionFeature:
-        size = effects.size[:, _column(feature)].tolist()
-        either = effects.either[:, _column(feature)].tolist()
+    for feature, size in effects.sizes.items():
+        either = effects.eithers[feature]
         about = [v for v in joints if feature not in PAIR_FEATURES or layout.mirror[v] in joints]
         top = max(about, key=lambda v: abs(size[v]), default=None)
         if top is None or abs(size[top]) <= NEGLIGIBLE:
@@ -110,7 +106,7 @@ def _differences(
 
 def _verb(effects: EffectSizes, joint: int, feature: MotionFeature, plural: bool) -> str:
     more, less = _VERBS[feature]
-    phrase = more if effects.size[joint, _column(feature)] > 0 else less
+    phrase = more if effects.sizes[feature][joint] > 0 else less
     verb, _, rest = phrase.partition(" ")
     return f"{verb if plural else verb + ('es' if verb.endswith('ch') else 's')} {rest}"
 
@@ -120,9 +116,10 @@ def _subject(
 ) -> tuple[str, bool]:
     """Return the subject of a clause and whether its verb is plural."""
     sides: dict[str, set[str]] = {}
+    kind_of = _kinds(layout)
     for joint in joints:
-        sides.setdefault(_kind(layout, joint), set()).add(_side(layout, joint))
-    order = {_kind(layout, joint): joint for joint in range(layout.num_joints)}
+        sides.setdefault(kind_of[joint], set()).add(_side(layout, joint))
+    order = {kind: joint for joint, kind in enumerate(kind_of)}
     named = sorted(list(sides)[:NAMED_JOINTS], key=lambda kind: order[kind])
     kinds = {kind: sides[kind] for kind in named}
     if pair:
@@ -138,8 +135,13 @@ def _subject(
     return join_list(phrases), bool(both) or len(kinds) > 1
 
 
+@cache
+def _kinds(layout: SkeletonLayout) -> tuple[str, ...]:
+    """Return each joint's name without its side."""
+    return tuple(_kind(layout, joint) for joint in range(layout.num_joints))
+
+
 def _kind(layout: SkeletonLayout, joint: int) -> str:
-    """Return a joint's name without its side."""
     words = layout.display_name(joint).split()
     kept = (
         [word for word in words if word not in _SIDES] if layout.mirror[joint] != joint else words

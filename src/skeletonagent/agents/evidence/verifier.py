@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from jaxtyping import Bool
 from torch import Tensor
@@ -18,7 +19,6 @@ from skeletonagent.agents.evidence.effect_sizes import (
     EffectSizes,
     Evidence,
     decisive_joints,
-    rank_effects,
 )
 from skeletonagent.agents.evidence.motion_features import MotionFeature
 from skeletonagent.agents.settings import VerifyMode
@@ -137,7 +137,7 @@ class Verifier:
         if effects is None or error is None:
             return ()
         chance = self._chance(error)
-        largest = effects.size.abs().amax(dim=1).tolist()
+        largest = effects.largest
         doubted = [
             self._doubt(joint, largest[joint]) for joint in joints if largest[joint] < chance
         ]
@@ -157,7 +157,7 @@ class Verifier:
         effects = self.effects(action, rivals)
         if effects is None:
             return text
-        layout, effects = self.evidence.layout, rank_effects(effects)
+        layout, effects = self.evidence.layout, effects.ranked
         joints = decisive_joints(layout, effects, *DISTINGUISHING)
         labels = ", ".join(layout.label(joint) for joint in joints)
         others = verbalize.join_list([f'"{rival}"' for rival in rivals]) or "other actions"
@@ -176,24 +176,30 @@ class Verifier:
 
     def _error(self, action: str, rivals: Sequence[str]) -> float | None:
         """Return the standard error of an effect; None if the clips cannot tell."""
-        others = rivals or [name for name in self._clips if name != action]
-        if not others or action in others or not {action, *others} <= self._clips.keys():
+        clips, others = self._clips, len(self._clips) - 1
+        if action in rivals or not {action, *rivals} <= clips.keys() or not others:
             return None
-        weights = [1 / rank if rivals else 1.0 for rank in range(1, len(others) + 1)]
-        variance = sum(
-            (weight / sum(weights)) ** 2 / self._clips[other]
-            for weight, other in zip(weights, others, strict=True)
-        )
-        error = math.sqrt(1 / self._clips[action] + variance)
+        if rivals:
+            weights = [1 / rank for rank in range(1, len(rivals) + 1)]
+            total = sum(weights)
+            variance = sum(
+                (w / total) ** 2 / clips[r] for w, r in zip(weights, rivals, strict=True)
+            )
+        else:
+            variance = (self._inverse_clips - 1 / clips[action]) / others**2
+        error = math.sqrt(1 / clips[action] + variance)
         return error if 2 * error <= LARGE else None
 
     def _unmoved(self, action: str, rivals: Sequence[str], sentence: str) -> Iterator[Doubt]:
         """Yield a doubt for each body part that moves in the sentence and keeps still in clips."""
+        claimed = claims(sentence, (action, *rivals))
+        if not claimed:
+            return
         still = self._still(action, rivals)
         layout = self.evidence.layout
         lefts, rights = {left for left, _ in layout.pairs}, {right for _, right in layout.pairs}
         of_side = {"": set(range(layout.num_joints)), "left": lefts, "right": rights}
-        for side, part in claims(sentence, (action, *rivals)):
+        for side, part in claimed:
             joints = [v for v in of_side[side] if _PARTS[part].search(layout.display_name(v))]
             if joints and bool(still[joints].all()):
                 name = " ".join(filter(None, [side, part]))
@@ -204,23 +210,39 @@ class Verifier:
 
         Of a joint that is seen in no clip of the class it is not known.
         """
-        evidence, label = self.evidence, self.evidence.class_names.index(action)
-        mean, known = (part[..., _RANGE] for part in (evidence.plain.mean, evidence.plain.known))
-        usual = mean.sum(dim=(0, 1)) / known.sum(dim=(0, 1)).clamp(min=1)
-        moved = (mean[label] > STILL * usual).any(dim=1) | ~known[label].all(dim=1)
+        moved = self._ranging[self.evidence.class_names.index(action)]
         for others in {(), tuple(rivals)}:
             effects, error = self.effects(action, others), self._error(action, others)
             if effects is not None and error is not None:
                 more = (effects.size[:, _MOTION] > self._chance(error)).any(dim=1)
-                moved |= more | (effects.size[:, _NET_RISE].abs() > self._chance(error))
+                moved = moved | more | (effects.size[:, _NET_RISE].abs() > self._chance(error))
         return ~moved
 
     @cached_property
     def _clips(self) -> Mapping[str, int]:
         """The number of clips of each class that has some and shares its name with no other."""
         names = self.evidence.class_names
-        counts = zip(names, self.evidence.counts.tolist(), strict=True)
-        return {name: count for name, count in counts if count and names.count(name) == 1}
+        bearers, counts = Counter(names), zip(names, self.evidence.counts.tolist(), strict=True)
+        return {name: count for name, count in counts if count and bearers[name] == 1}
+
+    @cached_property
+    def _inverse_clips(self) -> float:
+        """The sum, over these classes, of one by the number of clips."""
+        return sum(1 / count for count in self._clips.values())
+
+    @cached_property
+    def _ranging(self) -> Bool[Tensor, "y v"]:
+        """Whether a joint moves far in a class, or is seen in none of its clips."""
+        moments = self.evidence.plain
+        mean, known = moments.mean[..., _RANGE], moments.known[..., _RANGE]
+        usual = mean.sum(dim=(0, 1)) / known.sum(dim=(0, 1)).clamp(min=1)
+        return (mean > STILL * usual).any(dim=2) | ~known.all(dim=2)
+
+
+@cache
+def _whole_words(words: str) -> re.Pattern[str]:
+    """Return the pattern of a class's name, which is looked for in every round."""
+    return re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
 
 
 def claims(sentence: str, names: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -233,7 +255,8 @@ def claims(sentence: str, names: Sequence[str] = ()) -> list[tuple[str, str]]:
     text = " ".join(sentence.lower().split())
     for name in sorted(names, key=len, reverse=True):
         words = " ".join(name.replace("_", " ").lower().split())
-        text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", "it", text)
+        if words in text:
+            text = _whole_words(words).sub("it", text)
     claimed = [
         ((match["side"] or "").strip(), _OTHER_WORDS.get(match["part"], match["part"]))
         for clause in _CLAUSE.split(text)
