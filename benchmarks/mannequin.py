@@ -5,8 +5,8 @@ clothed figure in a room, pictures of which are drawn on the CPU. Persons are lo
 pictures, and their joints are compared with those of the figure. Two folders of keypoint files are
 written, with the same clips, labels and split: ``pose``, what was estimated from the pictures, and
 ``sensor``, the sensor's joints where that camera sees them, in pixels. What recognizers learn from
-either is compared by the commands that import and train on both. Needs ``skeletonagent pose
-fetch``.
+either is compared by the commands that import and train on both. Clips whose files are there
+already are not drawn again. Needs ``skeletonagent pose fetch``.
 
 Example:
   python -m benchmarks.mannequin skeletons/utd_mhad --out rendered --only '_t0[12]$'
@@ -37,6 +37,7 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.joint_matching import match_joints
 from skeletonagent.core.layout import KINECT_20, MEDIAPIPE_33
 from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.data.keypoints.reading import read_keypoints
 from skeletonagent.data.keypoints.recorded import write_keypoints
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.datasets import open_dataset
@@ -156,7 +157,7 @@ def errors(performance: Performance, found: KeypointRecording) -> Float[np.ndarr
 
 def main(
     archive: Annotated[Path, typer.Argument(help="Skeleton archive of a Kinect, in 3D.")],
-    out: Annotated[Path, typer.Option(help="Folder for the keypoint files, new or empty.")],
+    out: Annotated[Path, typer.Option(help="Folder for the keypoint files.")],
     only: Annotated[str, typer.Option(help="Clips whose names have this pattern in them.")] = "",
     every: Annotated[int, typer.Option(min=1, help="Frames of which one is taken.")] = 2,
     fps: Annotated[float, typer.Option(min=1, help="Frames a second of the archive.")] = 30,
@@ -168,30 +169,40 @@ def main(
     _, split = choose_split(data, None)
     parts = dict.fromkeys(split.train, "train") | dict.fromkeys(split.test, "test")
     names = [name for name in data.store.sample_ids if name in parts and re.search(only, name)]
-    rows, taken = [], {"drawing": 0.0, "pose": 0.0}
+    rows, taken, frames = [], {"drawing": 0.0, "pose": 0.0}, 0
     for folder in ("pose", "sensor"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     for number, performance in enumerate(performances(data, names, every, fps)):
-        begin = time.process_time()
-        pictures = performance.pictures()
-        drawn = time.process_time()
-        with warnings_on_console():
-            found = recording_of_frames(
-                pictures, performance.fps, PoseOptions(max_persons=1), name=performance.name
-            )
-        taken["drawing"] += drawn - begin
-        taken["pose"] += time.process_time() - drawn
+        path = out / "pose" / f"{performance.name}.npz"
+        if path.exists() and number >= videos:
+            found = read_keypoints(path)[0]
+        else:
+            begin = time.process_time()
+            pictures = performance.pictures()
+            drawn = time.process_time()
+            found = _estimated(pictures, performance)
+            taken["drawing"] += drawn - begin
+            taken["pose"] += time.process_time() - drawn
+            frames += len(pictures)
+            write_keypoints(out / "sensor" / path.name, performance.seen_by_camera())
+            write_keypoints(path, found)
+            if number < videos:
+                write_video(out / f"{performance.name}.mp4", pictures, performance.fps)
         rows.append(errors(performance, found))
-        write_keypoints(out / "pose" / f"{performance.name}.npz", found)
-        write_keypoints(out / "sensor" / f"{performance.name}.npz", performance.seen_by_camera())
-        if number < videos:
-            write_video(out / f"{performance.name}.mp4", pictures, performance.fps)
     _write_labels(out / "labels.csv", data, {name: parts[name] for name in names})
     facts = {"clips": len(names), **figures(np.concatenate(rows))}
-    frames = facts["frames"]
-    facts |= {f"{name}_ms_a_frame": 1e3 * value / frames for name, value in taken.items()}
+    facts |= {f"{name}_ms_a_frame": 1e3 * value / max(1, frames) for name, value in taken.items()}
     print_rows(str(archive), [{"figure": name, "value": value} for name, value in facts.items()])
     write_facts(facts, json)
+
+
+def _estimated(
+    pictures: Sequence[UInt8[np.ndarray, "h w 3"]], performance: Performance
+) -> KeypointRecording:
+    with warnings_on_console():
+        return recording_of_frames(
+            pictures, performance.fps, PoseOptions(max_persons=1), name=performance.name
+        )
 
 
 def figures(distances: Float[np.ndarray, "t k"]) -> dict[str, Any]:

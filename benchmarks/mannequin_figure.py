@@ -153,8 +153,8 @@ def limb(
     axis = unit(end - start)
     front = _across(front, axis)
     length = float(np.linalg.norm(end - start))
-    bow = np.linspace(0, np.pi / 2, 5)
-    places = np.linspace(0, 1, max(6, round(length / 0.025)))
+    bow = np.linspace(0, np.pi / 2, 4)
+    places = np.linspace(0, 1, max(4, round(length / 0.025)))
     widths = np.interp(places, np.linspace(0, 1, len(radii)), radii)
     along = np.concatenate([-radii[0] * np.cos(bow[:-1]), places * length,
                             length + radii[-1] * np.sin(bow[1:])])  # fmt: skip
@@ -317,10 +317,10 @@ class Figure:
         for place, length in ((-0.027, 0.06), (-0.009, 0.075), (0.009, 0.08), (0.027, 0.07)):
             root = palm_end + place * thumb
             tip = root + length * unit(along + place * 4 * thumb)
-            pieces.append(limb(root, tip, (0.0095, 0.009, 0.007), flat, k=8))
+            pieces.append(limb(root, tip, (0.0095, 0.009, 0.007), flat, k=6))
         root = wrist + 0.03 * along + 0.02 * thumb
         pieces.append(
-            limb(root, root + 0.065 * unit(along + 0.9 * thumb), (0.012, 0.009), flat, k=8)
+            limb(root, root + 0.065 * unit(along + 0.9 * thumb), (0.012, 0.009), flat, k=6)
         )
         return [skin_of(piece, plain(self.clothes.skin, piece.shape[:2])) for piece in pieces]
 

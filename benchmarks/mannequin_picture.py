@@ -17,6 +17,8 @@ _FINER = 2
 """Pixels of the drawing a side of a pixel, so that edges are smooth."""
 _LIGHT = unit(np.array([-0.45, -0.75, -0.6]))
 _AMBIENT, _DIFFUSE = 0.55, 0.55
+_NOISE = 2.5
+"""Standard deviation of the noise of a camera's sensor, of 255."""
 _WALL = 4.5
 """Distance of the wall in metres."""
 
@@ -105,10 +107,9 @@ def draw(
     """
     camera = room.camera
     image = room.picture.copy()
-    pen = ImageDraw.Draw(image, "RGBA")
     corners = np.concatenate([surface.corners for surface in surfaces])
     colours = np.concatenate([surface.colours for surface in surfaces])
-    _shadow(pen, corners, room)
+    _draw_shadow(image, corners, room)
     middles = corners.mean(axis=1)
     normals = unit(np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]))
     faces = np.flatnonzero((normals * middles).sum(axis=1) < 0)
@@ -116,12 +117,13 @@ def draw(
     light = _AMBIENT + _DIFFUSE * np.maximum(normals[faces] @ _LIGHT, 0)
     shades = np.clip(colours[faces] * light[:, None], 0, 255).astype(int)
     places = _grown(_FINER * camera.project(corners[faces]))
+    pen = ImageDraw.Draw(image)
     for place, shade in zip(
         places.reshape(-1, 8).tolist(), map(tuple, shades.tolist()), strict=True
     ):
         pen.polygon(place, fill=shade)
-    small = image.resize((camera.width, camera.height), Image.Resampling.BOX)
-    noisy = np.asarray(small, float) + rng.normal(0, 2.5, (camera.height, camera.width, 1))
+    noise = _NOISE * rng.standard_normal((camera.height, camera.width, 1), dtype=np.float32)
+    noisy = np.asarray(image.reduce(_FINER)) + noise
     return np.asarray(np.clip(noisy, 0, 255).astype(np.uint8))
 
 
@@ -132,8 +134,9 @@ def _grown(places: Float[np.ndarray, "q 4 2"]) -> Float[np.ndarray, "q 4 2"]:
     return np.asarray(places + 0.5 * away / np.maximum(length, 1e-9))
 
 
-def _shadow(pen: ImageDraw.ImageDraw, corners: np.ndarray, room: Room) -> None:
+def _draw_shadow(image: Image.Image, corners: np.ndarray, room: Room) -> None:
     """Draw a shadow on the floor below."""
+    pen = ImageDraw.Draw(image, "RGBA")
     low = corners.reshape(-1, 3)
     low = low[low[:, 1] > np.quantile(low[:, 1], 0.9)]
     x, z = low[:, 0].mean(), low[:, 2].mean()

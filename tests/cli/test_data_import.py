@@ -13,7 +13,9 @@ import pytest
 from tests.data.importing.figures import ACTIONS, NAMES, figure, write_csv, write_recordings
 
 from skeletonagent.cli import main
+from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.archive import read_archive
+from skeletonagent.data.keypoints.recorded import write_keypoints
 from skeletonagent.data.layout_files import read_layout_file
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -213,3 +215,18 @@ def test_clips_are_viewed_on_a_page(
     assert json.loads(shown)["clips"] == ["kick_p02_1"]
     status, _, told = typed("data", "view", "office", "--out", tmp_path)
     assert status == 1 and "is a folder; --out takes the name of a file" in told
+
+
+def test_persons_whom_a_tracker_numbered_anew_are_joined(tmp_path: Path, typed: Typed) -> None:
+    clips = tmp_path / "clips"
+    for number in range(4):
+        body = figure(number % 2, number)
+        joints = np.full((4, *body.shape), np.nan)
+        joints[0, :10], joints[1, 10:] = body[:10], body[10:]
+        joints[2, :15], joints[3, :15] = body[:15] + 9, body[:15] - 9  # passers-by, for longer
+        recording = KeypointRecording("x", joints, joint_names=NAMES, fps=30)
+        write_keypoints(clips / "ab"[number % 2] / f"{number}.npz", recording)
+    status, _, told = typed("data", "import", clips, "--out", tmp_path / "sk", "--persons", 1)
+    assert status == 0 and "4 clip(s) in which persons" in told and "numbered anew" in told
+    store = read_archive(tmp_path / "sk").store
+    np.testing.assert_allclose(store.sequence(0).joints[0], figure(0, 0), atol=1e-5)

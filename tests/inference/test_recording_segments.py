@@ -240,3 +240,15 @@ def test_the_rate_of_the_training_is_taken_where_none_is_known() -> None:
     deep = np.concatenate([joints, joints[..., :1]], axis=-1)
     (flat,) = read_recordings(deep, input_format)
     assert flat.joints.shape[-1] == 2 and "trained in 2D" in flat.warnings[0]
+
+
+def test_a_person_whom_the_tracker_numbered_anew_is_one(model: Predictor) -> None:
+    whole = model.segment(RECORDING, fps=30, threshold=0)
+    parts = np.full((2, *RECORDING.shape), np.nan)
+    parts[0, :50], parts[1, 50:] = RECORDING[:50], RECORDING[50:]
+    recording = KeypointRecording("two numbers", parts, COCO_17.joints, person_ids=("7", "9"))
+    joined = model.segment(recording, fps=30, threshold=0)
+    assert said(joined, "7 = 9")
+    assert [replace(s, person="1") for s in joined] == list(whole)
+    assert {segment.person for segment in joined} == {"7"}
+    assert [person.person for person in joined.persons] == ["7"]

@@ -23,6 +23,7 @@ from skeletonagent.inference.recording_input import RecordingSource, read_record
 from skeletonagent.inference.recording_segments import (
     CLIPS_AT_ONCE,
     segment_recording,
+    with_joined_persons,
     without_persons_twice,
 )
 from skeletonagent.inference.samples import ImageSize
@@ -104,7 +105,9 @@ class RecordingSegmenter:
             image_size=image_size,
             usual_fps=clips.fps if clips else None,
         )
-        for recording in map(without_persons_twice, recordings):
+        coordinates = self.metadata.input_format.coordinates
+        for read in recordings:
+            recording = with_joined_persons(without_persons_twice(read), coordinates)
             sizes = {
                 "image_size": recording.image_size,
                 "batch_size": batch_size,

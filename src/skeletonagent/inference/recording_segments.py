@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from skeletonagent.data.joined_persons import join_persons
 from skeletonagent.inference.bodies_in_frame import LEAST_JOINTS
 from skeletonagent.inference.recording_input import InputRecording
 from skeletonagent.inference.segment_settings import ASSUMED_FPS
@@ -139,4 +140,22 @@ def without_persons_twice(recording: InputRecording) -> InputRecording:
         recording,
         persons=numbered,
         warnings=(*recording.warnings, "persons have the same name; they are numbered"),
+    )
+
+
+def with_joined_persons(recording: InputRecording, coordinates: int) -> InputRecording:
+    """Return a recording in which persons whom a tracker numbered anew are one body each.
+
+    Args:
+        recording: The recording, no two bodies of which have one name.
+        coordinates: Number of leading channels that are coordinates.
+    """
+    joined = join_persons(recording.joints[..., :coordinates])
+    if joined is None:
+        return recording
+    return replace(
+        recording,
+        joints=joined.rows(recording.joints),
+        persons=joined.names(recording.persons),
+        warnings=(*recording.warnings, joined.remark(recording.persons)),
     )

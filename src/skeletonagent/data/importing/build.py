@@ -15,6 +15,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.importing.labels import LabelledRecording
 from skeletonagent.data.importing.short_gaps import fill_short_gaps, frames_of_limit
+from skeletonagent.data.joined_persons import joined_recording
 
 _NUMBER = re.compile(r"\d+")
 _ALWAYS = 0.99
@@ -47,6 +48,7 @@ class ImportCounts:
         bodies_left_out: Bodies beyond the number of persons that are kept.
         crowded: Clips from which bodies were left out.
         empty: Names of the clips in which nobody is ever seen.
+        joined: Names of the clips in which a tracker numbered persons anew.
     """
 
     filled: int = 0
@@ -54,12 +56,15 @@ class ImportCounts:
     bodies_left_out: int = 0
     crowded: int = 0
     empty: list[str] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)
 
 
 def clip_of_recording(
     recording: KeypointRecording, options: ClipOptions, counts: ImportCounts
 ) -> KeypointRecording:
     """Return a recording with the persons seen most, short gaps filled; NaN stays absent.
+
+    Persons whom a tracker numbered anew are one body each.
 
     Args:
         recording: The recording.
@@ -72,6 +77,10 @@ def clip_of_recording(
         unsure = ~(recording.confidence >= options.least_confidence) & recording.seen
         joints[unsure] = np.nan
         counts.unsure += int(unsure.sum())
+    recording, joined = joined_recording(replace(recording, joints=joints))
+    joints = recording.joints
+    if joined:
+        counts.joined.append(recording.name)
     seen = (~np.isnan(joints[..., 0])).sum(axis=(1, 2))
     order = np.argsort(-seen, kind="stable")
     kept = [body for body in order.tolist() if seen[body]] or [0]

@@ -245,10 +245,16 @@ def _warn_of_layout(mapping: JointMapping) -> None:
 
 def _warn_of_counts(counts: ImportCounts, options: ImportOptions) -> None:
     if counts.empty:
-        names = ", ".join(counts.empty[:_SHOWN]) + (", ..." if len(counts.empty) > _SHOWN else "")
         done = "left out" if options.drop_empty else "kept; leave them out by --drop-empty"
         warnings.warn(
-            f"{len(counts.empty)} clip(s) in which nobody is ever seen {done}: {names}",
+            f"{len(counts.empty)} clip(s) in which nobody is ever seen {done}: "
+            f"{_listed(counts.empty)}",
+            stacklevel=3,
+        )
+    if counts.joined:
+        warnings.warn(
+            f"{len(counts.joined)} clip(s) in which persons whom a tracker numbered anew in the "
+            f"same place are joined: {_listed(counts.joined)}",
             stacklevel=3,
         )
     if counts.crowded:
@@ -257,3 +263,8 @@ def _warn_of_counts(counts: ImportCounts, options: ImportOptions) -> None:
             f"{options.clips.persons}; those seen most are kept (--persons)",
             stacklevel=3,
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first of some names."""
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
