@@ -64,8 +64,8 @@ def test_a_video_is_one_clip_if_that_is_wanted(run: Path, video: Path) -> None:
     assert row["file"] == str(video) and 0 < row["probability"] <= 1
 
 
-def predicted(run: Path, source: Path) -> list[Any]:
-    options = ("--threshold", 0, "--rest", "none", "--json")
+def predicted(run: Path, source: Path, *more: str) -> list[Any]:
+    options = ("--threshold", 0, "--rest", "none", "--json", *more)
     recordings: list[Any] = invoke("predict", source, "--run", run, *options).json["recordings"]
     return recordings
 
@@ -128,20 +128,26 @@ def test_videos_are_told_by_their_names(tmp_path: Path) -> None:
     assert not is_video_source(tmp_path / "7")
 
 
+@pytest.mark.parametrize("more", [(), ("--smooth",)], ids=["as found", "smoothed"])
 def test_a_video_is_recognized_live_as_it_is_afterwards(
-    run: Path, video: Path, tmp_path: Path
+    run: Path, video: Path, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     drawn = tmp_path / "live.mp4"
-    options = ("--run", run, "--threshold", 0, "--rest", "none")
+    options = ("--run", run, "--threshold", 0, "--rest", "none", *more)
     result = invoke("predict", video, *options, "--live", "--save-video", drawn, "--json")
     (live,) = result.json["recordings"]
-    (after,) = predicted(run, video)
+    (after,) = predicted(run, video, *more)
     assert "live: http://127.0.0.1:" in result.err
     assert (live["name"], live["fps"], live["frames"]) == ("wave", 20, 40)
-    named = [(s["person"], s["start_frame"], s["end_frame"], s["label"]) for s in live["segments"]]
-    assert named == [
-        (s["person"], s["start_frame"], s["end_frame"], s["label"]) for s in after["segments"]
-    ]
+    columns = ("person", "start_frame", "end_frame", "label")
+    named, wanted = (
+        [tuple(segment[name] for name in columns) for segment in found["segments"]]
+        for found in (live, after)
+    )
+    assert named == wanted
+    np.testing.assert_allclose(
+        *([segment["score"] for segment in found["segments"]] for found in (live, after)), atol=1e-3
+    )
     assert describe_video(drawn).frames == 40
     frames = [frame.image for frame in read_frames(drawn)]
     plain = [frame.image for frame in read_frames(video)]

@@ -35,7 +35,7 @@ def test_a_coordinate_is_smoothed_as_in_the_paper() -> None:
     rng = np.random.default_rng(0)
     joints = rng.normal(size=(20, 3, 2)).cumsum(axis=0) / 10
     joints[6:9, 1] = np.nan
-    smoothed = METRE_FILTER.smooth(joints, FPS)
+    smoothed = smooth_body(joints, FPS, world=True)
     for joint in range(3):
         for axis in range(2):
             wanted = literal(joints[:, joint, axis].tolist(), METRE_FILTER)

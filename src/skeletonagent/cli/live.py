@@ -71,8 +71,6 @@ def predict_live(
     from skeletonagent.pose import estimate
     from skeletonagent.video.picture_page import PicturePage
 
-    if pose.smooth:
-        raise ConfigError("pictures are not smoothed as they come; leave out --smooth")
     frames, rate = _frames(source, fps, seconds)
     first = next(frames, None)
     if first is None:
@@ -80,7 +78,7 @@ def predict_live(
     size = (float(first.image.shape[1]), float(first.image.shape[0]))
     stream = model.segmenter.stream(options, top_k, rate, size, None)
     live = LiveRecognition(
-        estimate.build_estimator(pose), MEDIAPIPE_33, pose.min_confidence, stream
+        estimate.build_estimator(pose), MEDIAPIPE_33, pose.min_confidence, stream, pose.smooth
     )
     with ExitStack() as stack:
         shown = stack.enter_context(PicturePage()) if page else None

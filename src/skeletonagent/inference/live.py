@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -15,6 +15,8 @@ from skeletonagent.inference.recording_input import fit_recording
 from skeletonagent.inference.segment_stream import SegmentEvent, SegmentStream, StreamEvent
 from skeletonagent.inference.segments import ActionSegment
 from skeletonagent.pose.estimator import PersonPose, PoseEstimator
+from skeletonagent.pose.landmarks import BodyLandmarks
+from skeletonagent.pose.smoothing import BodySmoother
 from skeletonagent.video.drawing import DrawnPerson, draw_persons
 from skeletonagent.video.reading import VideoFrame
 
@@ -31,15 +33,18 @@ class LiveRecognition:
         layout: Skeleton of its joints.
         min_confidence: Confidence below which a joint counts as not seen.
         stream: Stream that recognizes the actions.
+        smooth: Whether joints are smoothed over time.
     """
 
     estimator: PoseEstimator
     layout: SkeletonLayout
     min_confidence: float
     stream: SegmentStream
+    smooth: bool = False
     segments: list[ActionSegment] = field(default_factory=list, init=False)
     _words: dict[str, None] = field(default_factory=dict, init=False)
     _labels: dict[str, tuple[str, int]] = field(default_factory=dict, init=False)
+    _smoothers: dict[int, _PersonSmoother] = field(default_factory=dict, init=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -55,7 +60,7 @@ class LiveRecognition:
         Raises:
             DataError: If the recognizer takes joints that the estimator does not give.
         """
-        persons = self.estimator.step(frame.image, frame.time)
+        persons = self._smoothed(self.estimator.step(frame.image, frame.time))
         bodies = {str(person.number): self._joints(person) for person in persons}
         self._note(self.stream.push(bodies, timestamp=frame.time))
         drawn = [
@@ -69,6 +74,23 @@ class LiveRecognition:
         ]
         caption = "" if persons else "nobody found"
         return draw_persons(frame.image, drawn, self.layout.bones, caption=caption)
+
+    def _smoothed(self, persons: Sequence[PersonPose]) -> Sequence[PersonPose]:
+        """Return the persons with smoothed joints, if that is wanted."""
+        if not self.smooth:
+            return persons
+        fps = self.stream.task.settings.fps
+        known = self._smoothers
+        self._smoothers = {  # who comes back begins anew
+            person.number: known.get(person.number) or _PersonSmoother(fps) for person in persons
+        }
+        return [
+            replace(
+                person,
+                body=self._smoothers[person.number].push(person.body, self.min_confidence),
+            )
+            for person in persons
+        ]
 
     def finish(self) -> Sequence[ActionSegment]:
         """Return all actions, those that were still open among them, by their start."""
@@ -107,6 +129,22 @@ class LiveRecognition:
     def _label(self, person: PersonPose) -> str:
         text, until = self._labels.get(str(person.number), ("", 0))
         return text if self.stream.frame <= until else ""
+
+
+class _PersonSmoother:
+    """Smoother of the landmarks of a person, in pixels and in metres."""
+
+    def __init__(self, fps: float) -> None:
+        self._points = BodySmoother(fps, world=False)
+        self._world = BodySmoother(fps, world=True)
+
+    def push(self, body: BodyLandmarks, least: float) -> BodyLandmarks:
+        """Return the landmarks of the next picture, those of less confidence NaN."""
+        points = self._points.push(_seen(body.points, body.confidence, least))
+        world = body.world
+        if world is not None:
+            world = self._world.push(_seen(world, body.confidence, least))
+        return replace(body, points=points, world=world)
 
 
 def _seen(

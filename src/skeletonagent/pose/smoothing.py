@@ -25,36 +25,6 @@ class OneEuroFilter:
     beta: float
     derivative_cutoff: float = 1.0
 
-    def smooth(
-        self,
-        joints: Float[np.ndarray, "t v d"],
-        fps: float,
-        sizes: Float[np.ndarray, " t"] | None = None,
-    ) -> Float[np.ndarray, "t v d"]:
-        """Return the joints of one body smoothed; what is absent stays absent.
-
-        A joint that comes back after a gap begins anew.
-
-        Args:
-            joints: Coordinates; NaN where a joint was not seen.
-            fps: Frames a second.
-            sizes: Size of the body in each frame, by which speeds are divided; None for joints in
-                metres.
-        """
-        smoothed = joints.astype(float)
-        scale = np.ones(len(joints)) if sizes is None else np.maximum(sizes, 1e-6)
-        place, speed = np.full(joints.shape[1:], np.nan), np.zeros(joints.shape[1:])
-        weight = _weight(np.full(joints.shape[1:], self.derivative_cutoff), fps)
-        for frame, now in enumerate(smoothed):
-            seen, known = ~np.isnan(now), ~np.isnan(place)
-            step = np.where(seen & known, now - place, 0.0)
-            speed = np.where(known, weight * step * fps / scale[frame] + (1 - weight) * speed, 0.0)
-            newest = _weight(self.min_cutoff + self.beta * np.abs(speed), fps)
-            place = np.where(seen & known, place + newest * step, now)
-            speed = np.where(seen, speed, 0.0)
-            smoothed[frame] = place
-        return smoothed
-
 
 PIXEL_FILTER = OneEuroFilter(min_cutoff=0.05, beta=80.0)
 """Filter of joints in pixels, whose speeds are in sizes of the body."""
@@ -72,21 +42,54 @@ def smooth_body(
         fps: Frames a second.
         world: Whether they are in metres instead of in pixels.
     """
-    return (
-        METRE_FILTER.smooth(joints, fps)
-        if world
-        else PIXEL_FILTER.smooth(joints, fps, _box_sizes(joints))
-    )
+    smoother = BodySmoother(fps, world=world)
+    return np.stack([smoother.push(frame) for frame in joints.astype(float)])
 
 
-def _box_sizes(joints: Float[np.ndarray, "t v d"]) -> Float[np.ndarray, " t"]:
-    """Return the mean side of the box around a body in each frame; 1 where nothing is seen."""
+class BodySmoother:
+    """Smoother of the joints of one body, frame by frame.
+
+    A joint that comes back after a gap begins anew.
+
+    Args:
+        fps: Frames a second.
+        world: Whether joints are in metres instead of in pixels.
+    """
+
+    def __init__(self, fps: float, *, world: bool) -> None:
+        self._fps = fps
+        self._world = world
+        self._rule = METRE_FILTER if world else PIXEL_FILTER
+        self._place: Float[np.ndarray, "v d"] | None = None
+        self._speed: Float[np.ndarray, "v d"] = np.zeros((0, 0))
+
+    def push(self, joints: Float[np.ndarray, "v d"]) -> Float[np.ndarray, "v d"]:
+        """Return the joints of the next frame smoothed; what is absent stays absent.
+
+        Args:
+            joints: Coordinates; NaN where a joint was not seen.
+        """
+        if self._place is None:
+            self._place, self._speed = np.full(joints.shape, np.nan), np.zeros(joints.shape)
+        rule, place = self._rule, self._place
+        size = 1.0 if self._world else max(_box_size(joints), 1e-6)
+        weight = _weight(np.full(joints.shape, rule.derivative_cutoff), self._fps)
+        seen, known = ~np.isnan(joints), ~np.isnan(place)
+        step = np.where(seen & known, joints - place, 0.0)
+        speed = weight * step * self._fps / size + (1 - weight) * self._speed
+        speed = np.where(known, speed, 0.0)
+        newest = _weight(rule.min_cutoff + rule.beta * np.abs(speed), self._fps)
+        self._place = np.where(seen & known, place + newest * step, joints)
+        self._speed = np.where(seen, speed, 0.0)
+        return self._place
+
+
+def _box_size(joints: Float[np.ndarray, "v d"]) -> float:
+    """Return the mean side of the box around a body; 1 where nothing is seen."""
     seen = ~np.isnan(joints)
-    high = np.where(seen, joints, -np.inf).max(axis=1)
-    low = np.where(seen, joints, np.inf).min(axis=1)
-    sides = np.where(seen.any(axis=1), high - low, 1.0)
-    sizes: np.ndarray = sides.mean(axis=1)
-    return sizes
+    high = np.where(seen, joints, -np.inf).max(axis=0)
+    low = np.where(seen, joints, np.inf).min(axis=0)
+    return float(np.where(seen.any(axis=0), high - low, 1.0).mean())
 
 
 def _weight(cutoff: Float[np.ndarray, "v d"], fps: float) -> Float[np.ndarray, "v d"]:
