@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from skeletonagent.cli.guided_classes import guidance_line, print_guided
+from skeletonagent.cli.guided_classes import print_guided
+from skeletonagent.report.agent_usage import guidance_line
 
 PROBLEMS = {"the budget is spent": 80, "the key is wrong": 2, "too late": 1}
 UNANSWERED = (

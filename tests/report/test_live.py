@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -24,12 +26,14 @@ class Builder:
     def __init__(self) -> None:
         self.versions: list[str] = []
         self.failing = False
+        self.problem = "is being written"
+        self.size = 0
 
     def __call__(self, version: str) -> str:
         if self.failing:
-            raise DataError("is being written")
+            raise DataError(self.problem)
         self.versions.append(version)
-        return f"<p>{len(self.versions)} ü</p>"
+        return f"<p>{len(self.versions)} ü</p>{' ' * self.size}"
 
 
 def touched(path: Path, text: str) -> None:
@@ -63,12 +67,35 @@ def test_what_cannot_be_read_leaves_the_page_as_it_was(run: Path) -> None:
     _, content = page.newest()
     build.failing = True
     touched(run / "metrics.jsonl", "torn")
-    assert page.newest()[1] == content
+    # With its own version, lest browsers load it again and again.
+    assert page.newest() == (build.versions[0], content)
+    build.failing = False
+    version, content = page.newest()  # the same files, which can be read now
+    assert version == build.versions[1] and content == "<p>2 ü</p>".encode()
+
+
+def test_a_file_that_vanishes_leaves_the_page_as_it_was(run: Path) -> None:
+    pages = iter(["<p>first</p>"])
+
+    def build(version: str) -> str:
+        for page in pages:
+            return page
+        raise FileNotFoundError(2, "gone", str(run / "metrics.jsonl"))
+
+    page = LivePage(build, [run])
+    first = page.newest()
+    touched(run / "metrics.jsonl", "x")
+    assert page.newest() == first
 
 
 @pytest.fixture
-def port(run: Path) -> Iterator[int]:
-    with live_server(LivePage(Builder(), [run])) as server:
+def builder() -> Builder:
+    return Builder()
+
+
+@pytest.fixture
+def port(run: Path, builder: Builder) -> Iterator[int]:
+    with live_server(LivePage(builder, [run])) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server.server_address[1]
@@ -104,3 +131,39 @@ def test_the_page_and_nothing_else_is_served(port: int) -> None:
 def test_a_name_from_elsewhere_is_refused(port: int) -> None:
     assert asked(port, Host=f"evil.example:{port}")[0] == 403
     assert asked(port, Host=f"localhost:{port}")[0] == 200
+
+
+def test_without_a_page_yet_the_browser_is_told_and_asks_again(port: int, builder: Builder) -> None:
+    builder.failing = True
+    builder.problem = "metrics.jsonl: <b>torn</b>"
+    status, content, _ = asked(port)
+    assert status == 503 and b'http-equiv="refresh"' in content
+    assert b"&lt;b&gt;torn" in content and b"<b>" not in content
+    builder.failing = False
+    assert asked(port)[0] == 200
+
+
+def test_clients_that_leave_do_no_harm(
+    port: int, builder: Builder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    builder.size = 8_000_000
+    for request in (b"", b"GET", b"GET / HTTP/1.1\r\nHost: localhost:1\r\n\r\n"):
+        with socket.create_connection((HOST, port), timeout=10) as client:
+            client.sendall(request)
+            if request.endswith(b"\r\n\r\n"):
+                assert client.recv(16).startswith(b"HTTP/1.")
+            # A reset: what was not read yet is dropped, as when a browser is closed.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    status, content, _ = asked(port)
+    assert status == 200 and len(content) > builder.size
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_faults_of_our_own_are_not_hidden(run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with live_server(LivePage(Builder(), [run])) as server:
+        try:
+            raise RuntimeError("ours")
+        except RuntimeError:
+            server.handle_error(None, (HOST, 1))
+    assert "RuntimeError: ours" in capfd.readouterr().err

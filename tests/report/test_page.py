@@ -23,10 +23,12 @@ from skeletonagent.report.sections import ReportOptions
 from skeletonagent.training.callbacks import RunLogger
 from skeletonagent.training.run_directory import RunDirectory
 
-from .conftest import EVIL, RunMaker, epoch, said
+from .conftest import CLASSES, EVIL, RunMaker, epoch, said
+from .test_record import SESSION
 
 SECTIONS = (
     "accuracy", "curves", "classes", "matrix", "agents", "topologies", "embedding", "player",
+    "record",
 )  # fmt: skip
 
 
@@ -104,7 +106,7 @@ def test_a_run_under_way_says_what_is_not_there_yet(runs: Path) -> None:
     assert "tested once, at the end" in " ".join(going.text.values())
     assert "epochs done" in " ".join(going.text.values())
     begun = Page(report_page(ReportOptions((runs / "begun",))))
-    assert not any(begun.data["sections"].values())
+    assert [name for name, data in begun.data["sections"].items() if data] == ["record"]
 
 
 def test_what_was_chosen_is_shown_as_text(runs: Path, tmp_path: Path) -> None:
@@ -157,7 +159,34 @@ def test_runs_of_one_folder_are_titled_by_it(runs: Path, tmp_path: Path) -> None
     page = report_page(ReportOptions((*own, tmp_path / "other"), clips=0))
     assert "<title>mine, 4 runs compared with unguided" in page
     alone = report_page(ReportOptions(own[:2], clips=0))
-    assert "<title>seed0, seed1" in alone
+    assert "<title>mine: seed0, seed1" in alone
+
+
+def test_a_model_that_failed_is_said_at_the_top(runs: Path, tmp_path: Path) -> None:
+    assert 'class="alert' not in report_page(ReportOptions((runs / "guided",), clips=0))
+    path = tmp_path / "failed"
+    shutil.copytree(runs / "guided", path)
+    run = RunDirectory(path)
+    agents = {"chat": EVIL, "classes": 3, "guided": {}, "unanswered": {"HTTP 401 <i>": 3},
+              "identical_sentences": [[EVIL, CLASSES[1]]]}  # fmt: skip
+    run.summary.write_text(json.dumps((run.read_summary() or {}) | {"agents": agents}))
+    whole = report_page(ReportOptions((path,), clips=0))
+    words = " ".join(Page(whole).text.values())
+    assert "0 of 3 classes" in words and "3 WITHOUT GUIDANCE" in words and "HTTP 401 <i>" in words
+    assert "one sentence for several classes" in words
+    assert whole.count('role="alert"') == 1 and EVIL not in whole
+
+
+def test_the_head_has_what_an_experiment_is_repeated_by(runs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(runs / "guided", path)
+    sessions = [SESSION | {"machine": f"{EVIL} CPU", "command": f"skeletonagent {EVIL}"}]
+    RunDirectory(path).provenance.write_text(json.dumps({"sessions": sessions}))
+    page = Page(report_page(ReportOptions((path, runs / "again"), clips=0)))
+    words = " ".join(page.text.values())
+    for part in ("0123456789 with changes", "0.1.0", f"{EVIL} CPU", "seeds", "0, 1"):
+        assert part in words
+    assert page.data["sections"]["record"]["sessions"][0]["command"] == f"skeletonagent {EVIL}"
 
 
 def test_a_damaged_run_is_refused(make_run: RunMaker, tmp_path: Path) -> None:

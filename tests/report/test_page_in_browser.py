@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -10,13 +11,22 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 
+from skeletonagent.core.dialogue import Dialogue
+from skeletonagent.core.guidance import ClassGuidance, Guidance
+from skeletonagent.core.layout import KINECT_20
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.report.live import LivePage, live_server
 from skeletonagent.report.page import report_page
 from skeletonagent.report.sections import ReportOptions
+from skeletonagent.training.callbacks import RunLogger
+from skeletonagent.training.run_directory import RunDirectory
 
 from .conftest import EVIL, RunMaker
+from .test_record import AGENTS, SESSION, recorded
 
 api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -40,6 +50,35 @@ def file(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     paths = tuple(runs / name for name in ("guided", "again", "unguided"))
     path.write_text(report_page(ReportOptions(paths, clips=6)), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="module")
+def recorded_file(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the report of a run whose record is whole, and one of whose classes is not guided."""
+    folder = tmp_path_factory.mktemp("recorded")
+    command = {"command": f"skeletonagent train '{EVIL}'"}
+    path = recorded(runs, folder / "run", AGENTS, SESSION | command)
+    page = report_page(ReportOptions((path,), clips=0))
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the report of a run of forty classes with long names."""
+    folder = tmp_path_factory.mktemp("many")
+    run = RunDirectory(folder / "run")
+    write_config(Config(), run.config)
+    names = [f"right arm swipe to the left and back, number {label}" for label in range(40)]
+    classes = tuple(ClassGuidance(name, (), name, (), Dialogue(name)) for name in names)
+    RunLogger(run).on_guidance(None, Guidance(KINECT_20, classes))
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 40
+    scores = rng.random((400, 40)) + np.eye(40)[labels]
+    ClassProbabilities(tuple(f"clip{n}" for n in range(400)), labels, scores).save(run.predictions)
+    page = report_page(ReportOptions((run.path,), clips=0))
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    return folder / "report.html"
 
 
 class Visit:
@@ -88,7 +127,7 @@ def test_the_page_is_drawn_without_an_error_or_a_request(browser: Any, file: Pat
         drawn = visit.run(
             "[...document.querySelectorAll('section .body')].map(b => b.children.length)"
         )
-        assert len(drawn) == 8 and min(drawn) > 0
+        assert len(drawn) == 9 and min(drawn) > 0
 
 
 def test_names_and_answers_stay_text(browser: Any, file: Path) -> None:
@@ -199,6 +238,153 @@ def test_everything_is_reached_and_named_without_a_pointer(browser: Any, file: P
         assert {"accuracy", "curves", "classes", "matrix"} <= seen
         outline = visit.run("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none"
+
+
+def test_tables_are_sorted_by_their_heads(browser: Any, file: Path) -> None:
+    with Visit(browser, file.as_uri()) as visit:
+        page = visit.page
+        unsorted = "[...document.querySelectorAll('table thead th[scope=col]')].filter("
+        unsorted += "th => !th.querySelector('button') || !th.getAttribute('aria-sort'))"
+        assert visit.run(f"{unsorted}.length") == 0
+        table = page.locator("#classes table").filter(has_text="precision")
+        recall = table.locator("thead th").filter(has_text="recall").first
+        heads = " ".join(table.locator("thead th").all_inner_texts())
+        assert all(name in heads for name in ("support", "precision", "recall", "F1", "baseline"))
+        shown = table.locator("tbody td:nth-child(4)")
+        recall.locator("button").focus()
+        page.keyboard.press("Enter")
+        assert recall.get_attribute("aria-sort") == "descending"
+        down = [float(text.rstrip("%")) for text in shown.all_inner_texts()]
+        assert down == sorted(down, reverse=True)
+        assert "sorted by recall, descending" in (page.locator("#spoken").text_content() or "")
+        page.keyboard.press("Enter")
+        assert recall.get_attribute("aria-sort") == "ascending"
+        up = [float(text.rstrip("%")) for text in shown.all_inner_texts()]
+        assert up == sorted(down)
+        assert table.locator("tfoot tr").count() == 2
+        others = table.locator("thead th[aria-sort=none]").count()
+        assert others == table.locator("thead th").count() - 1
+
+
+def test_axes_have_names_and_lines_differ_without_colour(browser: Any, file: Path) -> None:
+    with Visit(browser, file.as_uri()) as visit:
+        named = visit.run(
+            """[...document.querySelectorAll('.plot[data-draws=svg] svg')]
+            .map(s => [...s.querySelectorAll('text.axis')].map(t => t.textContent))"""
+        )
+        assert all(named) and ["loss", "epoch"] in named
+        assert ["top-1 accuracy (%)"] in named and ["top-1 accuracy (%)", "epoch"] in named
+        looks = visit.run(
+            """[...document.querySelectorAll('#curves svg')].map(s =>
+            [...s.querySelectorAll('path.main')].map(p => p.getAttribute('stroke-dasharray')))"""
+        )
+        assert len(looks[0]) == 5 and all(len(set(line)) == len(line) for line in looks)
+
+
+def test_seeds_are_told_apart(browser: Any, file: Path) -> None:
+    with Visit(browser, file.as_uri()) as visit:
+        chart = visit.page.locator("#curves figure").nth(1)
+        assert chart.locator("path.band").count() == 2  # training and validation
+        assert chart.locator("path.thin").count() == 4
+        ends = chart.locator("text.end").all_text_contents()
+        assert {"seed 0", "seed 1", "training clips", "validation clips"} <= set(ends)
+        places = visit.run(
+            """[...document.querySelectorAll('#curves figure')][1].querySelectorAll('text.end')
+            .values().map(t => Number(t.getAttribute('y'))).toArray().sort((a, b) => a - b)"""
+        )
+        assert all(b - a >= 12.9 for a, b in itertools.pairwise(places))
+        chart.locator("svg[role=img]").focus()
+        visit.page.keyboard.press("End")
+        spoken = visit.page.locator("#spoken").text_content() or ""
+        assert "training clips, seed 1" in spoken and " to " in spoken
+
+
+def test_rings_are_on_the_joints_that_the_agents_chose(browser: Any, file: Path) -> None:
+    with Visit(browser, file.as_uri()) as visit:
+        page = visit.page
+        page.locator("#agents-round-1").click()
+        entry = page.locator("#agents-entries article").filter(has_text=EVIL).first
+        chosen = entry.locator(".chips li:not(.removed)").count()
+        assert entry.locator("g:has(.ring)").count() == chosen > 0
+        # In the player a picture without them is another one.
+        page.locator("#player-class").select_option("0")
+        page.locator("#player-importance").select_option("label")
+        picture = "document.querySelector('#player canvas').toDataURL()"
+        ringed = visit.run(picture)
+        page.locator("#player-importance").select_option("none")
+        assert visit.run(picture) != ringed
+        assert "chosen by the agents" in page.locator("#player .legend").first.inner_text()
+
+
+def test_the_matrix_can_be_read_on_a_phone(browser: Any, many: Path) -> None:
+    with Visit(browser, many.as_uri(), viewport={"width": 390, "height": 800}) as visit:
+        page = visit.page
+        assert page.locator("#matrix-shown").input_value() == "10"
+        widths = "[document.querySelector('#matrix canvas').clientWidth,"
+        widths += " document.querySelector('#matrix .pan').clientWidth]"
+        canvas, room = visit.run(widths)
+        assert canvas <= room  # ten classes fit
+        page.locator("#matrix-shown").select_option("40")
+        canvas, room = visit.run(widths)
+        assert canvas >= 40 * 15 > room  # all of them move under their names
+        assert visit.run("document.documentElement.scrollWidth") <= 390
+        page.locator("#matrix canvas").focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowLeft")
+        before = visit.run("document.querySelector('#matrix .pan').scrollLeft")
+        for _ in range(39):
+            page.keyboard.press("ArrowRight")
+        after = visit.run("document.querySelector('#matrix .pan').scrollLeft")
+        assert after > before + 200  # the chosen cell is kept in view
+
+
+def test_paper_has_everything_and_no_controls(browser: Any, file: Path, tmp_path: Path) -> None:
+    with Visit(browser, file.as_uri(), color_scheme="dark") as visit:
+        page = visit.page
+        page.locator("#agents-round-1").click()
+        assert visit.run("document.querySelectorAll('details:not([open])').length") > 0
+        visit.run(
+            """window.printed = null; addEventListener('beforeprint', () => { window.printed = {
+            folded: document.querySelectorAll('details:not([open])').length,
+            dark: document.documentElement.classList.contains('dark') }; })"""
+        )
+        pdf = page.pdf(format="A4")
+        assert pdf.startswith(b"%PDF") and pdf.count(b"/Type /Page\n") >= 4
+        assert visit.run("window.printed") == {"folded": 0, "dark": False}
+        assert visit.run("document.documentElement.classList.contains('dark')")
+        assert visit.run("document.querySelectorAll('details:not([open])').length") > 0
+        page.emulate_media(media="print")
+        shown = visit.run(
+            """[...document.querySelectorAll('nav, button, select, input')]
+            .filter(e => e.offsetParent && !e.closest('th, .picks, .pairs, .rounds'))
+            .map(e => e.outerHTML.slice(0, 60))"""
+        )
+        assert shown == []
+        cut = visit.run(
+            """[...document.querySelectorAll('.scroll, .plot, .picks')]
+            .filter(e => e.offsetParent && getComputedStyle(e).overflowY !== 'visible').length"""
+        )
+        assert cut == 0
+
+
+def test_the_record_is_shown_and_its_settings_unfold(browser: Any, recorded_file: Path) -> None:
+    with Visit(browser, recorded_file.as_uri()) as visit:
+        page = visit.page
+        record = page.locator("#record")
+        assert EVIL in record.locator("pre").first.inner_text()
+        words = record.inner_text()
+        for part in ("0123456789 with changes", "a CPU", "2 of 3", "$0.50", "1,200 + 34"):
+            assert part in words
+        failed = record.locator(".failed").first
+        colour = failed.evaluate("e => getComputedStyle(e).color")
+        assert colour == "rgb(179, 38, 30)" and "2 of 3" in failed.inner_text()
+        alert = page.locator(".alert.failed")
+        assert alert.count() == 1 and "WITHOUT GUIDANCE" in alert.inner_text()
+        rows = record.locator("table").last.locator("tbody tr")
+        differing = rows.count()
+        page.locator("#record-settings").check()
+        assert record.locator("table").last.locator("tbody tr").count() > 50 > differing > 0
+        assert record.locator("table").last.locator("strong").count() > 0
 
 
 def test_a_live_page_follows_the_run_and_keeps_the_place(

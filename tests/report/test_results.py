@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from skeletonagent.report.results import (
     training_curves,
 )
 from skeletonagent.report.runs import ReportedRun, group_by_recipe, read_runs
+from skeletonagent.training.run_directory import RunDirectory
 
 from .test_serialize import unpacked
 
@@ -52,7 +55,9 @@ def test_a_recipe_of_several_runs_has_a_row_for_their_mean(three: list[ReportedR
 
 
 def test_curves_are_columns(three: list[ReportedRun]) -> None:
-    (first, *_) = training_curves(three)
+    (first, second, third) = training_curves(group_by_recipe(three))
+    assert [curve["seed"] for curve in (first, second, third)] == [0, 1, 0]
+    assert first["recipe"] == second["recipe"] != third["recipe"]
     assert first["run"] == "guided" and first["epoch"] == [0, 1, 2, 3]
     assert first["loss"] == [3.0, 2.5, 2.0, 1.5]
     assert first["validation_top1"] == [0.0, 0.2, 0.4, None]
@@ -112,6 +117,31 @@ def test_streams_are_fused_as_the_paper_does(three: list[ReportedRun]) -> None:
     (row,) = ensemble_rows(joint, [joint, bone, three[2]])
     assert (row["name"], row["recipe"], row["top1"]["value"]) == ("2 streams fused", "j, b", 0.875)
     assert ensemble_rows(joint, [joint]) == []
+
+
+def test_test_sets_of_one_training_are_side_by_side(runs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "two"
+    shutil.copytree(runs / "guided", path)
+    run = RunDirectory(path)
+    whole = ClassProbabilities.load(run.predictions)
+    fewer = list(whole.sample_ids[:5])
+    parts = {"half": list(whole.sample_ids[1:]), "fewer": fewer}
+    run.evaluation_parts.write_text(json.dumps(parts))
+    (read,) = read_runs([path])
+    # What is reported first is the test set of the run's split, not the samples of all.
+    assert read.predictions is not None and read.predictions.sample_ids == whole.sample_ids[1:]
+    (row,) = accuracy_rows(group_by_recipe([read]))
+    assert row["top1"]["n"] == 8 and list(row["parts"]) == ["half", "fewer"]
+    assert row["parts"]["half"]["top1"] == row["top1"]
+    right = (whole.probs.argmax(axis=1) == whole.labels)[:5].mean()
+    assert row["parts"]["fewer"]["top1"]["value"] == pytest.approx(right)
+    titles = [matrix["title"] for matrix in confusion_matrices([read], None)]
+    assert titles == ["test set half, two", "test set fewer, two"]
+    rows = accuracy_rows(group_by_recipe([read, replace(read, name="again")]))
+    assert rows[2]["mean"] and rows[2]["parts"]["fewer"]["top1"]["value"] == pytest.approx(right)
+    run.evaluation_parts.write_text(json.dumps(parts | {"fewer": ["of another"]}))
+    with pytest.raises(DataError, match="samples of fewer that"):
+        read_runs([path])
 
 
 def test_a_method_without_deep_learning_has_a_row(three: list[ReportedRun]) -> None:

@@ -36,6 +36,16 @@ def agent_rounds(run: ReportedRun) -> dict[str, Any] | None:
     return {"rounds": rounds, "details": compress_json(details)}
 
 
+def latest_joints(run: ReportedRun) -> list[list[int]] | None:
+    """Return the joints that the agents chose for each class; none for one without a choice.
+
+    None if nobody was asked, or nothing was answered yet.
+    """
+    if not run.guided or not run.rounds:
+        return None
+    return [_indices(recorded["joints"]) for recorded in run.rounds[-1]["classes"]]
+
+
 def _entry(
     number: int,
     label: int,

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import html
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from skeletonagent.core.errors import SkeletonAgentError
 from skeletonagent.training.feature_snapshots import FOLDER
 from skeletonagent.training.run_directory import RunDirectory
 
 HOST = "127.0.0.1"
+SECONDS_BETWEEN = 4
+"""Time after which a browser asks again where there is no page yet."""
+SECONDS_OF_A_CLIENT = 20
+"""Time after which a client that neither asks nor reads is left."""
 Build = Callable[[str], str]
 """Function that returns the page of a version."""
 
@@ -33,20 +41,23 @@ class LivePage:
         self._version, self._page = "", b""
 
     def newest(self) -> tuple[str, bytes]:
-        """Return version and page; while a file cannot be read, the page before is returned.
+        """Return version and page; while a file cannot be read, those before are returned.
+
+        A file may be half-written, or replaced while it is read; the next request tries again.
 
         Raises:
             SkeletonAgentError: If a file cannot be read and there is no earlier page.
+            OSError: If a file is gone and there is no earlier page.
         """
         with self._lock:
-            version = fingerprint(self._runs)
-            if version != self._version:
-                try:
+            try:
+                version = fingerprint(self._runs)
+                if version != self._version:
                     self._page = self._build(version).encode()
-                except SkeletonAgentError:
-                    if not self._page:
-                        raise
-                self._version = version
+                    self._version = version
+            except (SkeletonAgentError, OSError):
+                if not self._page:
+                    raise
             return self._version, self._page
 
 
@@ -57,9 +68,10 @@ def fingerprint(runs: Sequence[Path]) -> str:
         run = RunDirectory(path)
         files = [
             run.config, run.metrics, run.guidance, run.predictions, run.summary, run.baseline,
+            run.provenance, run.choices, run.evaluation_parts,
         ]  # fmt: skip
         for file in [*files, *sorted((path / FOLDER).glob("*.npz"))]:
-            if file.exists():
+            with suppress(FileNotFoundError):
                 state = file.stat()
                 digest.update(f"{file}\0{state.st_mtime_ns}\0{state.st_size}\n".encode())
     return digest.hexdigest()[:20]
@@ -75,44 +87,76 @@ def live_server(page: LivePage, port: int = 0) -> ThreadingHTTPServer:
     Raises:
         OSError: If the port is taken.
     """
+    return _Server((HOST, port), page)
 
-    class Handler(BaseHTTPRequestHandler):
-        """Handler of GET requests; a browser that has the newest version gets status 304."""
 
-        def do_GET(self) -> None:
-            """Send the page."""
-            if not self._is_local():
-                self.send_error(HTTPStatus.FORBIDDEN, "ask for 127.0.0.1 or localhost")
-            elif self.path.partition("?")[0] != "/":
-                self.send_error(HTTPStatus.NOT_FOUND)
-            else:
-                self._send_page()
+class _Server(ThreadingHTTPServer):
+    """Server of a page, which a client may leave at any time."""
 
-        def log_message(self, *_: object) -> None:
-            """Log no requests."""
+    def __init__(self, address: tuple[str, int], page: LivePage) -> None:
+        self.page = page
+        super().__init__(address, _Handler)
 
-        def _is_local(self) -> bool:
-            # A web page elsewhere may resolve a name of its own to this address (DNS rebinding).
-            name = self.headers.get("Host", "").rpartition(":")[0]
-            return name in (HOST, "localhost")
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over clients that left or stopped reading, which is no fault of ours."""
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
-        def _send_page(self) -> None:
-            try:
-                version, content = page.newest()
-            except SkeletonAgentError as error:
-                self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, explain=str(error))
-                return
-            tag = f'"{version}"'
-            unchanged = self.headers.get("If-None-Match") == tag
-            self.send_response(HTTPStatus.NOT_MODIFIED if unchanged else HTTPStatus.OK)
+
+class _Handler(BaseHTTPRequestHandler):
+    """Handler of GET requests; a browser that has the newest version gets status 304."""
+
+    server: _Server
+    timeout = SECONDS_OF_A_CLIENT
+
+    def do_GET(self) -> None:
+        """Send the page."""
+        if not self._is_local():
+            self.send_error(HTTPStatus.FORBIDDEN, "ask for 127.0.0.1 or localhost")
+        elif self.path.partition("?")[0] != "/":
+            self.send_error(HTTPStatus.NOT_FOUND)
+        else:
+            self._send_page()
+
+    def log_message(self, *_: object) -> None:
+        """Log no requests."""
+
+    def _is_local(self) -> bool:
+        # A web page elsewhere may resolve a name of its own to this address (DNS rebinding).
+        name = self.headers.get("Host", "").rpartition(":")[0]
+        return name in (HOST, "localhost")
+
+    def _send_page(self) -> None:
+        try:
+            version, content = self.server.page.newest()
+        except (SkeletonAgentError, OSError) as error:
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, _waiting_page(error))
+            return
+        tag = f'"{version}"'
+        if self.headers.get("If-None-Match") == tag:
+            self._send(HTTPStatus.NOT_MODIFIED, None, tag)
+        else:
+            self._send(HTTPStatus.OK, content, tag)
+
+    def _send(self, status: HTTPStatus, content: bytes | None, tag: str = "") -> None:
+        self.send_response(status)
+        if tag:
             self.send_header("ETag", tag)
-            self.send_header("Cache-Control", "no-cache")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            if not unchanged:
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if not unchanged:
-                self.wfile.write(content)
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if content is not None:
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if content is not None:
+            self.wfile.write(content)
 
-    return ThreadingHTTPServer((HOST, port), Handler)
+
+def _waiting_page(error: Exception) -> bytes:
+    """Return a page that says why there is none yet, and asks again by itself."""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Report</title>'
+        f'<meta http-equiv="refresh" content="{SECONDS_BETWEEN}">'
+        "<p>The runs cannot be read at present, perhaps since a file is being written. "
+        f"This page tries again by itself.</p><pre>{html.escape(str(error))}</pre></html>"
+    ).encode()

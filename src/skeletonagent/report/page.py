@@ -10,6 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from skeletonagent.report.agent_rounds import latest_joints
+from skeletonagent.report.agent_usage import agent_usage
+from skeletonagent.report.record import record_facts
 from skeletonagent.report.results import simple_baseline_row
 from skeletonagent.report.runs import ReportedRun, RunComparison, compare_runs
 from skeletonagent.report.sections import ReportOptions, Section, all_sections
@@ -17,8 +20,8 @@ from skeletonagent.report.serialize import escape_for_script
 from skeletonagent.report.skeleton_svg import layout_drawing
 
 SCRIPTS = (
-    "base", "colours", "saving", "chart", "accuracy", "curves", "classes", "matrix", "agents",
-    "topologies", "embedding", "player", "start",
+    "base", "colours", "saving", "tables", "chart", "accuracy", "curves", "classes", "matrix",
+    "matrix_canvas", "agents", "topologies", "embedding", "player", "scene", "record", "start",
 )  # fmt: skip
 """Parts of the page's script, in the order in which they are joined."""
 
@@ -44,9 +47,11 @@ def report_page(options: ReportOptions, version: str = "") -> str:
         lstrip_blocks=True,
     )
     first = comparison.main.runs[0]
+    usage = [used for used in map(agent_usage, comparison.runs) if used]
     data = {
         "classes": first.class_names,
         "layout": layout_drawing(first.dialogues.layout) if first.dialogues else None,
+        "joints": latest_joints(first),
         "main": first.name,
         "live": options.live,
         "version": version,
@@ -54,7 +59,9 @@ def report_page(options: ReportOptions, version: str = "") -> str:
     }
     return environment.get_template("report.html.jinja").render(
         title=_title(comparison),
-        properties=_properties(first),
+        properties=_properties(comparison.main.runs),
+        problems=[used["problem"] for used in usage if used["problem"]],
+        shared=[(used["run"], ", ".join(names)) for used in usage for names in used["identical"]],
         reasons=first.directory.read_reasons(),
         key_figures=_key_figures(comparison, sections),
         sections=sections,
@@ -77,14 +84,16 @@ def _title(comparison: RunComparison) -> str:
         title = f"{folders.pop()}, {len(names)} runs"
     else:
         title = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        parent = comparison.main.runs[0].directory.path.resolve().parent.name
+        title = f"{parent}: {title}" if len(names) > 1 and folders == {Path()} else title
     return f"{title} compared with {comparison.baseline.name}" if comparison.baseline else title
 
 
-def _properties(run: ReportedRun) -> list[tuple[str, str]]:
-    """Return the properties of a run by their names."""
+def _properties(runs: Sequence[ReportedRun]) -> list[tuple[str, str]]:
+    """Return the properties of runs of one recipe by their names."""
+    run = runs[0]
     config, summary = run.config, run.summary or {}
-    device = summary.get("device", "")
-    agents = summary.get("agents", {})
+    facts = record_facts(runs)
     properties = {
         "data": Path(summary.get("data", config.data.archive)).name,
         "split": summary.get("split", config.data.split or ""),
@@ -92,10 +101,17 @@ def _properties(run: ReportedRun) -> list[tuple[str, str]]:
         "recognizer": config.model.backbone,
         "parameters": f"{summary['parameters']:,}" if "parameters" in summary else "",
         "agents": config.agents.chat,
-        "rounds": str(agents.get("rounds") or ""),
+        "guided": facts["guided"],
+        "rounds": str((summary.get("agents") or {}).get("rounds") or ""),
+        "tokens": facts["tokens"],
+        "cost": facts["cost"],
         "epochs": f"{len(run.metrics)} of {config.training.epochs}",
-        "seed": str(config.seed),
-        "device": device,
+        "seeds" if len(runs) > 1 else "seed": ", ".join(str(run.config.seed) for run in runs),
+        "device": summary.get("device", ""),
+        "machine": facts["machine"],
+        "version": facts["version"],
+        "commit": facts["commit"],
+        "finished": facts["finished"],
     }
     return [(name, str(value)) for name, value in properties.items() if value]
 

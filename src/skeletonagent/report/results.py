@@ -12,6 +12,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.evaluation.class_difficulty import class_difficulty, subset_accuracy
 from skeletonagent.evaluation.ensemble import EnsembleMember, paper_ensembles
+from skeletonagent.evaluation.metrics import mean_class_accuracy
 from skeletonagent.evaluation.significance import (
     Estimate,
     accuracy_interval,
@@ -19,6 +20,7 @@ from skeletonagent.evaluation.significance import (
     mean_interval,
     paired_difference,
 )
+from skeletonagent.report.class_scores import mean_class_scores
 from skeletonagent.report.runs import RecipeRuns, ReportedRun
 from skeletonagent.report.serialize import pack_json, round_floats
 from skeletonagent.training.checkpoint import Checkpoint
@@ -43,37 +45,35 @@ def accuracy_rows(groups: Sequence[RecipeRuns]) -> list[dict[str, Any]]:
 
 def _run_row(run: ReportedRun, recipe: str) -> dict[str, Any]:
     assert run.predictions is not None
-    return _accuracy_row(run.predictions, run.name, recipe) | {"parts": _parts(run)}
+    parts = {name: _accuracies(part) for name, part in run.test_sets.items()}
+    return _accuracy_row(run.predictions, run.name, recipe) | {"parts": parts}
 
 
 def _accuracy_row(predictions: ClassProbabilities, name: str, recipe: str) -> dict[str, Any]:
+    return {"name": name, "recipe": recipe, "mean": False, "parts": {}} | _accuracies(predictions)
+
+
+def _accuracies(predictions: ClassProbabilities) -> dict[str, Any]:
     return {
-        "name": name,
-        "recipe": recipe,
-        "mean": False,
         "top1": _estimate(accuracy_interval(predictions)),
         "top5": predictions.topk_accuracy(5),
-        "mean_class": float(np.nanmean(predictions.per_class_accuracy())),
-        "parts": {},
+        "mean_class": mean_class_accuracy(predictions),
     }
-
-
-def _parts(run: ReportedRun) -> dict[str, float]:
-    """Return the accuracy on each test set of the run, where there are several."""
-    results = (run.summary or {}).get("test", {})
-    return {name: part["top1"] for name, part in results.items()} if len(results) > 1 else {}
 
 
 def _mean_row(runs: Sequence[ReportedRun], recipe: str) -> dict[str, Any]:
     tested = [run.predictions for run in runs if run.predictions is not None]
+    names = [name for name in runs[0].test_sets if all(name in run.test_sets for run in runs)]
+    parts = {name: _mean_accuracies([run.test_sets[name] for run in runs]) for name in names}
+    row = {"name": f"mean of {len(tested)}", "recipe": recipe, "mean": True, "parts": parts}
+    return row | _mean_accuracies(tested)
+
+
+def _mean_accuracies(tested: Sequence[ClassProbabilities]) -> dict[str, Any]:
     return {
-        "name": f"mean of {len(tested)}",
-        "recipe": recipe,
-        "mean": True,
         "top1": _clip_interval(_estimate(mean_interval([p.topk_accuracy(1) for p in tested]))),
         "top5": float(np.mean([p.topk_accuracy(5) for p in tested])),
-        "mean_class": float(np.mean([np.nanmean(p.per_class_accuracy()) for p in tested])),
-        "parts": {},
+        "mean_class": float(np.mean([mean_class_accuracy(p) for p in tested])),
     }
 
 
@@ -91,19 +91,21 @@ def simple_baseline_row(runs: Sequence[ReportedRun]) -> dict[str, Any] | None:
     try:
         method = run.simple_baseline["methods"][0]
         figures = method["test"][run.simple_baseline["split"]]
-        return {
-            "name": method["name"],
-            "recipe": "without deep learning",
-            "mean": False,
-            "top1": _estimate(
-                Estimate(figures["top1"], figures["low"], figures["high"], figures["samples"])
-            ),
-            "top5": figures["top5"],
-            "mean_class": figures["mean_class"],
-            "parts": {},
-        }
+        names = [name for name in run.test_sets if name in method["test"]]
+        parts = {name: _recorded_accuracies(method["test"][name]) for name in names}
+        row = {"name": method["name"], "recipe": "without deep learning", "mean": False}
+        return row | {"parts": parts} | _recorded_accuracies(figures)
     except (KeyError, TypeError, IndexError) as error:
         raise DataError(f"is damaged: {error!r}", path=run.directory.baseline) from error
+
+
+def _recorded_accuracies(figures: dict[str, Any]) -> dict[str, Any]:
+    ends = figures["top1"], figures["low"], figures["high"]
+    return {
+        "top1": _estimate(Estimate(*ends, figures["samples"])),
+        "top5": figures["top5"],
+        "mean_class": figures["mean_class"],
+    }
 
 
 def _estimate(estimate: Estimate) -> dict[str, Any]:
@@ -145,18 +147,21 @@ def _clip_interval(estimate: dict[str, Any]) -> dict[str, Any]:
     return estimate | {key: min(max(end, 0.0), 1.0) for key, end in ends.items()}
 
 
-def training_curves(runs: Sequence[ReportedRun]) -> list[dict[str, Any]]:
+def training_curves(recipes: Sequence[RecipeRuns]) -> list[dict[str, Any]]:
     """Return each run's metrics over the epochs, a list for each metric."""
     return [
         {
             "run": run.name,
+            "recipe": recipe.name,
+            "seed": run.config.seed,
             "epochs": run.config.training.epochs,
             **{
                 key: round_floats([record.get(key) for record in run.metrics])
                 for key in CURVE_METRICS
             },
         }
-        for run in runs
+        for recipe in recipes
+        for run in recipe.runs
         if run.metrics
     ]
 
@@ -171,19 +176,23 @@ def confusion_matrices(
         checkpoint: Newest checkpoint of the first run, with the counts of its training clips.
     """
     matrices = [
-        {
-            "title": f"test set, {run.name}",
-            "run": run.name,
-            **_sparse(run.predictions.confusions()),
-        }
+        {"title": f"{title}, {run.name}", "run": run.name, **_sparse(predictions.confusions())}
         for run in runs
         if run.predictions is not None
+        for title, predictions in _titled_test_sets(run, run.predictions)
     ]
     if checkpoint is not None and "confusions" in checkpoint.tensors:
         title = f"training clips of the last epoch, {runs[0].name}"
         counts = checkpoint.tensors["confusions"].numpy()
         matrices.append({"title": title, "run": "", **_sparse(counts)})
     return matrices
+
+
+def _titled_test_sets(
+    run: ReportedRun, predictions: ClassProbabilities
+) -> list[tuple[str, ClassProbabilities]]:
+    parts = [(f"test set {name}", part) for name, part in run.test_sets.items()]
+    return parts or [("test set", predictions)]
 
 
 def _sparse(counts: Int[np.ndarray, "y y"]) -> dict[str, Any]:
@@ -205,19 +214,24 @@ def class_results(
     if accuracy is None:
         return None
     baseline_accuracy = _mean_class_accuracy(baseline)
-    tested = next(run.predictions for run in runs if run.predictions is not None)
-    samples = np.bincount(tested.labels, minlength=len(accuracy))
+    samples = np.bincount(_tested(runs)[0].labels, minlength=len(accuracy))
     return {
         "samples": samples.tolist(),
         "accuracy": round_floats(accuracy.tolist()),
         "baseline": None if baseline_accuracy is None else round_floats(baseline_accuracy.tolist()),
+        "scores": mean_class_scores([p.confusions() for p in _tested(runs)]),
+        "runs": len(_tested(runs)),
         "subsets": _subsets(runs, baseline),
         "comparison": None if baseline_accuracy is None else _comparison(runs, baseline),
     }
 
 
+def _tested(runs: Sequence[ReportedRun]) -> list[ClassProbabilities]:
+    return [run.predictions for run in runs if run.predictions is not None]
+
+
 def _mean_class_accuracy(runs: Sequence[ReportedRun]) -> Float[np.ndarray, " y"] | None:
-    rows = [run.predictions.per_class_accuracy() for run in runs if run.predictions is not None]
+    rows = [predictions.per_class_accuracy() for predictions in _tested(runs)]
     if not rows:
         return None
     mean: Float[np.ndarray, " y"] = np.mean(rows, axis=0)
@@ -226,8 +240,7 @@ def _mean_class_accuracy(runs: Sequence[ReportedRun]) -> Float[np.ndarray, " y"]
 
 def _subsets(runs: Sequence[ReportedRun], baseline: Sequence[ReportedRun]) -> list[dict[str, Any]]:
     """Return the accuracy on the hard, medium and easy classes (paper table 6)."""
-    ours = [run.predictions for run in runs if run.predictions is not None]
-    theirs = [run.predictions for run in baseline if run.predictions is not None]
+    ours, theirs = _tested(runs), _tested(baseline)
     subsets = class_difficulty(*(theirs or ours))
     tables = {
         "accuracy": [subset_accuracy(predictions, subsets) for predictions in ours],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,13 @@ class ReportedRun:
         metrics: Metrics of each epoch.
         rounds: Guidance of each round.
         summary: Summary, None before the end of the training.
-        predictions: Class probabilities of the test set, None before the end of the training.
+        predictions: Class probabilities of the test set of its split, None before the end of the
+            training.
         dialogues: Dialogues about all classes, None before the first guidance.
         simple_baseline: What methods without deep learning reach, where it was computed.
+        test_sets: Class probabilities of each test set by its split, that of the run's split first,
+            where there are several.
+        sessions: Processes that trained it, as the run recorded them.
     """
 
     name: str
@@ -48,6 +52,8 @@ class ReportedRun:
     predictions: ClassProbabilities | None
     dialogues: DialogueCollection | None
     simple_baseline: dict[str, Any] | None = None
+    test_sets: Mapping[str, ClassProbabilities] = field(default_factory=dict)
+    sessions: Sequence[dict[str, Any]] = ()
 
     @property
     def guided(self) -> bool:
@@ -62,7 +68,7 @@ class ReportedRun:
     @property
     def settings(self) -> dict[str, Any]:
         """All settings of the recipe, by their dotted names."""
-        flat = _flat(config_to_dict(self.config))
+        flat = flat_settings(config_to_dict(self.config))
         return {key: value for key, value in flat.items() if key not in IGNORED_SETTINGS}
 
     def checkpoint(self) -> Checkpoint | None:
@@ -175,6 +181,8 @@ def _read_run(path: Path, name: str) -> ReportedRun:
     dialogues = (
         DialogueCollection.load(path) if (run.dialogues / DIALOGUES_METADATA).exists() else None
     )
+    predictions = ClassProbabilities.load(run.predictions) if run.predictions.exists() else None
+    test_sets = {} if predictions is None else _test_sets(run, predictions)
     return ReportedRun(
         name=name,
         directory=run,
@@ -182,10 +190,26 @@ def _read_run(path: Path, name: str) -> ReportedRun:
         metrics=run.read_metrics(),
         rounds=run.read_rounds(len(dialogues.dialogues) if dialogues else None),
         summary=run.read_summary(),
-        predictions=ClassProbabilities.load(run.predictions) if run.predictions.exists() else None,
+        predictions=next(iter(test_sets.values()), predictions),
         dialogues=dialogues,
         simple_baseline=run.read_baseline(),
+        test_sets=test_sets,
+        sessions=run.read_sessions(),
     )
+
+
+def _test_sets(run: RunDirectory, whole: ClassProbabilities) -> dict[str, ClassProbabilities]:
+    """Return the predictions of each test set, if there are several, that of the split first."""
+    parts = run.read_evaluation_parts() or {}
+    known = set(whole.sample_ids)
+    for name, ids in parts.items():
+        if not ids or not known.issuperset(ids):
+            raise DataError(
+                f"names samples of {name} that predictions.npz has not", path=run.evaluation_parts
+            )
+    if len(parts) < 2:
+        return {}
+    return {name: whole.subset(set(ids)) for name, ids in parts.items()}
 
 
 def require_same_classes(runs: Sequence[ReportedRun]) -> None:
@@ -243,11 +267,12 @@ def _is_of_guidance(key: str) -> bool:
     return key.startswith("agents.") or key in GUIDANCE_WEIGHTS
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat_settings(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the settings of a configuration by their dotted names."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
+            flat |= flat_settings(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value
     return flat

@@ -10,6 +10,7 @@ from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
 from skeletonagent.report.agent_rounds import agent_rounds
 from skeletonagent.report.clip_player import clip_player, open_clip_context
 from skeletonagent.report.embedding import embedding
+from skeletonagent.report.record import experiment_record
 from skeletonagent.report.results import (
     accuracy_rows,
     class_results,
@@ -74,7 +75,12 @@ def all_sections(options: ReportOptions, comparison: RunComparison) -> list[Sect
     rows += [simple] if simple else []
     return [
         Section("accuracy", "Accuracy", round_floats(rows) or None, UNTESTED),
-        Section("curves", "Training", training_curves(runs) or None, "No epoch has ended yet."),
+        Section(
+            "curves",
+            "Training",
+            training_curves(comparison.recipes) or None,
+            "No epoch has ended yet.",
+        ),
         Section("classes", "Classes", class_results(main.runs, baseline), UNTESTED),
         Section(
             "matrix",
@@ -91,6 +97,7 @@ def all_sections(options: ReportOptions, comparison: RunComparison) -> list[Sect
             "This run kept no feature snapshots; train with training.feature_snapshots above 0.",
         ),
         _player(options, first, checkpoint, problem),
+        Section("record", "Record", experiment_record(comparison)),
     ]
 
 

@@ -1,7 +1,7 @@
 // Rounds of the agents: confused classes, questions, answers and changes of the guidance.
 
 let filterAgents = () => {};
-const PAGE_SIZE = 10;
+const PAGE_SIZE = 10, MOST_PRINTED = 100;
 const ODD = ["repaired", "rejected", "unanswered"];
 
 async function drawAgents(place, { rounds, details }) {
@@ -46,6 +46,7 @@ async function drawAgents(place, { rounds, details }) {
     if (!rows[state.round]) state.round = Math.max(0, rows.lastIndexOf(true));
     update();
   };
+  onPrint(() => { state.limit = MOST_PRINTED; update(true); }, () => update());
   place.append(tablist, html("div", { class: "controls" }, classes.field, which.field, html("label", { class: "grow" }, "Search", search)), list);
   update();
   tabs[state.round].parentElement.scrollLeft = 1e6;

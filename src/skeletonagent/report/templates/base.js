@@ -74,6 +74,25 @@ const classOptions = (first) => [["", first], ...report.classes
   .map((name, label) => [String(label), name])
   .sort((a, b) => a[1].localeCompare(b[1]))];
 
+const printListeners = [];
+
+/** Call before the page is printed and after it. */
+function onPrint(before, after) {
+  printListeners.push([before, after]);
+}
+
+// What is folded is open on paper.
+let folded = [];
+addEventListener("beforeprint", () => {
+  printListeners.forEach(([before]) => before());
+  folded = [...document.querySelectorAll("details:not([open])")];
+  folded.forEach((details) => { details.open = true; });
+});
+addEventListener("afterprint", () => {
+  folded.forEach((details) => { details.open = false; });
+  printListeners.forEach(([, after]) => after());
+});
+
 const hint = document.getElementById("tip");
 
 /** Show a hint beside the pointer or an element; without text hide it. */
@@ -115,7 +134,6 @@ function skeleton(marks, description, links = []) {
   const xs = points.map((point) => point[0]), ys = points.map((point) => point[1]);
   const [left, top] = [Math.min(...xs) - 16, Math.min(...ys) - 16];
   const path = bones.map(([a, b]) => `M${points[a].join(" ")}L${points[b].join(" ")}`).join("");
-  const colours = { kept: "var(--salient)", added: "var(--salient)", removed: "var(--dim)", seen: "var(--salient)" };
   return svg("svg", {
     class: "skeleton", role: "img", "aria-label": description,
     viewBox: `${left} ${top} ${Math.max(...xs) + 16 - left} ${Math.max(...ys) + 16 - top}`,
@@ -129,10 +147,13 @@ function skeleton(marks, description, links = []) {
     svg("title", {}, `${joint + 1} ${names[joint]}${marks[joint] ? `, ${marks[joint]}` : ""}`),
     svg("circle", { cx: x, cy: y, r: 7, fill: "transparent" }),
     marks[joint] === "removed"
-      ? svg("circle", { cx: x, cy: y, r: 4.4, fill: "var(--card)", stroke: colours.removed, "stroke-width": 1.4, "stroke-dasharray": "2 1.6" })
-      : svg("circle", { cx: x, cy: y, r: marks[joint] ? 4.6 : 2.3, fill: colours[marks[joint]] || "var(--bone)" }),
-    marks[joint] === "added" ? svg("circle", { cx: x, cy: y, r: 7.4, fill: "none", stroke: "var(--salient)", "stroke-width": 1.4 }) : null)));
+      ? svg("circle", { cx: x, cy: y, r: 4.4, fill: "var(--card)", stroke: "var(--dim)", "stroke-width": 1.4, "stroke-dasharray": "2 1.6" })
+      : svg("circle", { cx: x, cy: y, r: marks[joint] ? 4 : 2.3, fill: marks[joint] ? "var(--salient)" : "var(--bone)" }),
+    RINGS[marks[joint]]?.map((r) => svg("circle", { class: "ring", cx: x, cy: y, r, fill: "none", stroke: "var(--salient)", "stroke-width": 1.4 })))));
 }
+
+/** Radii of the rings of joints that the agents chose; new ones have two. */
+const RINGS = { kept: [7.2], seen: [7.2], added: [7.2, 10.4] };
 
 function arc([x0, y0], [x1, y1]) {
   const bend = 0.22;

@@ -1,6 +1,6 @@
 // Each class by itself, against the baseline if there is one (paper figure 4c and table 6).
 
-function drawClasses(place, { samples, accuracy, baseline, subsets, comparison }) {
+function drawClasses(place, { samples, accuracy, baseline, subsets, comparison, scores, runs }) {
   const labels = accuracy.map((share, label) => label).filter((label) => accuracy[label] !== null);
   const gain = (label) => (baseline ? accuracy[label] - (baseline[label] ?? 0) : accuracy[label]);
   const long = labels.length > 60;
@@ -17,7 +17,37 @@ function drawClasses(place, { samples, accuracy, baseline, subsets, comparison }
     rows: () => [["class", "samples", "accuracy", "baseline"], ...labels.map((each) => [report.classes[each], samples[each], accuracy[each], baseline ? baseline[each] : null])],
   });
   box.insertBefore(html("div", { class: "controls" }, ordering.field), chart);
-  place.append(comparison ? comparisonCard(comparison) : "", subsetCard(subsets, Boolean(baseline)), box);
+  place.append(comparison ? comparisonCard(comparison) : "", subsetCard(subsets, Boolean(baseline)), box,
+    scoresFigure(labels, { samples, baseline, scores, runs }));
+}
+
+/** Return precision, recall, F1 and support of each class as a table. */
+function scoresFigure(labels, { samples, baseline, scores, runs }) {
+  const rows = report.classes.map((name, label) => ({
+    label, name, support: samples[label], precision: scores.precision[label], recall: scores.recall[label], f1: scores.f1[label],
+    baseline: baseline ? baseline[label] : null, gain: baseline && baseline[label] !== null && scores.recall[label] !== null ? scores.recall[label] - baseline[label] : null,
+  }));
+  const share = (value) => percent(value);
+  const columns = [
+    { key: "name", name: "class" },
+    { key: "support", name: "support", title: "number of test clips of the class", number: true },
+    { key: "precision", name: "precision", title: "share of the clips predicted as the class that are of it", number: true, text: share },
+    { key: "recall", name: "recall", title: "share of the class's clips that are recognised, its accuracy", number: true, text: share },
+    { key: "f1", name: "F1", title: "harmonic mean of precision and recall", number: true, text: share },
+    ...(baseline ? [
+      { key: "baseline", name: "baseline recall", number: true, text: share },
+      { key: "gain", name: "difference (points)", number: true, cell: ({ gain }) => (gain === null || gain === undefined ? "–" : html("span", { class: gain < 0 ? "down" : "up" }, signed(100 * gain))) },
+    ] : []),
+  ];
+  const total = samples.reduce((sum, count) => sum + count, 0);
+  const foot = [["mean over classes", scores.macro], ["mean over clips", scores.weighted]]
+    .map(([name, values]) => ({ name, support: total, ...values, baseline: null, gain: null }));
+  return figure({
+    name: "class-scores", title: "Precision, recall and F1 of each class", picture: false,
+    caption: `${runs > 1 ? `Means of ${runs} runs. ` : ""}The heads of the columns sort. A class that was never predicted has no precision; it counts as 0 in the means.`,
+    plot: sortableTable({ label: "Precision, recall and F1 of each class", columns, rows, foot, long: rows.length > 20 }),
+    rows: () => [["class", "support", "precision", "recall", "f1", "baseline recall"], ...rows.map((row) => [row.name, row.support, row.precision, row.recall, row.f1, row.baseline])],
+  });
 }
 
 function sortedClasses(labels, gain, order) {
@@ -26,7 +56,7 @@ function sortedClasses(labels, gain, order) {
 }
 
 function drawClassBars(chart, width, labels, { gain, accuracy, baseline, samples }) {
-  const line = labels.length > 120 ? 12 : 22, height = labels.length * line + 26;
+  const line = labels.length > 120 ? 12 : 22, base = labels.length * line + 4, height = base + 40;
   const left = Math.min(220, 0.42 * width), right = 58;
   const most = baseline ? Math.max(0.01, ...labels.map((label) => Math.abs(gain(label)))) : 1;
   const low = baseline ? -most : 0;
@@ -35,9 +65,10 @@ function drawClassBars(chart, width, labels, { gain, accuracy, baseline, samples
     + `${baseline ? `, baseline ${percent(baseline[label])}, ${signed(100 * gain(label))} points` : ""}, ${samples[label]} samples`;
   chart.replaceChildren(svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Bars, longest first: ${labels.slice(0, 3).map(describe).join("; ")}` },
     ticks(low, most, width < 560 ? 3 : 6).map((value) => [
-      svg("line", { class: "rule", x1: x(value), x2: x(value), y1: 0, y2: height - 22 }),
-      svg("text", { x: x(value), y: height - 6, "text-anchor": "middle" }, baseline ? plain(100 * value) : percent(value, 0)),
+      svg("line", { class: "rule", x1: x(value), x2: x(value), y1: 0, y2: base }),
+      svg("text", { x: x(value), y: base + 16, "text-anchor": "middle" }, baseline ? plain(100 * value) : percent(value, 0)),
     ]),
+    svg("text", { class: "axis", x: (left + width - right) / 2, y: height - 5, "text-anchor": "middle" }, baseline ? "difference of accuracy (points)" : "accuracy (%)"),
     labels.map((label, index) => {
       const y = index * line, value = gain(label), from = x(Math.min(0, value)), to = x(Math.max(0, value));
       return svg("g", {}, svg("title", {}, describe(label)),
@@ -60,18 +91,21 @@ function comparisonCard({ difference, seeds, paired, only_first: onlyFirst, only
 }
 
 function subsetCard(subsets, compared) {
-  const head = ["classes that are", "classes", compared ? "baseline" : null, "accuracy", compared ? "difference" : null].filter(Boolean);
   const bounds = { hard: "hard (below 70%)", medium: "medium", easy: "easy (above 90%)" };
+  const rows = subsets.map(({ name, classes, accuracy, baseline }) => ({
+    name: bounds[name] || name, number: classes.length, accuracy, baseline, members: classes.map(className).join(", "),
+    gain: compared && accuracy !== null && baseline !== null ? accuracy - baseline : null,
+  }));
+  const columns = [
+    { key: "name", name: "classes that are", cell: ({ name, members }) => html("span", { title: members }, name) },
+    { key: "number", name: "classes", number: true },
+    compared ? { key: "baseline", name: "baseline", number: true, text: (value) => percent(value) } : null,
+    { key: "accuracy", name: "accuracy", number: true, text: (value) => percent(value) },
+    compared ? { key: "gain", name: "difference (points)", number: true, cell: ({ gain }) => (gain === null ? "–" : html("span", { class: gain < 0 ? "down" : "up" }, signed(100 * gain))) } : null,
+  ].filter(Boolean);
   return html("div", { class: "card" },
     html("figcaption", {}, html("h3", {}, "Hard, medium and easy classes"),
       html("p", {}, compared ? "Sorted by how well the baseline knows them (paper table 6); the baseline's own figures on them are flattered or belittled by that."
         : "Sorted by this run's own accuracy, which says nothing about a gain; the paper sorts by a baseline's.")),
-    html("div", { class: "scroll" }, html("table", {},
-      html("thead", {}, html("tr", {}, head.map((name, index) => html("th", { scope: "col", class: index ? "n" : null }, name)))),
-      html("tbody", {}, subsets.map(({ name, classes, accuracy, baseline }) => html("tr", {},
-        html("td", { title: classes.map(className).join(", ") }, bounds[name] || name),
-        html("td", { class: "n" }, String(classes.length)),
-        compared ? html("td", { class: "n" }, percent(baseline)) : null,
-        html("td", { class: "n" }, percent(accuracy)),
-        compared ? html("td", { class: `n ${accuracy < baseline ? "down" : "up"}` }, accuracy === null ? "–" : signed(100 * (accuracy - baseline))) : null))))));
+    sortableTable({ label: "Hard, medium and easy classes", columns, rows }));
 }

@@ -70,9 +70,11 @@ function polygon(context, points) {
   context.closePath();
 }
 
+const LARGEST_CANVAS = 16e6;
+
 /** Return a canvas of `width` x `height` in the page's units, sharp on every screen. */
 function sharp(canvas, width, height) {
-  const ratio = Math.max(1, devicePixelRatio || 1);
+  const ratio = Math.min(Math.max(1, devicePixelRatio || 1), Math.sqrt(LARGEST_CANVAS / (width * height)));
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   const context = canvas.getContext("2d");
@@ -101,8 +103,7 @@ document.getElementById("theme").addEventListener("click", () => {
 });
 
 let darkBeforePrint = false;
-addEventListener("beforeprint", () => {
+onPrint(() => {
   darkBeforePrint = root.classList.contains("dark");
   setDark(false);
-});
-addEventListener("afterprint", () => setDark(darkBeforePrint));
+}, () => setDark(darkBeforePrint));

@@ -23,7 +23,7 @@ function drawEmbedding(place, { method, epochs, sample_ids: ids, labels, positio
     const width = plot.clientWidth;
     if (!width) return;
     size = [width, clamp(1.02 * width * (reach[1] / reach[0]), 0.55 * width, Math.max(0.85 * width, 320))];
-    paintEmbedding(canvas, size, screen(...size), labels, chosen);
+    paintEmbedding(canvas, size, screen(...size), { labels, chosen, method });
     const now = Math.round(state.at);
     canvas.setAttribute("aria-label", `${ids.length} clips after ${epochs[now]} epochs; ${percent(neighbours[now], 0)} lie among clips of their class. Arrow keys change the epoch.`);
   };
@@ -89,7 +89,7 @@ function drawEmbedding(place, { method, epochs, sample_ids: ids, labels, positio
     side.push(figure({
       name: "neighbours", title: "Clips among their own class",
       caption: `Share of clips whose ${voters} nearest name their class.`,
-      plot: lineChart({ series: [{ name: "among their own", x: epochs, y: neighbours, colour: "var(--accent)" }], format: SHARES, range: [0, 1], xName: "epoch", description: "Clips among their own class", height: 200 }),
+      plot: lineChart({ series: [{ name: "among their own", x: epochs, y: neighbours, colour: "var(--accent)" }], format: SHARES, range: [0, 1], xName: "epoch", yName: "share of clips (%)", description: "Clips among their own class", height: 220 }),
       rows: () => [["epoch", "share"], ...epochs.map((epoch, index) => [epoch, neighbours[index]])],
     }));
   }
@@ -122,8 +122,9 @@ function rivalsOf(label, present, most) {
   return [...present].filter((other) => other !== label && both(other)).sort((a, b) => both(b) - both(a)).slice(0, most);
 }
 
-function paintEmbedding(canvas, [width, height], spot, labels, chosen) {
+function paintEmbedding(canvas, [width, height], spot, { labels, chosen, method }) {
   const context = sharp(canvas, width, height);
+  nameDimensions(context, width, height, method);
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   context.globalAlpha = 0.35;
   context.fillStyle = css("--other");
@@ -141,4 +142,16 @@ function paintEmbedding(canvas, [width, height], spot, labels, chosen) {
     if (index >= 0) marker(context, index, ...spot(sample), 4.3, colours[index]);
   });
   context.globalAlpha = 1;
+}
+
+/** Write the names of both dimensions along the edges; their scale has no unit. */
+function nameDimensions(context, width, height, method) {
+  context.fillStyle = css("--dim");
+  context.textAlign = "right";
+  context.fillText(`first dimension of ${method} →`, width - 4, height - 5);
+  context.save();
+  context.translate(12, 4);
+  context.rotate(-Math.PI / 2);
+  context.fillText("second dimension →", 0, 0);
+  context.restore();
 }

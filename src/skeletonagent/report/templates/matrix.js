@@ -2,15 +2,20 @@
 
 function drawMatrix(place, matrices) {
   const y = report.classes.length;
-  const state = { matrix: dense(matrices[0], y), order: "together", shown: y > 60 ? 40 : y, share: true, diagonal: true, at: null, pinned: null };
+  const many = innerWidth < NARROW ? 12 : 60;
+  const state = { matrix: dense(matrices[0], y), order: "together", shown: y > many ? (many < 60 ? 10 : 40) : y, share: true, diagonal: true, at: null, pinned: null };
   const canvas = html("canvas", { tabindex: 0, role: "application", "aria-label": "Confusion matrix, true classes in rows, predicted in columns. Arrow keys move, Enter keeps a cell." });
-  const plot = html("div", { class: "plot", "data-draws": "canvas" }, canvas);
+  const plot = html("div", { class: "plot pan", "data-draws": "canvas" }, canvas);
   const detail = html("div", { class: "detail", id: "matrix-detail" });
   const pairs = html("ol", { class: "pairs" });
   let view = { labels: [], cell: 1, left: 0, top: 0 };
 
   const redraw = () => { if (plot.clientWidth) view = paintMatrix(canvas, plot.clientWidth, state); };
   const show = (m, n) => { state.at = [m, n]; redraw(); describe(detail, state, m, n); };
+  const reveal = (n) => {
+    const from = state.labels.indexOf(n) * view.cell, room = plot.clientWidth - view.left;
+    plot.scrollLeft = clamp(plot.scrollLeft, from + view.cell - room, from);
+  };
   const reorder = () => { state.labels = matrixOrder(state); redraw(); };
   const changed = () => {
     listPairs(pairs, state.matrix, (m, n) => { state.pinned = [m, n]; include(m, n); show(m, n); });
@@ -33,6 +38,7 @@ function drawMatrix(place, matrices) {
     const box = canvas.getBoundingClientRect();
     const [column, row] = [event.clientX - box.left - view.left, event.clientY - box.top - view.top].map((offset) => Math.floor(offset / view.cell));
     const [m, n] = [state.labels[row], state.labels[column]];
+    if (event.clientX - plot.getBoundingClientRect().left < view.left) return null;
     return row >= 0 && column >= 0 && m !== undefined && n !== undefined ? [m, n] : null;
   };
   canvas.addEventListener("pointermove", (event) => {
@@ -55,11 +61,13 @@ function drawMatrix(place, matrices) {
     const at = (state.at || [state.labels[0], state.labels[0]]).map((label) => Math.max(0, state.labels.indexOf(label)));
     const [m, n] = at.map((index, axis) => state.labels[clamp(index + move[axis], 0, state.labels.length - 1)]);
     state.pinned = [m, n];
+    reveal(n);
     show(m, n);
     say(cellInWords(state.matrix, m, n));
   });
   const box = figure({
     name: "confusions", title: "True class (rows) against predicted class (columns)", plot,
+    caption: "In per cent of the true class's clips, unless counts are chosen.",
     rows: () => [["true", "predicted", "count", "share"], ...nonzero(state.matrix).map(([m, n, count]) => [report.classes[m], report.classes[n], count, count / state.matrix.totals[m]])],
   });
   box.insertBefore(html("div", { class: "controls" }, which.field, order.field, y > 10 ? shown.field : null, share.field, diagonal.field), plot);
@@ -67,6 +75,7 @@ function drawMatrix(place, matrices) {
     html("div", { class: "side" }, html("div", { class: "card" }, html("h3", { class: "unseen" }, "The chosen cell"), detail),
       html("div", { class: "card" }, html("h3", {}, "Most frequent confusions"), pairs))));
   changed();
+  plot.addEventListener("scroll", redraw);
   responsive(plot, redraw);
   onTheme(redraw);
 }
@@ -150,58 +159,4 @@ function together(matrix, labels, trouble) {
     left.delete(chain.at(-1));
   }
   return chain;
-}
-
-function paintMatrix(canvas, width, state) {
-  const { matrix, labels, share, diagonal, at } = state;
-  const named = labels.length <= 42 && width > 520;
-  const left = named ? Math.min(170, 0.27 * width) : 4, top = left;
-  const cell = (Math.min(width, 760) - left - 2) / labels.length;
-  const size = cell * labels.length;
-  const context = sharp(canvas, left + size + 2, top + size + 2);
-  Object.assign(canvas.style, { width: `${left + size + 2}px`, height: `${top + size + 2}px` });
-  const place = new Map(labels.map((label, index) => [label, index]));
-  const seen = nonzero(matrix).filter(([m, n]) => place.has(m) && place.has(n) && (diagonal || m !== n));
-  const most = seen.reduce((highest, [, , count]) => Math.max(highest, count), 1);
-  context.fillStyle = rgb(sequential(0));
-  context.fillRect(left, top, size, size);
-  seen.forEach(([m, n, count]) => {
-    const row = place.get(m), column = place.get(n);
-    const value = share ? count / matrix.totals[m] : count / most;
-    const colour = sequential(0.12 + 0.88 * value);
-    context.fillStyle = rgb(colour);
-    context.fillRect(left + column * cell, top + row * cell, Math.max(cell - (cell > 6 ? 1 : 0), 1), Math.max(cell - (cell > 6 ? 1 : 0), 1));
-    if (cell > 15) {
-      context.fillStyle = inkOn(colour);
-      context.textAlign = "center";
-      context.font = context.font.replace(/^\d+(\.\d+)?px/, `${Math.min(11, 0.54 * cell).toFixed(1)}px`);
-      context.fillText(share ? Math.round(100 * value) : count, left + (column + 0.5) * cell, top + (row + 0.5) * cell + 3.5);
-    }
-  });
-  context.font = context.font.replace(/^\d+(\.\d+)?px/, "11px");
-  if (named) labelMatrix(context, labels, { left, top, cell, at });
-  if (at && labels.includes(at[0]) && labels.includes(at[1])) {
-    const [row, column] = at.map((label) => labels.indexOf(label));
-    context.strokeStyle = css("--salient");
-    context.lineWidth = 2;
-    context.strokeRect(left + column * cell - 1, top + row * cell - 1, Math.max(cell, 4) + 1, Math.max(cell, 4) + 1);
-  }
-  return { cell, left, top };
-}
-
-function labelMatrix(context, labels, { left, top, cell, at }) {
-  const most = Math.floor(left / 6.2);
-  labels.forEach((label, index) => {
-    const middle = (index + 0.5) * cell;
-    context.fillStyle = css(at && at[0] === label ? "--ink" : "--dim");
-    context.textAlign = "right";
-    context.fillText(shortened(report.classes[label], most), left - 8, top + middle + 4);
-    context.save();
-    context.translate(left + middle + 4, top - 8);
-    context.rotate(-Math.PI / 2);
-    context.fillStyle = css(at && at[1] === label ? "--ink" : "--dim");
-    context.textAlign = "left";
-    context.fillText(shortened(report.classes[label], most), 0, 0);
-    context.restore();
-  });
 }

@@ -18,7 +18,7 @@ function drawPlayer(place, { clips, tested, mistakes, time_steps: timeSteps }) {
     time.control.value = Math.round(frame);
     time.control.setAttribute("aria-valuetext", `frame ${Math.round(frame) + 1} of ${frames()}`);
     redraw();
-    over.cursor?.(frame / Math.max(1, frames() - 1));
+    over.cursor?.((100 * (frame + 1)) / frames());
   };
   const play = html("button", { type: "button", id: "player-play", class: "button primary", on: { click: () => (state.playing ? pause() : start()) } }, "▶ Play");
   const pause = () => { state.playing = false; cancelAnimationFrame(state.timer); play.textContent = "▶ Play"; };
@@ -40,7 +40,7 @@ function drawPlayer(place, { clips, tested, mistakes, time_steps: timeSteps }) {
   };
   const speed = select("player-speed", "Speed", [["0.25", "¼"], ["0.5", "½"], ["1", "1"], ["2", "2"]], (value) => { state.speed = Number(value); });
   speed.control.value = "1";
-  const importanceFor = select("player-importance", "Joints important for", [["predicted", "the prediction"], ["label", "the true class"], ["none", "no class"]], (value) => { state.importanceFor = value; redraw(); });
+  const importanceFor = select("player-importance", "Joints of", [["predicted", "the predicted class"], ["label", "the true class"], ["none", "no class"]], (value) => { state.importanceFor = value; redraw(); });
 
   const choose = (index, focus = false) => {
     state.clip = index;
@@ -89,11 +89,11 @@ function drawPlayer(place, { clips, tested, mistakes, time_steps: timeSteps }) {
   turnable(canvas, state, redraw);
   steered(canvas, state, { redraw, play, pause, show, frames });
   place.append(
-    html("p", { class: "lead" }, `${clips.length} of ${tested} test clips, the kinds of mistakes first (${mistakes} mistakes in all). Large joints are important: kept still, they lower the probability of the class. Rings are the joints the agents chose. Drag to rotate.`),
+    html("p", { class: "lead" }, `${clips.length} of ${tested} test clips, the kinds of mistakes first (${mistakes} mistakes in all). Drag to rotate.`),
     html("div", { class: "controls" }, classes.field, rivals.field, wrong.field),
     html("div", { class: "theatre" },
       html("div", { class: "card" }, picks),
-      html("div", { class: "card stage" }, canvas, html("div", { class: "controls" }, play, time.field, speed.field), html("div", { class: "controls" }, importanceFor.field)),
+      html("div", { class: "card stage" }, canvas, html("div", { class: "controls" }, play, time.field, speed.field), html("div", { class: "controls" }, importanceFor.field), sceneLegend()),
       html("div", { class: "card side" }, heading, bars, over)));
   list();
   responsive(canvas, redraw);
@@ -117,24 +117,22 @@ function probabilityChart(clip, timeSteps) {
   const shares = unpack(clip.probs_over_time);
   const seen = Array.from({ length: timeSteps }, (_, index) => Math.round((100 * (index + 1)) / timeSteps));
   const colour = (y) => (y === clip.label ? "var(--good)" : y === clip.predicted ? "var(--salient)" : "var(--other)");
-  const series = clip.classes.map((y, index) => ({ name: report.classes[y], x: seen, y: seen.map((_, step) => shares.at(step, index)), colour: colour(y), dashed: y !== clip.label && y !== clip.predicted }));
-  const plot = lineChart({ series, format: SHARES, range: [0, 1], height: 150, xName: "% of the clip seen:", description: "Probability of the classes after more and more of the clip" });
+  const series = clip.classes.map((y, index) => ({ name: report.classes[y], x: seen, y: seen.map((_, step) => shares.at(step, index)), colour: colour(y), style: index }));
+  const plot = lineChart({ series, format: SHARES, range: [0, 1], height: 190, xName: "part of the clip seen (%)", yName: "probability (%)", description: "Probability of the classes after more and more of the clip" });
   const box = figure({
     name: "probabilities", title: "Probabilities as the clip unfolds", plot, bare: true,
     rows: () => [["share of the clip", ...clip.classes.map(className)], ...seen.map((share, step) => [share / 100, ...clip.classes.map((_, index) => shares.at(step, index))])],
   });
-  box.append(legend(series.map(({ name, colour: line, dashed }) => ({ name, colour: line, dashed }))));
-  const cursor = (share) => {
-    const picture = plot.querySelector("svg");
-    if (!picture) return;
-    const line = picture.querySelector("line[visibility]"), width = picture.clientWidth || Number(picture.getAttribute("width"));
-    const at = (100 * share - seen[0]) / (seen.at(-1) - seen[0]);
-    const x = 46 + clamp(at, 0, 1) * (width - 58);
-    line.setAttribute("x1", x);
-    line.setAttribute("x2", x);
-    line.setAttribute("visibility", "visible");
-  };
-  return { box, cursor };
+  box.append(legend(series));
+  return { box, cursor: (percentage) => plot.point?.(percentage) };
+}
+
+/** Return what dots and rings mean; rings only where agents chose joints. */
+function sceneLegend() {
+  const mark = (parts) => svg("svg", { width: 24, height: 24, viewBox: "-12 -12 24 24", "aria-hidden": "true" }, parts);
+  return html("ul", { class: "legend" },
+    html("li", {}, mark([svg("circle", { r: 6.5, fill: "var(--salient)" })]), "important: kept still, it lowers the probability of the class"),
+    report.joints ? html("li", {}, mark([svg("circle", { r: 9.5, fill: "none", stroke: "var(--accent)", "stroke-width": 2 }), svg("circle", { r: 2.6, fill: "var(--bone)" })]), "chosen by the agents for the class") : null);
 }
 
 /** Let keys play, go through the frames of, and turn the clip on a canvas. */
@@ -164,87 +162,4 @@ function turnable(canvas, state, redraw) {
     redraw();
   });
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { from = null; });
-}
-
-function paintScene(canvas, state, clip) {
-  const width = canvas.clientWidth, height = canvas.clientHeight;
-  const context = sharp(canvas, width, height);
-  const view = sceneView(state, width, height);
-  const shown = { predicted: clip.predicted, label: clip.label }[state.importanceFor];
-  const importance = shown === undefined ? null : unpack(clip.joint_importance[shown]);
-  const salient = report.sections.topologies ? report.salient(clip.label) : new Set();
-  const colours = { line: css("--bone"), body: css("--body"), dot: css("--bone"), bright: css("--salient"), ring: css("--accent") };
-  for (let person = 0; person < state.joints.shape[0]; person += 1) {
-    const points = view(person);
-    if (points) paintPerson(context, points, importance, salient, colours, person);
-  }
-}
-
-/** Return the places of a person's joints on the canvas, null if nobody is there. */
-function sceneView({ joints, frame, turn, tilt }, width, height) {
-  const [persons, frames, v] = joints.shape;
-  const bounds = joints.bounds ??= clipBounds(joints, persons, frames, v);
-  const scale = Math.min((width - 40) / bounds.breadth, (height - 40) / bounds.height);
-  const low = Math.floor(frame), high = Math.min(low + 1, frames - 1), share = frame - low;
-  const [cosTurn, sinTurn, cosTilt, sinTilt] = [Math.cos(turn), Math.sin(turn), Math.cos(tilt), Math.sin(tilt)];
-  return (person) => {
-    if (!bounds.present(person, low)) return null;
-    const later = bounds.present(person, high) ? share : 0;
-    return Array.from({ length: v }, (_, joint) => {
-      const [x, y, z] = [0, 1, 2].map((axis) => joints.at(person, low, joint, axis) * (1 - later) + joints.at(person, high, joint, axis) * later - bounds.middle[axis]);
-      const across = x * cosTurn + z * sinTurn, depth = z * cosTurn - x * sinTurn;
-      return [width / 2 + scale * across, height / 2 - scale * (y * cosTilt - depth * sinTilt)];
-    });
-  };
-}
-
-function clipBounds(joints, persons, frames, v) {
-  const present = (person, frame) => [...Array(v).keys()].some((joint) => joints.at(person, frame, joint, 0) || joints.at(person, frame, joint, 1));
-  const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
-  for (let person = 0; person < persons; person += 1) {
-    for (let frame = 0; frame < frames; frame += 1) {
-      if (!present(person, frame)) continue;
-      for (let joint = 0; joint < v; joint += 1) {
-        for (let axis = 0; axis < 3; axis += 1) {
-          const value = joints.at(person, frame, joint, axis);
-          low[axis] = Math.min(low[axis], value);
-          high[axis] = Math.max(high[axis], value);
-        }
-      }
-    }
-  }
-  const size = low.map((value, axis) => Math.max(high[axis] - value, 1e-6));
-  return { present, middle: low.map((value, axis) => (value + high[axis]) / 2), breadth: Math.max(size[0], size[2]), height: size[1] * 1.06 };
-}
-
-function paintPerson(context, points, importance, salient, colours, person) {
-  const { bones } = report.layout;
-  const stroke = (colour, width) => {
-    context.strokeStyle = colour;
-    context.lineWidth = width;
-    context.lineCap = "round";
-    context.beginPath();
-    for (const [a, b] of bones) { context.moveTo(...points[a]); context.lineTo(...points[b]); }
-    context.stroke();
-  };
-  stroke(colours.body, 13);
-  context.setLineDash(person ? [6, 4] : []);
-  stroke(colours.line, 2);
-  context.setLineDash([]);
-  points.forEach(([x, y], joint) => {
-    const share = importance ? importance.at(joint) : 0;
-    if (salient.has(joint)) {
-      context.strokeStyle = colours.ring;
-      context.lineWidth = 1.6;
-      context.beginPath();
-      context.arc(x, y, 10.5, 0, 2 * Math.PI);
-      context.stroke();
-    }
-    context.fillStyle = share > 0.04 ? colours.bright : colours.dot;
-    context.globalAlpha = share > 0.04 ? 0.45 + 0.55 * share : 1;
-    context.beginPath();
-    context.arc(x, y, 2.6 + 6 * share, 0, 2 * Math.PI);
-    context.fill();
-    context.globalAlpha = 1;
-  });
 }

@@ -1,9 +1,9 @@
 // Figures with their caption, and buttons that save them as a picture or a table.
 
 /** Return a figure around a plot; `rows` gives the table behind it, head first. */
-function figure({ name, title, caption = "", plot, rows, bare = false }) {
+function figure({ name, title, caption = "", plot, rows, bare = false, picture = true }) {
   const buttons = [
-    html("button", { type: "button", "aria-label": `Save ${title} as a picture`, on: { click: () => savePicture(name, plot) } },
+    !picture ? null : html("button", { type: "button", "aria-label": `Save ${title} as a picture`, on: { click: () => savePicture(name, plot) } },
       plot.dataset.draws === "canvas" ? "PNG" : "SVG"),
     html("button", { type: "button", "aria-label": `Save ${title} as a table`, on: { click: () => saveTable(name, rows()) } }, "CSV"),
   ];

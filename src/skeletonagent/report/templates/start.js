@@ -1,15 +1,12 @@
 // Draw all sections, one after another, then follow the run if it is still going on.
 
-/** Return the joints that are salient for a class. */
-report.salient = (label) => {
-  const { salient } = report.sections.topologies;
-  const mask = (report.mask ??= unpack(salient));
-  return new Set(report.layout.names.map((name, joint) => joint).filter((joint) => mask.at(label, joint)));
-};
+/** Return the joints that the agents chose for a class, in their latest round. */
+report.chosen = (label) => new Set(report.joints ? report.joints[label] : []);
 
 const DRAWN = {
   accuracy: drawAccuracy, curves: drawCurves, classes: drawClasses, matrix: drawMatrix,
   agents: drawAgents, topologies: drawTopologies, embedding: drawEmbedding, player: drawPlayer,
+  record: drawRecord,
 };
 
 const pause = () => new Promise((resolve) => setTimeout(resolve));
@@ -66,20 +63,22 @@ function recall() {
 const SECONDS_BETWEEN = 4;
 
 async function follow() {
+  const state = document.querySelector(".live");
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 1000 * SECONDS_BETWEEN));
     try {
       const answer = await fetch(location.pathname, { cache: "no-cache" });
       await answer.body?.cancel();
+      state.textContent = answer.ok ? "live" : "a file is being written";
       if (answer.ok && answer.headers.get("ETag") !== `"${report.version}"`) {
         remember();
         location.reload();
         return;
       }
     } catch {
-      document.querySelector(".live").textContent = "no longer live";
-      return;
+      state.textContent = "not reached, trying again";
     }
+    state.classList.toggle("lost", state.textContent !== "live");
   }
 }
 

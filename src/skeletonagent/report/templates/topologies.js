@@ -44,8 +44,8 @@ function drawTopologies(place, { epoch, blocks, epochs, means, salient }) {
     return `${names[column]} takes from ${names[row]}: ${plain(values().values(row, column))}`;
   };
   heat.addEventListener("pointermove", (event) => {
-    const box = heat.getBoundingClientRect(), { left, cell } = heatFrame(box.width, v);
-    const [row, column] = [event.clientY - box.top, event.clientX - box.left - left].map((at) => Math.floor(at / cell));
+    const box = heat.getBoundingClientRect(), { left, top, cell } = heatFrame(box.width, v);
+    const [row, column] = [event.clientY - box.top - top, event.clientX - box.left - left].map((at) => Math.floor(at / cell));
     if (row >= 0 && column >= 0 && row < v && column < v) tell(read(row, column), event);
   });
   heat.addEventListener("pointerleave", () => tell(""));
@@ -94,14 +94,18 @@ function strongest(values, v, most) {
 
 /** Return the room for the joints' names, and the breadth of a cell. */
 function heatFrame(width, v) {
-  const left = 86;
-  return { left, cell: (Math.min(width, 520) - left) / v };
+  const left = 104, top = 18;
+  return { left, top, cell: (Math.min(width, 520) - left) / v };
 }
 
 function paintHeat(canvas, width, v, values, most, at, single = false) {
-  const { left, cell } = heatFrame(width, v), size = v * cell;
-  const context = sharp(canvas, left + size, size);
-  Object.assign(canvas.style, { width: `${left + size}px`, height: `${size}px` });
+  const { left, top, cell } = heatFrame(width, v), size = v * cell;
+  const context = sharp(canvas, left + size, top + size);
+  Object.assign(canvas.style, { width: `${left + size}px`, height: `${top + size}px` });
+  context.fillStyle = css("--ink");
+  context.fillText("gives ↓", 44, top - 6);
+  context.fillText("joint that takes, in the same order →", left, top - 6);
+  context.translate(0, top);
   context.font = context.font.replace(/^\d+px/, `${Math.min(10.5, 0.85 * cell).toFixed(1)}px`);
   context.textAlign = "right";
   context.fillStyle = css("--dim");
