@@ -151,6 +151,8 @@ def test_what_is_left_out_is_told_by_its_reason(tmp_path: Path, typed: Typed) ->
         (["texts"], 1, "error: texts: holds neither .skeleton files"),
         (["texts"], 1, "other formats are read by 'skeletonagent data import'"),
         (["empty"], 1, "error: empty: holds neither .skeleton files"),
+        (["takes"], 1, "UAV-Human, but looks like OpenPose JSON"),
+        (["takes/a/0.json"], 1, "is a .json file, and not a pickle of key points, but looks like"),
         (["good.pkl", "--benchmark", "ntu61"], 2, "no benchmark 'ntu61'; there are ntu60, ntu120"),
         (["good.pkl", "--layout", "coco"], 2, "no layout 'coco'; there are kinect-25"),
         (["good.pkl", "--layout", "coco-17"], 1, "has 25 joints; coco-17 has 17"),
@@ -179,6 +181,9 @@ def test_a_refusal_is_one_clear_line(
     Path("texts").mkdir()
     Path("texts", "README.txt").write_text("recorded in May")
     Path("empty").mkdir()
+    Path("takes", "a").mkdir(parents=True)
+    people = [{"person_id": [-1], "pose_keypoints_2d": [1.0] * 75}]
+    Path("takes", "a", "0.json").write_text(json.dumps({"version": 1.3, "people": people}))
     write_uav(Path("uav"))
     Path("full").mkdir()
     Path("full", "thesis.txt").write_text("years of work")

@@ -161,7 +161,8 @@ def _target(out: Path, overwrite: bool) -> Path:
     out = out.expanduser()
     base = out.with_suffix("") if out.suffix in (".npz", ".json") else out
     if "." in base.name:
-        raise DataError("an archive's name has no dot in it; name another", path=base)
+        free = base.name.partition(".")[0] or "mine"
+        raise DataError(f"an archive's name has no dot in it; name it {free}", path=base)
     if base.is_dir():
         held = "an archive as a folder" if (base / "keypoint.npy").is_file() else "something else"
         raise DataError(f"is a folder and holds {held}; name an archive in it or beside", path=base)

@@ -129,7 +129,11 @@ def locate_archive(path: Path) -> tuple[Path, Path]:
     base = path.with_suffix("") if path.suffix in (".npz", ".json") else path
     meta = base.with_name(f"{base.name}.json")
     if not meta.is_file():
-        raise DataError("no such file; an archive is NAME.npz with NAME.json beside it", path=meta)
+        raise DataError(
+            "no such file; an archive is NAME.npz with NAME.json beside it, which "
+            "'skeletonagent data import' makes of recordings of other formats",
+            path=meta,
+        )
     if base.is_dir():
         return meta, base
     arrays = base.with_name(f"{base.name}.npz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError, DataError
@@ -10,6 +11,8 @@ from skeletonagent.core.outside_files import require_file
 from skeletonagent.data.benchmarks import UAV_NAME, Benchmark
 from skeletonagent.data.class_name_files import read_class_names
 from skeletonagent.data.convert.pipeline import DatasetReader
+from skeletonagent.data.keypoints.formats import detect_keypoint_format
+from skeletonagent.data.keypoints.source import KeypointSource
 from skeletonagent.data.readers.kinetics import kinetics_reader
 from skeletonagent.data.readers.ntu import ntu_reader
 from skeletonagent.data.readers.pyskl import pyskl_reader
@@ -20,6 +23,8 @@ IMPORT_HINT = (
     "names of joints are missing"
 )
 """What to do with files of no public data set."""
+_MOST_LOOKED_AT = 20
+"""Files of a folder that are looked at to say what they are."""
 
 
 def detect_reader(
@@ -62,8 +67,8 @@ def detect_reader(
         _expect(benchmark, "uav-human")
         return uav_reader(path)
     raise DataError(
-        "holds neither .skeleton files (NTU RGB+D) nor .txt files named as those of UAV-Human; "
-        f"{IMPORT_HINT}",
+        "holds neither .skeleton files (NTU RGB+D) nor .txt files named as those of UAV-Human"
+        f"{_import_hint(path)}",
         path=path,
     )
 
@@ -79,7 +84,22 @@ def _require_pickle(path: Path) -> None:
     if first[:1] == b"\x80" or path.suffix.lower() in (".pkl", ".pickle"):
         return
     kind = f"a {path.suffix} file" if path.suffix else "no pickle"
-    raise DataError(f"is {kind}, and not a pickle of key points; {IMPORT_HINT}", path=path)
+    raise DataError(f"is {kind}, and not a pickle of key points{_import_hint(path)}", path=path)
+
+
+def _import_hint(path: Path) -> str:
+    """Return what the files look like, where that is a known format, and what reads them."""
+    files = (
+        (file for file in sorted(path.rglob("*")) if file.is_file()) if path.is_dir() else [path]
+    )
+    for file in islice(files, _MOST_LOOKED_AT):
+        try:
+            found = detect_keypoint_format(KeypointSource(file))
+        except DataError:
+            continue
+        if found is not None:
+            return f", but looks like {found.title}; {IMPORT_HINT}"
+    return f"; {IMPORT_HINT}"
 
 
 def _holds_uav_files(folder: Path) -> bool:
