@@ -31,6 +31,7 @@ from skeletonagent.data.synthetic.generate import synthetic_dataset
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.experiments.run import no_display, run_experiment
 from skeletonagent.training.checkpoint import load_checkpoint
+from skeletonagent.training.run_directory import RunDirectory
 
 CONFIG = with_overrides(
     Config(),
@@ -138,11 +139,11 @@ def count_writes(data: SkeletonData, out: Path) -> int:
 
 
 def contents(out: Path) -> dict[str, str]:
-    """Return a digest of each file of a run by its path, times left out."""
+    """Return a digest of each file of a run by its path, times and processes left out."""
     return {
         path.relative_to(out).as_posix(): _digest(path)
         for path in sorted(out.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path != RunDirectory(out).provenance
     }
 
 

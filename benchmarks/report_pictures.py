@@ -66,7 +66,7 @@ def _picture(page: Any, part: str, width: int, tallest: int) -> bytes:
     box = place.bounding_box()
     page.evaluate("document.querySelector('nav').style.position = 'static'")
     clip = {"x": 0, "y": box["y"] + page.evaluate("scrollY"), "width": width,
-            "height": min(box["height"] + 24, tallest)}  # fmt: skip
+            "height": min(box["height"] + (0 if part == HEAD else 24), tallest)}  # fmt: skip
     picture: bytes = page.screenshot(full_page=True, clip=clip)
     return picture
 
