@@ -77,12 +77,12 @@ class Performance:
     def pictures(self) -> list[UInt8[np.ndarray, "h w 3"]]:
         """Return a picture of each frame."""
         rng, clothes = np.random.default_rng(self.seed), Clothes(self.subject)
-        room = Room(self.camera, self._floor, self.seed)
+        room = Room(self.camera, self.floor, self.seed)
         bodies = (dict(zip(KINECT_20.joints, frame, strict=True)) for frame in self.joints)
         return [draw(Figure(body, clothes).surfaces(), room, rng) for body in bodies]
 
     @property
-    def _floor(self) -> float:
+    def floor(self) -> float:
         """Height of the camera above the floor, on which the ankles are lowest."""
         return float(np.quantile(self._path("ankle")[..., 1], 0.9)) + SOLE
 

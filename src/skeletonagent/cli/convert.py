@@ -75,7 +75,7 @@ def convert(
     from skeletonagent.data.benchmarks import expected_counts
     from skeletonagent.data.convert.layout_confirmation import confirm_layout
     from skeletonagent.data.convert.pipeline import convert_dataset, require_free_folder
-    from skeletonagent.data.readers.detection import detect_reader
+    from skeletonagent.data.reader_detection import detect_reader
 
     require_free_folder(out, overwrite=overwrite)
     with warnings_on_console(), console.status(f"reading {escape(str(path))}"):

@@ -10,7 +10,7 @@ from tests.data.miniature import write_ntu60
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import KINECT_25
 from skeletonagent.data.benchmarks import BENCHMARKS
-from skeletonagent.data.readers.detection import detect_reader
+from skeletonagent.data.reader_detection import detect_reader
 
 
 def test_a_pickle_is_read_as_pyskls(tmp_path: Path) -> None:
