@@ -22,7 +22,7 @@ from skeletonagent.training.initial_weights import (
     weights_digest,
 )
 from skeletonagent.training.optimizer import set_learning_rate
-from skeletonagent.training.settings import Freeze, OptimizerName, TrainSettings
+from skeletonagent.training.settings import Freeze, HeadStart, OptimizerName, TrainSettings
 from skeletonagent.training.train_step import TrainState
 
 LAYOUT = SkeletonLayout(
@@ -282,13 +282,29 @@ def test_taken_weights_learn_at_their_own_rate(
     assert {rate for n, rate in rates.items() if "cls_head" not in n} == {0.002}
 
 
+def test_norms_keep_the_statistics_that_were_taken(world: ModuleType, tmp_path: Any) -> None:
+    training = world.training(tmp_path)
+    training.state = state_with(training, heads_fresh(training), freeze=Freeze.NORMS)
+    before = {n: t.clone() for n, t in training.state.recognizer.state_dict().items()}
+    training.run()
+    after = training.state.recognizer.state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    statistics = {name for name in before if name.endswith(("running_mean", "running_var"))}
+    assert statistics and statistics <= same
+    weights = {name for name, _ in training.state.recognizer.named_parameters()}
+    assert not {name for name in same & weights if before[name].ndim > 1}
+
+
 def test_nothing_to_freeze_is_an_error(world: ModuleType, tmp_path: Any) -> None:
     training = world.training(tmp_path)
     with pytest.raises(ConfigError, match=r"training\.freeze is 'backbone', but no tensor"):
         state_with(training, TakenWeights(whole=("cls_head.fc.bias",)), freeze=Freeze.BACKBONE)
 
 
-@pytest.mark.parametrize("settings", [{"freeze": Freeze.BACKBONE}, {"taken_rate_factor": 0.5}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"freeze": Freeze.BACKBONE}, {"class_head": HeadStart.MEANS}, {"taken_rate_factor": 0.5}],
+)
 def test_settings_about_taken_weights_need_a_run(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="init_from"):
         TrainSettings(**settings)

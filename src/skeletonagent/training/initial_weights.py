@@ -6,7 +6,7 @@ are taken where both recognizers have the same, and stay as they were initialise
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -177,6 +177,8 @@ def freeze_weights(recognizer: nn.Module, taken: TakenWeights, freeze: Freeze) -
     """
     if freeze is Freeze.NONE:
         return []
+    if freeze is Freeze.NORMS:
+        return _norms(recognizer, taken.whole, "running_mean")
     frozen = taken.frozen()
     for name, parameter in recognizer.named_parameters():
         parameter.requires_grad_(name not in frozen)
@@ -185,8 +187,13 @@ def freeze_weights(recognizer: nn.Module, taken: TakenWeights, freeze: Freeze) -
             "training.freeze is 'backbone', but no tensor of backbone and readout was taken in "
             "whole; leave it out, or take the weights of a run that is more alike"
         )
+    return _norms(recognizer, frozen, "weight")
+
+
+def _norms(recognizer: Recognizer, names: Collection[str], vector: str) -> list[nn.Module]:
+    """Return the norms of which a vector is among the tensors named."""
     return [
         module
         for path, module in recognizer.named_modules()
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and f"{path}.weight" in frozen
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and f"{path}.{vector}" in names
     ]

@@ -23,12 +23,26 @@ class OptimizerName(StrEnum):
 class Freeze(StrEnum):
     """Part of a recognizer that stays as it was taken from another one.
 
-    ``none``: all of it is trained. ``backbone``: what was taken in whole of backbone and readout
-    stays, with the running statistics of its norms; the heads are trained.
+    ``none``: all of it is trained. ``norms``: norms keep the running statistics that were taken,
+    in place of those of few clips; all weights are trained. ``backbone``: what was taken in whole
+    of backbone and readout stays, with the statistics of its norms; the heads are trained.
     """
 
     NONE = "none"
+    NORMS = "norms"
     BACKBONE = "backbone"
+
+
+class HeadStart(StrEnum):
+    """First weights of the class head.
+
+    ``taken``: rows of classes that the weights were taken with, and fresh ones. ``means``: the
+    means of the features of each class's training clips, so that the first step begins with the
+    nearest class mean.
+    """
+
+    TAKEN = "taken"
+    MEANS = "means"
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,9 @@ class TrainSettings:
         feature_snapshots: Number of snapshots of the features that are kept for a report.
         init_from: Run, or folder of one checkpoint, whose weights the recognizer begins with, as
             far as they fit: joints and classes by name. Fresh weights if not set.
-        freeze: Part of the recognizer that stays as it was taken: ``none`` or ``backbone``.
+        freeze: Part of the recognizer that stays as it was taken: ``none``, ``norms`` or
+            ``backbone``.
+        class_head: First weights of the class head: ``taken`` or ``means``.
         taken_rate_factor: Factor of the learning rate of weights that were taken in whole.
     """
 
@@ -92,6 +108,7 @@ class TrainSettings:
     feature_snapshots: Annotated[int, Ge(0)] = 0
     init_from: str | None = None
     freeze: Freeze = Freeze.NONE
+    class_head: HeadStart = HeadStart.TAKEN
     taken_rate_factor: Annotated[float, Gt(0)] = 1.0
 
     def __post_init__(self) -> None:
@@ -101,11 +118,13 @@ class TrainSettings:
             ValueError: If it has not, or none are and some are to be treated differently.
         """
         if self.init_from is None and (
-            self.freeze is not Freeze.NONE or self.taken_rate_factor != 1
+            self.freeze is not Freeze.NONE
+            or self.class_head is not HeadStart.TAKEN
+            or self.taken_rate_factor != 1
         ):
             raise ValueError(
-                "freeze and taken_rate_factor are about weights taken from a run; name it with "
-                "init_from (--from), or leave them out"
+                "freeze, class_head and taken_rate_factor are about weights taken from a run; name "
+                "it with init_from (--from), or leave them out"
             )
         if self.patience and self.validation_until < 1:
             raise ValueError(
