@@ -19,10 +19,9 @@ from skeletonagent.experiments import baseline
 from skeletonagent.experiments.baseline import (
     BASELINE_METHODS,
     fitting_methods,
-    motion_features_of_bodies,
     predict_baseline,
-    resampled_series,
 )
+from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
 
 methods = pytest.mark.parametrize("method", BASELINE_METHODS)
 
@@ -105,7 +104,7 @@ def test_confidence_is_no_coordinate() -> None:
 
 
 def test_motion_features_are_those_of_each_body_alone(prepared: ClipStore) -> None:
-    features = motion_features_of_bodies(prepared)
+    features, known = motion_features_of_bodies(prepared)
     width = features.shape[1] // 2
     for index in (0, 3, 7):  # the last two have two bodies
         sequence = prepared.sequence(index)
@@ -113,6 +112,7 @@ def test_motion_features_are_those_of_each_body_alone(prepared: ClipStore) -> No
             columns = features[index, body * width : (body + 1) * width]
             if body >= len(sequence.joints):
                 assert not columns.any()
+                assert not known[index, body * width : (body + 1) * width].any()
                 continue
             alone = ClipStore.from_sequences(
                 [replace(sequence, joints=sequence.joints[body : body + 1])],

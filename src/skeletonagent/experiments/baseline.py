@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from skeletonagent.agents.evidence.motion_features import compute_motion_features
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.experiments.multirocket import MultiRocket
+from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
 
-BASELINE_FRAMES = 64
-"""Frames that a sample is resampled to for MultiRocket."""
 RIDGE_STRENGTHS = tuple(np.logspace(-3, 3, 10).tolist())
 """Regularization strengths that the ridge classifier chooses from (as in the MultiRocket paper)."""
 NUM_TREES = 500
@@ -108,52 +106,6 @@ def _require_usable(store: ClipStore, train: Int[Tensor, " n"], test: Int[Tensor
         )
 
 
-def resampled_series(
-    store: ClipStore, frames: int = BASELINE_FRAMES
-) -> tuple[Float[np.ndarray, "n k t"], Float[np.ndarray, "n k"]]:
-    """Return all samples as time series of one length, and which of these are of joints ever seen.
-
-    Bodies, joints and coordinates are the K channels. A joint is interpolated linearly in time
-    between the frames in which it is seen, and held before the first and after the last of these.
-    A channel of a joint that is never seen, or of a body that is not there, is zeros.
-
-    Args:
-        store: Samples.
-        frames: Number of frames of a series.
-    """
-    shape = (len(store), store.max_persons, store.layout.num_joints, store.coordinates)
-    series = np.zeros((*shape, frames), dtype=np.float32)
-    seen = np.zeros(shape, dtype=np.float32)
-    for index in range(len(store)):
-        joints = store.sequence(index).joints[: shape[1], ..., : store.coordinates]
-        present = (joints != 0).any(axis=-1)
-        times = np.linspace(0, joints.shape[1] - 1, frames)
-        for body, joint in zip(*present.any(axis=1).nonzero(), strict=True):
-            (at,) = present[body, :, joint].nonzero()
-            seen[index, body, joint] = 1
-            for coordinate in range(shape[-1]):
-                values = joints[body, at, joint, coordinate]
-                series[index, body, joint, coordinate] = np.interp(times, at, values)
-    return series.reshape(len(store), -1, frames), seen.reshape(len(store), -1)
-
-
-def motion_features_of_bodies(store: ClipStore) -> Float[np.ndarray, "n q"]:
-    """Return the motion features of every body's joints in all samples, zeros without a body."""
-    columns = []
-    for body in range(store.max_persons):
-        (samples,) = (store.persons > body).nonzero(as_tuple=True)
-        alone = replace(
-            store,
-            starts=store.starts + body * store.lengths,
-            persons=torch.ones_like(store.persons),
-            person_slots=1,
-        )
-        features = torch.zeros(len(store), *compute_motion_features(alone, samples[:0]).shape[1:])
-        features[samples] = compute_motion_features(alone, samples)
-        columns.append(features.flatten(1).numpy())
-    return np.concatenate(columns, axis=1)
-
-
 def _multirocket_ridge(
     store: ClipStore, train: Int[Tensor, " n"], test: Int[Tensor, " m"], seed: int
 ) -> Float[np.ndarray, "m y"]:
@@ -190,7 +142,7 @@ def _with_motion_features(build: Callable[[int], Any]) -> BaselineFunction:
         store: ClipStore, train: Int[Tensor, " n"], test: Int[Tensor, " m"], seed: int
     ) -> Float[np.ndarray, "m y"]:
         classifier = build(seed)
-        features = motion_features_of_bodies(store.subset(torch.cat([train, test])))
+        features, _ = motion_features_of_bodies(store.subset(torch.cat([train, test])))
         with warnings.catch_warnings():
             # LDA is fine with a class of one sample, whose covariance is zero.
             warnings.filterwarnings("ignore", "Only one sample available", UserWarning)

@@ -19,7 +19,12 @@ from skeletonagent.data.settings import (
     Scale,
 )
 from skeletonagent.experiments.config import Config
-from skeletonagent.models.settings import InputFeature, ModelSettings, ReadoutKind
+from skeletonagent.models.settings import (
+    InputFeature,
+    KernelRidgeSettings,
+    ModelSettings,
+    ReadoutKind,
+)
 from skeletonagent.training.settings import LossSettings, OptimizerName, TrainSettings
 
 
@@ -84,6 +89,7 @@ def compact_config(
             readout=ReadoutKind.TEMPORAL,
             dropout=0.5,
         ),
+        kernel_ridge=KernelRidgeSettings(weight=1.0),
         loss=LossSettings(label_smoothing=0.1),
         training=TrainSettings(
             steps=recipe.steps,

@@ -24,7 +24,7 @@ from skeletonagent.data.settings import (
     DataSettings,
     require_compatible,
 )
-from skeletonagent.models.settings import ModelSettings
+from skeletonagent.models.settings import KernelRidgeSettings, ModelSettings
 from skeletonagent.training.settings import (
     DistributedSettings,
     LossSettings,
@@ -42,6 +42,7 @@ class Config:
         clips: Input clips: frames, stream, test clips.
         augment: Random changes of training clips.
         model: Recognizer.
+        kernel_ridge: Classifier in closed form whose probabilities join the recognizer's.
         loss: Weights and forms of the losses.
         training: Length, optimizer, validation, speed.
         agents: Source of the guidance, and limits of its cost.
@@ -57,6 +58,7 @@ class Config:
     clips: ClipSettings = field(default_factory=ClipSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
+    kernel_ridge: KernelRidgeSettings = field(default_factory=KernelRidgeSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     training: TrainSettings = field(default_factory=TrainSettings)
     agents: AgentSettings = field(default_factory=AgentSettings)

@@ -8,8 +8,9 @@ values, this follows the paper.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, count
 
 import numpy as np
 import torch
@@ -102,6 +103,40 @@ class MultiRocket:
             _fitted(series, generator, num_features),
             _fitted(series.diff(dim=2), generator, num_features),
         )
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Return the kernels as tensors by name, which :meth:`from_tensors` reads."""
+        tensors = {}
+        for name, kernels in (("series", self.of_series), ("differences", self.of_differences)):
+            for place, part in enumerate(kernels):
+                prefix = f"rocket.{name}.{place}."
+                tensors[prefix + "dilation"] = torch.tensor(part.dilation)
+                tensors[prefix + "channels"] = part.channels
+                tensors[prefix + "biases"] = part.biases
+                tensors[prefix + "padded"] = part.padded
+        return tensors
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> MultiRocket:
+        """Return the transform whose kernels tensors hold, among others.
+
+        Raises:
+            KeyError: If a tensor is missing.
+        """
+
+        def kernels(name: str) -> Iterator[_DilatedKernels]:
+            for place in count():
+                prefix = f"rocket.{name}.{place}."
+                if prefix + "dilation" not in tensors:
+                    return
+                yield _DilatedKernels(
+                    int(tensors[prefix + "dilation"]),
+                    tensors[prefix + "channels"],
+                    tensors[prefix + "biases"],
+                    tensors[prefix + "padded"],
+                )
+
+        return cls(tuple(kernels("series")), tuple(kernels("differences")))
 
     def transform(self, series: Float[Tensor, "n c t"]) -> Float[Tensor, "n f"]:
         """Return the features of each series, four poolings for each kernel and bias."""

@@ -18,6 +18,7 @@ from skeletonagent.experiments.compact_recipe import CompactRecipe, compact_conf
 from skeletonagent.experiments.config import Config, with_overrides, with_values
 from skeletonagent.experiments.fine_tuning import read_source
 from skeletonagent.experiments.run import CallbackFactory, run_experiment
+from skeletonagent.models.settings import KernelRidgeSettings
 from skeletonagent.training.callbacks import CallbackList
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.run_directory import RunDirectory
@@ -51,6 +52,7 @@ def base_config(
     config = compact_config(Stream.JOINT, RECIPE, archive="base", origin=Origin.PERSON)
     config = replace(
         config,
+        kernel_ridge=KernelRidgeSettings(),
         clips=replace(config.clips, test_clips=1),
         augment=replace(config.augment, depth_drop=0.1),
         training=replace(config.training, batch_size=64),

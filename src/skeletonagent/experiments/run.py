@@ -34,6 +34,11 @@ from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.experiments.data_fingerprint import DataFingerprint
 from skeletonagent.experiments.datasets import absolute_archive, prepare_dataset
 from skeletonagent.experiments.fine_tuning import INITIAL_WEIGHTS, kept_record
+from skeletonagent.experiments.late_fusion import (
+    fit_kernel_ridge,
+    join_kernel_ridge,
+    with_usable_kernel_ridge,
+)
 from skeletonagent.experiments.provenance import add_session
 from skeletonagent.experiments.resume_check import (
     FINGERPRINT,
@@ -78,6 +83,7 @@ def run_experiment(
         TrainingInterrupted: If a signal interrupted it; its state is saved.
     """
     run = RunDirectory(out)
+    config, remarks = with_usable_kernel_ridge(config, data)
     kept = kept_record(run) if resume and config.training.init_from else None
     experiment = build_experiment(config, data, kept)
     context = experiment.state.context
@@ -86,7 +92,7 @@ def run_experiment(
         context.run_on_main(lambda: None if run.exists else experiment.agents.check())
         context.run_on_main(lambda: stack.enter_context(lock_file(run.lock)))
         latest = context.run_on_main(lambda: _begin(run, experiment.config, resume))
-        guidance = _train(experiment, run, latest, watch)
+        guidance = _train(experiment, run, latest, watch, remarks)
         test = _predict(experiment, experiment.test_samples)
         validation = (
             _predict(experiment, experiment.train_data.validation)
@@ -115,13 +121,18 @@ def _begin(run: RunDirectory, config: Config, resume: bool) -> LatestCheckpoint:
 
 
 def _train(
-    experiment: Experiment, run: RunDirectory, latest: LatestCheckpoint, watch: CallbackFactory
+    experiment: Experiment,
+    run: RunDirectory,
+    latest: LatestCheckpoint,
+    watch: CallbackFactory,
+    remarks: list[str],
 ) -> Guidance:
     """Train to the end, and return the last guidance."""
     config, data, agents = experiment.config, experiment.data, experiment.agents
     context, checkpoint = experiment.state.context, latest.checkpoint
     fingerprint = DataFingerprint.of(data, config.data.split)
-    remarks = require_same_data(checkpoint, experiment, fingerprint, run) if checkpoint else []
+    if checkpoint:
+        remarks = [*remarks, *require_same_data(checkpoint, experiment, fingerprint, run)]
     context.run_on_main(lambda: add_session(run))
     guidance = checkpoint and checkpoint.guidance(data.store.layout)
     if guidance:
@@ -209,7 +220,16 @@ def _write(
     test: ClassProbabilities,
     validation: ClassProbabilities | None,
 ) -> dict[str, Any]:
-    """Write the predictions and the summary, and return the latter."""
+    """Write the kernel ridge classifier, the predictions and the summary; return the latter."""
+    network = test
+    learned = experiment.train_data.train
+    if validation is None:
+        learned = torch.cat([learned, experiment.train_data.validation])
+    classifier = fit_kernel_ridge(experiment.config, experiment.data, learned, run)
+    if classifier:
+        test = join_kernel_ridge(classifier, experiment.config, experiment.data, test)
+    if classifier and validation:
+        validation = join_kernel_ridge(classifier, experiment.config, experiment.data, validation)
     test.save(run.predictions)
     parts = {name: sorted(ids) for name, ids in experiment.evaluation_parts.items()}
     write_text(run.evaluation_parts, json.dumps(parts))
@@ -220,6 +240,9 @@ def _write(
     with write_atomically(run.confusions) as file:
         np.savez(file, counts=test.confusions(), class_names=names)
     summary = _summarize(experiment, run, guidance, test)
+    if test is not network:
+        of_network = evaluate_parts(network, experiment.evaluation_parts)
+        summary["network_top1"] = of_network[summary["split"]]["top1"]
     write_text(run.summary, json.dumps(summary, indent=1))
     return summary
 

@@ -331,7 +331,9 @@ def load_predictor(
         )
     # A run has no runs within; several are those of the streams.
     models = [
-        StreamModel.from_checkpoint(checkpoint, device=device, overrides=overrides)
-        for checkpoint in checkpoints.values()
+        StreamModel.from_checkpoint(
+            checkpoint, device=device, overrides=overrides
+        ).beside_kernel_ridge(place)
+        for place, checkpoint in checkpoints.items()
     ]
     return replace(Predictor.fused(models), runs=tuple(checkpoints))

@@ -23,6 +23,7 @@ from skeletonagent.data.settings import Scale
 from skeletonagent.evaluation.predict import predict
 from skeletonagent.experiments.build import build_loader, load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.fused import FusedRecognizer, fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
@@ -40,12 +41,14 @@ class StreamModel:
         metadata: Shapes, names and settings.
         guidance: Guidance that the training ended with.
         epoch: Number of epochs it was trained for.
+        kernel_ridge: Classifier whose probabilities join the recognizer's, if there is one.
     """
 
     recognizer: Recognizer = field(repr=False)
     metadata: RecognizerMetadata = field(repr=False)
     guidance: Guidance = field(repr=False)
     epoch: int
+    kernel_ridge: KernelRidge | None = field(default=None, repr=False)
 
     @classmethod
     def from_checkpoint(
@@ -71,6 +74,20 @@ class StreamModel:
             guidance=checkpoint.guidance(metadata.layout),
             epoch=checkpoint.epoch,
         )
+
+    def beside_kernel_ridge(self, place: Path) -> StreamModel:
+        """Return the recognizer with the classifier that its run directory holds, if it has one.
+
+        Args:
+            place: Run directory, or one checkpoint's folder, which has none.
+
+        Raises:
+            DataError: If its file is damaged.
+        """
+        file = RunDirectory(place).kernel_ridge
+        if not self.config.kernel_ridge.weight or not file.exists():
+            return self
+        return replace(self, kernel_ridge=KernelRidge.load(file))
 
     @property
     def config(self) -> Config:
@@ -160,7 +177,11 @@ class StreamModel:
             num_clips: Test clips of a sample; by default ``clips.test_clips``.
         """
         size = batch_size or self.default_batch_size
-        return predict(self.fused, loader, samples, batch_size=size, num_clips=num_clips)
+        network = predict(self.fused, loader, samples, batch_size=size, num_clips=num_clips)
+        if self.kernel_ridge is None or not len(samples):
+            return network
+        store = loader.store.subset(samples)
+        return self.kernel_ridge.join(network, store, self.config.kernel_ridge.weight)
 
     def predict_samples(
         self,

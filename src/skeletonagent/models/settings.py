@@ -54,6 +54,18 @@ class ReadoutKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class KernelRidgeSettings:
+    """Kernel ridge classifier of whole samples beside the network.
+
+    Args:
+        weight: Weight of its log probabilities where the network's is 1; with 0 there is none, nor
+            with more training samples than it is fitted to.
+    """
+
+    weight: Annotated[float, Ge(0)] = 0.0
+
+
+@dataclass(frozen=True)
 class ModelSettings:
     """Recognizer.
 

@@ -103,6 +103,11 @@ class RunDirectory:
         return self.path / "cost.json"
 
     @property
+    def kernel_ridge(self) -> Path:
+        """Kernel ridge classifier beside the network, where the configuration has one."""
+        return self.path / "kernel_ridge.safetensors"
+
+    @property
     def actions(self) -> Path:
         """Actions that were added from examples after the training."""
         return self.path / "actions.json"

@@ -20,7 +20,8 @@ BEFORE_A_RUN = ("lock", "choices.json")
 _OF_A_RUN = (
     *BEFORE_A_RUN, "config.yaml", "metrics.jsonl", "guidance.json", "problems.log", "cost.json",
     "confusions.npz", "predictions.npz", "validation_predictions.npz", "evaluation_parts.json",
-    "summary.json", "baseline.json", "actions.json", "provenance.json", "dialogues/about.json",
+    "summary.json", "baseline.json", "actions.json", "provenance.json",
+    "kernel_ridge.safetensors", "dialogues/about.json",
     "dialogues/[0-9]*.jsonl", "snapshots/epoch_*.npz",
     "checkpoints/epoch_*/state.json", "checkpoints/.draft_*/state.json",
     "checkpoints/epoch_*/tensors.safetensors", "checkpoints/.draft_*/tensors.safetensors",

@@ -90,6 +90,7 @@ class RunSummary(JsonRecord):
     """Content of ``summary.json``, of a run or of several."""
 
     top1: float | None = None
+    network_top1: float | None = None
     data: str = ""
     split: str = ""
     stream: str = ""

@@ -1,0 +1,308 @@
+"""Kernel ridge classifier of whole samples, whose probabilities join those of a network.
+
+A network sees short clips of a sample and learns features; this classifier sees the whole sample
+in fixed features and is fitted in closed form, so that the two err differently. Its kernel is the
+sum of a linear one on MultiRocket's features (arXiv 2102.00457) and a Gaussian one on the motion
+features of the joints. Its ridge and the sharpness of its probabilities are chosen by leaving out
+the subjects of the training samples in turn, which the closed form gives without another fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError
+from torch import Tensor
+
+from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.errors import DataError
+from skeletonagent.core.files import write_atomically
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.experiments.multirocket import MultiRocket
+from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
+
+MOST_SAMPLES = 3000
+"""Training samples that the classifier is fitted to at most: its time grows with their cube."""
+
+_NUM_FEATURES = 1512
+"""Features of MultiRocket for each pooling operator; four times as many were no better."""
+_OUTLIER = 8.0
+"""Standard deviations beyond which a feature says no more."""
+_RIDGES = tuple(10.0 ** (exponent / 2) for exponent in range(-8, 7))
+"""Ridges to choose from, as multiples of the kernel's mean diagonal."""
+_SHARPNESSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Factors of the decision values in the softmax, to choose from."""
+_AT_ONCE = 500
+"""Samples that are classified at a time."""
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Shift and scale of features.
+
+    Args:
+        mean: Mean of each feature over the training samples.
+        scale: Its standard deviation there, 1 if it is constant.
+    """
+
+    mean: Float[Tensor, " f"]
+    scale: Float[Tensor, " f"]
+
+    @classmethod
+    def of(cls, features: Float[Tensor, "n f"]) -> Standardizer:
+        """Return shift and scale of the features; NaN where they are not known."""
+        known = ~features.isnan()
+        count = known.sum(dim=0).clamp(min=1)
+        mean = features.nan_to_num().sum(dim=0) / count
+        deviations = torch.where(known, features - mean, 0)
+        scale = (deviations.square().sum(dim=0) / count).sqrt()
+        return cls(mean, torch.where(scale > 1e-6, scale, 1.0))
+
+    def __call__(self, features: Float[Tensor, "n f"]) -> Float[Tensor, "n f"]:
+        """Return features of mean 0 and deviation 1; unknown ones are 0."""
+        standard = (features - self.mean) / self.scale
+        return standard.nan_to_num().clamp(-_OUTLIER, _OUTLIER)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Solution of a kernel ridge regression on targets of 1 for the class and -1 for others."""
+
+    dual: Float[Tensor, "n y"]
+    sharpness: float
+
+
+@dataclass(frozen=True)
+class KernelRidge:
+    """Kernel ridge classifier of samples.
+
+    Args:
+        rocket: MultiRocket's transform.
+        channel_means: Mean of each channel of the series, in place of channels that are not seen.
+        of_rocket: Standardizer of MultiRocket's features.
+        weights: Weights of MultiRocket's features for each class.
+        of_motion: Standardizer of the motion features.
+        motion: Standardized motion features of the training samples.
+        reach: Squared distance of motion features at which their kernel falls to 1/e.
+        dual: Weight of each training sample for each class.
+        intercept: Mean target of each class.
+        sharpness: Factor of the decision values in the softmax.
+    """
+
+    rocket: MultiRocket
+    channel_means: Float[Tensor, " k"]
+    of_rocket: Standardizer
+    weights: Float[Tensor, "f y"]
+    of_motion: Standardizer
+    motion: Float[Tensor, "n q"]
+    reach: float
+    dual: Float[Tensor, "n y"]
+    intercept: Float[Tensor, " y"]
+    sharpness: float
+
+    @classmethod
+    def fit(cls, store: ClipStore, samples: Int[Tensor, " n"], seed: int = 0) -> KernelRidge:
+        """Return the classifier of training samples.
+
+        Args:
+            store: Preprocessed samples.
+            samples: Positions of the training samples, at most :data:`MOST_SAMPLES`.
+            seed: Seed of MultiRocket's channels and biases.
+        """
+        train = store.subset(samples)
+        series, seen = _series(train)
+        means = (series.mean(dim=2) * seen).sum(dim=0) / seen.sum(dim=0).clamp(min=1)
+        series = _with_neutral_channels(series, seen, means)
+        rocket = MultiRocket.fit(series, torch.Generator().manual_seed(seed), _NUM_FEATURES)
+        features = rocket.transform(series)
+        of_rocket = Standardizer.of(features)
+        features = of_rocket(features)
+        motion = _motion(train)
+        of_motion = Standardizer.of(motion)
+        motion = of_motion(motion)
+        reach = _median_square_distance(motion)
+        linear = (features @ features.T).double() / features.shape[1]
+        kernel = linear + _gaussian(motion, motion, reach)
+        targets = (
+            2 * torch.nn.functional.one_hot(train.labels.cpu(), train.num_classes).double() - 1
+        )
+        intercept = targets.mean(dim=0)
+        solution = _solve(kernel, targets, _groups(train))
+        dual = solution.dual.float()
+        return cls(
+            rocket=rocket,
+            channel_means=means,
+            of_rocket=of_rocket,
+            weights=features.T @ dual / features.shape[1],
+            of_motion=of_motion,
+            motion=motion,
+            reach=reach,
+            dual=dual,
+            intercept=intercept.float(),
+            sharpness=solution.sharpness,
+        )
+
+    def log_probabilities(self, store: ClipStore) -> Float[Tensor, "n y"]:
+        """Return the logarithms of the class probabilities of preprocessed samples, on the host.
+
+        Raises:
+            DataError: If the samples have other joints or bodies than those of the training.
+        """
+        rows = [
+            self._decisions(store.subset(part)) for part in torch.arange(len(store)).split(_AT_ONCE)
+        ]
+        return (self.sharpness * torch.cat(rows)).log_softmax(dim=1)
+
+    def _decisions(self, store: ClipStore) -> Float[Tensor, "n y"]:
+        series, seen = _series(store)
+        motion = _motion(store)
+        if series.shape[1] != len(self.channel_means) or motion.shape[1] != self.motion.shape[1]:
+            raise DataError(
+                f"the kernel ridge classifier was fitted to {len(self.channel_means)} time series "
+                f"of a sample, got {series.shape[1]}"
+            )
+        series = _with_neutral_channels(series, seen, self.channel_means)
+        features = self.of_rocket(self.rocket.transform(series))
+        similar = _gaussian(self.of_motion(motion), self.motion, self.reach).float()
+        return features @ self.weights + similar @ self.dual + self.intercept
+
+    def join(
+        self, network: ClassProbabilities, store: ClipStore, weight: float
+    ) -> ClassProbabilities:
+        """Return the weighted geometric mean of a network's probabilities and those of this.
+
+        Probabilities of classes that this does not know, which come last, stay as they are.
+
+        Args:
+            network: Probabilities of the network.
+            store: The same preprocessed samples in the same order.
+            weight: Weight of this where the network's is 1.
+        """
+        known = len(self.intercept)
+        probs = torch.from_numpy(np.array(network.probs))
+        mass = probs[:, :known].sum(dim=1, keepdim=True)
+        logs = (probs[:, :known] / mass.clamp(min=1e-12)).clamp(min=1e-6).log()
+        both = (logs + weight * self.log_probabilities(store).to(logs)) / (1 + weight)
+        probs[:, :known] = mass * both.softmax(dim=1)
+        return ClassProbabilities(network.sample_ids, network.labels, probs.numpy())
+
+    def save(self, path: Path) -> None:
+        """Write the classifier to a safetensors file."""
+        tensors = {
+            "channel_means": self.channel_means,
+            "of_rocket.mean": self.of_rocket.mean,
+            "of_rocket.scale": self.of_rocket.scale,
+            "weights": self.weights,
+            "of_motion.mean": self.of_motion.mean,
+            "of_motion.scale": self.of_motion.scale,
+            "motion": self.motion,
+            "reach": torch.tensor(self.reach, dtype=torch.float64),
+            "dual": self.dual,
+            "intercept": self.intercept,
+            "sharpness": torch.tensor(self.sharpness, dtype=torch.float64),
+            **self.rocket.to_tensors(),
+        }
+        content = safetensors.torch.save(
+            {name: part.contiguous() for name, part in tensors.items()}
+        )
+        with write_atomically(path) as file:
+            file.write(content)
+
+    @classmethod
+    def load(cls, path: Path) -> KernelRidge:
+        """Return the classifier of a file.
+
+        Raises:
+            DataError: If it cannot be read.
+        """
+        try:
+            tensors = safetensors.torch.load_file(path)
+            return cls._from_tensors(tensors)
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise DataError(f"is no kernel ridge classifier: {error}", path=path) from error
+
+    @classmethod
+    def _from_tensors(cls, tensors: Mapping[str, Tensor]) -> KernelRidge:
+        return cls(
+            rocket=MultiRocket.from_tensors(tensors),
+            channel_means=tensors["channel_means"],
+            of_rocket=Standardizer(tensors["of_rocket.mean"], tensors["of_rocket.scale"]),
+            weights=tensors["weights"],
+            of_motion=Standardizer(tensors["of_motion.mean"], tensors["of_motion.scale"]),
+            motion=tensors["motion"],
+            reach=float(tensors["reach"]),
+            dual=tensors["dual"],
+            intercept=tensors["intercept"],
+            sharpness=float(tensors["sharpness"]),
+        )
+
+
+def _series(store: ClipStore) -> tuple[Float[Tensor, "n k t"], Float[Tensor, "n k"]]:
+    series, seen = resampled_series(store)
+    return torch.from_numpy(series), torch.from_numpy(seen)
+
+
+def _with_neutral_channels(
+    series: Float[Tensor, "n k t"], seen: Float[Tensor, "n k"], means: Float[Tensor, " k"]
+) -> Float[Tensor, "n k t"]:
+    """Return series in which a channel that was never seen is constant at its mean."""
+    return series + ((1 - seen) * means)[..., None]
+
+
+def _motion(store: ClipStore) -> Float[Tensor, "n q"]:
+    """Return motion features, NaN where they are not known."""
+    values, known = motion_features_of_bodies(store)
+    return torch.from_numpy(np.where(known, values, np.nan).astype(np.float32))
+
+
+def _median_square_distance(features: Float[Tensor, "n q"], most: int = 500) -> float:
+    """Return the median squared distance of two samples, of the first ones where there are many."""
+    distances = torch.pdist(features[:: math.ceil(len(features) / most)].double()).square()
+    return max(float(distances.median()) if len(distances) else 1.0, 1e-6)
+
+
+def _gaussian(
+    one: Float[Tensor, "n q"], other: Float[Tensor, "k q"], reach: float
+) -> Float[Tensor, "n k"]:
+    return (-torch.cdist(one.double(), other.double()).square() / reach).exp()
+
+
+def _groups(store: ClipStore) -> list[Int[Tensor, " g"]]:
+    """Return the samples of each subject; each sample alone where fewer than three are known."""
+    subjects = store.subjects
+    if subjects is None or len(set(subjects)) < 3:
+        return list(torch.arange(len(store)).split(1))
+    return [
+        torch.tensor([place for place, of in enumerate(subjects) if of == subject])
+        for subject in sorted(set(subjects))
+    ]
+
+
+def _solve(
+    kernel: Float[Tensor, "n n"], targets: Float[Tensor, "n y"], groups: list[Int[Tensor, " g"]]
+) -> _Fit:
+    """Return the solution whose probabilities of left-out groups have the least cross-entropy."""
+    labels = targets.argmax(dim=1)
+    centered = targets - targets.mean(dim=0)
+    values, vectors = torch.linalg.eigh(kernel)
+    mean_diagonal = float(kernel.diagonal().mean())
+    best, least = _Fit(torch.zeros_like(targets), 1.0), math.inf
+    for ridge in _RIDGES:
+        inverse = (vectors / (values + ridge * mean_diagonal)) @ vectors.T
+        dual = inverse @ centered
+        left_out = targets.clone()
+        for group in groups:
+            block = inverse[group[:, None], group]
+            left_out[group] = targets[group] - torch.linalg.solve(block, dual[group])
+        for sharpness in _SHARPNESSES:
+            loss = float(torch.nn.functional.cross_entropy(sharpness * left_out, labels))
+            if loss < least:
+                best, least = _Fit(dual, sharpness), loss
+    return best

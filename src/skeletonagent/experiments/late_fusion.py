@@ -1,0 +1,59 @@
+"""Late fusion of a run's network with the kernel ridge classifier of its training samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jaxtyping import Int
+from torch import Tensor
+
+from skeletonagent.core.clips import SkeletonData
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.splits import choose_split
+from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.kernel_ridge import MOST_SAMPLES, KernelRidge
+from skeletonagent.training.run_directory import RunDirectory
+
+
+def with_usable_kernel_ridge(config: Config, data: SkeletonData) -> tuple[Config, list[str]]:
+    """Return a configuration without the classifier where it cannot be fitted, and the reason."""
+    samples = _num_training_samples(config, data)
+    if not config.kernel_ridge.weight or samples <= MOST_SAMPLES:
+        return config, []
+    alone = replace(config, kernel_ridge=replace(config.kernel_ridge, weight=0.0))
+    remark = f"{samples} training samples: the network recognizes alone, without the kernel ridge "
+    return alone, [f"{remark}classifier, which is for up to {MOST_SAMPLES}"]
+
+
+def fit_kernel_ridge(
+    config: Config, data: SkeletonData, train: Int[Tensor, " n"], run: RunDirectory
+) -> KernelRidge | None:
+    """Fit the classifier of a run's training samples and write it; None where there is none.
+
+    Args:
+        config: Configuration of the run.
+        data: Data set, preprocessed.
+        train: Positions of all samples that were learned.
+        run: Run directory.
+    """
+    if not config.kernel_ridge.weight or len(data.store.labels[train.cpu()].unique()) < 2:
+        return None
+    classifier = KernelRidge.fit(data.store, train.cpu(), config.seed)
+    classifier.save(run.kernel_ridge)
+    return classifier
+
+
+def join_kernel_ridge(
+    classifier: KernelRidge, config: Config, data: SkeletonData, network: ClassProbabilities
+) -> ClassProbabilities:
+    """Return the probabilities of network and classifier together, for samples of a data set."""
+    samples = data.store.subset(data.store.indices(network.sample_ids))
+    return classifier.join(network, samples, config.kernel_ridge.weight)
+
+
+def _num_training_samples(config: Config, data: SkeletonData) -> int:
+    """Return the number of samples that a run learns, or a little more."""
+    _, split = choose_split(data, config.data.split)
+    drawn = config.data.clips_per_class
+    most = len(split.train)
+    return most if drawn is None else min(most, drawn * data.store.num_classes)
