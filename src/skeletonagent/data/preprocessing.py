@@ -72,7 +72,7 @@ class Preprocessor:
         )
 
     def __call__(self, store: ClipStore) -> ClipStore:
-        """Return the samples with all joints, scaled, centred and turned, in float32.
+        """Return the samples with the joints of their layout, scaled, centred and turned.
 
         Raises:
             DataError: If a joint is not finite, naming the sample, or if samples cannot be turned
@@ -86,9 +86,13 @@ class Preprocessor:
             store = with_chunks(store, map(with_leading_body, body_chunks(store)))
         if self.gaps is Gaps.INTERPOLATE:
             store = interpolate_gaps(store)
-        store = add_coco20_joints(store, of_seen_joints=masked)
+        return self.placed(add_coco20_joints(store, of_seen_joints=masked))
+
+    def placed(self, store: ClipStore) -> ClipStore:
+        """Return samples with all their joints, which may have been placed before."""
         flat = self.dims == 2 and store.coordinates == 3
         store = self._placed(store if flat else scale_store(store, self.scale))
+        masked = self.absent_rule is AbsentRule.MASKED
         return replace(store, drops_depth=flat, present=store.present if masked else None)
 
     def _orientation_of(self, coordinates: int) -> Orientation:

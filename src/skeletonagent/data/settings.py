@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Interval
 from pydantic import BeforeValidator
 
-from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
 
 
@@ -99,6 +98,20 @@ class Gaps(StrEnum):
 
     KEEP = "keep"
     INTERPOLATE = "interpolate"
+
+
+class Imputation(StrEnum):
+    """Joints that are absent after ``gaps``, while others of their body are seen.
+
+    - ``none``: they stay absent.
+    - ``pose``: they lie where the joints that are seen let expect them, by the poses of the
+      training clips, a normal distribution that is kept with the run. Keypoint confidence stays
+      as it is. A joint that no training clip shows stays absent, and so does a body that is not
+      seen; where no joint is absent, nothing changes.
+    """
+
+    NONE = "none"
+    POSE = "pose"
 
 
 class AbsentRule(StrEnum):
@@ -199,6 +212,7 @@ class DataSettings:
         orientation: Axes of the coordinates that a sample is turned to.
         orientation_per: Part of a sample that is turned as one.
         gaps: What becomes of joints that are absent in some frames.
+        imputation: What becomes of joints that are absent then; only with ``absent_rule: masked``.
         absent_rule: What an absent joint counts as.
         dims: Coordinates of the clips: ``auto`` for those of the data, or ``2`` for x and y alone,
             so that the recognizer takes joints of pictures. Joints in 3D are turned, and rotated at
@@ -223,6 +237,7 @@ class DataSettings:
     orientation: Orientation = Orientation.CAMERA
     orientation_per: OrientationPer = OrientationPer.CLIP
     gaps: Gaps = Gaps.KEEP
+    imputation: Imputation = Imputation.NONE
     absent_rule: AbsentRule = AbsentRule.MASKED
     dims: Dims = "auto"
     confidence: bool = False
@@ -321,28 +336,3 @@ class AugmentSettings:
     person_swap: Annotated[float, Interval(ge=0, le=1)] = 0.0
     keep_sides: bool = False
     depth_drop: Annotated[float, Interval(ge=0, le=1)] = 0.0
-
-
-def require_compatible(clips: ClipSettings, augment: AugmentSettings) -> None:
-    """Raise an error if an augmentation cannot be applied to clips made in another way.
-
-    Raises:
-        ConfigError: If it cannot, with the settings that can be changed.
-    """
-    if augment.warp and clips.sampling is not FrameSampling.LINEAR:
-        raise ConfigError(
-            f"augment.warp is {augment.warp}, but only interpolated clips change their speed; set "
-            "clips.sampling=linear or augment.warp=0"
-        )
-    if augment.jitter and clips.differences_first:
-        raise ConfigError(
-            f"augment.jitter is {augment.jitter}, but the frame differences of the stream "
-            f"{clips.stream.value} are taken before joints could be moved; set "
-            "clips.sampling=linear, clips.motion_rule=after or augment.jitter=0"
-        )
-    if augment.keep_sides and clips.differences_first:
-        raise ConfigError(
-            f"augment.keep_sides needs positions, but the frame differences of the stream "
-            f"{clips.stream.value} are taken first; set clips.sampling=linear, "
-            "clips.motion_rule=after or augment.keep_sides=false"
-        )

@@ -20,16 +20,22 @@ PREPROCESSING_CHUNK = 128
 
 
 def body_chunks(store: ClipStore, size: int = PREPROCESSING_CHUNK) -> Iterator[StoredBodies]:
-    """Yield the samples of a store, ``size`` at a time, in float32."""
+    """Yield the samples of a store, ``size`` at a time, in float32.
+
+    Joints are present that the store says, so that one at the origin is; without that, those whose
+    coordinates are not all zero.
+    """
     ends = store.starts + store.persons * store.lengths
     for first in range(0, len(store), size):
         part = slice(first, min(first + size, len(store)))
-        yield StoredBodies.of(
-            frames=store.frames[int(store.starts[first]) : int(ends[part.stop - 1])].float(),
+        rows = slice(int(store.starts[first]), int(ends[part.stop - 1]))
+        bodies = StoredBodies.of(
+            frames=store.frames[rows].float(),
             lengths=store.lengths[part],
             persons=store.persons[part],
             coordinates=store.coordinates,
         )
+        yield bodies if store.present is None else replace(bodies, present=store.present[rows])
 
 
 def with_chunks(store: ClipStore, chunks: Iterable[StoredBodies]) -> ClipStore:

@@ -38,7 +38,7 @@ RECORD_VERSION = 1
 """Version of the records, raised when a baseline or its preprocessing gives other predictions."""
 
 NOT_PREPROCESSING = (
-    "archive", "split", "confidence", "storage_dtype", "placement", "shard_megabytes",
+    "archive", "split", "confidence", "storage_dtype", "placement", "shard_megabytes", "imputation",
 )  # fmt: skip
 """Settings of the section data that do not change what a baseline sees."""
 

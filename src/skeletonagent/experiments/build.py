@@ -12,7 +12,11 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import CheckpointError, ConfigError
+from skeletonagent.data.imputation import PoseImputation, training_poses
 from skeletonagent.data.loader import ClipLoader, DeviceOptions, build_clip_loader
+from skeletonagent.data.pose_distribution import PoseDistribution
+from skeletonagent.data.preprocessing import Preprocessor
+from skeletonagent.data.settings import Imputation
 from skeletonagent.data.splits import choose_split, evaluation_parts, evaluation_samples
 from skeletonagent.data.training_draw import training_and_validation
 from skeletonagent.experiments.build_agents import NOBODY, Agents, build_agents
@@ -141,6 +145,7 @@ def build_experiment(
     """
     config = complete_config(config, data)
     name, split = choose_split(data, config.data.split)
+    data, poses = _with_all_joints(config, data, split)
     context = init_distributed(pick_device(config.device), config.precision, config.distributed)
     loader = build_loader(config, data, context.device)
     store = loader.store
@@ -155,7 +160,7 @@ def build_experiment(
     loss = SkeletonAgentLoss.from_settings(config.loss, labels, store.num_classes)
     encoder = CachedEncoder(build_encoder(config.agents.text_encoder), default_cache_folder())
     parts = evaluation_parts(data, name)
-    metadata = RecognizerMetadata.of(config, data, encoder.dim)
+    metadata = RecognizerMetadata.of(config, data, encoder.dim, poses)
     torch.manual_seed(config.seed)
     recognizer = _recognizer(metadata)
     initial = kept or _take_initial_weights(recognizer, loss, metadata)
@@ -175,6 +180,26 @@ def build_experiment(
         encoder=encoder,
         initial_weights=initial,
     )
+
+
+def _with_all_joints(
+    config: Config, data: SkeletonData, split: Split
+) -> tuple[SkeletonData, PoseDistribution | None]:
+    """Return the data with absent joints where ``data.imputation`` puts them, and the poses."""
+    if config.data.imputation is Imputation.NONE:
+        return data, None
+    train, _ = training_and_validation(
+        data.store,
+        data.store.indices(split.train),
+        config.data,
+        config.training.validation_share,
+        config.seed,
+    )
+    poses = training_poses(data, train)
+    if poses is None:
+        return data, None
+    impute = PoseImputation(poses, Preprocessor.from_settings(config.data))
+    return impute.of_data(data), poses
 
 
 def build_loader(config: Config, data: SkeletonData, device: torch.device) -> ClipLoader:

@@ -14,6 +14,7 @@ from skeletonagent.data.settings import (
     DataSettings,
     FrameSampling,
     Gaps,
+    Imputation,
     Orientation,
     Origin,
     Scale,
@@ -65,6 +66,7 @@ def compact_config(
             orientation=recipe.orientation,
             scale=Scale.BODY,
             gaps=Gaps.INTERPOLATE,
+            imputation=Imputation.POSE,
         ),
         clips=ClipSettings(frames=32, stream=stream, sampling=FrameSampling.LINEAR, test_clips=4),
         augment=AugmentSettings(

@@ -18,11 +18,11 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.outside_text import printable_line
 from skeletonagent.core.yaml_text import parse_yaml
+from skeletonagent.data.compatible_settings import require_compatible
 from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
     DataSettings,
-    require_compatible,
 )
 from skeletonagent.models.settings import KernelRidgeSettings, ModelSettings
 from skeletonagent.training.settings import (

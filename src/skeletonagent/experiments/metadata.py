@@ -10,6 +10,7 @@ from skeletonagent.core.clips import JoinedSource, SkeletonData
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.pose_distribution import PoseDistribution
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.config import Config, config_from_dict, config_to_dict
 from skeletonagent.experiments.training_clips import TrainingClips
@@ -32,6 +33,8 @@ class RecognizerMetadata:
             trained without keeping them.
         statistics: Statistics of the training clips as stored; None likewise.
         sources: Data sets that a base was pre-trained on; none of any other recognizer.
+        poses: Poses of the training clips, by which absent joints are filled in; None if they stay
+            absent.
     """
 
     config: Config
@@ -44,9 +47,16 @@ class RecognizerMetadata:
     training_clips: TrainingClips | None = None
     statistics: TrainingStatistics | None = None
     sources: tuple[JoinedSource, ...] = ()
+    poses: PoseDistribution | None = None
 
     @classmethod
-    def of(cls, config: Config, data: SkeletonData, text_dim: int) -> RecognizerMetadata:
+    def of(
+        cls,
+        config: Config,
+        data: SkeletonData,
+        text_dim: int,
+        poses: PoseDistribution | None = None,
+    ) -> RecognizerMetadata:
         """Return the metadata of a recognizer that is trained on a preprocessed data set."""
         store = data.store
         stored = data.input_format or store.input_format
@@ -65,6 +75,7 @@ class RecognizerMetadata:
             if measures is None
             else TrainingStatistics.of(measures.of_samples(split.train or measures.sample_ids)),
             sources=data.sources,
+            poses=poses,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -80,6 +91,7 @@ class RecognizerMetadata:
             "training_clips": self.training_clips and self.training_clips.to_json(),
             "training_statistics": self.statistics and self.statistics.to_json(),
             "sources": [asdict(source) for source in self.sources],
+            "poses": self.poses and self.poses.to_json(),
         }
 
     @classmethod
@@ -92,10 +104,11 @@ class RecognizerMetadata:
         """
         try:
             clips, statistics = value.get("training_clips"), value.get("training_statistics")
+            layout, poses = SkeletonLayout.from_json(value["layout"]), value.get("poses")
             return cls(
                 config=config_from_dict(value["config"], source="the checkpoint's configuration"),
                 class_names=tuple(map(str, value["class_names"])),
-                layout=SkeletonLayout.from_json(value["layout"]),
+                layout=layout,
                 channels=int(value["channels"]),
                 persons=int(value["persons"]),
                 text_dim=int(value["text_dim"]),
@@ -103,6 +116,7 @@ class RecognizerMetadata:
                 training_clips=None if clips is None else TrainingClips.from_json(clips),
                 statistics=None if statistics is None else TrainingStatistics.from_json(statistics),
                 sources=tuple(JoinedSource(**source) for source in value.get("sources", ())),
+                poses=poses and PoseDistribution.from_json(poses, layout.num_joints),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(

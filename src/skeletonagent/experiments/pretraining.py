@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from skeletonagent.core.streams import Stream
-from skeletonagent.data.settings import Orientation, Origin
+from skeletonagent.data.settings import Imputation, Orientation, Origin
 from skeletonagent.experiments.base_sources import base_dataset
 from skeletonagent.experiments.build_agents import NOBODY
 from skeletonagent.experiments.compact_recipe import CompactRecipe, compact_config
@@ -54,6 +54,7 @@ def base_config(
         config,
         kernel_ridge=KernelRidgeSettings(),
         clips=replace(config.clips, test_clips=1),
+        data=replace(config.data, imputation=Imputation.NONE),
         augment=replace(config.augment, depth_drop=0.1),
         training=replace(config.training, batch_size=64),
         agents=replace(config.agents, chat=NOBODY),

@@ -17,6 +17,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.clip_sampler import ClipSampler
+from skeletonagent.data.imputation import PoseImputation
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import Scale
@@ -136,7 +137,14 @@ class StreamModel:
         store = ClipStore.from_sequences(
             named, input_format.layout, self.metadata.class_names, input_format.has_confidence
         )
-        return self.preprocessor(store)
+        store = self.preprocessor(store)
+        return self.imputation(store) if self.imputation else store
+
+    @cached_property
+    def imputation(self) -> PoseImputation | None:
+        """Imputation of absent joints; None if they stay absent."""
+        poses = self.metadata.poses
+        return poses and PoseImputation(poses, self.preprocessor)
 
     def with_person_slots(self, store: ClipStore) -> ClipStore:
         """Return samples whose clips have room for as many bodies as the recognizer takes.
@@ -152,6 +160,7 @@ class StreamModel:
             CheckpointError: If the data set has other classes, joints or channels.
         """
         self.metadata.require_same_task(data)
+        data = self.imputation.of_data(data) if self.imputation else data
         room = replace(data, store=self.with_person_slots(data.store))
         return build_loader(self.config, room, self.device)
 
