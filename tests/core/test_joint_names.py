@@ -41,6 +41,7 @@ PLUG_IN_GAIT = "LFHD RFHD C7 T10 CLAV LSHO RSHO LELB RELB LWRA RWRA LASI RASI LK
 @pytest.mark.parametrize(
     ("name", "limb"),
     [
+        ("l sole", "left leg"), ("r_patella", "right leg"), ("l_olecranon", "left arm"),
         ("lfemur", "left leg"), ("rhumerus", "right arm"), ("LeftUpLeg", "left leg"),
         ("LeftForeArm", "left arm"), ("RightToeBase", "right leg"), ("l_wrist", "left arm"),
         ("wrist_l", "left arm"), ("Wrist.R", "right arm"), ("left pinky", "left arm"),

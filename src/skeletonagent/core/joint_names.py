@@ -8,10 +8,13 @@ from collections.abc import Sequence
 LIMBS = ("torso", "left arm", "right arm", "left leg", "right leg")
 """Body parts of every layout; a joint of no limb belongs to the torso."""
 
-_LEG_WORDS = "hip|knee|ankle|foot|feet|leg|toe|heel|femur|tibia|fibula|thigh|shin|shank|calf"
+_LEG_WORDS = (
+    "hip|knee|ankle|foot|feet|leg|toe|heel|femur|tibia|fibula|thigh|shin|shank|calf|sole|patella|"
+    "malleol|trochanter|metatars"
+)
 _ARM_WORDS = (
     "shoulder|elbow|wrist|hand|thumb|arm|finger|pinky|index|clavicle|collar|scapula|humerus|radius|"
-    "ulna|palm|knuckle"
+    "ulna|palm|knuckle|fist|acromion|olecranon|metacarp"
 )
 _LEG = re.compile(rf"{_LEG_WORDS}|^(?:asi|psi|thi|kne|tib|ank|hee)$")
 """Words of a leg; the short ones are the markers of a motion capture."""

@@ -20,7 +20,9 @@ from skeletonagent.data.gaps import interpolate_rows
 from skeletonagent.data.settings import Orientation, OrientationPer, Origin
 from skeletonagent.data.stored_bodies import StoredBodies
 
-_UPPER = re.compile(r"\b(?:head|nose|face|eye|ear|neck|shoulders?)\b")
+_UPPER = re.compile(
+    r"\b(?:head|nose|face|eye|ear|neck|shoulders?|skull|crown|forehead|nape|acromion)\b"
+)
 _TRUNK = re.compile(r"\b(?:shoulder|hip)\b")
 
 
