@@ -1,11 +1,15 @@
 """Pictures of a report, as a browser shows it on a desk and on a phone, in light and dark.
 
-Each part of the page becomes a file of its own: the head, and the sections that are named. Chromium
-without a window draws them; a picture larger than wanted is reduced to a palette of colours.
+Each part of the page becomes a file of its own: what the window shows first, the head, and the
+sections that are named. Chromium without a window draws them, a phone's with two pixels for one; a
+picture larger than wanted is reduced to a palette of colours.
 
-Example:
+Example, the pictures of the guide to reports:
+  S="--preset-size tiny --seeds 3 --set training.validation_share=0.2"
+  skeletonagent train utd-mhad --data utd_mhad --out runs/guided $S
+  skeletonagent train utd-mhad --data utd_mhad --out runs/unguided $S --chat none
+  skeletonagent report runs/guided runs/unguided --out report.html
   python -m benchmarks.report_pictures report.html --out docs/images
-  python -m benchmarks.report_pictures report.html --parts head,matrix --widths 390 --themes dark
 """
 
 from __future__ import annotations
@@ -22,11 +26,13 @@ from playwright.sync_api import sync_playwright
 from skeletonagent.core.files import write_atomically
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-HEAD = "head"
-"""Name of what is above the sections."""
-PARTS = (HEAD, "accuracy", "curves", "classes", "matrix", "agents", "player", "record")
+TOP, HEAD = "top", "head"
+"""Names of what the window shows first, and of what is above the sections."""
+PARTS = (TOP, "curves", "classes", "matrix", "player", "record")
 HEIGHTS = {1440: 1000, 390: 844}
 """Height of the window by its width, in pixels."""
+PHONE = 600
+"""Width of the window below which the device has two pixels for one of the page."""
 
 
 def main(
@@ -45,6 +51,7 @@ def main(
         for width in map(int, widths.split(",")):
             for theme in themes.split(","):
                 options: Any = {"color_scheme": theme, "reduced_motion": "reduce"}
+                options["device_scale_factor"] = 2 if width < PHONE else 1
                 size: Any = {"width": width, "height": HEIGHTS.get(width, 1000)}
                 context = browser.new_context(viewport=size, **options)
                 page = context.new_page()
@@ -62,6 +69,10 @@ def main(
 
 def _picture(page: Any, part: str, width: int, tallest: int) -> bytes:
     """Return a part of the page as PNG."""
+    if part == TOP:
+        page.evaluate("scrollTo(0, 0)")
+        shown: bytes = page.screenshot()
+        return shown
     place = page.locator(".masthead" if part == HEAD else f"#{part}")
     box = place.bounding_box()
     page.evaluate("document.querySelector('nav').style.position = 'static'")

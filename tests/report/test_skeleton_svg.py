@@ -89,6 +89,7 @@ def test_joints_bear_their_labels_and_the_chosen_are_brought_out() -> None:
     assert sorted(titles) == sorted(map(COCO_17.label, range(17)))
     bright = [g.findtext(f"{SVG}title") for g in svg.iter(f"{SVG}g") if g.get("class") == "salient"]
     assert bright == ["8-left elbow", "10-left wrist"] == titles[-2:]
+    assert len([c for c in svg.iter(f"{SVG}circle") if c.get("class") == "ring"]) == 2
     assert svg.get("aria-label") == "Skeleton, left elbow, left wrist highlighted"
     bones = [path.get("d", "").count("M") for path in svg.iter(f"{SVG}path")]
     assert bones == [len(COCO_17.bones), len(COCO_17.bones), 1], "the last joins the two"

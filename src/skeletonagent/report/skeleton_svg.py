@@ -113,12 +113,16 @@ def _dots(
     """Yield the joints, highlighted ones last so that nothing covers them."""
     for joint in sorted(range(layout.num_joints), key=lambda joint: joint in highlighted):
         x, y = positions[joint]
-        radius, colour = (4.6, "salient,#c2410c") if joint in highlighted else (2.3, "bone,#8d96a5")
-        state = ' class="salient"' if joint in highlighted else ""
+        place = f'cx="{x:.1f}" cy="{y:.1f}"'
+        radius, colour, state, ring = 2.3, "bone,#8d96a5", "", ""
+        if joint in highlighted:
+            radius, colour, state = 4.0, "salient,#c2410c", ' class="salient"'
+            style = f"fill:none;stroke:var(--{colour});stroke-width:1.4"
+            ring = f'<circle class="ring" {place} r="7.2" style="{style}"/>'
         yield (
             f"<g{state}><title>{escape(layout.label(joint))}</title>"
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="transparent"/>'
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" style="fill:var(--{colour})"/></g>'
+            f'<circle {place} r="7" fill="transparent"/>'
+            f'<circle {place} r="{radius}" style="fill:var(--{colour})"/>{ring}</g>'
         )
 
 

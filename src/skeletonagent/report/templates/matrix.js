@@ -115,7 +115,7 @@ function describe(detail, { matrix, pinned }, m, n) {
   if (clips.length) links.append(html("button", { type: "button", class: "button", on: { click: () => { filterPlayer(m, n); goTo("player"); } } }, `Play ${clips.length === 1 ? "a clip" : `${clips.length} clips`}`));
   if (agents) links.append(html("button", { type: "button", class: "button", on: { click: () => { filterAgents(m); goTo("agents"); } } }, "Dialogue of the agents"));
   detail.replaceChildren(html("h3", {}, first), html("p", {}, second), ...[reverse].filter(Boolean), links,
-    ...(pinned ? [] : [html("p", { class: "dim small" }, "Point at a cell; a click keeps it.")]));
+    ...(pinned ? [] : [html("p", { class: "dim small screen" }, "Point at a cell; a click keeps it.")]));
 }
 
 function listPairs(list, matrix, choose) {

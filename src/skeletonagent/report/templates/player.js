@@ -89,7 +89,7 @@ function drawPlayer(place, { clips, tested, mistakes, time_steps: timeSteps }) {
   turnable(canvas, state, redraw);
   steered(canvas, state, { redraw, play, pause, show, frames });
   place.append(
-    html("p", { class: "lead" }, `${clips.length} of ${tested} test clips, the kinds of mistakes first (${mistakes} mistakes in all). Drag to rotate.`),
+    html("p", { class: "lead" }, `${clips.length} of ${tested} test clips, the kinds of mistakes first (${mistakes} mistakes in all). `, html("span", { class: "screen" }, "Drag to rotate.")),
     html("div", { class: "controls" }, classes.field, rivals.field, wrong.field),
     html("div", { class: "theatre" },
       html("div", { class: "card" }, picks),

@@ -66,7 +66,7 @@ function agentsFigure(agents) {
   const columns = [
     { key: "run", name: "run" }, { key: "chat", name: "asked" },
     { key: "share", name: "classes guided", number: true, cell: ({ classes, missing }) => html("span", { class: missing ? "failed" : null }, `${classes - missing} of ${classes}`) },
-    { key: "guided", name: "by", cell: ({ guided }) => guided.map(([name, count]) => html("div", {}, `${name} (${count})`)) },
+    { key: "guided", name: "by", cell: ({ guided }) => (guided.length ? guided.map(([name, count]) => html("div", {}, `${name} (${count})`)) : "nobody") },
     { key: "rounds", name: "rounds", number: true }, { key: "questions", name: "questions", number: true },
     { key: "why", name: "unanswered", number: true, cell: ({ why, unanswered }) => (why ? html("span", { class: "failed", title: unanswered.map(([reason, count]) => `${count}: ${reason}`).join("\n") }, String(why)) : "0") },
     { key: "requests", name: "requests", number: true },

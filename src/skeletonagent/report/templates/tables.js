@@ -42,7 +42,7 @@ function tableRow(row, columns) {
 }
 
 /** Return a text that may be broken after its slashes. */
-const breakable = (text) => text.split(/(?<=\/)/).flatMap((part, index) => (index ? [html("wbr"), part] : [part]));
+const breakable = (text) => text.split(/(?<=\/)(?!\/)/).flatMap((part, index) => (index ? [html("wbr"), part] : [part]));
 
 /** Return rows in the order of a column; those without a value are the last either way. */
 function sortedRows(rows, key, descending) {
