@@ -114,6 +114,8 @@ def test_the_threshold_keeps_most_right_predictions() -> None:
     threshold, source = choose_threshold(None, held_out)
     assert threshold == pytest.approx(0.62) and "95%" in source
     assert choose_threshold(0.3, held_out) == (0.3, "given")
+    sure = ClassProbabilities(("a", "b"), np.zeros(2, int), np.array([[0.9999, 0.0001]] * 2))
+    assert choose_threshold(None, sure) == (0.9, "the highest; held-out predictions are surer")
     wrong = ClassProbabilities(("a",), np.array([1]), probs[:1])
     assert choose_threshold(None, wrong) == choose_threshold(None, None) == (0.5, "default")
 

@@ -162,7 +162,7 @@ def _segment_table(results: Sequence[PredictedFile], *, several_files: bool) -> 
                   box=None)  # fmt: skip
     for result in results:
         for recording, segment in result.segment_rows():
-            second = segment.explanation.runner_up
+            second = segment.explanation.runner_up if segment.is_known else segment.top[0]
             table.add_row(
                 *([escape(str(result.file))] if several_files else []),
                 escape(recording.name),

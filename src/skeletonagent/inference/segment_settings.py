@@ -44,6 +44,10 @@ frames that 5 % of the training clips exceed."""
 KEPT_SHARE = 0.95
 """Share of the rightly recognized held-out clips whose probability reaches the threshold."""
 
+HIGHEST_THRESHOLD = 0.9
+"""Largest threshold that follows from held-out clips: where all of these are recognized beyond
+doubt, another recording of the same actions would hardly reach what they reach."""
+
 DEFAULT_THRESHOLD = 0.5
 """Threshold of a run without held-out predictions."""
 
@@ -222,15 +226,17 @@ def choose_threshold(
     """Return the threshold and where it comes from.
 
     Without a wish it is the probability that :data:`KEPT_SHARE` of the rightly recognized held-out
-    clips reach, else :data:`DEFAULT_THRESHOLD`.
+    clips reach, at most :data:`HIGHEST_THRESHOLD`; else :data:`DEFAULT_THRESHOLD`.
     """
     if wanted is not None:
         return float(wanted), "given"
     if held_out is not None and len(held_out.labels):
         right = held_out.probs.argmax(axis=1) == held_out.labels
         if right.any():
-            lowest = np.quantile(held_out.probs[right].max(axis=1), 1 - KEPT_SHARE)
-            return float(lowest), f"kept by {KEPT_SHARE:.0%} of the right held-out predictions"
+            lowest = float(np.quantile(held_out.probs[right].max(axis=1), 1 - KEPT_SHARE))
+            if lowest > HIGHEST_THRESHOLD:
+                return HIGHEST_THRESHOLD, "the highest; held-out predictions are surer"
+            return lowest, f"kept by {KEPT_SHARE:.0%} of the right held-out predictions"
     return DEFAULT_THRESHOLD, "default"
 
 
