@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -113,11 +113,14 @@ class Visit:
 
     def wait_until(self, script: str) -> None:
         """Wait for something to be true; the page forbids the polling of Playwright's own."""
-        for _ in range(200):
-            if self.run(script):
+        self.wait_for(lambda: self.run(script))
+
+    def wait_for(self, happened: Callable[[], object]) -> None:
+        for _ in range(300):
+            if happened():
                 return
             self.page.wait_for_timeout(100)
-        raise AssertionError(f"never came true: {script}")
+        raise AssertionError("never came true")
 
 
 def test_the_page_is_drawn_without_an_error_or_a_request(browser: Any, file: Path) -> None:
@@ -407,5 +410,15 @@ def test_a_live_page_follows_the_run_and_keeps_the_place(
             visit.page.wait_for_selector("html[data-drawn]")
             visit.wait_until(f"Math.abs(scrollY - {top}) < 3")
             assert visit.page.locator("#topologies-block").input_value() == "2"
+            # A file that is half-written changes nothing, and costs no reload.
+            visit.run("window.kept = true")
+            whole = (run / "metrics.jsonl").read_text()
+            (run / "metrics.jsonl").write_text(whole[:-40])
+            asked = len(visit.requests)
+            visit.wait_for(lambda: len(visit.requests) >= asked + 2)
+            assert visit.run("window.kept") and visit.page.get_by_text("4 of 4").count()
+            longer = json.dumps({**json.loads(lines[-1]), "epoch": 4})
+            (run / "metrics.jsonl").write_text(f"{whole}{longer}\n")
+            visit.page.get_by_text("5 of 4").wait_for()
             assert all(url.startswith(("http://127.0.0.1", "data:")) for url in visit.requests)
         server.shutdown()
