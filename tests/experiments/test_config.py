@@ -194,6 +194,24 @@ def test_wrong_values_are_refused_by_name(key: str, value: object) -> None:
     assert f"got {value!r}" in text
 
 
+@pytest.mark.parametrize(
+    ("assignment", "chosen"),
+    [
+        ("precision=32", Config()),
+        ("precision='32'", Config()),
+        ("precision=bf16", replace(Config(), precision="bf16")),
+        ("data.dims=2", replace(Config(), data=DataSettings(dims=2))),
+        ("data.dims='2'", replace(Config(), data=DataSettings(dims=2))),
+    ],
+)
+def test_a_choice_may_be_written_as_number_or_text(assignment: str, chosen: Config) -> None:
+    assert with_overrides(Config(), [assignment]) == chosen
+
+
+def test_a_chat_that_is_misspelt_gets_a_suggestion() -> None:
+    assert "did you mean 'analyst'?" in mistakes(agents={"chat": "analist"})
+
+
 @pytest.mark.parametrize("value", [None, 3, "fast", [1]])
 def test_a_section_has_to_be_a_section(value: object) -> None:
     assert "training: " in mistakes(training=value)

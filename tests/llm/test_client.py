@@ -20,6 +20,8 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         ("deepseek:deepseek-chat", "DEEPSEEK_API_KEY"),
         ("nobody:model", "Unknown model"),
         ("gpt-4o", "Unknown model"),
+        ("opnai:gpt-4o", "no provider 'opnai'; did you mean 'openai'"),
+        ("record:answers", "did you mean 'recorded'"),
     ],
 )
 def test_what_is_missing_is_named_before_anything_is_asked(model: str, problem: str) -> None:

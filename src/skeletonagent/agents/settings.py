@@ -9,7 +9,11 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Interval
 from pydantic import BeforeValidator
 
+from skeletonagent.core.suggestions import did_you_mean
 from skeletonagent.llm.settings import ProviderSettings
+
+OFFLINE = ("analyst", "none", "bundled")
+"""Chats that ask no language model, apart from recorded ones."""
 
 
 class VerifyMode(StrEnum):
@@ -91,9 +95,9 @@ class AgentSettings:
         Raises:
             ValueError: If it names none.
         """
-        named = self.chat in ("analyst", "none", "bundled") or ":" in self.chat
+        named = self.chat in OFFLINE or ":" in self.chat
         if not named and self.provider.base_url is None:
             raise ValueError(
-                f"chat {self.chat!r} is not known; give analyst, none, bundled, recorded:PATH or "
-                "provider:model such as openai:gpt-4o"
+                f"chat {self.chat!r} is not known; {did_you_mean(self.chat, OFFLINE)}give analyst, "
+                "none, bundled, recorded:PATH or provider:model such as openai:gpt-4o"
             )

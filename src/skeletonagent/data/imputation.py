@@ -72,14 +72,18 @@ class PoseImputation:
         samples = _samples_with(store, lacking)
         if not len(samples):
             return store
-        part = self._filled(store.subset(samples))
         rows, frames, present = store.rows(samples), store.frames.clone(), store.present.clone()
-        frames[rows], present[rows] = part.frames.to(frames.dtype), part.present
+        seen = store.present[rows]
+        frames[rows] = self._filled(store.subset(samples), seen).frames.to(frames.dtype)
+        present[rows] = self._there(seen)
         return replace(store, frames=frames, present=present)
 
-    def _filled(self, store: ClipStore) -> ClipStore:
-        seen = store.present
-        rough = self._with_expected(self._turned(store), seen)
+    def _there(self, seen: Bool[Tensor, "f v"]) -> Bool[Tensor, "f v"]:
+        """Return which joints are there once those that can be known are filled in."""
+        return seen | (seen.any(dim=1, keepdim=True) & self.poses.known.to(seen.device))
+
+    def _filled(self, store: ClipStore, seen: Bool[Tensor, "f v"]) -> ClipStore:
+        rough = self._with_expected(self._turned(store, seen), seen)
         gaps = replace(self.prepare, gaps=Gaps.KEEP)
         scale = Scale.BODY if self.prepare.scale is Scale.BODY else Scale.NONE
         placed = replace(gaps, scale=scale).placed(rough)
@@ -91,10 +95,9 @@ class PoseImputation:
         poses = self.poses.in_coordinates(c)
         joints = poses.expected(store.frames[..., :c], seen)
         frames = torch.cat([joints, store.frames[..., c:]], dim=-1)
-        there = seen.any(dim=1, keepdim=True) & poses.known.to(seen.device)
-        return replace(store, frames=frames, present=seen | there)
+        return replace(store, frames=frames, present=self._there(seen))
 
-    def _turned(self, store: ClipStore) -> ClipStore:
+    def _turned(self, store: ClipStore, seen: Bool[Tensor, "f v"]) -> ClipStore:
         """Return samples turned until the joints of their first body fit the mean pose best.
 
         Those that were turned to the line between two bodies stay as they are.
@@ -108,10 +111,10 @@ class PoseImputation:
         of_first = row - store.starts[sample] == frame
         if self.prepare.origin is Origin.GROUP:
             of_first &= (store.persons == 1)[sample]
-        seen = store.present & of_first[:, None] & self.poses.known.to(store.device)
+        counted = seen & of_first[:, None] & self.poses.known.to(store.device)
         per_frame = self.prepare.orientation_per is OrientationPer.FRAME
         unit = store.starts[sample] + frame if per_frame else sample
-        turns = self._turns(store.frames[..., :3], seen, unit)
+        turns = self._turns(store.frames[..., :3], counted, unit)
         joints = (store.frames[..., :3].double() @ turns[unit]).to(store.frames.dtype)
         frames = torch.cat([joints, store.frames[..., 3:]], dim=-1)
         return replace(store, frames=frames)

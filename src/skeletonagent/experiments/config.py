@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from annotated_types import Interval
@@ -17,6 +16,7 @@ from skeletonagent.agents.settings import AgentSettings
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.suggestions import nearest_name
 from skeletonagent.core.yaml_text import parse_yaml
 from skeletonagent.data.compatible_settings import require_compatible
 from skeletonagent.data.settings import (
@@ -99,7 +99,7 @@ def config_from_dict(values: Mapping[str, Any], source: str = "config") -> Confi
     """
     problems = _unknown_keys(values, Config)
     try:
-        config = _ADAPTER.validate_python(dict(values))
+        config = _ADAPTER.validate_python(_with_choices(values, Config))
     except ValidationError as error:
         problems += map(_error_line, error.errors())
     if problems:
@@ -195,12 +195,36 @@ def _unknown_keys(values: Mapping[str, Any], section: type, prefix: str = "") ->
     problems = []
     for key, value in values.items():
         if key not in valid:
-            near = difflib.get_close_matches(str(key), valid, n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(valid)}"
+            near = nearest_name(str(key), valid)
+            hint = f"did you mean {prefix}{near}?" if near else f"there are {', '.join(valid)}"
             problems.append(f"{prefix}{key}: unknown key; {hint}")
         elif isinstance(value, dict) and is_dataclass(inner := _plain_type(hints[key])):
             problems += _unknown_keys(value, inner, f"{prefix}{key}.")
     return problems
+
+
+def _with_choices(values: Mapping[str, Any], section: type) -> dict[str, Any]:
+    """Return values of which those that are written like a choice are that choice.
+
+    YAML takes digits for a number, and a choice may be a text of digits, or a number.
+    """
+    hints = get_type_hints(section)
+    found = dict(values)
+    for key, value in values.items():
+        inner = _plain_type(hints[key]) if key in hints else object
+        if isinstance(value, dict) and is_dataclass(inner):
+            found[key] = _with_choices(value, inner)
+        elif isinstance(value, str | int | float) and key in hints:
+            choices = [choice for choice in _choices(hints[key]) if str(choice) == str(value)]
+            found[key] = choices[0] if choices else value
+    return found
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """Return the values that a type hint lists; none if it lists none."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(choice for part in get_args(hint) for choice in _choices(part))
 
 
 def _plain_type(hint: Any) -> type:

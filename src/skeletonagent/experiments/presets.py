@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.streams import Stream
+from skeletonagent.core.suggestions import did_you_mean
 from skeletonagent.data.settings import (
     AugmentSettings,
     ClipSettings,
@@ -253,8 +253,8 @@ def preset(
     """
     if name not in PRESETS:
         raise ConfigError(
-            f"no preset {name!r}; {_nearest(name)}there are {', '.join(PRESETS)}, or give a YAML "
-            "file; an archive is named with --data"
+            f"no preset {name!r}; {did_you_mean(name, PRESETS)}there are {', '.join(PRESETS)}, "
+            "or give a YAML file; an archive is named with --data"
         )
     names = RECIPES.get(recipe, PRESETS)
     if name not in names:
@@ -293,12 +293,6 @@ def require_variants(name: str | None, size: PresetSize | None, recipe: Recipe |
             f"preset {name!r} has one size, for a GPU, so that --preset-size {size} would change "
             "nothing; leave it out, or take the preset 'default'"
         )
-
-
-def _nearest(name: str) -> str:
-    """Return a question for the preset that a name is most like; nothing if it is like none."""
-    near = get_close_matches(name.lower().replace("_", "-"), PRESETS, n=1)
-    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def _with_static_guidance(config: Config) -> Config:

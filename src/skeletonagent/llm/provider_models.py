@@ -13,6 +13,7 @@ from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers import Provider, infer_provider, infer_provider_class
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
+from skeletonagent.core.suggestions import nearest_name
 from skeletonagent.llm.settings import LanguageModel
 from skeletonagent.llm.transport import bounded_client
 
@@ -28,6 +29,11 @@ _KEYS = {
     "huggingface": "HF_TOKEN",
 }
 """Environment variables with providers' keys that are not called by name and ``_API_KEY``."""
+_PROVIDERS = (
+    "anthropic", "azure", "bedrock", "cohere", "deepseek", "google", "groq", "huggingface",
+    "mistral", "moonshotai", "ollama", "openai", "openrouter", "recorded", "together", "xai",
+)  # fmt: skip
+"""Names before a colon that are looked through for one that was misspelt."""
 _KEY = re.compile(r"[\x21-\x7e]+")
 _CLIENT = re.compile(r"httpx2\b|HTTPClient\b")
 
@@ -86,7 +92,10 @@ def read_key(variable: str) -> str | None:
 def _model_of(model: str, key: str | None) -> Model[Any]:
     # Chat completions are what OpenAI and all who speak like it have in common.
     model = re.sub(r"^openai:", "openai-chat:", model)
-    if not _provider_of(model)[1]:
+    provider, is_provider = _provider_of(model)
+    if not is_provider:
+        if ":" in model and (near := nearest_name(provider, _PROVIDERS)):
+            raise ValueError(f"no provider {provider!r}; did you mean {near!r}?")
         return infer_model(model)  # it says what is meant, if it can
     return infer_model(model, lambda provider: _provider(provider, key))
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.suggestions import did_you_mean
 from skeletonagent.models.backbones import BACKBONES, Backbone
 from skeletonagent.models.inputs import InputFeatures
 from skeletonagent.models.person_pooling import bodies_to_run
@@ -216,7 +217,8 @@ def build_recognizer(
         ("readout", [readout], list(ReadoutKind)),
     ):
         for unknown in set(names).difference(known):
-            raise ConfigError(f"no {noun} {unknown!r}; there are {', '.join(known)}")
+            near = did_you_mean(unknown, known)
+            raise ConfigError(f"no {noun} {unknown!r}; {near}there are {', '.join(known)}")
     spec = BACKBONES[name]
     features = (
         InputFeatures(layout, channels, persons, [InputFeature(one) for one in inputs])

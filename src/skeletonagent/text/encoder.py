@@ -17,6 +17,7 @@ from torch import Tensor
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_atomically
+from skeletonagent.core.suggestions import did_you_mean
 from skeletonagent.text.transformers_encoder import PRETRAINED, load_transformer, read_transformer
 from skeletonagent.text.wordllama import load_wordllama
 
@@ -164,6 +165,7 @@ def build_encoder(setting: str) -> TextEncoder:
     if setting and Path(setting).expanduser().exists():
         return read_transformer(Path(setting).expanduser())
     raise ConfigError(
-        f"no text encoder {setting!r}; choose one of: {', '.join(TEXT_ENCODERS)}; or give "
+        f"no text encoder {setting!r}; {did_you_mean(setting, TEXT_ENCODERS)}choose one of: "
+        f"{', '.join(TEXT_ENCODERS)}; or give "
         "NAME:PATH or the path of a folder with a CLIP or BERT model"
     )
