@@ -144,7 +144,7 @@ class StreamModel:
     def imputation(self) -> PoseImputation | None:
         """Imputation of absent joints; None if they stay absent."""
         poses = self.metadata.poses
-        return poses and PoseImputation(poses, self.preprocessor)
+        return None if poses is None else PoseImputation(poses, self.preprocessor)
 
     def with_person_slots(self, store: ClipStore) -> ClipStore:
         """Return samples whose clips have room for as many bodies as the recognizer takes.
