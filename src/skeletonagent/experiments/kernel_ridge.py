@@ -24,6 +24,7 @@ from torch import Tensor
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically
+from skeletonagent.core.outside_files import read_outside_bytes
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.experiments.multirocket import MultiRocket
 from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
@@ -72,8 +73,13 @@ class Standardizer:
 
 
 @dataclass(frozen=True)
-class _Fit:
-    """Solution of a kernel ridge regression on targets of 1 for the class and -1 for others."""
+class KernelRidgeFit:
+    """Solution of a kernel ridge regression on targets of 1 for the class and -1 for others.
+
+    Args:
+        dual: Weight of each training sample for each class.
+        sharpness: Factor of the decision values in the softmax.
+    """
 
     dual: Float[Tensor, "n y"]
     sharpness: float
@@ -134,7 +140,7 @@ class KernelRidge:
             2 * torch.nn.functional.one_hot(train.labels.cpu(), train.num_classes).double() - 1
         )
         intercept = targets.mean(dim=0)
-        solution = _solve(kernel, targets, _groups(train))
+        solution = solve_kernel_ridge(kernel, targets, _groups(train))
         dual = solution.dual.float()
         return cls(
             rocket=rocket,
@@ -161,6 +167,16 @@ class KernelRidge:
         return (self.sharpness * torch.cat(rows)).log_softmax(dim=1)
 
     def _decisions(self, store: ClipStore) -> Float[Tensor, "n y"]:
+        features, motion = self.features(store)
+        similar = _gaussian(motion, self.motion, self.reach).float()
+        return features @ self.weights + similar @ self.dual + self.intercept
+
+    def features(self, store: ClipStore) -> tuple[Float[Tensor, "n f"], Float[Tensor, "n q"]]:
+        """Return the standardized features of preprocessed samples, MultiRocket's and of motion.
+
+        Raises:
+            DataError: If the samples have other joints or bodies than those of the training.
+        """
         series, seen = _series(store)
         motion = _motion(store)
         if series.shape[1] != len(self.channel_means) or motion.shape[1] != self.motion.shape[1]:
@@ -169,9 +185,7 @@ class KernelRidge:
                 f"of a sample, got {series.shape[1]}"
             )
         series = _with_neutral_channels(series, seen, self.channel_means)
-        features = self.of_rocket(self.rocket.transform(series))
-        similar = _gaussian(self.of_motion(motion), self.motion, self.reach).float()
-        return features @ self.weights + similar @ self.dual + self.intercept
+        return self.of_rocket(self.rocket.transform(series)), self.of_motion(motion)
 
     def join(
         self, network: ClassProbabilities, store: ClipStore, weight: float
@@ -195,6 +209,11 @@ class KernelRidge:
 
     def save(self, path: Path) -> None:
         """Write the classifier to a safetensors file."""
+        with write_atomically(path) as file:
+            file.write(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Return the classifier in the form of safetensors."""
         tensors = {
             "channel_means": self.channel_means,
             "of_rocket.mean": self.of_rocket.mean,
@@ -209,11 +228,7 @@ class KernelRidge:
             "sharpness": torch.tensor(self.sharpness, dtype=torch.float64),
             **self.rocket.to_tensors(),
         }
-        content = safetensors.torch.save(
-            {name: part.contiguous() for name, part in tensors.items()}
-        )
-        with write_atomically(path) as file:
-            file.write(content)
+        return safetensors.torch.save({name: part.contiguous() for name, part in tensors.items()})
 
     @classmethod
     def load(cls, path: Path) -> KernelRidge:
@@ -222,10 +237,22 @@ class KernelRidge:
         Raises:
             DataError: If it cannot be read.
         """
+        return cls.from_bytes(read_outside_bytes(path), path)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, path: Path) -> KernelRidge:
+        """Return the classifier of :meth:`to_bytes`.
+
+        Args:
+            content: The bytes.
+            path: File that they are from.
+
+        Raises:
+            DataError: If they are none.
+        """
         try:
-            tensors = safetensors.torch.load_file(path)
-            return cls._from_tensors(tensors)
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            return cls._from_tensors(safetensors.torch.load(content))
+        except (SafetensorError, KeyError, ValueError) as error:
             raise DataError(f"is no kernel ridge classifier: {error}", path=path) from error
 
     @classmethod
@@ -285,15 +312,24 @@ def _groups(store: ClipStore) -> list[Int[Tensor, " g"]]:
     ]
 
 
-def _solve(
+def solve_kernel_ridge(
     kernel: Float[Tensor, "n n"], targets: Float[Tensor, "n y"], groups: list[Int[Tensor, " g"]]
-) -> _Fit:
-    """Return the solution whose probabilities of left-out groups have the least cross-entropy."""
+) -> KernelRidgeFit:
+    """Return the solution whose probabilities of left-out groups have the least cross-entropy.
+
+    Decisions about a group by the rest follow from the inverse of the whole kernel: the targets
+    minus the dual weights over the group's block of the inverse.
+
+    Args:
+        kernel: Kernel of the training samples.
+        targets: 1 for the class of a sample, -1 for the others; their mean is the intercept.
+        groups: Samples that are left out together.
+    """
     labels = targets.argmax(dim=1)
     centered = targets - targets.mean(dim=0)
     values, vectors = torch.linalg.eigh(kernel)
     mean_diagonal = float(kernel.diagonal().mean())
-    best, least = _Fit(torch.zeros_like(targets), 1.0), math.inf
+    best, least = KernelRidgeFit(torch.zeros_like(targets), 1.0), math.inf
     for ridge in _RIDGES:
         inverse = (vectors / (values + ridge * mean_diagonal)) @ vectors.T
         dual = inverse @ centered
@@ -304,5 +340,5 @@ def _solve(
         for sharpness in _SHARPNESSES:
             loss = float(torch.nn.functional.cross_entropy(sharpness * left_out, labels))
             if loss < least:
-                best, least = _Fit(dual, sharpness), loss
+                best, least = KernelRidgeFit(dual, sharpness), loss
     return best
