@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from skeletonagent.experiments.datasets import write_dataset as write_dataset
     from skeletonagent.experiments.pretraining import pretrain as pretrain
     from skeletonagent.inference.evaluate import Evaluation as Evaluation
+    from skeletonagent.inference.loading import open_predictor as load
     from skeletonagent.inference.predictions import Predictions as Predictions
     from skeletonagent.inference.predictor import Predictor as Predictor
-    from skeletonagent.inference.predictor import load_predictor as load
     from skeletonagent.inference.segment_stream import SegmentStream as SegmentStream
     from skeletonagent.inference.segments import RecordingPrediction as RecordingPrediction
     from skeletonagent.training.callbacks import Callback as Callback
@@ -70,7 +70,7 @@ _MODULES = {
     "list_models": "api",
     "list_presets": "api",
     "list_text_encoders": "api",
-    "load": "inference.predictor",
+    "load": "inference.loading",
     "open_dataset": "experiments.datasets",
     "pretrain": "experiments.pretraining",
     "read_keypoints": "data.keypoints.reading",
@@ -79,7 +79,7 @@ _MODULES = {
 }
 """Module that defines each public name."""
 
-_DEFINED_AS = {"load": "load_predictor"}
+_DEFINED_AS = {"load": "open_predictor"}
 """Public names that are defined under another name."""
 
 __all__ = [

@@ -37,6 +37,11 @@ COMMANDS: CommandTable = {
         "predict_files",
         "Predict the action of samples that have no labels, or find the actions in recordings.",
     ),
+    "export": LazyCommand(
+        f"{_CLI}.export",
+        "export_command",
+        "Export a trained recognizer for other software, checked against PyTorch.",
+    ),
     "ensemble": LazyCommand(
         f"{_CLI}.ensemble",
         "ensemble",

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run directory that 'train' wrote.")],
+    run: Annotated[
+        Path, typer.Argument(help="A run directory that 'train' wrote, or a file of 'export'.")
+    ],
     data: Annotated[
         Path | None, typer.Option(help="Another archive of the same classes and joints.")
     ] = None,
@@ -61,10 +63,10 @@ def evaluate(
     """
     from skeletonagent.experiments.datasets import prepare_dataset
     from skeletonagent.inference.evaluate import evaluate_split
-    from skeletonagent.inference.predictor import load_predictor
+    from skeletonagent.inference.loading import open_predictor
 
     with warnings_on_console():
-        model = load_predictor(run, None, overrides=set_ or ())
+        model = open_predictor(run, None, overrides=set_ or ())
     if segments is not None:
         _evaluate_segments(model, segments, data, fps, unit, as_json)
         return

@@ -39,7 +39,10 @@ def predict_files(
     ],
     run: Annotated[
         Path,
-        typer.Option(help="A run directory that 'train' wrote, or a folder of one per stream."),
+        typer.Option(
+            help="A run directory that 'train' wrote, a folder of one per stream, or a file that "
+            "'export' wrote."
+        ),
     ],
     top_k: Annotated[int, typer.Option(min=1, help="Classes to print for each sample.")] = 5,
     segments: Annotated[
@@ -91,6 +94,10 @@ def predict_files(
         typer.Option(min=1, help="Largest number of persons to follow in a video; 5 by default."),
     ] = None,
     device: Annotated[str, typer.Option(help="Device, such as cpu or cuda:1.")] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(help="'torch', 'onnx', or 'auto' by what --run is: a directory or a file."),
+    ] = "auto",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override section.key=value, such as clips.test_clips=1."),
@@ -119,7 +126,7 @@ def predict_files(
       skeletonagent predict 0 --run runs/mine --live --seconds 60
     """
     from skeletonagent.inference.action_examples import knowing_actions
-    from skeletonagent.inference.predictor import load_predictor
+    from skeletonagent.inference.loading import open_predictor
     from skeletonagent.inference.segment_settings import SegmentOptions
 
     check_video_options(files, save_video, live)
@@ -129,7 +136,7 @@ def predict_files(
     if segments is None and options != SegmentOptions():
         segments = True
     with warnings_on_console():
-        model = knowing_actions(load_predictor(run, device, overrides=set_ or ()))
+        model = knowing_actions(open_predictor(run, device, engine=engine, overrides=set_ or ()))
         task = _Task(model, options, top_k, fps, image_size, seconds, max_persons, smooth)
         if live or (save_video is not None and is_camera(files[0])):
             results = [task.live(files[0], live, save_video)]

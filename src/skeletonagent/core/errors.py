@@ -102,6 +102,10 @@ class CorruptCheckpointError(CheckpointError):
     """Checkpoint that was torn or altered; an earlier one may be readable."""
 
 
+class ExportError(SkeletonAgentError):
+    """Recognizer that cannot be exported, or whose export computes something else."""
+
+
 class RunInUseError(SkeletonAgentError):
     """Directory that another process is writing to."""
 

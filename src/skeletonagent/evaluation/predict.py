@@ -11,13 +11,13 @@ from torch import Tensor
 
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.loader import ClipLoader, iterate_batches
-from skeletonagent.models.fused import FusedRecognizer, fuse_for_inference
+from skeletonagent.models.fused import fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
 
 
 @torch.inference_mode()
 def predict(
-    recognizer: Recognizer | FusedRecognizer,
+    recognizer: Recognizer | Callable[..., Tensor],
     loader: ClipLoader,
     samples: Int[Tensor, " n"],
     *,
@@ -28,8 +28,8 @@ def predict(
     """Return the mean over each sample's test clips of the softmax of its logits.
 
     Args:
-        recognizer: Recognizer, which is fused for these samples and stays as it is, or one that
-            was fused before, whose precision stands.
+        recognizer: Recognizer, which is fused for these samples and stays as it is, or a function
+            from clips and bodies to logits, such as one that was fused before.
         loader: Loader of the clips.
         samples: Indices of the samples.
         batch_size: Number of clips at once, rounded down to whole samples, at least one.
@@ -38,14 +38,14 @@ def predict(
     """
     count = num_clips or loader.settings.test_clips
     samples_at_once = max(1, batch_size // count)
-    model = recognizer
-    if isinstance(model, Recognizer):
-        device = next(model.parameters()).device
-        model = fuse_for_inference(model, _precision(device, autocast))
+    classify: Callable[..., Tensor] = recognizer
+    if isinstance(recognizer, Recognizer):
+        device = next(recognizer.parameters()).device
+        classify = fuse_for_inference(recognizer, _precision(device, autocast))
     rows = []
     for sampler, indices, _ in iterate_batches(loader, samples.split(samples_at_once)):
         for batch in sampler.test_batches(indices, samples_at_once, count):
-            logits = model(batch.clips, batch.bodies)
+            logits = classify(batch.clips, batch.bodies)
             rows.append(logits.softmax(dim=1).unflatten(0, (-1, count)).mean(dim=1))
     return ClassProbabilities(
         sample_ids=tuple(loader.store.sample_ids[i] for i in samples.tolist()),

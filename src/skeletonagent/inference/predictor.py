@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -47,6 +47,9 @@ from skeletonagent.inference.stream_fusion import (
     require_fusible,
 )
 from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
+
+if TYPE_CHECKING:
+    from skeletonagent.export.write import ExportedFile
 
 
 @dataclass(frozen=True)
@@ -252,9 +255,16 @@ class Predictor:
             metadata=self.models[0].metadata,
             guidance=self.guidance,
             persons=self.persons,
-            held_out=saved_probabilities(self.runs, self.weights),
+            held_out=self.models[0].held_out or saved_probabilities(self.runs, self.weights),
             engine=describe_engine(self.runs, self.streams, self.device),
         )
+
+    def export(self, path: str | Path, **options: Any) -> ExportedFile:
+        """Write the recognizer for other software; for options see ``exporting.export_model``."""
+        from skeletonagent.inference.exporting import export_model
+
+        found = choose_threshold(None, self.segmenter.held_out)
+        return export_model(self.models, Path(path), found, **options)
 
     def features(
         self,
@@ -297,28 +307,9 @@ class Predictor:
 def load_predictor(
     run: str | Path, device: str | None = "auto", *, overrides: Sequence[str] = ()
 ) -> Predictor:
-    """Return the recognizer that a training wrote, ready for use.
+    """Return the recognizer that a training wrote, in PyTorch.
 
-    The run directory is all that is needed: it may have been moved or renamed, and the data set
-    may be gone. Of a folder with one run for each stream, as ``train --stream all`` writes it, all
-    streams are loaded and fused with the paper's weights. Newer checkpoints that cannot be read
-    are passed over, which a warning says.
-
-    Args:
-        run: A run directory, a folder of a run for each stream, or one checkpoint's folder.
-        device: ``auto``, or a name such as ``cpu`` or ``cuda:1``; None takes the run's own setting.
-        overrides: ``section.key=value`` settings in place of the run's, such as
-            ``clips.test_clips=1``.
-
-    Raises:
-        CheckpointError: If there is no trained run, or no checkpoint of it can be read.
-        ConfigError: If a setting or the device cannot be used.
-
-    Examples:
-        >>> import skeletonagent as sa
-        >>> model = sa.load("runs/first", device="cpu")
-        >>> [stream.value for stream in model.streams], model.config.clips.frames
-        (['joint'], 8)
+    For arguments and errors see :func:`~skeletonagent.inference.loading.open_predictor`.
     """
     path = Path(run).expanduser()
     places = [path, *(path / stream.value for stream in Stream)]

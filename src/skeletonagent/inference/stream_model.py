@@ -96,6 +96,11 @@ class StreamModel:
         return self.metadata.config
 
     @property
+    def held_out(self) -> ClassProbabilities | None:
+        """Class probabilities of held-out clips that came with the weights: none."""
+        return None
+
+    @property
     def device(self) -> torch.device:
         """Device of the weights."""
         return next(self.recognizer.parameters()).device

@@ -8,6 +8,7 @@ matrix product over all frames and joints.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -36,7 +37,9 @@ runs all at once.
 class FusedRecognizer(nn.Module):
     """Recognizer for inference alone; made by :func:`fuse_for_inference`."""
 
-    def __init__(self, recognizer: Recognizer, dtype: torch.dtype, cpu_chunk_size: int) -> None:
+    def __init__(
+        self, recognizer: Recognizer, dtype: torch.dtype, cpu_chunk_size: int | None
+    ) -> None:
         super().__init__()
         self.dtype = dtype
         self.cpu_chunk_size = cpu_chunk_size
@@ -69,13 +72,9 @@ class FusedRecognizer(nn.Module):
         run = bodies
         if run is None:
             run = torch.arange(clips.shape[0] * clips.shape[1], device=clips.device)
-        chunk = run.shape[0]
-        if clips.device.type == "cpu":
-            body_size = clips.shape[2] * clips.shape[3] * self.out_channels
-            chunk = torch.get_num_threads() * max(1, self.cpu_chunk_size // body_size)
         inputs = [clips] if self.inputs is None else self.inputs(clips)
         joined = join_inputs(inputs)
-        maps = (self._maps(joined, part) for part in run.split(chunk))
+        maps = (self._maps(joined, part) for part in self._split(run, clips))
         if isinstance(self.readout, MeanReadout):  # never keeps the maps of all bodies
             means = torch.cat([part.mean(dim=(2, 3)) for part in maps])
             return mean_over_persons(means, clips, self.person_pooling, bodies)
@@ -83,6 +82,17 @@ class FusedRecognizer(nn.Module):
             torch.cat(list(maps)), inputs, clips, self.person_pooling, bodies
         )
         return pooled.features if isinstance(pooled, Pooled) else pooled
+
+    def _split(
+        self, bodies: Int[Tensor, " b"], clips: Float[Tensor, "n m t v c"]
+    ) -> Sequence[Int[Tensor, " a"]]:
+        """Return the bodies that are run at once, one part after another."""
+        if self.cpu_chunk_size is None or clips.device.type != "cpu":
+            return (bodies,)
+        body_size = clips.shape[2] * clips.shape[3] * self.out_channels
+        at_once = torch.get_num_threads() * max(1, self.cpu_chunk_size // body_size)
+        parts: Sequence[Tensor] = bodies.split(at_once)
+        return parts
 
     def _maps(
         self, inputs: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"]
@@ -191,14 +201,15 @@ def fuse_for_inference(
     recognizer: Recognizer,
     dtype: torch.dtype = torch.float32,
     *,
-    cpu_chunk_size: int = CPU_CHUNK_SIZE,
+    cpu_chunk_size: int | None = CPU_CHUNK_SIZE,
 ) -> FusedRecognizer:
     """Return a copy of a recognizer for inference alone, with the same logits in evaluation.
 
     Args:
         recognizer: The recognizer; it is not changed.
         dtype: Precision of the blocks; stem and classification head stay in float32.
-        cpu_chunk_size: Frames x joints x channels that a CPU thread runs at once.
+        cpu_chunk_size: Frames x joints x channels that a CPU thread runs at once; None runs all
+            bodies at once, in a graph that does not depend on their number or the machine.
     """
     return FusedRecognizer(recognizer, dtype, cpu_chunk_size).eval().requires_grad_(False)
 

@@ -1,0 +1,124 @@
+"""Export of a trained recognizer of one stream, with what prediction needs beside it."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.outside_text import printable_line
+from skeletonagent.data.splits import choose_split
+from skeletonagent.experiments.datasets import prepare_dataset
+from skeletonagent.export.accuracy import measure_accuracy
+from skeletonagent.export.description import (
+    KERNEL_RIDGE,
+    ExportDescription,
+    MeasuredAccuracy,
+)
+from skeletonagent.export.parity import RunClips
+from skeletonagent.export.precision import ExportPrecision
+from skeletonagent.export.write import ExportedFile, ExportFormat, export_recognizer
+from skeletonagent.inference.stream_model import StreamModel
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def export_model(
+    models: Sequence[StreamModel],
+    path: Path,
+    threshold: tuple[float, str],
+    *,
+    form: str = ExportFormat.ONNX,
+    precision: str = ExportPrecision.FP32,
+    data: str | Path | None = None,
+    split: str | None = None,
+    license: str = "",
+) -> ExportedFile:
+    """Write a recognizer for other software, and return what was written.
+
+    Args:
+        models: The recognizer; of several streams, each is exported by itself.
+        path: File to write.
+        threshold: Probability below which an action is unknown, and where it comes from.
+        form: ``onnx`` or ``torch-export``.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+        data: Archive on whose test set the accuracy is measured; by default that of the training,
+            if the precision is not ``fp32``.
+        split: Name of its split; by default that of the training.
+        license: Licence of the training data, in words.
+
+    Raises:
+        ConfigError: If there are several streams, no such form or precision, or a package is
+            missing.
+        DataError: If the archive for the accuracy cannot be read.
+        ExportError: If the recognizer cannot be exported, or the export differs from PyTorch.
+    """
+    if len(models) > 1:
+        raise ConfigError("recognizers of several streams are exported each by itself")
+    (model,) = models
+    ridge = model.kernel_ridge
+    format_, precision_ = _member(ExportFormat, form), _member(ExportPrecision, precision)
+    host = replace(model, recognizer=copy.deepcopy(model.recognizer).cpu().eval())
+    value, source = threshold
+    measures = data is not None or precision_ is not ExportPrecision.FP32
+    return export_recognizer(
+        host.recognizer,
+        ExportDescription(
+            metadata=model.metadata,
+            guidance=model.guidance,
+            threshold=value,
+            threshold_from=source,
+            epoch=model.epoch,
+            license=printable_line(license),
+        ),
+        path,
+        form=format_,
+        precision=precision_,
+        properties=ridge and {KERNEL_RIDGE: base64.b64encode(ridge.to_bytes()).decode()},
+        measure=_measure(host, data, split) if measures else None,
+    )
+
+
+def _member(kind: type[E], name: str) -> E:
+    try:
+        return kind(name)
+    except ValueError as error:
+        raise ConfigError(f"no {name!r} to export; there are {', '.join(kind)}") from error
+
+
+def _measure(
+    model: StreamModel, archive: str | Path | None, split: str | None
+) -> Callable[[RunClips], MeasuredAccuracy]:
+    """Return the function that measures an exported recognizer on the test set of an archive.
+
+    Raises:
+        DataError: If the archive cannot be read.
+        CheckpointError: If it has other classes or joints.
+    """
+    settings = model.config.data
+    if archive is not None:
+        settings = replace(settings, archive=str(archive))
+    try:
+        data = prepare_dataset(settings)
+    except DataError as error:
+        raise DataError(
+            "test clips are needed to state the accuracy of this precision; name their archive "
+            f"with --data: {error}"
+        ) from error
+    name, chosen = choose_split(data, split or (None if archive else settings.split))
+    loader = model.loader(data)
+    return partial(
+        measure_accuracy,
+        recognizer=model.recognizer,
+        loader=loader,
+        samples=loader.store.indices(chosen.test),
+        data=data.name,
+        split=name,
+        batch_size=model.default_batch_size,
+    )
