@@ -162,7 +162,7 @@ def build_experiment(
     parts = evaluation_parts(data, name)
     metadata = RecognizerMetadata.of(config, data, encoder.dim, poses)
     torch.manual_seed(config.seed)
-    recognizer = _recognizer(metadata)
+    recognizer = new_recognizer(metadata)
     initial = kept or _take_initial_weights(recognizer, loss, metadata)
     taken = None if initial is None else initial.weights
     if kept is None and config.training.class_head is HeadStart.MEANS:
@@ -226,7 +226,7 @@ def load_recognizer(
         CheckpointError: If the weights do not fit the metadata.
     """
     metadata = metadata or RecognizerMetadata.from_json(checkpoint.metadata)
-    recognizer = _recognizer(metadata)
+    recognizer = new_recognizer(metadata)
     try:
         recognizer.load_state_dict(
             checkpoint.tensors_under("ema") or checkpoint.tensors_under("recognizer")
@@ -252,7 +252,12 @@ def _take_initial_weights(
     return take_from_source(recognizer, metadata, source, trained)
 
 
-def _recognizer(metadata: RecognizerMetadata) -> Recognizer:
+def new_recognizer(metadata: RecognizerMetadata) -> Recognizer:
+    """Return a freshly initialised recognizer as metadata describe it.
+
+    Raises:
+        ConfigError: If no such recognizer can be built.
+    """
     model = metadata.config.model
     try:
         return build_recognizer(

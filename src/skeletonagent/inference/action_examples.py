@@ -9,17 +9,26 @@ from pathlib import Path
 import torch
 
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.input_format import InputFormat
 from skeletonagent.data.splits import choose_split
 from skeletonagent.data.training_draw import draw_training_clips
 from skeletonagent.experiments.datasets import prepare_dataset
+from skeletonagent.experiments.fine_tuning import read_source
 from skeletonagent.inference.added_actions import (
     AddedAction,
     TrainingFeatures,
     class_logits,
     read_actions,
+    read_input_format,
     require_new_name,
     with_added_actions,
     write_actions,
+)
+from skeletonagent.inference.base_actions import (
+    base_in_format,
+    format_of_examples,
+    mean_of_examples,
+    recognizing_actions,
 )
 from skeletonagent.inference.predictor import Predictor, load_predictor
 from skeletonagent.inference.samples import holds_samples
@@ -35,6 +44,9 @@ def add_action(
 ) -> AddedAction:
     """Teach a run an action from examples, without a training, and return it.
 
+    A base tells the actions that were added to it apart, and nothing else, by the nearest mean of
+    their examples; no archive is needed.
+
     Args:
         run: Run directory.
         name: Name of the action.
@@ -49,11 +61,19 @@ def add_action(
     predictor, directory = _single_run(run)
     model = predictor.models[0]
     known = read_actions(directory, model)
-    names = [*predictor.class_names, *(action.name for action in known)]
-    clean = require_new_name(name, names)
-    if not examples:
+    classes = () if _is_base(model) else predictor.class_names
+    clean = require_new_name(name, [*classes, *(action.name for action in known)])
+    files = [Path(file).expanduser() for file in examples]
+    if not files:
         raise ConfigError("an action is learned from at least one example; name its files")
-    features = torch.cat([_example_features(predictor, Path(file)) for file in examples])
+    if _is_base(model):
+        examples_of = read_input_format(directory) or format_of_examples(files[0])
+        taking = _in_format(predictor, examples_of)
+        features = torch.cat([_example_features(taking, file) for file in files])
+        action = mean_of_examples(clean, features)
+        write_actions(directory, model, [*known, action], examples_of)
+        return action
+    features = torch.cat([_example_features(predictor, file) for file in files])
     rivals = class_logits(model.recognizer.cls_head, features)
     action = _training_features(model, data).action(clean, features, rivals)
     write_actions(directory, model, [*known, action])
@@ -85,11 +105,13 @@ def remove_action(run: str | Path, name: str) -> None:
     if len(kept) == len(known):
         added = ", ".join(action.name for action in known) or "none"
         raise ConfigError(f"no action {name!r} was added to {directory.path}; there are: {added}")
-    write_actions(directory, model, kept)
+    write_actions(directory, model, kept, read_input_format(directory))
 
 
 def knowing_actions(predictor: Predictor) -> Predictor:
     """Return the recognizer of a run that knows the actions, too, that were added to the run.
+
+    A base to which some were added knows these alone.
 
     Raises:
         DataError: If their file is damaged.
@@ -98,15 +120,30 @@ def knowing_actions(predictor: Predictor) -> Predictor:
     if len(predictor.models) > 1 or not predictor.runs:
         return predictor
     (model,) = predictor.models
-    actions = read_actions(RunDirectory(predictor.runs[0]), model)
+    directory = RunDirectory(predictor.runs[0])
+    actions = read_actions(directory, model)
+    examples_of = read_input_format(directory)
+    if actions and examples_of is not None:
+        (base,) = _in_format(predictor, examples_of).models
+        # Without runs: what the base held out was of other classes.
+        return replace(predictor, models=(recognizing_actions(base, actions),), runs=())
     return replace(predictor, models=(with_added_actions(model, actions),))
+
+
+def _is_base(model: StreamModel) -> bool:
+    return bool(model.metadata.sources)
+
+
+def _in_format(base: Predictor, examples_of: InputFormat) -> Predictor:
+    """Return a base that takes clips of another layout."""
+    model = base_in_format(base.models[0], read_source(base.runs[0]), examples_of)
+    return replace(base, models=(model,))
 
 
 def _single_run(run: str | Path) -> tuple[Predictor, RunDirectory]:
     predictor = load_predictor(run, "cpu")
-    if len(predictor.models) > 1 or predictor.models[0].metadata.sources:
-        kind = "is a base" if len(predictor.models) == 1 else "holds runs of several streams"
-        raise ConfigError(f"{run} {kind}; actions are added to one run that was trained on clips")
+    if len(predictor.models) > 1:
+        raise ConfigError(f"{run} holds runs of several streams; actions are added to one of them")
     return predictor, RunDirectory(predictor.runs[0])
 
 

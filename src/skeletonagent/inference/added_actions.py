@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.guidance import ClassGuidance
+from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.json_files import JsonRecord, read_json
 from skeletonagent.core.outside_text import printable_line
 from skeletonagent.inference.stream_model import StreamModel
@@ -46,6 +47,7 @@ class RecordedActions(JsonRecord):
 
     recognizer: str
     actions: list[RecordedAction]
+    input_format: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,34 @@ def read_actions(run: RunDirectory, model: StreamModel) -> tuple[AddedAction, ..
     )
 
 
-def write_actions(run: RunDirectory, model: StreamModel, actions: Sequence[AddedAction]) -> None:
-    """Write the actions that are added to a run; without any, remove the file."""
+def read_input_format(run: RunDirectory) -> InputFormat | None:
+    """Return joints and channels of the examples that were added to a base; None without any.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    value = read_json(run.actions, RecordedActions) if run.actions.exists() else {}
+    plain = value.get("input_format")
+    try:
+        return None if plain is None else InputFormat.from_json(plain)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"is damaged: input_format: {error!r}", path=run.actions) from error
+
+
+def write_actions(
+    run: RunDirectory,
+    model: StreamModel,
+    actions: Sequence[AddedAction],
+    input_format: InputFormat | None = None,
+) -> None:
+    """Write the actions that are added to a run; without any, remove the file.
+
+    Args:
+        run: The run.
+        model: Its recognizer.
+        actions: The actions.
+        input_format: Joints and channels of the examples, if the run is a base.
+    """
     if not actions:
         run.actions.unlink(missing_ok=True)
         return
@@ -157,6 +185,8 @@ def write_actions(run: RunDirectory, model: StreamModel, actions: Sequence[Added
         "recognizer": weights_digest(model.recognizer),
         "actions": [asdict(action) for action in actions],
     }
+    if input_format is not None:
+        value["input_format"] = input_format.to_json()
     write_text(run.actions, json.dumps(value, indent=1))
 
 

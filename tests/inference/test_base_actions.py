@@ -1,0 +1,129 @@
+"""Actions that a base tells apart by a few examples, without a training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.small_run import CLASSES, samples, small_archive, swinging
+from typer.testing import CliRunner
+
+from skeletonagent.cli.app import app
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.input_format import InputFormat
+from skeletonagent.core.layout import COCO_17, KINECT_20
+from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.data.keypoints.recorded import write_keypoints
+from skeletonagent.experiments.fine_tuning import read_source
+from skeletonagent.experiments.pretraining import pretrain
+from skeletonagent.inference.action_examples import add_action, knowing_actions, list_actions
+from skeletonagent.inference.base_actions import base_in_format, format_of_examples
+from skeletonagent.inference.predictor import load_predictor
+from skeletonagent.training.run_directory import RunDirectory
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bases") / "base"
+    settings = {
+        "clips.frames": 8, "model.readout_width": 8, "model.width": 4, "training.steps": 30,
+        "training.batch_size": 16, "device": "cpu",
+    }  # fmt: skip
+    pretrain(out=out, generated=6, overrides=settings)
+    return out
+
+
+@pytest.fixture
+def base(trained: Path) -> Iterator[Path]:
+    yield trained
+    RunDirectory(trained).actions.unlink(missing_ok=True)
+
+
+def recording(path: Path, label: int, seed: int) -> Path:
+    joints = swinging(label, seed, frames=30)
+    write_keypoints(path, KeypointRecording(path.stem, joints, layout=COCO_17))
+    return path
+
+
+def test_a_base_tells_added_actions_apart(base: Path, tmp_path: Path) -> None:
+    for label, name in enumerate(CLASSES):
+        add_action(base, name, [recording(tmp_path / f"{name}{n}.npz", label, n) for n in (1, 2)])
+    assert [(action.name, action.examples) for action in list_actions(base)] == [
+        (name, 2) for name in CLASSES
+    ]
+    model = knowing_actions(load_predictor(base, "cpu"))
+    assert model.class_names == CLASSES and model.layout == COCO_17
+    for label, name in enumerate(CLASSES):
+        predicted = model.predict(swinging(label, 9 + label, frames=30))
+        assert predicted[0].class_name == name
+    assert len(load_predictor(base, "cpu").class_names) == 6  # the base itself is as it was
+
+
+def test_logits_are_those_of_the_nearest_mean(base: Path, tmp_path: Path) -> None:
+    archive = small_archive(tmp_path / "deep", samples(channels=3))
+    add_action(base, "all", [archive])
+    add_action(base, "one", [archive])
+    model = knowing_actions(load_predictor(base, "cpu"))
+    clip = swinging(0, 3, frames=30, channels=3)
+    (features,) = model.features(clip)
+    (row, _) = list_actions(base)
+    mean = np.array(row.weight)
+    head = model.models[0].recognizer.cls_head.fc
+    logits = head(torch.from_numpy(features)).detach().numpy()
+    assert logits[0] == pytest.approx(logits[1])
+    distance = np.square(features - mean).sum() - np.square(features).sum()
+    assert logits[0] == pytest.approx(-8 * distance / np.square(mean).sum(), rel=1e-3)
+
+
+def test_joints_that_a_base_does_not_know_play_no_part(base: Path, tmp_path: Path) -> None:
+    model = load_predictor(base, "cpu").models[0]
+    fitted = base_in_format(model, read_source(base), InputFormat(COCO_17, 2))
+    joints = fitted.metadata.layout.num_joints
+    eyes = [COCO_17.joints.index(name) for name in ("left eye", "right eye", "left ear")]
+    clips = torch.randn(3, 1, 8, joints, 2, generator=torch.Generator().manual_seed(0))
+    moved = clips.clone()
+    moved[:, :, :, eyes] += 5
+    with torch.no_grad():
+        features = fitted.recognizer.features
+        torch.testing.assert_close(features(clips), features(moved))
+
+
+def test_formats_of_examples(tmp_path: Path) -> None:
+    archive = small_archive(tmp_path / "deep", samples(channels=3))
+    assert format_of_examples(archive) == InputFormat(COCO_17, 3)
+    assert format_of_examples(recording(tmp_path / "flat.npz", 0, 0)) == InputFormat(COCO_17, 2)
+    np.save(tmp_path / "nameless.npy", np.random.default_rng(0).normal(size=(30, 9, 3)))
+    with pytest.raises(ConfigError, match="whose joints have names"):
+        format_of_examples(tmp_path / "nameless.npy")
+
+
+def test_examples_are_of_one_layout(base: Path, tmp_path: Path) -> None:
+    add_action(base, "wave", [recording(tmp_path / "wave.npz", 0, 0)])
+    assert KINECT_20.num_joints != COCO_17.num_joints
+    np.save(tmp_path / "kinect.npy", np.random.default_rng(0).normal(size=(30, 20, 3)))
+    with pytest.raises(DataError):
+        add_action(base, "jump", [tmp_path / "kinect.npy"])
+    with pytest.raises(ConfigError, match="'wave' is a class of the run already"):
+        add_action(base, "wave", [tmp_path / "wave.npz"])
+    RunDirectory(base).actions.write_text(
+        RunDirectory(base).actions.read_text().replace('"layout"', '"shape"')
+    )
+    with pytest.raises(DataError, match="is damaged: input_format"):
+        knowing_actions(load_predictor(base, "cpu"))
+
+
+def test_the_commands(base: Path, tmp_path: Path) -> None:
+    def call(*arguments: object) -> str:
+        result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    for label, name in enumerate(CLASSES[:2]):
+        file = recording(tmp_path / f"{name}.npz", label, 0)
+        call("actions", "add", base, name, "--examples", file)
+    assert "wave" in call("predict", tmp_path / "wave.npz", "--run", base, "--clips", "--csv")
+    call("actions", "remove", base, "wave")
+    assert "wave" not in call("actions", "list", base)
