@@ -246,6 +246,28 @@ def test_a_run_with_a_chat_is_resumed_exactly(
     assert any(item["rivals"] for item in guidance["classes"])
 
 
+def test_a_language_model_is_asked_anew_where_a_resumed_run_has_rounds_before_it(
+    data: SkeletonData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_experiment, asked = experiment_run.build_experiment, []
+
+    def with_check(config: Config, opened: SkeletonData, *others: Any) -> Any:
+        experiment = build_experiment(config, opened, *others)
+        checked = replace(experiment.agents, check_again=lambda: asked.append(config.seed))
+        return replace(experiment, agents=checked)
+
+    monkeypatch.setattr(experiment_run, "build_experiment", with_check)
+    for period, count in ((2, 1), (0, 1)):
+        name = tmp_path / f"period{period}"
+        changes = (f"training.guidance_period={period}", "training.epochs=3")
+        with pytest.raises(Killed):
+            run(data, name, *changes, watch=Watcher(1))
+        run(data, name, *changes, resume=True)
+        assert len(asked) == count
+        run(data, name, *changes, resume=True)  # it is finished
+        assert len(asked) == count
+
+
 def test_a_finished_run_stays_as_it_is(data: SkeletonData, tmp_path: Path) -> None:
     first = run(data, tmp_path, "training.epochs=1")
     again = run(data, tmp_path, "training.epochs=1", resume=True)

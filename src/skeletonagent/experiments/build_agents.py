@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -63,6 +64,8 @@ class Agents:
         check: Function that asks a language model the first question, which :attr:`start` does not
             ask again.
         chat: Name of the chat, for answers that have no provenance.
+        check_again: Function that asks a language model the first question anew, whatever it
+            answered before, and keeps no answer.
     """
 
     start: Callable[[ProgressCallback], Guidance]
@@ -72,6 +75,7 @@ class Agents:
     price: Callable[[str, int, int], float | None]
     check: Callable[[], object] = _nothing
     chat: str = ""
+    check_again: Callable[[], object] = _nothing
 
     def recall(self, guidance: Guidance) -> None:
         """Add the cost of earlier dialogues to the budget, when a run is resumed."""
@@ -136,7 +140,14 @@ def build_agents(
         cost,
         first.ask if remote else _nothing,
         settings.chat,
+        partial(_ask_anew, settings, store) if remote else _nothing,
     )
+
+
+def _ask_anew(settings: AgentSettings, store: ClipStore) -> None:
+    """Ask the first question past the cache, and beside the limits of cost of the run."""
+    chat = build_chat([settings.chat, *settings.fallback], settings.provider, Budget())
+    FirstQuestion(Questioner(chat, store.layout), store.class_names[0], settings.must_answer).ask()
 
 
 def describe_classes(

@@ -12,6 +12,7 @@ from skeletonagent.experiments.config import Config, config_to_dict, read_config
 from skeletonagent.experiments.data_fingerprint import DataFingerprint
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.run_directory import RunDirectory
+from skeletonagent.training.settings import TrainSettings
 
 FINGERPRINT, THREADS = "fingerprint", "threads"
 """Keys of a checkpoint's metadata: what was trained on, and the number of CPU threads."""
@@ -44,6 +45,13 @@ def _how_to_go_on(run: RunDirectory) -> str:
     """Return how a run is trained for longer, whose schedule was planned for its length."""
     state = "; it is finished: to train on" if run.summary.exists() else "; or, to train on"
     return f"{state} from its weights, use train --from {run.path} --out ANOTHER"
+
+
+def rounds_remain(checkpoint: Checkpoint, training: TrainSettings) -> bool:
+    """Return whether a run that is resumed will ask the agents again."""
+    period = training.guidance_period
+    rounds = range(period, training.epochs, period) if period else range(0)
+    return bool(rounds) and checkpoint.epoch <= rounds[-1]
 
 
 def require_same_data(

@@ -45,6 +45,7 @@ from skeletonagent.experiments.resume_check import (
     THREADS,
     require_same_config,
     require_same_data,
+    rounds_remain,
 )
 from skeletonagent.training.busy_machine import BusyMachineRemark
 from skeletonagent.training.callbacks import Callback, CallbackList, RunLogger
@@ -92,6 +93,8 @@ def run_experiment(
         context.run_on_main(lambda: None if run.exists else experiment.agents.check())
         context.run_on_main(lambda: stack.enter_context(lock_file(run.lock)))
         latest = context.run_on_main(lambda: _begin(run, experiment.config, resume))
+        if latest.checkpoint and rounds_remain(latest.checkpoint, experiment.config.training):
+            context.run_on_main(experiment.agents.check_again)
         guidance = _train(experiment, run, latest, watch, remarks)
         test = _predict(experiment, experiment.test_samples)
         validation = (
