@@ -242,4 +242,4 @@ def _subjects(subjects: dict[str, int]) -> str:
 
 def _rate(facts: dict[str, Any]) -> str:
     rates = [f"{rate:.4g}" for rate in facts["fps"] if math.isfinite(rate)]
-    return f"{' or '.join(rates)} frames a second" if rates else "frame rate not known"
+    return f"{' or '.join(rates)} frames a second" if rates else "frame rate not known (--fps)"

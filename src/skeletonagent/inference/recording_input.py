@@ -108,7 +108,7 @@ def _with_rate(recording: InputRecording, usual_fps: float | None) -> InputRecor
         return recording
     word = (
         f"frames a second are unknown; the {usual_fps:g} of the training clips are taken. Say "
-        "others with fps"
+        "others with fps (--fps)"
     )
     return replace(recording, fps=usual_fps, warnings=(*recording.warnings, word))
 

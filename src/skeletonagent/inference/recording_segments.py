@@ -104,7 +104,7 @@ def _words(
     if recording.fps is None and recording.num_frames > 1:
         words.append(
             f"frames a second are unknown, {ASSUMED_FPS:g} are assumed for the length of pauses; "
-            "say them with fps"
+            "say them with fps (--fps)"
         )
     if not seen.any():
         words.append("nobody is seen in it")
