@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from skeletonagent.api import create_model
-from skeletonagent.core.errors import DataError, ExportError
+from skeletonagent.core.errors import ConfigError, DataError, ExportError
 from skeletonagent.export import graph
 from skeletonagent.export.graph import ExportableRecognizer, export_program, onnx_bytes
 from skeletonagent.export.parity import BATCHES, check_parity, parity_clips, relative_difference
@@ -147,3 +148,13 @@ def test_shapes_that_differ_are_infinitely_different() -> None:
         relative_difference(np.ones(one), np.ones(other)) == np.inf
         for one, other in itertools.permutations([(2, 3), (3, 2)])
     )
+
+
+@pytest.mark.parametrize("package", ["onnxscript", "onnxruntime"])
+def test_missing_packages_are_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=r"pip install 'skeletonagent\[export\]'"):
+        onnx_bytes(None)  # type: ignore[arg-type]  # nothing is done with it
+    if package == "onnxruntime":
+        with pytest.raises(ConfigError, match=r"pip install 'skeletonagent\[onnx\]'"):
+            OnnxSession.of(b"")

@@ -25,7 +25,7 @@ def measure_accuracy(
     split: str,
     batch_size: int,
 ) -> MeasuredAccuracy:
-    """Return the accuracy of an exported recognizer.
+    """Return the accuracy of an exported recognizer, without a classifier beside the network.
 
     Args:
         run: The exported recognizer.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def export_recognizer(
     *,
     form: ExportFormat = ExportFormat.ONNX,
     precision: ExportPrecision = ExportPrecision.FP32,
-    properties: Mapping[str, str] | None = None,
+    properties: Mapping[str, str] = MappingProxyType({}),
     measure: Callable[[RunClips], MeasuredAccuracy] | None = None,
 ) -> ExportedFile:
     """Write a recognizer for other software; nothing is left of one that computes something else.
@@ -98,7 +99,7 @@ def export_recognizer(
     described = replace(
         description, precision=precision.value, accuracy=None if measure is None else measure(run)
     )
-    texts = {PROPERTY: described.to_text(), **(properties or {})}
+    texts = {PROPERTY: described.to_text(), **properties}
     if form is ExportFormat.ONNX:
         content = _with_properties(content, texts)
     else:

@@ -15,6 +15,7 @@ from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.outside_text import printable_line
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.datasets import prepare_dataset
+from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.export.accuracy import measure_accuracy
 from skeletonagent.export.description import (
     KERNEL_RIDGE,
@@ -62,7 +63,6 @@ def export_model(
     if len(models) > 1:
         raise ConfigError("recognizers of several streams are exported each by itself")
     (model,) = models
-    ridge = model.kernel_ridge
     format_, precision_ = _member(ExportFormat, form), _member(ExportPrecision, precision)
     host = replace(model, recognizer=copy.deepcopy(model.recognizer).cpu().eval())
     value, source = threshold
@@ -80,7 +80,7 @@ def export_model(
         path,
         form=format_,
         precision=precision_,
-        properties=ridge and {KERNEL_RIDGE: base64.b64encode(ridge.to_bytes()).decode()},
+        properties=_properties(model.kernel_ridge),
         measure=_measure(host, data, split) if measures else None,
     )
 
@@ -90,6 +90,13 @@ def _member(kind: type[E], name: str) -> E:
         return kind(name)
     except ValueError as error:
         raise ConfigError(f"no {name!r} to export; there are {', '.join(kind)}") from error
+
+
+def _properties(beside: KernelRidge | None) -> dict[str, str]:
+    """Return what a file carries of the classifier beside the network."""
+    if beside is None:
+        return {}
+    return {KERNEL_RIDGE: base64.b64encode(beside.to_bytes()).decode()}
 
 
 def _measure(
