@@ -497,6 +497,23 @@ def test_no_augmentation_waits_for_the_device(sampling: FrameSampling) -> None:
     assert isinstance(batch.clips, FakeTensor) and batch.clips.shape == real.clips.shape
 
 
+def test_no_test_batch_waits_for_the_device() -> None:
+    """With its samples on the host, too, a batch of test clips reads nothing back."""
+    sampler = ClipSampler(replace(random_store(SHAPES), person_slots=2), ClipSettings(6), STILL)
+    samples = torch.arange(len(SHAPES))
+    real = list(sampler.test_batches(samples, 2, 3))  # also computes what is computed once
+    device = torch.device("meta")
+    store = replace(sampler.store.to(device, torch.float32), person_slots=2)
+    hollow = ClipSampler(store, ClipSettings(6), STILL)
+    vars(hollow).update(
+        _body_counts=sampler._body_counts,
+        _length_row=sampler._length_row.to(device),
+        _test_frames_cache={3: sampler._test_frames(3).to(device)},
+    )
+    batches = list(hollow.test_batches(samples.to(device), 2, 3, samples))
+    assert [b.clips.shape for b in batches] == [b.clips.shape for b in real]
+
+
 def test_a_larger_number_of_bodies_is_filled_up_with_absent_ones() -> None:
     sampler = ClipSampler(random_store(SHAPES), ClipSettings(6), STILL)
     batch = sampler.train_batch(torch.tensor([0, 1]), seeded(0), 4)

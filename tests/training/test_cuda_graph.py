@@ -1,9 +1,12 @@
-"""Replayed kernels do what the function does; they need a GPU."""
+"""Replayed kernels do what the function does."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -19,6 +22,27 @@ def test_on_a_processor_nothing_is_replayed(world: ModuleType, tmp_path: Path) -
     plain = world.training(tmp_path / "plain", epochs=1)
     plain.run()
     assert all(torch.equal(t, plain.weights[name]) for name, t in asked.weights.items())
+
+
+def test_only_waits_of_the_same_thread_end_a_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that loads clips pins memory while a step is recorded."""
+    modes: list[str] = []
+
+    @contextmanager
+    def record(*_: object, capture_error_mode: str, **__: object) -> Iterator[None]:
+        modes.append(capture_error_mode)
+        yield
+
+    for name in ("Stream", "graph_pool_handle", "current_stream", "synchronize"):
+        monkeypatch.setattr(torch.cuda, name, MagicMock())
+    graph = MagicMock(spec=torch.cuda.CUDAGraph)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
+    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
+    monkeypatch.setattr(torch.cuda, "graph", record)
+    doubled = CudaGraphStep(lambda x: (2 * x,))
+    for _ in range(WARM_UP_CALLS + 1):
+        assert torch.equal(doubled(torch.ones(2))[0], torch.full((2,), 2.0))
+    assert modes == ["thread_local"]
 
 
 @needs_gpu

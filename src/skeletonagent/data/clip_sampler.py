@@ -81,7 +81,11 @@ class ClipSampler:
         return Batch(self._to_stream(clips), labels, self._present_bodies(samples, bodies))
 
     def test_batches(
-        self, samples: Int[Tensor, " n"], batch_size: int, clips: int | None = None
+        self,
+        samples: Int[Tensor, " n"],
+        batch_size: int,
+        clips: int | None = None,
+        on_host: Int[Tensor, " n"] | None = None,
     ) -> Iterator[Batch]:
         """Yield batches of test clips; the clips of a sample follow one another.
 
@@ -89,9 +93,11 @@ class ClipSampler:
             samples: Positions of the samples in the store, on its device.
             batch_size: Number of samples in a batch, each with all of its clips.
             clips: Number of clips of each sample; if None, that of the settings.
+            on_host: The same samples by positions that lie on the host; if None, the device is
+                waited for.
         """
         count = clips or self.settings.test_clips
-        host_chunks = samples.cpu().split(batch_size)
+        host_chunks = (samples.cpu() if on_host is None else on_host).split(batch_size)
         for chunk, host_chunk in zip(samples.split(batch_size), host_chunks, strict=True):
             frames = self._test_frames(count)[self._length_row[self.store.lengths[chunk]]]
             repeated = chunk.repeat_interleave(count)

@@ -43,8 +43,8 @@ def predict(
         device = next(recognizer.parameters()).device
         classify = fuse_for_inference(recognizer, _precision(device, autocast))
     rows = []
-    for sampler, indices, _ in iterate_batches(loader, samples.split(samples_at_once)):
-        for batch in sampler.test_batches(indices, samples_at_once, count):
+    for sampler, indices, on_host in iterate_batches(loader, samples.split(samples_at_once)):
+        for batch in sampler.test_batches(indices, samples_at_once, count, on_host):
             logits = classify(batch.clips, batch.bodies)
             rows.append(logits.softmax(dim=1).unflatten(0, (-1, count)).mean(dim=1))
     return ClassProbabilities(

@@ -12,6 +12,11 @@ from torch import Tensor, nn
 
 from skeletonagent.models.batch_norm import PersonBatchNorm, SlotStatistics, batch_moments
 
+_AUTOCAST_DEVICES = frozenset(
+    filter(torch.amp.is_autocast_available, ("cpu", "cuda", "mps", "xpu", "hpu", "mtia"))
+)
+"""Kinds of devices with autocast, asked once: torch.compile cannot trace the question."""
+
 
 class EmbeddingStem(nn.Module):
     """Linear embedding of each joint with its position, normalised over persons and joints.
@@ -37,7 +42,7 @@ class EmbeddingStem(nn.Module):
         """Return the embedded bodies; see :class:`~skeletonagent.models.backbones.Backbone`."""
         joints, slots = split_persons(clips, bodies)
         device = joints.device.type
-        if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+        if not (device in _AUTOCAST_DEVICES and torch.is_autocast_enabled(device)):
             return self._embed(joints, slots, clips.shape[1]).contiguous()
         with torch.autocast(device, enabled=False):
             embedded = self._embed(joints, slots, clips.shape[1])

@@ -72,6 +72,9 @@ class CudaGraphStep:
         recorded = tuple(None if x is None else x.clone() for x in inputs)
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+        # Of this thread alone: one that loads clips may pin memory meanwhile.
+        with torch.cuda.graph(
+            graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+        ):
             outputs = self._function(*recorded)
         return _Recording(graph, recorded, outputs)
