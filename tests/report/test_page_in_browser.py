@@ -322,11 +322,11 @@ def test_rings_are_on_the_joints_that_the_agents_chose(browser: Any, file: Path)
 def test_the_matrix_can_be_read_on_a_phone(browser: Any, many: Path) -> None:
     with Visit(browser, many.as_uri(), viewport={"width": 390, "height": 800}) as visit:
         page = visit.page
-        assert page.locator("#matrix-shown").input_value() == "10"
+        assert page.locator("#matrix-shown").input_value() == "8"
         widths = "[document.querySelector('#matrix canvas').clientWidth,"
         widths += " document.querySelector('#matrix .pan').clientWidth]"
         canvas, room = visit.run(widths)
-        assert canvas <= room  # ten classes fit
+        assert canvas <= room  # eight classes fit
         page.locator("#matrix-shown").select_option("40")
         canvas, room = visit.run(widths)
         assert canvas >= 40 * 15 > room  # all of them move under their names

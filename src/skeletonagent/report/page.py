@@ -141,7 +141,7 @@ def _key_figures(
         difference = 100 * classes["comparison"]["difference"]
         figures.append(
             (
-                f"{difference:+.1f}",
+                f"{difference:+.1f}".replace("-", "\N{MINUS SIGN}"),
                 f"points over {baseline.name}",
                 _confidence(classes["comparison"]),
             )
@@ -172,4 +172,5 @@ def _confidence(comparison: dict[str, Any]) -> str:
     if paired is None or paired["low"] is None:
         return "of one pair of runs" if comparison["seeds"] == 1 else ""
     low, high = (f"{100 * paired[end]:+.1f}" for end in ("low", "high"))
-    return f"95% interval {low} to {high}, {comparison['seeds']} seeds"
+    interval = f"95% interval {low} to {high}".replace("-", "\N{MINUS SIGN}")
+    return f"{interval}, {comparison['seeds']} seeds"

@@ -3,7 +3,7 @@
 function drawMatrix(place, matrices) {
   const y = report.classes.length;
   const many = innerWidth < NARROW ? 12 : 60;
-  const state = { matrix: dense(matrices[0], y), order: "together", shown: y > many ? (many < 60 ? 10 : 40) : y, share: true, diagonal: true, at: null, pinned: null };
+  const state = { matrix: dense(matrices[0], y), order: "together", shown: y > many ? (many < 60 ? 8 : 40) : y, share: true, diagonal: true, at: null, pinned: null };
   const canvas = html("canvas", { tabindex: 0, role: "application", "aria-label": "Confusion matrix, true classes in rows, predicted in columns. Arrow keys move, Enter keeps a cell." });
   const plot = html("div", { class: "plot pan", "data-draws": "canvas" }, canvas);
   const detail = html("div", { class: "detail", id: "matrix-detail" });
@@ -28,7 +28,7 @@ function drawMatrix(place, matrices) {
   };
   const which = select("matrix-which", "Of", matrices.map(({ title }, index) => [String(index), title]), (value) => { state.matrix = dense(matrices[value], y); changed(); });
   const order = select("matrix-order", "Order", [["together", "confused classes together"], ["mistakes", "most mistakes first"], ["accuracy", "lowest accuracy first"], ["label", "class order"], ["name", "name"]], (value) => { state.order = value; reorder(); });
-  const sizes = [10, 20, 40, 80, 160].filter((size) => size < y);
+  const sizes = [8, 20, 40, 80, 160].filter((size) => size < y);
   const shown = select("matrix-shown", "Classes", [...sizes.map((size) => [String(size), `the ${size} most confused`]), [String(y), `all ${y}`]], (value) => { state.shown = Number(value); reorder(); });
   shown.control.value = String(state.shown);
   const share = checkbox("matrix-share", "as shares of the class", true, (value) => { state.share = value; redraw(); });

@@ -1,6 +1,7 @@
 // The canvas of the confusion matrix: cells, names that stay in view, the chosen cell.
 
 const NARROW = 520, MOST_NAMED = 120, SMALLEST_NAMED = 15, WIDEST_MATRIX = 760;
+const LINE_HEIGHT = 11.5;
 
 /**
  * Paint the matrix and return where it lies. Names of up to MOST_NAMED classes are always readable:
@@ -61,15 +62,27 @@ function fitted(context, text, room) {
   return shown;
 }
 
+/** Write a text in up to `most` lines around a place; only what does not fit into them is cut. */
+function writeLines(context, text, room, most, [x, y]) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = lines.at(-1) ? `${lines.at(-1)} ${word}` : word;
+    if (!lines.at(-1) || lines.length === most || context.measureText(longer).width <= room) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  lines.forEach((line, index) => context.fillText(fitted(context, line, room), x, y + 4 + (index - (lines.length - 1) / 2) * LINE_HEIGHT));
+}
+
 function labelMatrix(context, labels, { left, top, cell, shift, size }, at) {
-  sized(context, 11.5);
+  const most = Math.max(1, Math.floor(cell / LINE_HEIGHT));
+  sized(context, most > 1 ? 10.5 : 11.5);
   labels.forEach((label, index) => {
     context.save();
-    context.translate(left + (index + 0.5) * cell + 4, top - 7);
+    context.translate(left + (index + 0.5) * cell, top - 7);
     context.rotate(-Math.PI / 2);
     context.fillStyle = css(at && at[1] === label ? "--ink" : "--dim");
     context.textAlign = "left";
-    context.fillText(fitted(context, report.classes[label], top - 10), 0, 0);
+    writeLines(context, report.classes[label], top - 10, most, [0, 0]);
     context.restore();
   });
   // The names of the rows stay where they are while the cells move under them.
@@ -78,7 +91,7 @@ function labelMatrix(context, labels, { left, top, cell, shift, size }, at) {
   context.textAlign = "right";
   labels.forEach((label, index) => {
     context.fillStyle = css(at && at[0] === label ? "--ink" : "--dim");
-    context.fillText(fitted(context, report.classes[label], left - 10), shift + left - 8, top + (index + 0.5) * cell + 4);
+    writeLines(context, report.classes[label], left - 10, most, [shift + left - 8, top + (index + 0.5) * cell]);
   });
   context.fillStyle = css("--ink");
   context.fillText("predicted →", shift + left - 8, top - 26);
