@@ -80,7 +80,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.parent.mkdir()
     path.write_text("first = 1\n")
     git(tmp_path, "init", "-q")
-    monkeypatch.setattr(provenance.skeletonagent, "__file__", str(path))
+    monkeypatch.setattr(provenance, "_SOURCE", path)
     monkeypatch.setattr(provenance, "source_commit", source_commit.__wrapped__)
     return path
 

@@ -17,7 +17,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import skeletonagent
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.outside_text import printable_line
@@ -25,6 +24,7 @@ from skeletonagent.training.run_directory import RunDirectory
 
 _LONGEST_COMMAND = 4000
 _GIT_SECONDS = 5.0
+_SOURCE = Path(__file__)
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
@@ -48,7 +48,7 @@ def this_session() -> dict[str, Any]:
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": command_line(sys.argv),
         "folder": printable_line(os.getcwd(), _LONGEST_COMMAND),
-        "version": skeletonagent.__version__,
+        "version": version("skeletonagent"),
         "commit": source_commit(),
         "host": printable_line(socket.gethostname(), 200),
         "machine": describe_machine(),
@@ -83,9 +83,8 @@ def source_commit() -> str | None:
     None where the program is not run from a checkout of its own: a repository that merely holds the
     place where it is installed does not count.
     """
-    source = Path(skeletonagent.__file__)
-    git = ("git", "--no-optional-locks", "-C", str(source.parent))
-    if _output(*git, "ls-files", "--error-unmatch", source.name) is None:
+    git = ("git", "--no-optional-locks", "-C", str(_SOURCE.parent))
+    if _output(*git, "ls-files", "--error-unmatch", _SOURCE.name) is None:
         return None
     return _output(*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
