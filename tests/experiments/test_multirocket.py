@@ -152,3 +152,20 @@ def test_what_is_too_short_is_refused() -> None:
     with pytest.raises(ValueError, match="got 83 and 10"):
         fitted(random_series(frames=10), features=83)
     assert fitted(random_series(frames=10)).transform(random_series(frames=10)).isfinite().all()
+
+
+def test_one_series_has_the_features_that_it_has_among_others() -> None:
+    series = random_series()
+    rocket = fitted(series)
+    together = rocket.transform(series)
+    assert len(series) > 4  # pooled frame by frame, one series all frames at once
+    for index in range(SERIES):
+        alone = rocket.transform(series[index : index + 1])
+        torch.testing.assert_close(alone[0], together[index], rtol=1e-5, atol=1e-5)
+
+
+def test_kernels_are_the_same_after_they_were_stored() -> None:
+    series = random_series()
+    rocket = fitted(series)
+    again = MultiRocket.from_tensors({**rocket.to_tensors(), "other": torch.zeros(1)})
+    assert torch.equal(again.transform(series), rocket.transform(series))

@@ -27,7 +27,11 @@ SHORTEST = TAPS + 1
 _POSITIVE_TAPS = tuple(combinations(range(TAPS), 3))
 _MOST_CHANNELS = 9
 _MOST_DILATIONS = 32
-_POOLINGS = 4
+_KERNELS = torch.tensor(
+    [[[2.0 if tap in taps else -1.0 for tap in range(TAPS)]] for taps in _POSITIVE_TAPS]
+)
+_FEW = 4
+"""Series up to which all frames are pooled at once: more no longer fit a processor's cache."""
 _CHUNK = 48
 """Series that are transformed at a time, so that what is pooled stays in a processor's cache."""
 
@@ -175,6 +179,8 @@ def pooled_outputs(
     frame of positive values (-1 without any) and the longest stretch of positive values.
     """
     n, k, t = outputs.shape
+    if n <= _FEW:
+        return _pooled_at_once(outputs, biases)
     count, total, frames, stretch, longest = torch.zeros(5, n, k, biases.shape[1])
     for frame, values in enumerate(outputs.permute(2, 0, 1)[..., None].contiguous()):
         above = values - biases
@@ -189,14 +195,27 @@ def pooled_outputs(
     return torch.stack([count / t, total / some, mean_frame, longest], dim=-1)
 
 
+def _pooled_at_once(
+    outputs: Float[Tensor, "n k t"], biases: Float[Tensor, "k f"]
+) -> Float[Tensor, "n k f 4"]:
+    """Return what :func:`pooled_outputs` does, all frames side by side."""
+    t = outputs.shape[2]
+    frames = torch.arange(t, dtype=torch.float32)
+    above = outputs[:, :, None] - biases[..., None]
+    positive = above > 0
+    number = positive.sum(dim=-1).float()
+    some = number.clamp(min=1)
+    mean_frame = torch.where(number > 0, positive.float() @ frames / some, -1.0)
+    latest_other = torch.where(positive, -1.0, frames).cummax(dim=-1).values
+    longest = torch.where(positive, frames - latest_other, 0.0).amax(dim=-1)
+    mean = above.clamp_(min=0).sum(dim=-1) / some
+    return torch.stack([number / t, mean, mean_frame, longest], dim=-1)
+
+
 def _convolved(sums: Float[Tensor, "n k t"], dilation: int) -> Float[Tensor, "n k t"]:
     """Return series convolved with a kernel each: three taps are 2, the others -1."""
-    weights = torch.full((len(_POSITIVE_TAPS), 1, TAPS), -1.0)
-    for kernel, taps in enumerate(_POSITIVE_TAPS):
-        weights[kernel, 0, list(taps)] = 2.0
-    margin = TAPS // 2 * dilation
     return torch.nn.functional.conv1d(
-        sums, weights, padding=margin, dilation=dilation, groups=len(weights)
+        sums, _KERNELS, padding=TAPS // 2 * dilation, dilation=dilation, groups=len(_KERNELS)
     )
 
 
