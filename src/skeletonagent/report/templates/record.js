@@ -8,7 +8,7 @@ function drawRecord(place, { runs, sessions, agents, settings }) {
 
 const time = (text) => text.replace("T", " ").replace(/(:\d\d):\d\dZ?$/, "$1 UTC");
 const duration = (seconds) => (seconds < 90 ? `${seconds.toFixed(0)} s` : seconds < 5400 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`);
-const commitText = (commit) => `${commit.slice(0, 10)}${commit.endsWith("-dirty") ? " with changes" : ""}`;
+const commitParts = (commit) => [code(commit.slice(0, 10), commit), commit.endsWith("-dirty") ? " with changes " : " "];
 const code = (text, title) => html("code", { title }, text);
 
 function runsFigure(runs) {
@@ -21,7 +21,7 @@ function runsFigure(runs) {
     { key: "seconds", name: "training", title: "time of all epochs", number: true, text: duration },
     { key: "finished", name: "finished", text: time },
     { key: "version", name: "version" },
-    { key: "commit", name: "commit", cell: ({ commits }) => (commits.length ? commits.map((commit) => code(commitText(commit), commit)) : "–") },
+    { key: "commit", name: "commit", cell: ({ commits }) => (commits.length ? commits.map(commitParts) : "–") },
     { key: "device", name: "device" },
     { key: "machine", name: "machine", cell: ({ machine, host }) => (machine ? html("span", { title: `host ${host}` }, machine) : "–") },
   ].filter(Boolean);
