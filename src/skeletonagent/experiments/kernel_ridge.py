@@ -192,7 +192,8 @@ class KernelRidge:
     ) -> ClassProbabilities:
         """Return the weighted geometric mean of a network's probabilities and those of this.
 
-        Probabilities of classes that this does not know, which come last, stay as they are.
+        Classes that this does not know, which come last, keep their odds against the most probable
+        of the others: whether one of them is recognized is the network's say.
 
         Args:
             network: Probabilities of the network.
@@ -202,9 +203,13 @@ class KernelRidge:
         known = len(self.intercept)
         probs = torch.from_numpy(np.array(network.probs))
         mass = probs[:, :known].sum(dim=1, keepdim=True)
+        best = probs[:, :known].amax(dim=1, keepdim=True).clamp(min=1e-12)
         logs = (probs[:, :known] / mass.clamp(min=1e-12)).clamp(min=1e-6).log()
         both = (logs + weight * self.log_probabilities(store).to(logs)) / (1 + weight)
         probs[:, :known] = mass * both.softmax(dim=1)
+        if probs.shape[1] > known:
+            probs[:, known:] *= probs[:, :known].amax(dim=1, keepdim=True) / best
+            probs /= probs.sum(dim=1, keepdim=True)
         return ClassProbabilities(network.sample_ids, network.labels, probs.numpy())
 
     def save(self, path: Path) -> None:
