@@ -1,6 +1,7 @@
 """Fresh weights against a base, with few clips of a class: docs/results/base.md.
 
-Each pair of trainings has the same clips, seed and steps, without agents. `--held-out` tests on
+Each pair of trainings has the same clips, seed and steps, without agents and without the kernel
+ridge classifier, which no weights are taken by. `--held-out` tests on
 subjects of the training set whose clips are not trained on, for choices that the test set must not
 see. Finished trainings in the folder are not repeated.
 
@@ -52,7 +53,7 @@ def main(
     ] = None,
 ) -> None:
     """Train pairs and print a line of JSON for each number of clips."""
-    common = ["agents.chat=none", f"training.steps={steps}"]
+    common = ["agents.chat=none", "kernel_ridge.weight=0", f"training.steps={steps}"]
     common += [f"data.split={split}"] if split else []
     begun = [*base_assignments(base, archive), *common, *(set_ or [])]
     configs = {

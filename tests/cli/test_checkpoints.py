@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import safetensors
 import torch
+from tests.small_run import small_archive
 from torch import Tensor
 
+from skeletonagent.api import train
 from skeletonagent.cli.checkpoints import convert_checkpoint
 from skeletonagent.cli.evaluate import evaluate
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
@@ -263,3 +265,22 @@ def test_every_released_variant_is_evaluated_as_it_was_converted(
     assert probs.shape == (2, len(row.class_names)) and np.isfinite(probs).all()
     config = read_config(run.config)
     assert config.data.confidence == (row.has_confidence and channels == 3)
+
+
+def test_trainings_on_another_layout_begin_with_a_converted_checkpoint(
+    convert: Convert, tmp_path: Path
+) -> None:
+    source = convert(released())
+    run = train(
+        init_from=source.path, data=small_archive(tmp_path / "mine"), out=tmp_path / "mine_run",
+        overrides={
+            "training.steps": 2, "training.batch_size": 4, "training.warmup_epochs": 0,
+            "clips.frames": 8, "clips.test_clips": 1, "data.confidence": False,
+            "agents.chat": "none", "device": "cpu",
+        },
+    )  # fmt: skip
+    assert run.summary is not None
+    record = run.summary["initial_weights"]
+    assert record["source"] == str(source.path.resolve()) and record["layout"] == KINECT_25.name
+    assert "left wrist" in record["kept_joints"] and "left eye" in record["fresh_joints"]
+    assert len(record["weights"]["whole"]) > len(record["weights"]["fresh"])
