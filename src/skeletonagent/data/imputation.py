@@ -14,7 +14,7 @@ from skeletonagent.data.pose_distribution import PoseDistribution
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import Gaps, Orientation, OrientationPer, Origin, Scale
 
-MOST_CLIPS = 2000
+MOST_POSE_CLIPS = 2000
 """Training clips whose poses are taken, evenly spread."""
 
 
@@ -24,7 +24,7 @@ def training_poses(data: SkeletonData, samples: Int[Tensor, " n"]) -> PoseDistri
     Returns:
         None if no pose is seen, or absent joints count as joints at zero.
     """
-    some = samples.cpu()[:: max(1, -(-len(samples) // MOST_CLIPS))].sort().values
+    some = samples.cpu()[:: max(1, -(-len(samples) // MOST_POSE_CLIPS))].sort().values
     if isinstance(data, OnDiskData):
         store = data.host_frames.fetch(some, torch.device("cpu"), _new_rows)
     else:
