@@ -11,6 +11,8 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent convert-checkpoint *": "it takes a checkpoint of the authors, of hundreds of "
     "megabytes; tests/cli/test_checkpoints.py converts one that is made up",
     "skeletonagent evaluate runs/released*": "it follows the conversion of such a checkpoint",
+    "skeletonagent export * --precision int8": "it exports the same run once more; "
+    "tests/export/test_write.py exports in 8 bits",
     "skeletonagent pose *": "it takes models from a package index, and videos of people; "
     "tests/cli/test_pose.py runs it on videos that are made up",
     "skeletonagent predict *.mp4 *": "it takes those models too; tests/cli/test_predict_video.py",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.small_run import small_archive, small_run
 
+from skeletonagent.export import write
 from skeletonagent.inference.predictor import Predictor, load_predictor
 
 
@@ -31,3 +32,10 @@ def file(predictor: Predictor, tmp_path_factory: pytest.TempPathFactory) -> Path
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
     predictor.export(path, license="CC BY 4.0")
     return path
+
+
+@pytest.fixture
+def traced(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the graph of that file for every export, since tracing it again takes long."""
+    monkeypatch.setattr(write, "export_program", lambda *_: None)
+    monkeypatch.setattr(write, "onnx_bytes", lambda _: file.read_bytes())

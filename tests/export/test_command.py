@@ -12,19 +12,13 @@ from tests.cli.invocation import invoke
 from tests.small_run import swinging
 
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.export import write
 from skeletonagent.export.description import PROPERTY, ExportDescription, MeasuredAccuracy
 from skeletonagent.export.model_card import UNTOLD, write_model_card
 from skeletonagent.export.session import OnnxSession
 from skeletonagent.export.write import ExportedFile
 
 
-@pytest.fixture
-def quick(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "onnx_bytes", lambda _: file.read_bytes())
-
-
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("traced")
 def test_a_run_becomes_a_file_with_a_card(run: Path, tmp_path: Path) -> None:
     out, card = tmp_path / "mine.onnx", tmp_path / "mine.md"
     printed = invoke(
@@ -44,7 +38,7 @@ def test_a_run_becomes_a_file_with_a_card(run: Path, tmp_path: Path) -> None:
         invoke("export", run, "--out", out)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("traced")
 def test_a_file_in_the_run_is_what_the_engine_takes(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)

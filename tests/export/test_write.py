@@ -56,15 +56,11 @@ def test_the_graph_is_of_the_stated_version(file: Path) -> None:
     assert all(dims[0].dim_param and not dims[0].dim_value for dims in sizes)
 
 
+@pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_smaller_precisions_state_their_accuracy(
-    precision: str,
-    predictor: Predictor,
-    file: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    precision: str, predictor: Predictor, file: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(write, "onnx_bytes", lambda _: file.read_bytes())  # again would take long
     written = predictor.export(tmp_path / "small.onnx", precision=precision)
     accuracy = written.description.accuracy
     assert accuracy is not None and accuracy.samples == 6 and accuracy.split == "halves"
@@ -101,11 +97,11 @@ def test_programs_of_pytorch(predictor: Predictor, tmp_path: Path) -> None:
         predictor.export(tmp_path / "small.pt2", form="torch-export", precision="fp16")
 
 
+@pytest.mark.usefixtures("traced")
 def test_an_export_that_differs_leaves_no_file(
-    predictor: Predictor, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write, "TOLERANCE", 0.0)
-    monkeypatch.setattr(write, "onnx_bytes", lambda _: file.read_bytes())
     with pytest.raises(ExportError, match="0e\\+00 is allowed"):
         predictor.export(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
@@ -131,7 +127,8 @@ def changed(text: str, change: Callable[[dict], object]) -> str:
         (lambda v: v["guidance"].pop(), "zip"),
         (lambda v: v["guidance"][0]["joints"].append("tail"), "is damaged"),
         (lambda v: v.update(form="skeletonagent.export/9"), "this version reads " + EXPORT_SCHEMA),
-        (lambda v: v.update(threshold=7.0), "a threshold of 7"),
+        (lambda v: v.update(threshold=7.0), "a probability of 7"),
+        (lambda v: v.update(held_out=[float("nan")]), "a probability of nan"),
         (lambda v: v["recognizer"].update(class_names=["a", "a", "a"]), "class names repeat"),
         (lambda v: v["recognizer"].update(class_names=["a\x1b[1m", "a", "b"]), "names repeat"),
         (lambda v: v["recognizer"]["config"]["clips"].update(frames=10**9), "1000000000 frames"),

@@ -71,6 +71,8 @@ class ExportDescription:
         threshold: Probability below which an action is unknown.
         threshold_from: Where the threshold comes from, in words.
         epoch: Number of epochs of the training.
+        held_out: Probability of the class of each held-out clip that was recognized rightly, from
+            which the threshold was chosen; none if it was not.
         precision: Number format of the weights: ``fp32``, ``fp16`` or ``int8``.
         accuracy: Accuracy where it was measured.
         license: Licence of the training data, as told by who exported it; empty if unknown.
@@ -82,6 +84,7 @@ class ExportDescription:
     threshold: float
     threshold_from: str
     epoch: int
+    held_out: tuple[float, ...] = ()
     precision: str = "fp32"
     accuracy: MeasuredAccuracy | None = None
     license: str = ""
@@ -122,6 +125,7 @@ class ExportDescription:
             "threshold": self.threshold,
             "threshold_from": self.threshold_from,
             "epoch": self.epoch,
+            "held_out": list(self.held_out),
             "precision": self.precision,
             "accuracy": self.accuracy and asdict(self.accuracy),
             "license": self.license,
@@ -161,6 +165,7 @@ class ExportDescription:
             threshold=value["threshold"],
             threshold_from=value["threshold_from"],
             epoch=value["epoch"],
+            held_out=tuple(value["held_out"]),
             precision=value["precision"],
             accuracy=accuracy
             and MeasuredAccuracy(
@@ -185,8 +190,9 @@ class ExportDescription:
         ):
             if not 1 <= value <= most:
                 return f"{value} {name}, {most} at most"
-        if not 0 <= self.threshold <= 1:
-            return f"a threshold of {self.threshold}"
+        for share in (self.threshold, *self.held_out):
+            if not 0 <= share <= 1:
+                return f"a probability of {share}"
         if len(set(names)) != len(names) or not names:
             return "class names repeat, or there are none"
         return ""
@@ -234,6 +240,7 @@ class RecordedDescription(JsonRecord):
     threshold: float
     threshold_from: str
     epoch: int
+    held_out: list[float]
     precision: str
     accuracy: RecordedAccuracy | None
     license: str

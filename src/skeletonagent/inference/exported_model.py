@@ -122,12 +122,17 @@ class ExportedModel(StreamModel):
 
     @property
     def held_out(self) -> ClassProbabilities | None:
-        """Probabilities of one held-out clip, by which the threshold is that of the file."""
-        if self.description.threshold_from == "default":
+        """Held-out clips that were recognized rightly, which give the same threshold as the run's.
+
+        Their class counts as the first, and other probabilities as zero.
+        """
+        shares = self.description.held_out
+        if not shares:
             return None
-        probs = np.zeros((1, len(self.metadata.class_names)))
-        probs[0, 0] = self.description.threshold
-        return ClassProbabilities(("held-out",), np.zeros(1, dtype=np.int64), probs)
+        probs = np.zeros((len(shares), len(self.metadata.class_names)), dtype=np.float32)
+        probs[:, 0] = shares
+        ids = tuple(map(str, range(len(shares))))
+        return ClassProbabilities(ids, np.zeros(len(shares), dtype=np.int64), probs)
 
 
 def _kernel_ridge(text: str | None, path: Path) -> KernelRidge | None:

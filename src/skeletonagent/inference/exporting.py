@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.datasets import prepare_dataset
 from skeletonagent.experiments.kernel_ridge import KernelRidge
@@ -25,6 +26,7 @@ from skeletonagent.export.description import (
 from skeletonagent.export.parity import RunClips
 from skeletonagent.export.precision import ExportPrecision
 from skeletonagent.export.write import ExportedFile, ExportFormat, export_recognizer
+from skeletonagent.inference.segment_settings import choose_threshold
 from skeletonagent.inference.stream_model import StreamModel
 
 E = TypeVar("E", bound=StrEnum)
@@ -33,7 +35,7 @@ E = TypeVar("E", bound=StrEnum)
 def export_model(
     models: Sequence[StreamModel],
     path: Path,
-    threshold: tuple[float, str],
+    held_out: ClassProbabilities | None = None,
     *,
     form: str = ExportFormat.ONNX,
     precision: str = ExportPrecision.FP32,
@@ -46,7 +48,7 @@ def export_model(
     Args:
         models: The recognizer; of several streams, each is exported by itself.
         path: File to write.
-        threshold: Probability below which an action is unknown, and where it comes from.
+        held_out: Class probabilities of held-out clips, from which the threshold follows.
         form: ``onnx`` or ``torch-export``.
         precision: ``fp32``, ``fp16`` or ``int8``.
         data: Archive on whose test set the accuracy is measured; by default that of the training,
@@ -65,16 +67,17 @@ def export_model(
     (model,) = models
     format_, precision_ = _member(ExportFormat, form), _member(ExportPrecision, precision)
     host = replace(model, recognizer=copy.deepcopy(model.recognizer).cpu().eval())
-    value, source = threshold
+    threshold, source = choose_threshold(None, held_out)
     measures = data is not None or precision_ is not ExportPrecision.FP32
     return export_recognizer(
         host.recognizer,
         ExportDescription(
             metadata=model.metadata,
             guidance=model.guidance,
-            threshold=value,
+            threshold=threshold,
             threshold_from=source,
             epoch=model.epoch,
+            held_out=_right_probabilities(held_out),
             license=printable_line(license),
         ),
         path,
@@ -90,6 +93,14 @@ def _member(kind: type[E], name: str) -> E:
         return kind(name)
     except ValueError as error:
         raise ConfigError(f"no {name!r} to export; there are {', '.join(kind)}") from error
+
+
+def _right_probabilities(held_out: ClassProbabilities | None) -> tuple[float, ...]:
+    """Return the probability of the class of each clip that is recognized rightly."""
+    if held_out is None:
+        return ()
+    right = held_out.probs.argmax(axis=1) == held_out.labels
+    return tuple(map(float, held_out.probs[right].max(axis=1)))
 
 
 def _properties(beside: KernelRidge | None) -> dict[str, str]:

@@ -263,8 +263,7 @@ class Predictor:
         """Write the recognizer for other software; for options see ``exporting.export_model``."""
         from skeletonagent.inference.exporting import export_model
 
-        found = choose_threshold(None, self.segmenter.held_out)
-        return export_model(self.models, Path(path), found, **options)
+        return export_model(self.models, Path(path), self.segmenter.held_out, **options)
 
     def features(
         self,
