@@ -13,6 +13,8 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent evaluate runs/released*": "it follows the conversion of such a checkpoint",
     "skeletonagent export * --precision int8": "it exports the same run once more; "
     "tests/export/test_write.py exports in 8 bits",
+    "skeletonagent train --from runs/released *": "it begins with such a checkpoint; "
+    "tests/cli/test_checkpoints.py begins with one that is made up",
     "skeletonagent pose *": "it takes models from a package index, and videos of people; "
     "tests/cli/test_pose.py runs it on videos that are made up",
     "skeletonagent predict *.mp4 *": "it takes those models too; tests/cli/test_predict_video.py",
