@@ -137,7 +137,7 @@ def test_what_is_left_out_is_told_by_its_reason(tmp_path: Path, typed: Typed) ->
     warned = [line for line in remarks.splitlines() if line.startswith("!")]
     assert [line for line in warned if "layout coco-17" not in line] == [
         f"! 7 left out: {shape}: clip 0, clip 1, clip 2, clip 3, clip 4, ...",
-        "! 1 left out: has NaN or infinite joints: clip 8",
+        "! 1 left out: has no joint that is seen, only NaN: clip 8",
     ]
     assert len(json.loads(shown)["left_out"]) == 8
 

@@ -13,7 +13,7 @@ import pytest
 
 from skeletonagent.core import npz_files
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.npz_files import MOST_MEMBERS, read_npz
+from skeletonagent.core.npz_files import MOST_MEMBERS, is_npy, read_npy, read_npz
 
 ARRAYS = {
     "a": np.arange(12, dtype=np.float16).reshape(3, 4),
@@ -116,3 +116,18 @@ def test_a_damaged_member_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(DataError, match="Bad CRC-32"):
         read_npz(tmp_path / "a.npz")
+
+
+def test_a_single_array_is_read_as_its_header_says(tmp_path: Path) -> None:
+    path, array = tmp_path / "a.npy", np.arange(6.0).reshape(2, 3)
+    np.save(path, array)
+    assert is_npy(path)
+    np.testing.assert_array_equal(read_npy(path), array)
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(DataError, match="it is cut off"):
+        read_npy(path)
+    np.save(path, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="pickled objects"):
+        read_npy(path)
+    path.write_text("no array")
+    assert not is_npy(path)

@@ -105,7 +105,7 @@ def test_what_is_too_large_is_cut_and_what_is_damaged_refused(tmp_path: Path) ->
     path = huge.save(tmp_path)
     assert np.isfinite(FeatureSnapshot.load(path).embeddings).all()
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(DataError, match="snapshot"):
+    with pytest.raises(DataError, match="cannot be read"):
         FeatureSnapshot.load(path)
 
 

@@ -26,6 +26,7 @@ from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.npz_files import read_npz
 from skeletonagent.llm.answer_schemas import ANSWER_SCHEMAS, AnswerSchema
 from skeletonagent.llm.chat import ScriptedChat
 from skeletonagent.llm.messages import to_messages
@@ -164,11 +165,9 @@ def read_trace(path: Path) -> Int[Tensor, "r y y"]:
     Raises:
         DataError: If there are none.
     """
-    try:
-        with np.load(path) as file:
-            counts = np.asarray(file["counts"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"holds no array 'counts' of a trace: {error}", path=path) from error
+    counts = read_npz(path, ["counts"]).get("counts")
+    if counts is None:
+        raise DataError("holds no array 'counts' of a trace", path=path)
     square = counts.ndim == 3 and counts.shape[1] == counts.shape[2]
     if not square or not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():
         raise DataError(

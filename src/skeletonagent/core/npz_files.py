@@ -82,6 +82,41 @@ def _header(archive: ZipFile, member: ZipInfo) -> int:
     return size
 
 
+def is_npy(path: Path) -> bool:
+    """Return whether a file begins as one with a single array does.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    require_file(path)
+    try:
+        with path.open("rb") as file:
+            return file.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX
+    except OSError as error:
+        raise DataError(f"cannot be read: {problem_line(error)}", path=path) from error
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Return the array in an npy file, as large as its header says, without running anything.
+
+    Raises:
+        DataError: If it is no npy file, is damaged, or holds objects.
+    """
+    require_file(path)
+    try:
+        with path.open("rb") as file:
+            shape, dtype = read_npy_header(file)
+            if file.tell() + prod(shape) * dtype.itemsize > path.stat().st_size:
+                raise ValueError(f"it is cut off: an array {brief(shape)} of {dtype} is larger")
+            file.seek(0)
+            array: np.ndarray = npy.read_array(file, allow_pickle=False)
+    except UNREADABLE as error:
+        raise DataError(
+            f"cannot be read as NumPy arrays: {problem_line(error)}", path=path
+        ) from error
+    return array
+
+
 def read_npy_header(file: IO[bytes] | BufferedIOBase) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Return shape and type of the array in an open npy file.
 

@@ -15,7 +15,7 @@ from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
-from skeletonagent.core.outside_files import UNREADABLE
+from skeletonagent.core.npz_files import is_npy, read_npy, read_npz
 from skeletonagent.data.archive import read_archive
 from skeletonagent.data.keypoints.recorded import is_recorded
 from skeletonagent.data.preprocessing import add_coco20_joints
@@ -222,14 +222,7 @@ def _read_arrays(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequ
 
 def _load(path: Path) -> Any:
     """Return the array of an npy file, or the arrays of an npz file by name."""
-    try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content
-        with content:
-            return {name: content[name] for name in content.files}
-    except UNREADABLE as error:
-        raise DataError(f"cannot be read as NumPy arrays: {error}", path=path) from error
+    return read_npy(path) if is_npy(path) else read_npz(path)
 
 
 def _read_archive(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically
+from skeletonagent.core.npz_files import read_npz
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.training.callbacks import Callback, EpochRecord
@@ -71,19 +71,19 @@ class FeatureSnapshot:
             DataError: If the file is damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                names = [name for name in file.files if name.startswith("graphs/")]
-                return cls(
-                    epoch=int(file["epoch"]),
-                    sample_ids=tuple(file["sample_ids"].tolist()),
-                    labels=file["labels"],
-                    embeddings=file["embeddings"].astype(np.float32),
-                    graphs={
-                        name.removeprefix("graphs/"): file[name].astype(np.float32)
-                        for name in names
-                    },
-                )
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            arrays = read_npz(path)
+            return cls(
+                epoch=int(arrays["epoch"]),
+                sample_ids=tuple(arrays["sample_ids"].tolist()),
+                labels=arrays["labels"],
+                embeddings=arrays["embeddings"].astype(np.float32),
+                graphs={
+                    name.removeprefix("graphs/"): array.astype(np.float32)
+                    for name, array in arrays.items()
+                    if name.startswith("graphs/")
+                },
+            )
+        except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"cannot be read as a snapshot: {error}", path=path) from error
 
 

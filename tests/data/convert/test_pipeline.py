@@ -172,17 +172,33 @@ def test_sizes_of_images_are_kept(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sizes, [[1280, 720 + n] for n in range(12)])
 
 
+def with_nan(number: int) -> SkeletonSequence:
+    joints = sample(number).joints.copy()
+    joints[0, 0, 1, 2] = np.nan
+    return replace(sample(number), joints=joints)
+
+
+def test_joints_with_nan_are_absent(tmp_path: Path) -> None:
+    done = convert(toy_reader(read=with_nan), tmp_path / "toy")
+    assert not done.skipped
+    stored, given = (read_archive(tmp_path / "toy").store.sequence(0).joints, sample(0).joints)
+    assert not stored[0, 0, 1].any()
+    given = given.copy()
+    given[0, 0, 1] = 0
+    np.testing.assert_array_equal(stored, given)
+
+
 def test_unusable_samples_are_skipped_and_named(tmp_path: Path) -> None:
     done = convert(toy_reader(read=odd), tmp_path / "toy")
     assert {item.sample: item.reason for item in done.skipped} == {
         "two.txt": "breaks off",
-        "sample 3": "has NaN or infinite joints",
+        "sample 3": "has no joint that is seen, only NaN",
         "sample 4": "has 2 joints, but toy has 3",
         "sample 5": "joints must be (M, T, V, C) and not empty, got (2, 0, 3, 3)",
         "sample 6": "label 4 is outside the classes 0..3",
         "sample 7": "label -1 is outside the classes 0..3",
         "sample 8": "has 2 channels, not 3",
-        "sample 9": "has NaN or infinite joints",
+        "sample 9": "has infinite joints",
     }
     data = read_archive(tmp_path / "toy")
     assert data.store.sample_ids == ("sample 0", "sample 1", "sample 10", "sample 11")

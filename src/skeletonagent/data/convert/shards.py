@@ -6,7 +6,7 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -62,7 +62,7 @@ def write_shard(pickled: bytes, path: Path) -> None:
     skipped: list[tuple[str, str]] = []
     for number, item in enumerate(task.items, task.first):
         try:
-            sequence = task.read(item)
+            sequence = _with_absent_joints(task.read(item))
             _check(sequence, task)
             kept.append(sequence)
         except DataError as error:
@@ -90,6 +90,18 @@ def _stored(joints: Float[np.ndarray, "m t v c"]) -> Float[np.ndarray, "m t v c"
         return joints if joints.dtype == np.float16 else joints.astype(np.float32, copy=False)
 
 
+def _with_absent_joints(sequence: SkeletonSequence) -> SkeletonSequence:
+    """Return a sample whose joints with NaN are zeros, as archives have absent ones.
+
+    A sample without a joint that is seen stays as it is.
+    """
+    absent = np.isnan(sequence.joints).any(axis=-1, keepdims=True)
+    if not absent.any() or absent.all():
+        return sequence
+    joints = np.where(absent, 0, sequence.joints)
+    return replace(sequence, joints=joints.astype(sequence.joints.dtype, copy=False))
+
+
 def _check(sequence: SkeletonSequence, task: ShardTask) -> None:
     """Check that a sample fits into the archive, or raise a DataError."""
     shape, v = sequence.joints.shape, task.layout.num_joints
@@ -102,8 +114,10 @@ def _check(sequence: SkeletonSequence, task: ShardTask) -> None:
         problem = f"has {shape[3]} channels, not {task.channels}"
     elif not 0 <= sequence.label < task.classes:
         problem = f"label {sequence.label} is outside the classes 0..{task.classes - 1}"
-    elif not np.isfinite(_stored(sequence.joints)).all():
-        problem = "has NaN or infinite joints"
+    elif np.isinf(_stored(sequence.joints)).any():
+        problem = "has infinite joints"
+    elif np.isnan(sequence.joints).any():
+        problem = "has no joint that is seen, only NaN"
     if problem:
         raise DataError(problem, sample=sequence.sample_id)
 

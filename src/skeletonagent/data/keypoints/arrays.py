@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import prod
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.npz_files import read_npy_header, read_npz
-from skeletonagent.core.outside_files import UNREADABLE, problem_line
+from skeletonagent.core.npz_files import read_npy, read_npz
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.absence import (
     require_finite_coordinates,
@@ -46,7 +44,7 @@ def _matches_archive(source: KeypointSource) -> bool:
 
 
 def _read_array(source: KeypointSource) -> list[KeypointRecording]:
-    recordings = recordings_of_array(_load_array(source), source, source.name)
+    recordings = recordings_of_array(read_npy(source.path), source, source.name)
     return with_stgcn_labels(recordings, source)
 
 
@@ -97,22 +95,6 @@ def _scored(recording: KeypointRecording, confidence: np.ndarray | None) -> Keyp
     return replace(
         recording, confidence=np.clip(confidence.reshape(shape), 0, 1).astype(np.float32)
     )
-
-
-def _load_array(source: KeypointSource) -> np.ndarray:
-    """Return an array, without running anything in it."""
-    try:
-        with source.path.open("rb") as file:
-            shape, dtype = read_npy_header(file)
-            if file.tell() + prod(shape) * dtype.itemsize > source.path.stat().st_size:
-                raise ValueError(f"it is cut off: an array {shape} of {dtype} is larger")
-            file.seek(0)
-            array: np.ndarray = np.load(file, allow_pickle=False)
-    except UNREADABLE as error:
-        raise DataError(
-            f"cannot be read as NumPy arrays: {problem_line(error)}", path=source.path
-        ) from error
-    return array
 
 
 def recordings_of_array(
