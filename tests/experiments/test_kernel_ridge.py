@@ -149,7 +149,7 @@ def test_too_many_samples_leave_the_network_alone(
     data = open_dataset(small_archive(tmp_path / "mine"))
     config = Config(kernel_ridge=KernelRidgeSettings(weight=1.0))
     assert with_usable_kernel_ridge(config, data) == (config, [])
-    monkeypatch.setattr(late_fusion, "MOST_SAMPLES", 5)
+    monkeypatch.setattr(late_fusion, "MOST_KERNEL_SAMPLES", 5)
     alone, (remark,) = with_usable_kernel_ridge(config, data)
     assert alone.kernel_ridge.weight == 0
     assert remark.startswith("6 training samples: the network recognizes alone")

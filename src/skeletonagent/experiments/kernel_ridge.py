@@ -29,7 +29,7 @@ from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.experiments.multirocket import MultiRocket
 from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
 
-MOST_SAMPLES = 3000
+MOST_KERNEL_SAMPLES = 3000
 """Training samples that the classifier is fitted to at most: its time grows with their cube."""
 
 _NUM_FEATURES = 1512
@@ -119,7 +119,7 @@ class KernelRidge:
 
         Args:
             store: Preprocessed samples.
-            samples: Positions of the training samples, at most :data:`MOST_SAMPLES`.
+            samples: Positions of the training samples, at most :data:`MOST_KERNEL_SAMPLES`.
             seed: Seed of MultiRocket's channels and biases.
         """
         train = store.subset(samples)

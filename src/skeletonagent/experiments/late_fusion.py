@@ -11,18 +11,18 @@ from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.kernel_ridge import MOST_SAMPLES, KernelRidge
+from skeletonagent.experiments.kernel_ridge import MOST_KERNEL_SAMPLES, KernelRidge
 from skeletonagent.training.run_directory import RunDirectory
 
 
 def with_usable_kernel_ridge(config: Config, data: SkeletonData) -> tuple[Config, list[str]]:
     """Return a configuration without the classifier where it cannot be fitted, and the reason."""
     samples = _num_training_samples(config, data)
-    if not config.kernel_ridge.weight or samples <= MOST_SAMPLES:
+    if not config.kernel_ridge.weight or samples <= MOST_KERNEL_SAMPLES:
         return config, []
     alone = replace(config, kernel_ridge=replace(config.kernel_ridge, weight=0.0))
     remark = f"{samples} training samples: the network recognizes alone, without the kernel ridge "
-    return alone, [f"{remark}classifier, which is for up to {MOST_SAMPLES}"]
+    return alone, [f"{remark}classifier, which is for up to {MOST_KERNEL_SAMPLES}"]
 
 
 def fit_kernel_ridge(
