@@ -9,9 +9,6 @@ from skeletonagent.report.agent_usage import agent_usage
 from skeletonagent.report.runs import RecipeRuns, ReportedRun, RunComparison
 from skeletonagent.report.settings_table import settings_table
 
-NO_SESSIONS = "not recorded"
-"""What a run of an earlier version says about its command, commit and machine."""
-
 
 def experiment_record(comparison: RunComparison) -> dict[str, Any]:
     """Return the record of all runs of a report as plain values."""
