@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,18 @@ def test_metadata_are_read_again(job: build.Experiment) -> None:
         RecognizerMetadata.from_json(
             {key: value for key, value in job.metadata.to_json().items() if key != "persons"}
         )
+
+
+def test_absent_joints_are_filled_in_and_their_poses_kept(data: SkeletonData) -> None:
+    store = data.store
+    frames, present = store.frames.clone(), store.present.clone()
+    rows = slice(0, int(store.lengths[0]))
+    frames[rows, 5], present[rows, 5] = 0, False
+    lacking = replace(data, store=replace(store, frames=frames, present=present))
+    config = with_overrides(CONFIG, ["data.imputation=pose"])
+    job = build.build_experiment(config, lacking)
+    assert job.data.store.frames[rows, 5].any() and bool(job.data.store.present[rows, 5].all())
+    kept = RecognizerMetadata.from_json(json.loads(json.dumps(job.metadata.to_json()))).poses
+    assert kept is not None and job.metadata.poses is not None
+    assert torch.equal(kept.axes, job.metadata.poses.axes)
+    assert build.build_experiment(CONFIG, lacking).metadata.poses is None
