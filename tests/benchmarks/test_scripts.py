@@ -14,7 +14,7 @@ import typer
 from benchmarks.stand_in import StandIn
 from typer.testing import CliRunner
 
-from benchmarks import epoch, held_out, inference, measuring, pipeline, report, throughput
+from benchmarks import epoch, held_out, inference, measuring, pipeline, report, scaling, throughput
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.core.clips import SkeletonData
@@ -123,6 +123,22 @@ def test_epoch(tmp_path: Path) -> None:
     assert terms.pop("sum") == pytest.approx(sum(terms.values()))
     steps = [told["training steps"] for told in found["epoch_seconds"]]
     assert terms["training steps"] == pytest.approx(steps[0] + 149 * steps[1])
+
+
+def test_scaling(tmp_path: Path) -> None:
+    options = ("--share", "0.05", "--doublings", "1", "--repeats", "1")
+    found = figures(scaling.main, tmp_path, *options, sizes=())
+    sizes = [row["size"] for row in found["rows"]]
+    assert set(sizes) == {"clips", "persons", "frames", "joints", "classes", "rounds"}
+    for row in found["rows"]:
+        assert row["sizes"][1] == 2 * row["sizes"][0] and min(row["cpu_seconds"]) > 0
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.5])
+def test_the_exponent_is_that_of_the_power_law(power: float) -> None:
+    sizes = [3, 6, 12, 24]
+    seconds = [0.2 * size**power for size in sizes]
+    assert scaling.exponent(sizes, seconds) == pytest.approx(power, abs=1e-3)
 
 
 def test_held_out(tmp_path: Path) -> None:

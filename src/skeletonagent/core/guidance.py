@@ -7,7 +7,7 @@ dialogue both were taken from.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -30,6 +30,8 @@ class ClassGuidance:
         rivals: Classes the latest question was about, most confused first.
         dialogue: Dialogue that joints and sentence were taken from.
         notes: Problems of the latest round, with what was done instead.
+
+    A dialogue about no action, such as the default, becomes one about this class.
     """
 
     action: str
@@ -38,6 +40,11 @@ class ClassGuidance:
     rivals: tuple[str, ...] = ()
     dialogue: Dialogue = field(default_factory=lambda: Dialogue(action=""))
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Name the action of the dialogue."""
+        if not self.dialogue.action:
+            object.__setattr__(self, "dialogue", replace(self.dialogue, action=self.action))
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,13 @@ class Guidance:
 
     def to_json(self) -> dict[str, Any]:
         """Return the guidance, dialogues included, as plain values."""
+        value = self.to_json_without_dialogues()
+        for item, guidance in zip(value["classes"], self.classes, strict=True):
+            item["dialogue"] = guidance.dialogue.to_json()
+        return value
+
+    def to_json_without_dialogues(self) -> dict[str, Any]:
+        """Return round, joints, sentences, rivals and notes as plain values."""
         return {
             "round": self.round,
             "classes": [
@@ -93,7 +107,6 @@ class Guidance:
                     "sentence": guidance.sentence,
                     "rivals": list(guidance.rivals),
                     "notes": list(guidance.notes),
-                    "dialogue": guidance.dialogue.to_json(),
                 }
                 for guidance in self.classes
             ],
@@ -101,7 +114,10 @@ class Guidance:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], layout: SkeletonLayout) -> Guidance:
-        """Return the guidance of :meth:`to_json`, for a skeleton of ``layout``."""
+        """Return the guidance of :meth:`to_json`, for a skeleton of ``layout``.
+
+        A class whose dialogue is left out has one without exchanges.
+        """
         return cls(
             layout=layout,
             round=int(value["round"]),
@@ -112,7 +128,10 @@ class Guidance:
                     sentence=item["sentence"],
                     rivals=tuple(item["rivals"]),
                     notes=tuple(item["notes"]),
-                    dialogue=Dialogue.from_json(item["dialogue"], layout.joints),
+                    dialogue=Dialogue.from_json(
+                        item.get("dialogue", {"action": item["action"], "exchanges": ()}),
+                        layout.joints,
+                    ),
                 )
                 for item in value["classes"]
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -124,25 +124,19 @@ class RunLogger(Callback):
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
         """Write the rounds so far, and the dialogues of the classes that have new ones."""
         self.rounds = [r for r in self.rounds if r["round"] < after.round]
-        self.rounds.append({"round": after.round, "classes": _without_dialogues(after)})
+        self.rounds.append(after.to_json_without_dialogues())
         write_text(self.run.guidance, json.dumps({"rounds": self.rounds}, indent=1))
         if before is None:
             names = [guidance.action for guidance in after.classes]
             write_metadata(self.run.dialogues, after.layout, names)
         for index, guidance in enumerate(after.classes):
             if before is None or before.classes[index].dialogue != guidance.dialogue:
-                dialogue = replace(guidance.dialogue, action=guidance.action)
-                write_dialogue(self.run.dialogues, index, dialogue)
+                write_dialogue(self.run.dialogues, index, guidance.dialogue)
 
     def on_problem(self, problem: str) -> None:
         """Append the problem to ``problems.log``."""
         with self.run.problems.open("a", encoding="utf-8") as file:
             file.write(f"{problem}\n")
-
-
-def _without_dialogues(guidance: Guidance) -> list[dict[str, Any]]:
-    classes: list[dict[str, Any]] = guidance.to_json()["classes"]
-    return [{key: value for key, value in item.items() if key != "dialogue"} for item in classes]
 
 
 TAGS = {

@@ -1,8 +1,8 @@
 """Checkpoints: everything a run needs to resume, in one directory, written atomically.
 
 All tensors lie in one safetensors file and all else in one JSON file, so that reading a
-checkpoint can run no code. Both have checksums. Random numbers need no state: they are derived
-from the seed, the epoch and the step.
+checkpoint can run no code; the dialogues of all checkpoints lie in a file beside them. All have
+checksums. Random numbers need no state: they are derived from the seed, the epoch and the step.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from skeletonagent.core.errors import CheckpointError, CorruptCheckpointError
 from skeletonagent.core.files import sync_directory, user_mode, write_text
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.skeleton_layout import SkeletonLayout
+from skeletonagent.training.dialogue_log import DIALOGUE_LOG, DialoguePosition, LoggedDialogues
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
@@ -53,14 +54,18 @@ class Checkpoint:
             ``confusions`` the latest epoch's predictions. Within an epoch ``epoch_state.`` is its
             progress; while the agents are asked, ``pending`` is the confusions they are asked
             about.
-        metadata: All else as plain JSON values: configuration, class names, guidance.
+        metadata: All else as plain JSON values: configuration, class names, guidance, and as
+            ``dialogues`` the position of its dialogues in the file beside the checkpoints.
         step: Number of steps done of the epoch under way; 0 between two epochs.
+        dialogues: Dialogues that the guidance was taken from; None where they are in the guidance,
+            or the file is missing, as beside a copy of the checkpoint alone.
     """
 
     epoch: int
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, Any]
     step: int = 0
+    dialogues: LoggedDialogues | None = None
 
     @property
     def name(self) -> str:
@@ -76,15 +81,30 @@ class Checkpoint:
     def guidance(self, layout: SkeletonLayout) -> Guidance:
         """Return the guidance that training had, for a skeleton of ``layout``.
 
+        Its dialogues are empty where their file is missing.
+
         Raises:
             CheckpointError: If the checkpoint has none, or it is damaged.
         """
         try:
-            return Guidance.from_json(self.metadata["guidance"], layout)
+            value = self.metadata["guidance"]
+            if self.dialogues is not None:
+                value = {**value, "classes": _with_dialogues(value["classes"], self.dialogues)}
+            return Guidance.from_json(value, layout)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise CheckpointError(
                 f"the checkpoint {self.name} has no guidance that can be read: {error!r}"
             ) from error
+
+
+def _with_dialogues(
+    classes: Sequence[Mapping[str, Any]], dialogues: LoggedDialogues
+) -> list[dict[str, Any]]:
+    """Return the guidance of all classes, as plain values, with the dialogues."""
+    return [
+        {**item, "dialogue": {"action": item["action"], "exchanges": exchanges}}
+        for item, exchanges in zip(classes, dialogues.to_json(), strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -111,6 +131,9 @@ class CheckpointFolder:
 
     path: Path
     keep: int = 2
+    _readable: dict[Path, _FileStates] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def save(self, checkpoint: Checkpoint) -> Path:
         """Write a checkpoint; until it is complete the earlier ones stay untouched.
@@ -129,10 +152,8 @@ class CheckpointFolder:
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
         except OSError as error:
-            raise CheckpointError(
-                f"cannot write {target}: {error}; earlier checkpoints are as they were: make room "
-                "there, then --resume, or choose another --out"
-            ) from error
+            raise unwritable(target, error) from error
+        self._readable[target] = _file_states(target)
         self._prune(target)
         return target
 
@@ -169,7 +190,7 @@ class CheckpointFolder:
             target = aside.with_name(aside.name.removesuffix(REPLACED))
             if not target.exists():
                 os.replace(aside, target)
-            elif _is_readable(target):
+            elif self._is_readable(target):
                 shutil.rmtree(aside, ignore_errors=True)
         if newest is not None:
             self._prune(self.path / newest.name, keep_newer=True)
@@ -198,11 +219,22 @@ class CheckpointFolder:
         for path in reversed(every):
             if path == written or path in newer:
                 continue
-            if kept < self.keep and _is_readable(path):
+            if kept < self.keep and self._is_readable(path):
                 kept += 1
             else:
                 shutil.rmtree(path, ignore_errors=True)
         self._remove_drafts()
+
+    def _is_readable(self, path: Path) -> bool:
+        """Return whether a checkpoint can be read; one that is as it was is not read again."""
+        try:
+            states = _file_states(path)
+            if self._readable.get(path) != states:
+                load_checkpoint(path)
+        except (CheckpointError, OSError):
+            return False
+        self._readable[path] = states
+        return True
 
     def _remove_drafts(self) -> None:
         for draft in self.path.glob(f"{DRAFT}*"):
@@ -222,12 +254,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CorruptCheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
 
 
-def _is_readable(path: Path) -> bool:
-    try:
-        load_checkpoint(path)
-    except CheckpointError:
-        return False
-    return True
+def unwritable(target: Path, error: OSError) -> CheckpointError:
+    """Return the error about a file of a checkpoint that cannot be written."""
+    return CheckpointError(
+        f"cannot write {target}: {error}; earlier checkpoints are as they were: make room there, "
+        "then --resume, or choose another --out"
+    )
+
+
+_FileStates = tuple[tuple[int, int, int], ...]
+"""Inode, size and time of the last change of each file of a checkpoint."""
+
+
+def _file_states(path: Path) -> _FileStates:
+    states = (os.stat(path / name) for name in (STATE, TENSORS))
+    return tuple((state.st_ino, state.st_size, state.st_mtime_ns) for state in states)
 
 
 def _read(path: Path) -> Checkpoint:
@@ -247,12 +288,21 @@ def _read(path: Path) -> Checkpoint:
     content = (path / TENSORS).read_bytes()
     if sha256(content).hexdigest() != state["sha256"]:
         raise CorruptCheckpointError(f"{path / TENSORS} is damaged: its checksum does not match")
+    metadata = dict(state["metadata"])
     return Checkpoint(
         epoch=int(state["epoch"]),
         step=int(state["step"]),
         tensors=safetensors.torch.load(content),
-        metadata=dict(state["metadata"]),
+        metadata=metadata,
+        dialogues=_read_dialogues(path.parent / DIALOGUE_LOG, metadata),
     )
+
+
+def _read_dialogues(path: Path, metadata: Mapping[str, Any]) -> LoggedDialogues | None:
+    if "dialogues" not in metadata:
+        return None
+    position = DialoguePosition.from_json(metadata["dialogues"])
+    return LoggedDialogues.read(path, position) if path.exists() or not position.size else None
 
 
 def _write(checkpoint: Checkpoint, folder: Path) -> None:

@@ -22,7 +22,7 @@ _OF_A_RUN = (
     "confusions.npz", "predictions.npz", "validation_predictions.npz", "evaluation_parts.json",
     "summary.json", "baseline.json", "actions.json", "provenance.json",
     "kernel_ridge.safetensors", "dialogues/about.json",
-    "dialogues/[0-9]*.jsonl", "snapshots/epoch_*.npz",
+    "dialogues/[0-9]*.jsonl", "snapshots/epoch_*.npz", "checkpoints/dialogues.jsonl",
     "checkpoints/epoch_*/state.json", "checkpoints/.draft_*/state.json",
     "checkpoints/epoch_*/tensors.safetensors", "checkpoints/.draft_*/tensors.safetensors",
 )  # fmt: skip

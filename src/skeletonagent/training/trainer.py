@@ -22,7 +22,8 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.data.loader import ClipLoader
 from skeletonagent.data.splits import describe_validation
 from skeletonagent.training.callbacks import Callback, EpochRecord
-from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
+from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder, unwritable
+from skeletonagent.training.dialogue_log import DIALOGUE_LOG, DialogueLog
 from skeletonagent.training.early_stopping import BestEpoch
 from skeletonagent.training.guidance_updater import GuidanceUpdater
 from skeletonagent.training.interrupts import InterruptFlag
@@ -103,6 +104,7 @@ class Trainer:
                 "training.validation_share, or training.patience=0"
             )
         self.best = BestEpoch(patience)
+        self._log = DialogueLog(self.checkpoints.path / DIALOGUE_LOG)
         store = self.data.loader.store
         sizes = len(self.data.train), len(self.data.validation)
         world_size = self.state.context.world_size
@@ -173,6 +175,13 @@ class Trainer:
         self.confusions.counts.copy_(self._counts_in(checkpoint, "confusions"))
         self.best.load(checkpoint.tensors_under("best"), self.state.context.device)
         self.guidance = checkpoint.guidance(self.guidance.layout)
+        if checkpoint.dialogues is not None:
+            self._log.resume(checkpoint.dialogues, [one.dialogue for one in self.guidance.classes])
+        elif "dialogues" in checkpoint.metadata:
+            raise CheckpointError(
+                f"{self._log.path} is missing, in which the dialogues of {checkpoint.name} are; "
+                "put it back from a copy, then --resume, or begin anew with another --out"
+            )
         if "pending" in checkpoint.tensors:
             pending = Confusions(self._counts_in(checkpoint, "pending"))
             self.updater.start(pending, self.guidance)
@@ -277,10 +286,23 @@ class Trainer:
             tensors |= {f"epoch_state.{name}": t for name, t in epoch_state.tensors().items()}
         if self.updater.pending is not None:
             tensors["pending"] = self.updater.pending.counts
-        metadata = {**self.metadata, "guidance": self.guidance.to_json()}
         step = epoch_state.step if epoch_state else 0
-        checkpoint = Checkpoint(epoch, tensors, metadata, step=step)
-        self.state.context.run_on_main(lambda: self.checkpoints.save(checkpoint))
+
+        def save() -> None:
+            guidance = self.guidance.to_json_without_dialogues()
+            metadata = {
+                **self.metadata, "guidance": guidance, "dialogues": self._log_dialogues(),
+            }  # fmt: skip
+            self.checkpoints.save(Checkpoint(epoch, tensors, metadata, step=step))
+
+        self.state.context.run_on_main(save)
+
+    def _log_dialogues(self) -> dict[str, Any]:
+        """Write new exchanges beside the checkpoints, and return the position for a checkpoint."""
+        try:
+            return self._log.append([one.dialogue for one in self.guidance.classes]).to_json()
+        except OSError as error:
+            raise unwritable(self._log.path, error) from error
 
     def _interrupted_by(self) -> Signals | None:
         """Return a signal that any of the ranks got, the same in all of them."""
