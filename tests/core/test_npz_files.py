@@ -131,3 +131,16 @@ def test_a_single_array_is_read_as_its_header_says(tmp_path: Path) -> None:
         read_npy(path)
     path.write_text("no array")
     assert not is_npy(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_text_of_numbers_that_are_no_characters_is_refused(tmp_path: Path, order: str) -> None:
+    numbers = np.array([97, 0x110000], dtype=f"{order}u4")
+    text = numbers.view(f"{order}U2")
+    np.savez(tmp_path / "a.npz", names=text)
+    np.save(tmp_path / "a.npy", text)
+    for read, name in ((read_npz, "a.npz"), (read_npy, "a.npy")):
+        with pytest.raises(DataError, match="stand for no character"):
+            read(tmp_path / name)
+    np.savez(tmp_path / "b.npz", names=np.array(["Grüße", "手"], dtype=f"{order}U5"))
+    assert read_npz(tmp_path / "b.npz")["names"].tolist() == ["Grüße", "手"]

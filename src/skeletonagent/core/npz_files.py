@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Collection, Mapping
 from io import BufferedIOBase
@@ -109,7 +110,7 @@ def read_npy(path: Path) -> np.ndarray:
             if file.tell() + prod(shape) * dtype.itemsize > path.stat().st_size:
                 raise ValueError(f"it is cut off: an array {brief(shape)} of {dtype} is larger")
             file.seek(0)
-            array: np.ndarray = npy.read_array(file, allow_pickle=False)
+            array = require_text(npy.read_array(file, allow_pickle=False))
     except UNREADABLE as error:
         raise DataError(
             f"cannot be read as NumPy arrays: {problem_line(error)}", path=path
@@ -149,4 +150,17 @@ def _array(archive: ZipFile, member: ZipInfo) -> np.ndarray:
     with archive.open(member) as content:
         array: np.ndarray = npy.read_array(content, allow_pickle=False)
         content.read(1)  # at the end, the checksum is compared
+    return require_text(array)
+
+
+def require_text(array: np.ndarray) -> np.ndarray:
+    """Return an array; one of text has characters alone, which Python's own texts are made of.
+
+    Raises:
+        ValueError: If it has numbers that stand for no character.
+    """
+    if array.dtype.kind == "U" and array.size:
+        numbers = np.ascontiguousarray(array).reshape(-1).view(f"{array.dtype.byteorder}u4")
+        if int(numbers.max(initial=0)) > sys.maxunicode:
+            raise ValueError("its text has numbers that stand for no character")
     return array

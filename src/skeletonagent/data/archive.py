@@ -23,7 +23,7 @@ from torch import Tensor
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically, write_text
-from skeletonagent.core.npz_files import read_npy_header, read_npz
+from skeletonagent.core.npz_files import read_npy_header, read_npz, require_text
 from skeletonagent.core.outside_files import (
     UNREADABLE,
     problem_line,
@@ -284,7 +284,7 @@ def _map_array(path: Path, mode: Literal["c", "r"]) -> np.ndarray:
     try:
         with path.open("rb") as file:
             read_npy_header(file)
-        array: np.ndarray = open_memmap(path, mode=mode)
+        array = require_text(open_memmap(path, mode=mode))
     except UNREADABLE as error:
         raise DataError(
             f"cannot be read as NumPy arrays: {problem_line(error)}", path=path
