@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.cli.invocation import invoke
-from tests.small_run import swinging
+from tests.small_run import CLASSES, swinging
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.export.description import PROPERTY, ExportDescription, MeasuredAccuracy
 from skeletonagent.export.model_card import UNTOLD, write_model_card
 from skeletonagent.export.session import OnnxSession
 from skeletonagent.export.write import ExportedFile
+from skeletonagent.inference.added_actions import AddedAction, with_added_actions
+from skeletonagent.inference.exporting import export_model
+from skeletonagent.inference.predictor import Predictor
 
 
 @pytest.mark.usefixtures("traced")
@@ -48,6 +51,15 @@ def test_a_file_in_the_run_is_what_the_engine_takes(run: Path, tmp_path: Path) -
     np.save(tmp_path / "clip.npy", swinging(0, 0))
     found = invoke("predict", tmp_path / "clip.npy", "--run", copy, "--engine", "onnx", "--json")
     assert len(found.json["samples"]) == 1
+
+
+def test_added_actions_do_not_hinder_measuring(predictor: Predictor, tmp_path: Path) -> None:
+    row = AddedAction("bow", 1, (0.0,) * predictor.models[0].recognizer.readout.out_channels, -9.0)
+    model = with_added_actions(predictor.models[0], [row])
+    measured = export_model([model], tmp_path / "more.onnx", data=model.config.data.archive)
+    accuracy = measured.description.accuracy
+    assert accuracy is not None and accuracy.samples == 6
+    assert measured.description.metadata.class_names == (*CLASSES, "bow")
 
 
 def described(file: Path, **changes: object) -> ExportedFile:

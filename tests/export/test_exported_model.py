@@ -103,6 +103,11 @@ def test_a_damaged_classifier_is_refused(text: str, file: Path, tmp_path: Path) 
         sa.load(tmp_path / "model.onnx")
 
 
+def test_what_was_exported_is_not_exported_again(exported: Predictor, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="exported already; export its run directory"):
+        exported.export(tmp_path / "again.onnx")
+
+
 def test_models_of_others_are_refused(file: Path, tmp_path: Path) -> None:
     model = onnx.load(file)
     del model.metadata_props[:]

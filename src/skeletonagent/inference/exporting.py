@@ -26,10 +26,11 @@ from skeletonagent.export.description import (
 from skeletonagent.export.parity import RunClips
 from skeletonagent.export.precision import ExportPrecision
 from skeletonagent.export.write import ExportedFile, ExportFormat, export_recognizer
+from skeletonagent.inference.exported_model import ExportedModel
 from skeletonagent.inference.segment_settings import choose_threshold
 from skeletonagent.inference.stream_model import StreamModel
 
-E = TypeVar("E", bound=StrEnum)
+_Member = TypeVar("_Member", bound=StrEnum)
 
 
 def export_model(
@@ -57,14 +58,16 @@ def export_model(
         license: Licence of the training data, in words.
 
     Raises:
-        ConfigError: If there are several streams, no such form or precision, or a package is
-            missing.
+        ConfigError: If there are several streams, the recognizer is from an exported file, there
+            is no such form or precision, or a package is missing.
         DataError: If the archive for the accuracy cannot be read.
         ExportError: If the recognizer cannot be exported, or the export differs from PyTorch.
     """
     if len(models) > 1:
         raise ConfigError("recognizers of several streams are exported each by itself")
     (model,) = models
+    if isinstance(model, ExportedModel):
+        raise ConfigError("the recognizer was exported already; export its run directory")
     format_, precision_ = _member(ExportFormat, form), _member(ExportPrecision, precision)
     host = replace(model, recognizer=copy.deepcopy(model.recognizer).cpu().eval())
     threshold, source = choose_threshold(None, held_out)
@@ -88,7 +91,7 @@ def export_model(
     )
 
 
-def _member(kind: type[E], name: str) -> E:
+def _member(kind: type[_Member], name: str) -> _Member:
     try:
         return kind(name)
     except ValueError as error:
@@ -130,6 +133,9 @@ def _measure(
             f"with --data: {error}"
         ) from error
     name, chosen = choose_split(data, split or (None if archive else settings.split))
+    classes = data.store.class_names  # actions that were added follow those of the training
+    if model.metadata.class_names[: len(classes)] == tuple(classes):
+        model = replace(model, metadata=replace(model.metadata, class_names=tuple(classes)))
     loader = model.loader(data)
     return partial(
         measure_accuracy,
