@@ -35,7 +35,7 @@ from skeletonagent.inference.samples import holds_samples
 from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.training.run_directory import RunDirectory
 
-MOST_CLIPS = 2000
+MOST_COMPARED_CLIPS = 2000
 """Training clips that examples are compared with at most."""
 
 
@@ -173,8 +173,8 @@ def _training_features(model: StreamModel, archive: str | Path | None) -> Traini
     train = draw_training_clips(
         store, store.indices(split.train), settings.clips_per_class, settings.draw_seed
     )
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:MOST_CLIPS]
-    chosen = train[order.sort().values]
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
+    chosen = train[order[:MOST_COMPARED_CLIPS].sort().values]
     features = model.features(model.loader(data), chosen, model.default_batch_size, None)
     logits = class_logits(model.recognizer.cls_head, features)
     return TrainingFeatures(features, store.labels[chosen].cpu(), logits)
