@@ -209,7 +209,7 @@ def test_a_choice_may_be_written_as_number_or_text(assignment: str, chosen: Conf
 
 
 def test_a_chat_that_is_misspelt_gets_a_suggestion() -> None:
-    assert "did you mean 'analyst'?" in mistakes(agents={"chat": "analist"})
+    assert "did you mean 'analyst'?" in mistakes(agents={"chat": "analystt"})
 
 
 @pytest.mark.parametrize("value", [None, 3, "fast", [1]])

@@ -190,7 +190,7 @@ def freeze_weights(recognizer: nn.Module, taken: TakenWeights, freeze: Freeze) -
     return _norms(recognizer, frozen, "weight")
 
 
-def _norms(recognizer: Recognizer, names: Collection[str], vector: str) -> list[nn.Module]:
+def _norms(recognizer: nn.Module, names: Collection[str], vector: str) -> list[nn.Module]:
     """Return the norms of which a vector is among the tensors named."""
     return [
         module
