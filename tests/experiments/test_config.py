@@ -24,7 +24,7 @@ from skeletonagent.experiments.config import (
     with_values,
     write_config,
 )
-from skeletonagent.models.settings import ModelSettings, PersonPooling
+from skeletonagent.models.settings import KernelRidgeSettings, ModelSettings, PersonPooling
 from skeletonagent.training.settings import (
     BatchNormRule,
     DistributedSettings,
@@ -36,6 +36,7 @@ UNUSUAL = Config(
     data=DataSettings(archive="some where/Daten.npz", split="split 2"),
     clips=ClipSettings(frames=17, stream=Stream.KBONE_MOTION, test_clips=3),
     augment=AugmentSettings(rotation=0.1, scale=0.05, mirror=0.25, crop=0.9),
+    kernel_ridge=KernelRidgeSettings(weight=0.5),
     model=ModelSettings("stgcn++", width=24, person_pooling=PersonPooling.RELEASED, dropout=0.1),
     loss=LossSettings(alpha=0.3, beta=1e-5, temperature=0.07, label_smoothing=0.1),
     training=TrainSettings(

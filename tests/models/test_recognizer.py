@@ -312,7 +312,9 @@ def test_full_size_is_the_published_one() -> None:
 
 
 def test_unknown_backbones_are_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"no backbone 'ctr'; there are .*skeletonagent"):
+    with pytest.raises(
+        ConfigError, match=r"no backbone 'ctr'; did you mean 'ctr-gcn'\? there are .*skeletonagent"
+    ):
         build_recognizer("ctr", COCO_17, channels=3, persons=1, num_classes=2, text_dim=4)
 
 
