@@ -130,6 +130,7 @@ STUDY_PLANS: Mapping[str, StudyPlan] = {
             StudyRow("rotation alone", (_NO_AGENTS, *_ROTATION_ALONE)),
             StudyRow("positions alone", (_NO_AGENTS, "model.inputs=[position]")),
             StudyRow("last weights", (_NO_AGENTS, "training.ema_decay=0")),
+            StudyRow("network alone", (_NO_AGENTS, "kernel_ridge.weight=0")),
             StudyRow("guided by the analyst", (_ANALYST,)),
         ),
         metrics=("top1", "nll", "time"),
