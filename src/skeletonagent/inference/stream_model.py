@@ -194,7 +194,7 @@ class StreamModel:
         network = predict(self.fused, loader, samples, batch_size=size, num_clips=num_clips)
         if self.kernel_ridge is None or not len(samples):
             return network
-        store = loader.store.subset(samples)
+        store = loader.store.subset(samples).to(torch.device("cpu"), torch.float32)
         return self.kernel_ridge.join(network, store, self.config.kernel_ridge.weight)
 
     def predict_samples(
