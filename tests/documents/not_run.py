@@ -20,6 +20,10 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent predict *.mp4 *": "it takes those models too; tests/cli/test_predict_video.py",
     "skeletonagent predict 0 *": "it takes a camera; tests/cli/test_predict_video.py has one of "
     "pictures that are made up",
+    "skeletonagent data import rendered/*": "it takes keypoints that a benchmark finds in its own "
+    "pictures of a data set; tests/benchmarks/test_mannequin.py draws two",
+    "skeletonagent train --data skeletons/pose *": "it takes the archive of such keypoints",
+    "skeletonagent train --data skeletons/sensor *": "it takes the archive beside it",
     "skeletonagent dialogues ping *": "it asks a language model; tests/cli/test_ping.py asks a "
     "server of its own",
     "torchrun --nnodes *": "it takes several machines",
