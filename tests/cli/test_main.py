@@ -57,8 +57,8 @@ def failing(error: BaseException) -> Any:
 
 def test_all_commands_are_there() -> None:
     assert set(COMMANDS) == {
-        ("demo",), ("train",), ("baseline",), ("evaluate",), ("predict",), ("export",), ("ensemble",),
-        ("ablate",), ("convert-checkpoint",), ("data", "list"), ("data", "check"),
+        ("demo",), ("train",), ("baseline",), ("evaluate",), ("predict",), ("export",),
+        ("ensemble",), ("ablate",), ("convert-checkpoint",), ("data", "list"), ("data", "check"),
         ("data", "convert"), ("data", "download"), ("data", "import"), ("data", "view"),
         ("dialogues", "import"), ("pose", "fetch"), ("pose", "estimate"),
         ("dialogues", "check"), ("report",),
