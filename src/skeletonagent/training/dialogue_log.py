@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import takewhile
@@ -158,6 +159,17 @@ class DialogueLog:
         )
         return self._position
 
+    def withdraw(self, size: int) -> None:
+        """Cut the file back to a size that it had, after a checkpoint that could not be written."""
+        with suppress(OSError):
+            os.truncate(self.path, size)
+        self._begin()
+
+    @property
+    def size(self) -> int:
+        """Number of bytes of the file that count."""
+        return self._position.size
+
     def _chain(self, label: int, exchanges: Sequence[Exchange], text: list[str]) -> Sequence[int]:
         """Return the lines of a class's exchanges; those that are new are added to the text."""
         known, lines = self._chains.get(label, ((), ()))
@@ -180,9 +192,13 @@ def _write_from(path: Path, position: int, content: bytes) -> None:
     """Write what follows a position of a file, perhaps missing, in place of all that does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    with os.fdopen(handle, "r+b") as file:
-        file.truncate(position)
-        file.seek(position)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "r+b") as file:
+            file.truncate(position)
+            file.seek(position)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        os.truncate(path, position)
+        raise

@@ -289,11 +289,16 @@ class Trainer:
         step = epoch_state.step if epoch_state else 0
 
         def save() -> None:
+            size = self._log.size
             guidance = self.guidance.to_json_without_dialogues()
             metadata = {
                 **self.metadata, "guidance": guidance, "dialogues": self._log_dialogues(),
             }  # fmt: skip
-            self.checkpoints.save(Checkpoint(epoch, tensors, metadata, step=step))
+            try:
+                self.checkpoints.save(Checkpoint(epoch, tensors, metadata, step=step))
+            except CheckpointError:
+                self._log.withdraw(size)
+                raise
 
         self.state.context.run_on_main(save)
 
