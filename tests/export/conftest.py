@@ -19,7 +19,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def run(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = {"model__backbone": "tiny-gcn", "model__width": 4, "model__readout": "mean"}
-    return small_run(archive, tmp_path_factory.mktemp("run") / "one", **settings).path
+    return small_run(
+        archive, tmp_path_factory.mktemp("run") / "one", kernel_ridge__weight=1.0, **settings
+    ).path
 
 
 @pytest.fixture(scope="session")
