@@ -104,7 +104,7 @@ def test_probabilities_are_a_geometric_mean_and_added_classes_stay(
     rng = np.random.default_rng(0)
     probs = rng.dirichlet(np.ones(4), size=len(test))
     network = ClassProbabilities(test.sample_ids, test.labels.numpy(), probs)
-    joined = classifier.join(network, test, weight=0.5).probs
+    joined = classifier.join(network, [test], weight=0.5).probs
     odds = probs[:, 3] / probs[:, :3].max(axis=1)
     np.testing.assert_allclose(joined[:, 3] / joined[:, :3].max(axis=1), odds, rtol=1e-4)
     np.testing.assert_allclose(joined.sum(axis=1), 1)

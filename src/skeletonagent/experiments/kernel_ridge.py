@@ -10,7 +10,7 @@ the subjects of the training samples in turn, which the closed form gives withou
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically
 from skeletonagent.core.outside_files import read_outside_bytes
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.projection import as_clips_show
 from skeletonagent.experiments.multirocket import MultiRocket
 from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
 
@@ -122,7 +123,7 @@ class KernelRidge:
             samples: Positions of the training samples, at most :data:`MOST_KERNEL_SAMPLES`.
             seed: Seed of MultiRocket's channels and biases.
         """
-        train = store.subset(samples)
+        train = as_clips_show(store.subset(samples))
         series, seen = _series(train)
         means = (series.mean(dim=2) * seen).sum(dim=0) / seen.sum(dim=0).clamp(min=1)
         series = _with_neutral_channels(series, seen, means)
@@ -177,6 +178,7 @@ class KernelRidge:
         Raises:
             DataError: If the samples have other joints or bodies than those of the training.
         """
+        store = as_clips_show(store)
         series, seen = _series(store)
         motion = _motion(store)
         if series.shape[1] != len(self.channel_means) or motion.shape[1] != self.motion.shape[1]:
@@ -188,7 +190,7 @@ class KernelRidge:
         return self.of_rocket(self.rocket.transform(series)), self.of_motion(motion)
 
     def join(
-        self, network: ClassProbabilities, store: ClipStore, weight: float
+        self, network: ClassProbabilities, stores: Iterable[ClipStore], weight: float
     ) -> ClassProbabilities:
         """Return the weighted geometric mean of a network's probabilities and those of this.
 
@@ -197,7 +199,7 @@ class KernelRidge:
 
         Args:
             network: Probabilities of the network.
-            store: The same preprocessed samples in the same order.
+            stores: The same preprocessed samples in the same order, in parts.
             weight: Weight of this where the network's is 1.
         """
         known = len(self.intercept)
@@ -205,7 +207,8 @@ class KernelRidge:
         mass = probs[:, :known].sum(dim=1, keepdim=True)
         best = probs[:, :known].amax(dim=1, keepdim=True).clamp(min=1e-12)
         logs = (probs[:, :known] / mass.clamp(min=1e-12)).clamp(min=1e-6).log()
-        both = (logs + weight * self.log_probabilities(store).to(logs)) / (1 + weight)
+        own = torch.cat([self.log_probabilities(store) for store in stores]).to(logs)
+        both = (logs + weight * own) / (1 + weight)
         probs[:, :known] = mass * both.softmax(dim=1)
         if probs.shape[1] > known:
             probs[:, known:] *= probs[:, :known].amax(dim=1, keepdim=True) / best

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from skeletonagent.core.clips import SkeletonData
+from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.loader import ClipLoader, iterate_batches
+from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.kernel_ridge import MOST_KERNEL_SAMPLES, KernelRidge
@@ -18,11 +22,15 @@ from skeletonagent.training.run_directory import RunDirectory
 def with_usable_kernel_ridge(config: Config, data: SkeletonData) -> tuple[Config, list[str]]:
     """Return a configuration without the classifier where it cannot be fitted, and the reason."""
     samples = _num_training_samples(config, data)
-    if not config.kernel_ridge.weight or samples <= MOST_KERNEL_SAMPLES:
+    on_disk = isinstance(data, OnDiskData)
+    if not config.kernel_ridge.weight or (samples <= MOST_KERNEL_SAMPLES and not on_disk):
         return config, []
     alone = replace(config, kernel_ridge=replace(config.kernel_ridge, weight=0.0))
-    remark = f"{samples} training samples: the network recognizes alone, without the kernel ridge "
-    return alone, [f"{remark}classifier, which is for up to {MOST_KERNEL_SAMPLES}"]
+    reason = "frames stay on disk" if on_disk else f"{samples} training samples"
+    remark = (
+        f"{reason}: the network recognizes alone, without the kernel ridge classifier, which is"
+    )
+    return alone, [f"{remark} for up to {MOST_KERNEL_SAMPLES} samples in memory"]
 
 
 def fit_kernel_ridge(
@@ -44,11 +52,19 @@ def fit_kernel_ridge(
 
 
 def join_kernel_ridge(
-    classifier: KernelRidge, config: Config, data: SkeletonData, network: ClassProbabilities
+    classifier: KernelRidge, config: Config, loader: ClipLoader, network: ClassProbabilities
 ) -> ClassProbabilities:
-    """Return the probabilities of network and classifier together, for samples of a data set."""
-    samples = data.store.subset(data.store.indices(network.sample_ids))
-    return classifier.join(network, samples, config.kernel_ridge.weight)
+    """Return the probabilities of network and classifier together, for samples of a loader."""
+    samples = loader.store.indices(network.sample_ids)
+    return classifier.join(network, whole_samples(loader, samples), config.kernel_ridge.weight)
+
+
+def whole_samples(
+    loader: ClipLoader, samples: Int[Tensor, " n"], at_once: int = 500
+) -> Iterator[ClipStore]:
+    """Yield preprocessed samples on the host, in order, some at a time."""
+    for sampler, indices, _ in iterate_batches(loader, samples.split(at_once)):
+        yield sampler.store.subset(indices).to(torch.device("cpu"), torch.float32)
 
 
 def _num_training_samples(config: Config, data: SkeletonData) -> int:

@@ -225,14 +225,14 @@ def _write(
 ) -> dict[str, Any]:
     """Write the kernel ridge classifier, the predictions and the summary; return the latter."""
     network = test
-    learned = experiment.train_data.train
+    learned, loader = experiment.train_data.train, experiment.train_data.loader
     if validation is None:
         learned = torch.cat([learned, experiment.train_data.validation])
     classifier = fit_kernel_ridge(experiment.config, experiment.data, learned, run)
     if classifier:
-        test = join_kernel_ridge(classifier, experiment.config, experiment.data, test)
+        test = join_kernel_ridge(classifier, experiment.config, loader, test)
     if classifier and validation:
-        validation = join_kernel_ridge(classifier, experiment.config, experiment.data, validation)
+        validation = join_kernel_ridge(classifier, experiment.config, loader, validation)
     test.save(run.predictions)
     parts = {name: sorted(ids) for name, ids in experiment.evaluation_parts.items()}
     write_text(run.evaluation_parts, json.dumps(parts))

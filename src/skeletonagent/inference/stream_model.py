@@ -25,6 +25,7 @@ from skeletonagent.evaluation.predict import predict
 from skeletonagent.experiments.build import build_loader, load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.experiments.kernel_ridge import KernelRidge
+from skeletonagent.experiments.late_fusion import join_kernel_ridge
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.fused import FusedRecognizer, fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
@@ -194,8 +195,7 @@ class StreamModel:
         network = predict(self.fused, loader, samples, batch_size=size, num_clips=num_clips)
         if self.kernel_ridge is None or not len(samples):
             return network
-        store = loader.store.subset(samples).to(torch.device("cpu"), torch.float32)
-        return self.kernel_ridge.join(network, store, self.config.kernel_ridge.weight)
+        return join_kernel_ridge(self.kernel_ridge, self.config, loader, network)
 
     def predict_samples(
         self,
