@@ -222,8 +222,8 @@ def test_a_killed_run_asks_no_answered_question_again(
         result = command(*arguments, "--resume")
     assert result.status == 0, result.err
     asked = Counter(json.dumps(request["messages"]) for request in server.requests)
-    # Whatever was under way at the kill is asked again, and nothing else but the first question of a
-    # run that goes on to a round, which shows that the model still answers.
+    # Whatever was under way at the kill is asked again, and nothing else but the first question
+    # of a run that goes on to a round, which shows that the model still answers.
     probes = int(form == "DistinctionAnswer")
     assert sum(asked.values()) - len(asked) - probes <= before - answered <= 1
     require_guided(tmp_path / "run")
