@@ -27,10 +27,8 @@ def with_usable_kernel_ridge(config: Config, data: SkeletonData) -> tuple[Config
         return config, []
     alone = replace(config, kernel_ridge=replace(config.kernel_ridge, weight=0.0))
     reason = "frames stay on disk" if on_disk else f"{samples} training samples"
-    remark = (
-        f"{reason}: the network recognizes alone, without the kernel ridge classifier, which is"
-    )
-    return alone, [f"{remark} for up to {MOST_KERNEL_SAMPLES} samples in memory"]
+    remark = f"{reason}: the network recognizes alone, without the kernel ridge classifier"
+    return alone, [f"{remark}, which is for up to {MOST_KERNEL_SAMPLES} samples in memory"]
 
 
 def fit_kernel_ridge(
