@@ -18,7 +18,8 @@ from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.experiments import late_fusion
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.datasets import open_dataset
-from skeletonagent.experiments.kernel_ridge import KernelRidge, solve_kernel_ridge
+from skeletonagent.experiments.kernel_ridge import KernelRidge
+from skeletonagent.experiments.kernel_ridge_fit import solve_kernel_ridge
 from skeletonagent.experiments.late_fusion import with_usable_kernel_ridge
 from skeletonagent.inference.predictor import load_predictor
 from skeletonagent.models.settings import KernelRidgeSettings

@@ -27,6 +27,7 @@ from skeletonagent.core.files import write_atomically
 from skeletonagent.core.outside_files import read_outside_bytes
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.projection import as_clips_show
+from skeletonagent.experiments.kernel_ridge_fit import solve_kernel_ridge
 from skeletonagent.experiments.multirocket import MultiRocket
 from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
 
@@ -37,10 +38,6 @@ _NUM_FEATURES = 1512
 """Features of MultiRocket for each pooling operator; four times as many were no better."""
 _OUTLIER = 8.0
 """Standard deviations beyond which a feature says no more."""
-_RIDGES = tuple(10.0 ** (exponent / 2) for exponent in range(-8, 7))
-"""Ridges to choose from, as multiples of the kernel's mean diagonal."""
-_SHARPNESSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Factors of the decision values in the softmax, to choose from."""
 _AT_ONCE = 500
 """Samples that are classified at a time."""
 
@@ -71,19 +68,6 @@ class Standardizer:
         """Return features of mean 0 and deviation 1; unknown ones are 0."""
         standard = (features - self.mean) / self.scale
         return standard.nan_to_num().clamp(-_OUTLIER, _OUTLIER)
-
-
-@dataclass(frozen=True)
-class KernelRidgeFit:
-    """Solution of a kernel ridge regression on targets of 1 for the class and -1 for others.
-
-    Args:
-        dual: Weight of each training sample for each class.
-        sharpness: Factor of the decision values in the softmax.
-    """
-
-    dual: Float[Tensor, "n y"]
-    sharpness: float
 
 
 @dataclass(frozen=True)
@@ -318,35 +302,3 @@ def _groups(store: ClipStore) -> list[Int[Tensor, " g"]]:
         torch.tensor([place for place, of in enumerate(subjects) if of == subject])
         for subject in sorted(set(subjects))
     ]
-
-
-def solve_kernel_ridge(
-    kernel: Float[Tensor, "n n"], targets: Float[Tensor, "n y"], groups: list[Int[Tensor, " g"]]
-) -> KernelRidgeFit:
-    """Return the solution whose probabilities of left-out groups have the least cross-entropy.
-
-    Decisions about a group by the rest follow from the inverse of the whole kernel: the targets
-    minus the dual weights over the group's block of the inverse.
-
-    Args:
-        kernel: Kernel of the training samples.
-        targets: 1 for the class of a sample, -1 for the others; their mean is the intercept.
-        groups: Samples that are left out together.
-    """
-    labels = targets.argmax(dim=1)
-    centered = targets - targets.mean(dim=0)
-    values, vectors = torch.linalg.eigh(kernel)
-    mean_diagonal = float(kernel.diagonal().mean())
-    best, least = KernelRidgeFit(torch.zeros_like(targets), 1.0), math.inf
-    for ridge in _RIDGES:
-        inverse = (vectors / (values + ridge * mean_diagonal)) @ vectors.T
-        dual = inverse @ centered
-        left_out = targets.clone()
-        for group in groups:
-            block = inverse[group[:, None], group]
-            left_out[group] = targets[group] - torch.linalg.solve(block, dual[group])
-        for sharpness in _SHARPNESSES:
-            loss = float(torch.nn.functional.cross_entropy(sharpness * left_out, labels))
-            if loss < least:
-                best, least = KernelRidgeFit(dual, sharpness), loss
-    return best
