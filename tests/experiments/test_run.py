@@ -30,6 +30,7 @@ from skeletonagent.experiments.data_fingerprint import DataFingerprint
 from skeletonagent.llm.chat import ScriptedChat
 from skeletonagent.training.callbacks import Callback
 from skeletonagent.training.checkpoint import LatestCheckpoint, load_checkpoint
+from skeletonagent.training.dialogue_log import DIALOGUE_LOG
 from skeletonagent.training.run_directory import RunDirectory
 
 CONFIG = with_overrides(
@@ -106,6 +107,7 @@ def test_files_of_a_run_directory(uninterrupted: RunDirectory, data: SkeletonDat
         "guidance.json", "metrics.jsonl", "predictions.npz", "provenance.json", "summary.json",
     ]  # fmt: skip
     assert [path.name for path in sorted(uninterrupted.checkpoints.path.iterdir())] == [
+        DIALOGUE_LOG,
         "epoch_0003", "epoch_0004",
     ]  # fmt: skip
     assert len(list(uninterrupted.dialogues.iterdir())) == 5
@@ -150,7 +152,9 @@ def assert_alike(left: RunDirectory, right: RunDirectory) -> None:
     assert epochs[0] == epochs[1]
     names = [[path.name for path in sorted(d.checkpoints.path.iterdir())] for d in (left, right)]
     assert names[0] == names[1]
-    for name in names[0]:
+    logs = [(d.checkpoints.path / DIALOGUE_LOG).read_bytes() for d in (left, right)]
+    assert logs[0] == logs[1]
+    for name in names[0][1:]:
         one, other = (load_checkpoint(d.checkpoints.path / name) for d in (left, right))
         assert one.metadata == other.metadata
         assert one.tensors.keys() == other.tensors.keys()
