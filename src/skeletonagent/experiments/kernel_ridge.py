@@ -293,7 +293,7 @@ def _gaussian(
     return (-torch.cdist(one.double(), other.double()).square() / reach).exp()
 
 
-def _groups(store: ClipStore) -> list[Int[Tensor, " g"]]:
+def _groups(store: ClipStore) -> list[Int[Tensor, " _"]]:
     """Return the samples of each subject; each sample alone where fewer than three are known."""
     subjects = store.subjects
     if subjects is None or len(set(subjects)) < 3:

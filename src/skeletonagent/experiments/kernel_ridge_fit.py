@@ -29,7 +29,7 @@ class KernelRidgeFit:
 
 
 def solve_kernel_ridge(
-    kernel: Float[Tensor, "n n"], targets: Float[Tensor, "n y"], groups: list[Int[Tensor, " g"]]
+    kernel: Float[Tensor, "n n"], targets: Float[Tensor, "n y"], groups: list[Int[Tensor, " _"]]
 ) -> KernelRidgeFit:
     """Return the solution whose probabilities of left-out groups have the least cross-entropy.
 
