@@ -406,7 +406,7 @@ def test_a_live_page_follows_the_run_and_keeps_the_place(
             written = run / "metrics.tmp"
             written.write_text("\n".join(lines) + "\n")
             os.replace(written, run / "metrics.jsonl")
-            visit.page.get_by_text("4 of 4").wait_for()
+            visit.page.get_by_text("4 of 4").first.wait_for()
             visit.page.wait_for_selector("html[data-drawn]")
             visit.wait_until(f"Math.abs(scrollY - {top}) < 3")
             assert visit.page.locator("#topologies-block").input_value() == "2"
@@ -419,6 +419,6 @@ def test_a_live_page_follows_the_run_and_keeps_the_place(
             assert visit.run("window.kept") and visit.page.get_by_text("4 of 4").count()
             longer = json.dumps({**json.loads(lines[-1]), "epoch": 4})
             (run / "metrics.jsonl").write_text(f"{whole}{longer}\n")
-            visit.page.get_by_text("5 of 4").wait_for()
+            visit.page.get_by_text("5 of 4").first.wait_for()
             assert all(url.startswith(("http://127.0.0.1", "data:")) for url in visit.requests)
         server.shutdown()
