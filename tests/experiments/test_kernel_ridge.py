@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from tests.small_run import CLASSES, samples, small_archive, small_run
 
@@ -15,12 +16,12 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.experiments import late_fusion
+from skeletonagent.experiments import kernel_ridge_in_runs
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.datasets import open_dataset
 from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.experiments.kernel_ridge_fit import solve_kernel_ridge
-from skeletonagent.experiments.late_fusion import with_usable_kernel_ridge
+from skeletonagent.experiments.kernel_ridge_in_runs import with_usable_kernel_ridge
 from skeletonagent.inference.predictor import load_predictor
 from skeletonagent.models.settings import KernelRidgeSettings
 
@@ -122,6 +123,22 @@ def test_the_file_holds_the_classifier(
     classifier.save(file)
     same = KernelRidge.load(file).log_probabilities(store.subset(TEST))
     torch.testing.assert_close(same, classifier.log_probabilities(store.subset(TEST)))
+    classifier.require_classes(4, file)
+    with pytest.raises(DataError, match="of 3 classes for 2"):
+        classifier.require_classes(2, file)
+    whole = safetensors.torch.load_file(file)
+    for name, tensor in (
+        ("dual", whole["dual"][:-1]),
+        ("weights", whole["weights"].T),
+        ("reach", torch.ones(2)),
+        ("intercept", torch.tensor(1.0)),
+        ("rocket.series.0.dilation", torch.tensor(10**12)),
+        ("rocket.series.0.padded", torch.tensor([500])),
+        ("rocket.series.0.biases", torch.ones(3)),
+    ):
+        changed = {**whole, name: tensor.contiguous()}
+        with pytest.raises(DataError, match="no kernel ridge classifier"):
+            KernelRidge.from_bytes(safetensors.torch.save(changed), file)
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(DataError, match="no kernel ridge classifier"):
         KernelRidge.load(file)
@@ -139,7 +156,8 @@ def test_a_run_is_evaluated_as_it_predicts(tmp_path: Path) -> None:
     again = model.predict([data.store.sequence(i).joints for i in range(12, 24)])
     np.testing.assert_allclose(again.probs, recorded.probs, atol=2e-5)
     (run.path / "kernel_ridge.safetensors").unlink()
-    alone = load_predictor(run.path, "cpu").predict(data.store.sequence(12).joints)
+    with pytest.warns(UserWarning, match="the network recognizes alone"):
+        alone = load_predictor(run.path, "cpu").predict(data.store.sequence(12).joints)
     assert np.abs(alone.probs - recorded.probs[:1]).max() > 1e-3
     assert run.summary["network_top1"] is not None
 
@@ -150,7 +168,7 @@ def test_too_many_samples_leave_the_network_alone(
     data = open_dataset(small_archive(tmp_path / "mine"))
     config = Config(kernel_ridge=KernelRidgeSettings(weight=1.0))
     assert with_usable_kernel_ridge(config, data) == (config, [])
-    monkeypatch.setattr(late_fusion, "MOST_KERNEL_SAMPLES", 5)
+    monkeypatch.setattr(kernel_ridge_in_runs, "MOST_KERNEL_SAMPLES", 5)
     alone, (remark,) = with_usable_kernel_ridge(config, data)
     assert alone.kernel_ridge.weight == 0
     assert remark.startswith("6 training samples: the network recognizes alone")

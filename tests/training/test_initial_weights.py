@@ -22,7 +22,7 @@ from skeletonagent.training.initial_weights import (
     weights_digest,
 )
 from skeletonagent.training.optimizer import set_learning_rate
-from skeletonagent.training.settings import Freeze, HeadStart, OptimizerName, TrainSettings
+from skeletonagent.training.settings import Freeze, OptimizerName, TrainSettings
 from skeletonagent.training.train_step import TrainState
 
 LAYOUT = SkeletonLayout(
@@ -303,7 +303,7 @@ def test_nothing_to_freeze_is_an_error(world: ModuleType, tmp_path: Any) -> None
 
 @pytest.mark.parametrize(
     "settings",
-    [{"freeze": Freeze.BACKBONE}, {"class_head": HeadStart.MEANS}, {"taken_rate_factor": 0.5}],
+    [{"freeze": Freeze.BACKBONE}, {"freeze": Freeze.NORMS}, {"taken_rate_factor": 0.5}],
 )
 def test_settings_about_taken_weights_need_a_run(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="init_from"):

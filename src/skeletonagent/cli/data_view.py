@@ -80,16 +80,14 @@ def view_data(
 def _viewed(source: Path, layout: str | None) -> Viewed:
     """Return name, skeleton, clips and number of coordinates of an archive or of recordings."""
     from skeletonagent.data.archive import read_archive
-    from skeletonagent.data.validation import locate_archive
+    from skeletonagent.data.validation import is_archive
     from skeletonagent.experiments.datasets import SYNTHETIC, open_dataset
 
     if str(source) == SYNTHETIC:
         return _samples(open_dataset(SYNTHETIC))
-    try:
-        locate_archive(source)
-    except DataError:
-        return _recordings(source, layout)
-    return _samples(read_archive(source, require_labels=False))
+    if is_archive(source):
+        return _samples(read_archive(source, require_labels=False))
+    return _recordings(source, layout)
 
 
 def _samples(data: SkeletonData) -> Viewed:

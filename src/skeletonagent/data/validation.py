@@ -112,6 +112,15 @@ def check_content(
     )
 
 
+def is_archive(path: Path) -> bool:
+    """Return whether a path names a skeleton archive."""
+    try:
+        locate_archive(path)
+    except DataError:
+        return False
+    return True
+
+
 def locate_archive(path: Path) -> tuple[Path, Path]:
     """Return the paths of an archive's JSON and of its npz file or folder of npy files.
 

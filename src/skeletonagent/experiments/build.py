@@ -32,12 +32,11 @@ from skeletonagent.text.encoder import (
     default_cache_folder,
 )
 from skeletonagent.training.checkpoint import Checkpoint
-from skeletonagent.training.class_means import begin_with_class_means
 from skeletonagent.training.distributed import init_distributed, pick_device
 from skeletonagent.training.launch import LaunchInfo
 from skeletonagent.training.losses import SkeletonAgentLoss
 from skeletonagent.training.schedule import TrainingSchedule
-from skeletonagent.training.settings import HeadStart, TrainSettings
+from skeletonagent.training.settings import TrainSettings
 from skeletonagent.training.train_step import TrainState
 from skeletonagent.training.trainer import TrainingData
 
@@ -165,9 +164,6 @@ def build_experiment(
     recognizer = new_recognizer(metadata)
     initial = kept or _take_initial_weights(recognizer, loss, metadata)
     taken = None if initial is None else initial.weights
-    if kept is None and config.training.class_head is HeadStart.MEANS:
-        recognizer.to(context.device)
-        begin_with_class_means(recognizer, loader, train, config.seed)
     return Experiment(
         config=config,
         data=data,

@@ -65,6 +65,26 @@ def open_dataset(archive: str | Path, confidence: bool = False) -> SkeletonData:
     return read_archive(Path(archive), confidence)
 
 
+def prepare_named_dataset(
+    settings: DataSettings, archive: str | Path | None, purpose: str
+) -> SkeletonData:
+    """Return a data set ready for use, of the settings or of another archive that was named.
+
+    Args:
+        settings: Settings of the training.
+        archive: Archive in place of theirs, if it is given.
+        purpose: What the data are needed for, in words that a message begins with.
+
+    Raises:
+        DataError: If it cannot be used; it names the option for another archive.
+    """
+    named = settings if archive is None else replace(settings, archive=str(archive))
+    try:
+        return prepare_dataset(named)
+    except DataError as error:
+        raise DataError(f"{purpose}; name their archive with --data: {error}") from error
+
+
 def open_stored(settings: DataSettings) -> SkeletonData:
     """Return the data set of a configuration as it is stored; frames may stay on disk.
 

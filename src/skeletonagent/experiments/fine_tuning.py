@@ -28,7 +28,7 @@ from skeletonagent.training.initial_weights import (
     weights_digest,
 )
 from skeletonagent.training.run_directory import RunDirectory
-from skeletonagent.training.settings import Freeze, HeadStart
+from skeletonagent.training.settings import Freeze
 
 INITIAL_WEIGHTS = "initial_weights"
 """Key of the record in the metadata of a checkpoint and in ``summary.json``."""
@@ -110,12 +110,7 @@ def fine_tuning_config(
         config = replace(
             trained,
             data=data,
-            training=replace(
-                trained.training,
-                freeze=Freeze.NONE,
-                class_head=HeadStart.TAKEN,
-                taken_rate_factor=1.0,
-            ),
+            training=replace(trained.training, freeze=Freeze.NONE, taken_rate_factor=1.0),
             distributed=plain.distributed,
             seed=plain.seed,
             device=plain.device,

@@ -38,8 +38,6 @@ _NUM_FEATURES = 1512
 """Features of MultiRocket for each pooling operator; four times as many were no better."""
 _OUTLIER = 8.0
 """Standard deviations beyond which a feature says no more."""
-_AT_ONCE = 500
-"""Samples that are classified at a time."""
 
 
 @dataclass(frozen=True)
@@ -146,15 +144,10 @@ class KernelRidge:
         Raises:
             DataError: If the samples have other joints or bodies than those of the training.
         """
-        rows = [
-            self._decisions(store.subset(part)) for part in torch.arange(len(store)).split(_AT_ONCE)
-        ]
-        return (self.sharpness * torch.cat(rows)).log_softmax(dim=1)
-
-    def _decisions(self, store: ClipStore) -> Float[Tensor, "n y"]:
         features, motion = self.features(store)
         similar = _gaussian(motion, self.motion, self.reach).float()
-        return features @ self.weights + similar @ self.dual + self.intercept
+        decisions = features @ self.weights + similar @ self.dual + self.intercept
+        return (self.sharpness * decisions).log_softmax(dim=1)
 
     def features(self, store: ClipStore) -> tuple[Float[Tensor, "n f"], Float[Tensor, "n q"]]:
         """Return the standardized features of preprocessed samples, MultiRocket's and of motion.
@@ -243,14 +236,33 @@ class KernelRidge:
             DataError: If they are none.
         """
         try:
-            return cls._from_tensors(safetensors.torch.load(content))
-        except (SafetensorError, KeyError, ValueError) as error:
+            classifier = cls._from_tensors(safetensors.torch.load(content))
+        except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
             raise DataError(f"is no kernel ridge classifier: {error}", path=path) from error
+        return classifier
+
+    def require_classes(self, count: int, path: Path) -> None:
+        """Check that a recognizer has all classes of this; actions that were added follow them.
+
+        Args:
+            count: Number of classes of the recognizer.
+            path: File that this is from.
+
+        Raises:
+            DataError: If it has fewer.
+        """
+        if len(self.intercept) > count:
+            raise DataError(
+                f"has a kernel ridge classifier of {len(self.intercept)} classes for {count}",
+                path=path,
+            )
 
     @classmethod
     def _from_tensors(cls, tensors: Mapping[str, Tensor]) -> KernelRidge:
+        rocket = MultiRocket.from_tensors(tensors)
+        _require_shapes(tensors, rocket.num_features)
         return cls(
-            rocket=MultiRocket.from_tensors(tensors),
+            rocket=rocket,
             channel_means=tensors["channel_means"],
             of_rocket=Standardizer(tensors["of_rocket.mean"], tensors["of_rocket.scale"]),
             weights=tensors["weights"],
@@ -261,6 +273,27 @@ class KernelRidge:
             intercept=tensors["intercept"],
             sharpness=float(tensors["sharpness"]),
         )
+
+
+def _require_shapes(tensors: Mapping[str, Tensor], features: int) -> None:
+    """Check that tensors of a file fit each other and so many features of MultiRocket.
+
+    Raises:
+        KeyError: If one is missing.
+        ValueError: If they do not fit.
+    """
+    (classes,), (samples, motion) = tensors["intercept"].shape, tensors["motion"].shape
+    wanted = {
+        "weights": (features, classes),
+        "dual": (samples, classes),
+        "of_rocket.mean": (features,),
+        "of_rocket.scale": (features,),
+        "of_motion.mean": (motion,),
+        "of_motion.scale": (motion,),
+    }
+    for name, shape in wanted.items():
+        if tensors[name].shape != shape:
+            raise ValueError(f"{name} of shape {tuple(tensors[name].shape)}, {shape} wanted")
 
 
 def _series(store: ClipStore) -> tuple[Float[Tensor, "n k t"], Float[Tensor, "n k"]]:
@@ -282,7 +315,7 @@ def _motion(store: ClipStore) -> Float[Tensor, "n q"]:
 
 
 def _median_square_distance(features: Float[Tensor, "n q"], most: int = 500) -> float:
-    """Return the median squared distance of two samples, of the first ones where there are many."""
+    """Return the median squared distance of two samples, of some evenly spread among many."""
     distances = torch.pdist(features[:: math.ceil(len(features) / most)].double()).square()
     return max(float(distances.median()) if len(distances) else 1.0, 1e-6)
 

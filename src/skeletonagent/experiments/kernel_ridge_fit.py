@@ -33,8 +33,8 @@ def solve_kernel_ridge(
 ) -> KernelRidgeFit:
     """Return the solution whose probabilities of left-out groups have the least cross-entropy.
 
-    Decisions about a group by the rest follow from the inverse of the whole kernel: the targets
-    minus the dual weights over the group's block of the inverse.
+    Decisions about a group by the rest follow from the inverse of the whole kernel, of which the
+    groups' blocks are enough: the targets minus the dual weights over the group's block.
 
     Args:
         kernel: Kernel of the training samples.
@@ -47,11 +47,11 @@ def solve_kernel_ridge(
     mean_diagonal = float(kernel.diagonal().mean())
     best, least = KernelRidgeFit(torch.zeros_like(targets), 1.0), math.inf
     for ridge in _RIDGES:
-        inverse = (vectors / (values + ridge * mean_diagonal)) @ vectors.T
-        dual = inverse @ centered
+        scaled = vectors / (values + ridge * mean_diagonal)
+        dual = scaled @ (vectors.T @ centered)
         left_out = targets.clone()
         for group in groups:
-            block = inverse[group[:, None], group]
+            block = scaled[group] @ vectors[group].T
             left_out[group] = targets[group] - torch.linalg.solve(block, dual[group])
         for sharpness in _SHARPNESSES:
             loss = float(torch.nn.functional.cross_entropy(sharpness * left_out, labels))

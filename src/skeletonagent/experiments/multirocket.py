@@ -27,6 +27,7 @@ SHORTEST = TAPS + 1
 _POSITIVE_TAPS = tuple(combinations(range(TAPS), 3))
 _MOST_CHANNELS = 9
 _MOST_DILATIONS = 32
+_LARGEST_DILATION = 10_000
 _KERNELS = torch.tensor(
     [[[2.0 if tap in taps else -1.0 for tap in range(TAPS)]] for taps in _POSITIVE_TAPS]
 )
@@ -108,6 +109,11 @@ class MultiRocket:
             _fitted(series.diff(dim=2), generator, num_features),
         )
 
+    @property
+    def num_features(self) -> int:
+        """Number of features of a series, four for each kernel and bias."""
+        return 4 * sum(part.biases.numel() for part in (*self.of_series, *self.of_differences))
+
     def to_tensors(self) -> dict[str, Tensor]:
         """Return the kernels as tensors by name, which :meth:`from_tensors` reads."""
         tensors = {}
@@ -126,6 +132,7 @@ class MultiRocket:
 
         Raises:
             KeyError: If a tensor is missing.
+            ValueError: If tensors do not fit each other.
         """
 
         def kernels(name: str) -> Iterator[_DilatedKernels]:
@@ -133,12 +140,8 @@ class MultiRocket:
                 prefix = f"rocket.{name}.{place}."
                 if prefix + "dilation" not in tensors:
                     return
-                yield _DilatedKernels(
-                    int(tensors[prefix + "dilation"]),
-                    tensors[prefix + "channels"],
-                    tensors[prefix + "biases"],
-                    tensors[prefix + "padded"],
-                )
+                parts = [tensors[prefix + part] for part in ("channels", "biases", "padded")]
+                yield _kernels_of_a_file(int(tensors[prefix + "dilation"]), *parts)
 
         return cls(tuple(kernels("series")), tuple(kernels("differences")))
 
@@ -151,6 +154,26 @@ class MultiRocket:
             features += [kernels.transform(differences) for kernels in self.of_differences]
             rows.append(torch.cat(features, dim=1))
         return torch.cat(rows)
+
+
+def _kernels_of_a_file(
+    dilation: int, channels: Tensor, biases: Tensor, padded: Tensor
+) -> _DilatedKernels:
+    """Return kernels of tensors of any shapes.
+
+    Raises:
+        ValueError: If they are no kernels of this transform.
+    """
+    kernels = len(_POSITIVE_TAPS)
+    if not (
+        1 <= dilation <= _LARGEST_DILATION
+        and channels.ndim == biases.ndim == 2
+        and len(channels) == len(biases) == kernels
+        and padded.ndim == 1
+        and set(padded.tolist()) < set(range(kernels))
+    ):
+        raise ValueError(f"other than {kernels} kernels, or of dilation {dilation}")
+    return _DilatedKernels(dilation, channels, biases, padded)
 
 
 def dilations_of(length: int, biases_per_kernel: int) -> list[tuple[int, int]]:

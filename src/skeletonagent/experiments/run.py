@@ -34,7 +34,7 @@ from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.experiments.data_fingerprint import DataFingerprint
 from skeletonagent.experiments.datasets import absolute_archive, prepare_dataset
 from skeletonagent.experiments.fine_tuning import INITIAL_WEIGHTS, kept_record
-from skeletonagent.experiments.late_fusion import (
+from skeletonagent.experiments.kernel_ridge_in_runs import (
     fit_kernel_ridge,
     join_kernel_ridge,
     with_usable_kernel_ridge,
@@ -224,15 +224,14 @@ def _write(
     validation: ClassProbabilities | None,
 ) -> dict[str, Any]:
     """Write the kernel ridge classifier, the predictions and the summary; return the latter."""
-    network = test
-    learned, loader = experiment.train_data.train, experiment.train_data.loader
+    network, config, trained = test, experiment.config, experiment.train_data
+    learned = trained.train
     if validation is None:
-        learned = torch.cat([learned, experiment.train_data.validation])
-    classifier = fit_kernel_ridge(experiment.config, experiment.data, learned, run)
-    if classifier:
-        test = join_kernel_ridge(classifier, experiment.config, loader, test)
-    if classifier and validation:
-        validation = join_kernel_ridge(classifier, experiment.config, loader, validation)
+        learned = torch.cat([learned, trained.validation])
+    if classifier := fit_kernel_ridge(config, experiment.data, learned, run):
+        test = join_kernel_ridge(classifier, config, trained.loader, test)
+        if validation is not None:
+            validation = join_kernel_ridge(classifier, config, trained.loader, validation)
     test.save(run.predictions)
     parts = {name: sorted(ids) for name, ids in experiment.evaluation_parts.items()}
     write_text(run.evaluation_parts, json.dumps(parts))

@@ -23,7 +23,7 @@ from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.importing.build import origin_shift
 from skeletonagent.data.importing.joint_mapping import map_joints
 from skeletonagent.data.keypoints.reading import read_keypoints
-from skeletonagent.data.validation import locate_archive
+from skeletonagent.data.validation import is_archive
 from skeletonagent.experiments.datasets import open_dataset
 
 CLIP_SECONDS = 2.0
@@ -51,7 +51,7 @@ def unlabelled_stores(path: Path) -> list[ClipStore]:
     Raises:
         DataError: If nothing can be read, or nobody is seen.
     """
-    if _is_archive(path):
+    if is_archive(path):
         stores = [open_dataset(path).store]
     else:
         stores = [
@@ -75,15 +75,6 @@ def unlabelled_stores(path: Path) -> list[ClipStore]:
         drawn.append(replace(store.subset(inside), labels=labels, class_names=names, subjects=None))
         first, label = first + len(store), label + len(inside)
     return [store for store in drawn if len(store)]
-
-
-def _is_archive(path: Path) -> bool:
-    """Return whether a path names a skeleton archive."""
-    try:
-        locate_archive(path)
-    except DataError:
-        return False
-    return True
 
 
 def _cut_recordings(

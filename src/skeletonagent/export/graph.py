@@ -15,17 +15,12 @@ from torch import Tensor, nn
 
 from skeletonagent.core.errors import ConfigError, ExportError
 from skeletonagent.core.outside_files import problem_line
+from skeletonagent.export.session import INPUTS, OUTPUTS
 from skeletonagent.models.fused import fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
 
 OPSET = 18
 """Version of ONNX's operators in exported files."""
-
-INPUTS = ("clips", "bodies")
-"""Names of the inputs of an exported file."""
-
-OUTPUTS = ("logits", "features")
-"""Names of the outputs of an exported file."""
 
 MISSING = "export needs onnx, onnxscript and onnxruntime; pip install 'skeletonagent[export]'"
 """What to do where the packages for export are missing."""

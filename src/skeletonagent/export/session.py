@@ -16,7 +16,11 @@ from skeletonagent.core.outside_files import problem_line, read_outside_bytes
 _MOST_BYTES = 1 << 30
 """Largest file that is read as a model."""
 
-_INPUTS, _OUTPUTS = ["clips", "bodies"], ["logits", "features"]
+INPUTS = ("clips", "bodies")
+"""Names of the inputs of an exported file."""
+
+OUTPUTS = ("logits", "features")
+"""Names of the outputs of an exported file."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,9 @@ class OnnxSession:
             raise DataError(
                 f"cannot be read as an ONNX model: {problem_line(error)}", path=path
             ) from error
-        found = [value.name for value in session.get_inputs()]
-        given = [value.name for value in session.get_outputs()]
-        if found != _INPUTS or given != _OUTPUTS:
+        found = tuple(value.name for value in session.get_inputs())
+        given = tuple(value.name for value in session.get_outputs())
+        if (found, given) != (INPUTS, OUTPUTS):
             raise DataError(
                 f"takes {', '.join(found)} and returns {', '.join(given)}; a recognizer that "
                 "'skeletonagent export' wrote takes clips and bodies, and returns logits and "
@@ -107,7 +111,9 @@ class OnnxSession:
             DataError: If the model fails.
         """
         try:
-            logits, features = self.session.run(_OUTPUTS, {"clips": clips, "bodies": bodies})
+            logits, features = self.session.run(
+                OUTPUTS, dict(zip(INPUTS, (clips, bodies), strict=True))
+            )
         except Exception as error:  # the runtime's errors have no common base
             raise DataError(f"the model fails: {problem_line(error)}", path=self.path) from error
         return logits, features

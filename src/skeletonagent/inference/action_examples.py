@@ -12,7 +12,7 @@ from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.data.splits import choose_split
 from skeletonagent.data.training_draw import draw_training_clips
-from skeletonagent.experiments.datasets import prepare_dataset
+from skeletonagent.experiments.datasets import prepare_named_dataset
 from skeletonagent.experiments.fine_tuning import read_source
 from skeletonagent.inference.added_actions import (
     AddedAction,
@@ -159,15 +159,8 @@ def _example_features(predictor: Predictor, file: Path) -> torch.Tensor:
 def _training_features(model: StreamModel, archive: str | Path | None) -> TrainingFeatures:
     """Return the features of the clips that a run was trained on."""
     settings = model.config.data
-    if archive is not None:
-        settings = replace(settings, archive=str(archive))
-    try:
-        data = prepare_dataset(settings)
-    except DataError as error:
-        raise DataError(
-            "the clips of the training are needed to compare the examples with; name their "
-            f"archive with --data: {error}"
-        ) from error
+    purpose = "the clips of the training are needed to compare the examples with"
+    data = prepare_named_dataset(settings, archive, purpose)
     _, split = choose_split(data, settings.split)
     store = data.store
     train = draw_training_clips(

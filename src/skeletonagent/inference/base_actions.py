@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
-from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.guidance import ClassGuidance
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.data.archive import read_archive
@@ -24,7 +24,7 @@ from skeletonagent.data.importing.joint_mapping import map_joints
 from skeletonagent.data.keypoints.reading import read_keypoints
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import Orientation
-from skeletonagent.data.validation import locate_archive
+from skeletonagent.data.validation import is_archive
 from skeletonagent.experiments.base_sources import FEWEST_COMMON_JOINTS
 from skeletonagent.experiments.build import new_recognizer
 from skeletonagent.experiments.config import Config
@@ -55,14 +55,12 @@ def format_of_examples(file: Path) -> InputFormat:
         DataError: If it cannot be read.
         ConfigError: If hardly a joint of the base has a name in it.
     """
-    try:
-        locate_archive(file)
-    except DataError:
-        recordings = read_keypoints(file)
-        layout, channels = map_joints(recordings).layout, recordings[0].coordinates
-    else:
+    if is_archive(file):
         store = read_archive(file, require_labels=False).store
         layout, channels = store.layout, store.channels
+    else:
+        recordings = read_keypoints(file)
+        layout, channels = map_joints(recordings).layout, recordings[0].coordinates
     joints, left_out = common_joints(layout)
     shared = sum(joint is not None for joint in joints)
     if shared < FEWEST_COMMON_JOINTS:

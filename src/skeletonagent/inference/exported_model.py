@@ -105,7 +105,9 @@ class ExportedModel(StreamModel):
             metadata=changed,
             guidance=described.guidance,
             epoch=described.epoch,
-            kernel_ridge=_kernel_ridge(properties.get(KERNEL_RIDGE), path),
+            kernel_ridge=_kernel_ridge(
+                properties.get(KERNEL_RIDGE), len(metadata.class_names), path
+            ),
             session=session,
             description=described,
         )
@@ -135,11 +137,11 @@ class ExportedModel(StreamModel):
         return ClassProbabilities(ids, np.zeros(len(shares), dtype=np.int64), probs)
 
 
-def _kernel_ridge(text: str | None, path: Path) -> KernelRidge | None:
+def _kernel_ridge(text: str | None, num_classes: int, path: Path) -> KernelRidge | None:
     """Return the classifier beside the network that a file carries, None if there is none.
 
     Raises:
-        DataError: If it is damaged.
+        DataError: If it is damaged, or knows more classes than the recognizer.
     """
     if text is None:
         return None
@@ -147,7 +149,9 @@ def _kernel_ridge(text: str | None, path: Path) -> KernelRidge | None:
         content = base64.b64decode(text, validate=True)
     except ValueError as error:
         raise DataError(f"is damaged: {problem_line(error)}", path=path) from error
-    return KernelRidge.from_bytes(content, path)
+    classifier = KernelRidge.from_bytes(content, path)
+    classifier.require_classes(num_classes, path)
+    return classifier
 
 
 def exported_file(path: Path, engine: str) -> Path | None:

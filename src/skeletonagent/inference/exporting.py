@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.outside_text import printable_line
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.splits import choose_split
-from skeletonagent.experiments.datasets import prepare_dataset
+from skeletonagent.experiments.datasets import prepare_named_dataset
 from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.export.accuracy import measure_accuracy
 from skeletonagent.export.description import (
@@ -123,15 +123,8 @@ def _measure(
         CheckpointError: If it has other classes or joints.
     """
     settings = model.config.data
-    if archive is not None:
-        settings = replace(settings, archive=str(archive))
-    try:
-        data = prepare_dataset(settings)
-    except DataError as error:
-        raise DataError(
-            "test clips are needed to state the accuracy of this precision; name their archive "
-            f"with --data: {error}"
-        ) from error
+    purpose = "test clips are needed to state the accuracy of this precision"
+    data = prepare_named_dataset(settings, archive, purpose)
     name, chosen = choose_split(data, split or (None if archive else settings.split))
     classes = data.store.class_names  # actions that were added follow those of the training
     if model.metadata.class_names[: len(classes)] == tuple(classes):

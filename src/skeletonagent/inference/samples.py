@@ -20,7 +20,7 @@ from skeletonagent.data.archive import read_archive
 from skeletonagent.data.keypoints.recorded import is_recorded
 from skeletonagent.data.preprocessing import add_coco20_joints
 from skeletonagent.data.readers.pyskl import read_pyskl_sequences
-from skeletonagent.data.validation import UNLABELLED, locate_archive
+from skeletonagent.data.validation import UNLABELLED, is_archive
 
 Joints = np.ndarray | Tensor
 """Joints of one sample: (T, V, C) of one body or (M, T, V, C) of several."""
@@ -198,11 +198,7 @@ def holds_samples(path: Path) -> bool:
         return False
     if path.suffix.lower() in _READERS:
         return True
-    try:
-        locate_archive(path)
-    except DataError:
-        return False
-    return True
+    return is_archive(path)
 
 
 def _read_array(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:

@@ -25,7 +25,7 @@ from skeletonagent.evaluation.predict import predict
 from skeletonagent.experiments.build import build_loader, load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.experiments.kernel_ridge import KernelRidge
-from skeletonagent.experiments.late_fusion import join_kernel_ridge
+from skeletonagent.experiments.kernel_ridge_in_runs import join_kernel_ridge
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.models.fused import FusedRecognizer, fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
@@ -81,15 +81,24 @@ class StreamModel:
         """Return the recognizer with the classifier that its run directory holds, if it has one.
 
         Args:
-            place: Run directory, or one checkpoint's folder, which has none.
+            place: Run directory, or one checkpoint's folder, which has none, as a warning says.
 
         Raises:
-            DataError: If its file is damaged.
+            DataError: If its file is damaged, or of other classes.
         """
         file = RunDirectory(place).kernel_ridge
-        if not self.config.kernel_ridge.weight or not file.exists():
+        if not self.config.kernel_ridge.weight:
             return self
-        return replace(self, kernel_ridge=KernelRidge.load(file))
+        if not file.exists():
+            warnings.warn(
+                f"{file} is not there, as in runs that are not finished and in folders of one "
+                "checkpoint: the network recognizes alone",
+                stacklevel=3,
+            )
+            return self
+        classifier = KernelRidge.load(file)
+        classifier.require_classes(len(self.metadata.class_names), file)
+        return replace(self, kernel_ridge=classifier)
 
     @property
     def config(self) -> Config:

@@ -33,18 +33,6 @@ class Freeze(StrEnum):
     BACKBONE = "backbone"
 
 
-class HeadStart(StrEnum):
-    """First weights of the class head.
-
-    ``taken``: rows of classes that the weights were taken with, and fresh ones. ``means``: the
-    means of the features of each class's training clips, so that the first step begins with the
-    nearest class mean.
-    """
-
-    TAKEN = "taken"
-    MEANS = "means"
-
-
 @dataclass(frozen=True)
 class TrainSettings:
     """Settings of the optimization.
@@ -84,7 +72,6 @@ class TrainSettings:
             far as they fit: joints and classes by name. Fresh weights if not set.
         freeze: Part of the recognizer that stays as it was taken: ``none``, ``norms`` or
             ``backbone``.
-        class_head: First weights of the class head: ``taken`` or ``means``.
         taken_rate_factor: Factor of the learning rate of weights that were taken in whole.
     """
 
@@ -108,7 +95,6 @@ class TrainSettings:
     feature_snapshots: Annotated[int, Ge(0)] = 0
     init_from: str | None = None
     freeze: Freeze = Freeze.NONE
-    class_head: HeadStart = HeadStart.TAKEN
     taken_rate_factor: Annotated[float, Gt(0)] = 1.0
 
     def __post_init__(self) -> None:
@@ -118,13 +104,11 @@ class TrainSettings:
             ValueError: If it has not, or none are and some are to be treated differently.
         """
         if self.init_from is None and (
-            self.freeze is not Freeze.NONE
-            or self.class_head is not HeadStart.TAKEN
-            or self.taken_rate_factor != 1
+            self.freeze is not Freeze.NONE or self.taken_rate_factor != 1
         ):
             raise ValueError(
-                "freeze, class_head and taken_rate_factor are about weights taken from a run; name "
-                "it with init_from (--from), or leave them out"
+                "freeze and taken_rate_factor are about weights taken from a run; name it with "
+                "init_from (--from), or leave them out"
             )
         if self.patience and self.validation_until < 1:
             raise ValueError(
