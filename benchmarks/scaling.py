@@ -28,7 +28,6 @@ from skeletonagent.agents.evidence.effect_sizes import (
     FeatureMoments,
     measure_evidence,
 )
-from skeletonagent.agents.evidence.motion_features import MotionFeature
 from skeletonagent.agents.evidence.reviewer import Reviewer
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator
@@ -38,6 +37,7 @@ from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
 from skeletonagent.core.layout import KINECT_25
+from skeletonagent.core.motion_feature import MotionFeature
 from skeletonagent.core.skeleton_layout import SkeletonLayout
 from skeletonagent.models.recognizer import build_recognizer
 from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder

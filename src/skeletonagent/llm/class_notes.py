@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar
 import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
+from skeletonagent.core.claims import Claim
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
 
@@ -53,11 +54,13 @@ class RivalNotes:
         rivals: Names of the classes that differ from it in the same way.
         joints: Names of the joints that show the difference.
         difference: Movement of this class that the rivals do not have, as a clause.
+        claims: The same as lines that :meth:`~skeletonagent.core.claims.Claim.parse` reads.
     """
 
     rivals: tuple[str, ...]
     joints: tuple[str, ...]
     difference: str
+    claims: tuple[str, ...] = ()
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -74,6 +77,8 @@ class ClassNotes:
         joints: The joints that are needed to recognise it, and the movement of each.
         features: Difference from all other classes, in one sentence.
         against: Differences from single classes.
+        claims: Differences from all other classes, as lines that
+            :meth:`~skeletonagent.core.claims.Claim.parse` reads.
     """
 
     action: str
@@ -83,6 +88,7 @@ class ClassNotes:
     joints: Mapping[str, str]
     features: str
     against: tuple[RivalNotes, ...]
+    claims: tuple[str, ...] = ()
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -195,6 +201,7 @@ def _mistakes(notes_file: ClassNotesFile) -> Iterator[str]:
     joint_names = {normalized_name(name) for name in notes_file.layout.joints}
     for notes in notes_file.classes:
         yield from (f"{notes.action}: {mistake}" for mistake in _wording_mistakes(notes))
+        yield from (f"{notes.action}: {mistake}" for mistake in _claim_mistakes(notes))
         rivals = [normalized_name(rival) for contrast in notes.against for rival in contrast.rivals]
         for rival in sorted(set(rivals)):
             if rival not in names or rival == normalized_name(notes.action):
@@ -228,6 +235,15 @@ def _wording_mistakes(notes: ClassNotes) -> Iterator[str]:
         yield f"a gist without commas is needed: {notes.gist!r:.60}"
     if len(notes.features.split()) > FEATURES_WORDS:
         yield f"more than {FEATURES_WORDS} words: {notes.features!r:.60}"
+
+
+def _claim_mistakes(notes: ClassNotes) -> Iterator[str]:
+    """Yield the claims of a class that cannot be read."""
+    for line in (*notes.claims, *(line for one in notes.against for line in one.claims)):
+        try:
+            Claim.parse(line)
+        except ValueError as error:
+            yield str(error)
 
 
 def _indistinct(notes_file: ClassNotesFile) -> Iterator[str]:

@@ -20,7 +20,6 @@ from skeletonagent.agents.evidence.effect_sizes import (
     decisive_joints,
     measure_evidence,
 )
-from skeletonagent.agents.evidence.motion_features import MotionFeature
 from skeletonagent.agents.evidence.reviewer import Reviewer
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator
@@ -31,6 +30,7 @@ from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.dialogue import AnswerContent, Exchange, Step
 from skeletonagent.core.errors import ChatError
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
+from skeletonagent.core.motion_feature import MotionFeature
 from skeletonagent.llm.chat import Chat
 
 

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from skeletonagent.agents.evidence import effect_sizes
 from skeletonagent.agents.evidence.effect_sizes import Evidence, FeatureMoments, measure_evidence
-from skeletonagent.agents.evidence.motion_features import MotionFeature, compute_motion_features
+from skeletonagent.agents.evidence.motion_features import compute_motion_features
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import COCO_17, SkeletonLayout
+from skeletonagent.core.motion_feature import MotionFeature
 
 WRIST = COCO_17.joints.index("right wrist")
 

@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.agents.evidence.motion_features import (
-    PAIR_FEATURES,
-    MotionFeature,
     compute_motion_features,
     measure_motion,
 )
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
+from skeletonagent.core.motion_feature import PAIR_FEATURES, MotionFeature
 
 TRIO = SkeletonLayout(
     "trio",

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
 from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence, FeatureMoments
-from skeletonagent.agents.evidence.motion_features import MotionFeature
 from skeletonagent.agents.evidence.reviewer import Reviewer, missing_sides
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.settings import VerifyMode
 from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Step
 from skeletonagent.core.guidance import ClassGuidance
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
+from skeletonagent.core.motion_feature import MotionFeature
 
 NOSE, ELBOWS, WRISTS, LEFT_KNEE, KNEES = 0, (7, 8), (9, 10), 13, (13, 14)
 SENTENCE = "A hand is held up."

@@ -5,8 +5,8 @@ import torch
 
 from skeletonagent.agents.evidence import verbalize
 from skeletonagent.agents.evidence.effect_sizes import EffectSizes
-from skeletonagent.agents.evidence.motion_features import MotionFeature
 from skeletonagent.core.layout import KINECT_25
+from skeletonagent.core.motion_feature import MotionFeature
 
 LEFT, RIGHT, HEAD = (KINECT_25.joints.index(n) for n in ("left hand", "right hand", "head"))
 WRIST = KINECT_25.joints.index("right wrist")

@@ -15,10 +15,10 @@ from skeletonagent.agents import prompts
 from skeletonagent.agents.answers.parsers import parse_distinction
 from skeletonagent.agents.evidence.analyst import Analyst
 from skeletonagent.agents.evidence.effect_sizes import Evidence, FeatureMoments, measure_evidence
-from skeletonagent.agents.evidence.motion_features import MotionFeature
 from skeletonagent.agents.evidence.verifier import Doubt, Verifier, claims
 from skeletonagent.core.dialogue import Exchange, Step
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
+from skeletonagent.core.motion_feature import MotionFeature
 from skeletonagent.data.archive import read_archive
 
 WRIST = COCO_17.joints.index("right wrist")

@@ -13,12 +13,11 @@ from torch import Tensor
 
 from skeletonagent.agents.answers.checks import NEAR_ALL
 from skeletonagent.agents.evidence.motion_features import (
-    PAIR_FEATURES,
-    MotionFeature,
     measure_motion,
 )
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.motion_feature import PAIR_FEATURES, MotionFeature
 from skeletonagent.data.loader import ClipLoader, StreamingLoader, iterate_batches
 
 PRIOR_CLIPS = 2.0

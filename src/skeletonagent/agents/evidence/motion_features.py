@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.motion_feature import PAIR_FEATURES, MotionFeature
 from skeletonagent.data.orientation import body_axes
 from skeletonagent.data.stored_bodies import bone_ends
 
@@ -24,43 +24,6 @@ CHUNK = 4_000_000
 """Coordinates measured at a time unless another number is given."""
 
 _HEADS = ("head", "nose", "face")
-
-
-class MotionFeature(StrEnum):
-    """Motion feature of a joint; positions are relative to the layout's center.
-
-    Of how much a joint moves relative to the center and how much it moves in the world, the
-    smaller counts. The order is that of the last axis of all arrays of features.
-    """
-
-    HEIGHT = "height"
-    """Mean position along the body's up."""
-    REACH = "reach"
-    """Mean distance from the center."""
-    OUTWARD = "outward"
-    """Mean position to the joint's own side; 0 for joints of no side."""
-    HEAD_DISTANCE = "head distance"
-    """Mean distance from the head; 0 for skeletons without one."""
-    GAP = "gap"
-    """Mean distance from the joint of the other side."""
-    SPEED = "speed"
-    """Mean displacement from frame to frame."""
-    VERTICAL_RANGE = "vertical range"
-    """Spread of positions along the body's up."""
-    HORIZONTAL_RANGE = "horizontal range"
-    """Spread of positions across the body's up."""
-    NET_RISE = "net vertical"
-    """Mean height in the world of the last third of the clip minus that of the first."""
-    NET_LATERAL = "net lateral"
-    """Mean position to the joint's own side of the last third minus that of the first."""
-    SIGNED_AREA = "signed area"
-    """Area that the path encloses seen from the front, positive if it turns inward at the top."""
-    SYMMETRY = "symmetry"
-    """Agreement of the speeds of a joint and its mirror joint, 0 to 1; 0 for joints of no side."""
-
-
-PAIR_FEATURES = (MotionFeature.GAP, MotionFeature.SYMMETRY)
-"""Features of both joints of a pair at once, which cannot tell the two joints apart."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from skeletonagent.agents.evidence.effect_sizes import NEGLIGIBLE, SHARE, EffectSizes
-from skeletonagent.agents.evidence.motion_features import PAIR_FEATURES, MotionFeature
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.motion_feature import PAIR_FEATURES, MotionFeature
 
 NAMED_JOINTS = 3
 """Most kinds of joints named in one clause."""

@@ -20,8 +20,8 @@ from skeletonagent.agents.evidence.effect_sizes import (
     Evidence,
     decisive_joints,
 )
-from skeletonagent.agents.evidence.motion_features import MotionFeature
 from skeletonagent.agents.settings import VerifyMode
+from skeletonagent.core.motion_feature import MotionFeature
 
 LARGE = 0.8
 """A difference that clips must be able to show. Source: Cohen 1988, a large effect."""
