@@ -10,8 +10,8 @@ import torch
 from tests.data.random_bodies import SMALL_BODY, random_bodies
 
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
+from skeletonagent.core.measured_joints import bone_ends
 from skeletonagent.data.clip_measures import measure_clips, measure_some
-from skeletonagent.data.stored_bodies import bone_ends
 
 
 def store_of(*clips: np.ndarray) -> ClipStore:

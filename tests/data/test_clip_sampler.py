@@ -22,11 +22,10 @@ from skeletonagent.core.clips import Batch, ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.augmentation import horizontal_flip
+from skeletonagent.data.clip_frames import sample_test_frames, sample_test_positions
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.frame_sampling import (
     interpolate_frames,
-    sample_test_frames,
-    sample_test_positions,
     sample_train_frames,
     sample_train_positions,
 )

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.data.frame_sampling import (
+from skeletonagent.data.clip_frames import (
     TEST_WINDOW,
-    interpolate_frames,
     sample_test_frames,
     sample_test_positions,
+)
+from skeletonagent.data.frame_sampling import (
+    interpolate_frames,
     sample_train_frames,
     sample_train_positions,
 )

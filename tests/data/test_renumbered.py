@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.data.random_bodies import body_store, random_bodies
 
+from skeletonagent.data.person_joining import MOST_LOST_FRAMES, joined_bodies
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.data.renumbered import MOST_LOST_FRAMES, join_renumbered, joined_bodies
+from skeletonagent.data.renumbered import join_renumbered
 from skeletonagent.data.stored_bodies import body_chunks
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.data.random_bodies import SMALL_BODY, body_store, random_bodies
 
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.measured_joints import bone_ends
 from skeletonagent.data.bone_lengths import mean_bone_lengths
 from skeletonagent.data.settings import Origin
-from skeletonagent.data.stored_bodies import StoredBodies, body_chunks, bone_ends
+from skeletonagent.data.stored_bodies import StoredBodies, body_chunks
 
 SEEDS = st.integers(0, 9999)
 

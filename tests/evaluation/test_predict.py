@@ -14,8 +14,8 @@ from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
+from skeletonagent.data.clip_frames import sample_test_frames
 from skeletonagent.data.clip_sampler import ClipSampler
-from skeletonagent.data.frame_sampling import sample_test_frames
 from skeletonagent.data.settings import AugmentSettings, ClipSettings
 from skeletonagent.evaluation.predict import predict, predict_distributed
 from skeletonagent.models.recognizer import Recognizer, build_recognizer

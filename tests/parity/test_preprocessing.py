@@ -14,8 +14,8 @@ from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import COCO_17, COCO_20, KINECT_25, UAV_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.augmentation import augment_clips, rotation_matrices
+from skeletonagent.data.clip_frames import sample_test_frames
 from skeletonagent.data.clip_sampler import ClipSampler
-from skeletonagent.data.frame_sampling import sample_test_frames
 from skeletonagent.data.preprocessing import add_coco20_joints, center_sequence
 from skeletonagent.data.settings import AugmentSettings, ClipSettings, SamplingRule
 from skeletonagent.data.streams import bone_vectors

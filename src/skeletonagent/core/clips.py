@@ -1,4 +1,4 @@
-"""Skeleton clips: one sequence, a data set on a device, and a batch of it."""
+"""Skeleton clips: a data set on a device, and a batch of it."""
 
 from __future__ import annotations
 
@@ -14,34 +14,9 @@ from torch import Tensor
 from skeletonagent.core.clip_measures import ClipMeasures
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
-
-
-@dataclass(frozen=True)
-class SkeletonSequence:
-    """One labelled sequence of body joints.
-
-    Args:
-        joints: Coordinates, and after them perhaps the detector's confidence; an absent body or
-            joint is all zeros.
-        label: Class index.
-        sample_id: Name of the sample, unique in its data set.
-        subject: Number of the person who performs it; None if unknown.
-        image_size: Width and height of the image, where coordinates are its pixels; else None.
-    """
-
-    joints: Float[np.ndarray, "m t v c"]
-    label: int
-    sample_id: str
-    subject: int | None = None
-    image_size: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Split:
-    """Training and test set of a data set, as sample ids."""
-
-    train: tuple[str, ...]
-    test: tuple[str, ...]
+from skeletonagent.core.sequences import JoinedSource as JoinedSource
+from skeletonagent.core.sequences import SkeletonSequence as SkeletonSequence
+from skeletonagent.core.sequences import Split as Split
 
 
 @dataclass(frozen=True)
@@ -281,25 +256,6 @@ class ClipStore:
             has_confidence=has_confidence,
             image_sizes=None if None in sizes else torch.tensor(sizes, dtype=torch.float32),
         )
-
-
-@dataclass(frozen=True)
-class JoinedSource:
-    """Data set that is part of a joined one.
-
-    Args:
-        name: Short name.
-        clips: Number of its samples.
-        classes: Number of its classes.
-        archive: Path of its archive; None of generated motions.
-        seed: Seed of generated motions; None of an archive.
-    """
-
-    name: str
-    clips: int
-    classes: int
-    archive: str | None = None
-    seed: int | None = None
 
 
 @dataclass(frozen=True)

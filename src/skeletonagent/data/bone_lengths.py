@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.data.stored_bodies import StoredBodies, bone_ends
+from skeletonagent.core.measured_joints import bone_ends
+from skeletonagent.data.stored_bodies import StoredBodies
 
 
 def mean_bone_lengths(bodies: StoredBodies, layout: SkeletonLayout) -> Float[Tensor, " s"]:

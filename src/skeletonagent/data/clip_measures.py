@@ -12,9 +12,10 @@ from torch import Tensor
 from skeletonagent.core.clip_measures import ClipMeasures
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.measured_joints import bone_ends
 from skeletonagent.data.orientation import OrientationAxes, has_direction
 from skeletonagent.data.settings import Origin
-from skeletonagent.data.stored_bodies import StoredBodies, body_chunks, bone_ends
+from skeletonagent.data.stored_bodies import StoredBodies, body_chunks
 
 MOST_MEASURED = 2000
 """Clips of a data set that are measured, evenly spread; more say nothing new."""

@@ -17,10 +17,9 @@ from torch import Tensor
 from skeletonagent.core.clips import Batch, ClipStore
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.augmentation import augment_clips
+from skeletonagent.data.clip_frames import sample_test_frames, sample_test_positions
 from skeletonagent.data.frame_sampling import (
     interpolate_frames,
-    sample_test_frames,
-    sample_test_positions,
     sample_train_frames,
     sample_train_positions,
 )

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from skeletonagent.core.recording import KeypointRecording
-from skeletonagent.data.renumbered import joined_bodies
+from skeletonagent.data.person_joining import joined_bodies
 
 
 @dataclass(frozen=True)

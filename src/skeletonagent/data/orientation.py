@@ -5,7 +5,6 @@ Axes are measured where joints are seen; an absent joint never counts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,26 +15,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.measured_joints import axis_joints
 from skeletonagent.data.gaps import interpolate_rows
 from skeletonagent.data.settings import Orientation, OrientationPer, Origin
 from skeletonagent.data.stored_bodies import StoredBodies
-
-_UPPER = re.compile(
-    r"\b(?:head|nose|face|eye|ear|neck|shoulders?|skull|crown|forehead|nape|acromion)\b"
-)
-_TRUNK = re.compile(r"\b(?:shoulder|hip)\b")
-
-
-def axis_joints(
-    layout: SkeletonLayout,
-) -> tuple[Sequence[int], Sequence[int], Sequence[tuple[int, int]]]:
-    """Return the joints that axes are measured by: upper, lower, and pairs of left and right."""
-    names = [layout.display_name(joint) for joint in range(layout.num_joints)]
-    lower = [*layout.parts["left leg"], *layout.parts["right leg"]] or [layout.center]
-    upper = [v for v, name in enumerate(names) if _UPPER.search(name)]
-    upper = upper or [v for v in range(len(names)) if v not in lower]
-    trunk = [pair for pair in layout.pairs if _TRUNK.search(names[pair[0]])]
-    return upper, lower, trunk or layout.pairs
 
 
 def body_axes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import or_
@@ -60,13 +60,6 @@ def with_chunks(store: ClipStore, chunks: Iterable[StoredBodies]) -> ClipStore:
         starts=rows_of.cumsum(0) - rows_of,
         lengths=torch.cat(lengths),
     )
-
-
-def bone_ends(layout: SkeletonLayout) -> tuple[Sequence[int], Sequence[int]]:
-    """Return the joints at both ends of the bones; without bones, of lines to the center."""
-    spokes = [(joint, layout.center) for joint in range(layout.num_joints)]
-    child, parent = (list(ends) for ends in zip(*(layout.bones or spokes), strict=True))
-    return child, parent
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float
 
 from skeletonagent.core.clip_measures import ClipMeasures
 from skeletonagent.core.clips import ClipStore, SkeletonSequence
+from skeletonagent.core.measured_joints import bone_ends
 from skeletonagent.data.clip_measures import measure_clips
 from skeletonagent.data.settings import Orientation, Scale
-from skeletonagent.data.stored_bodies import bone_ends
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.experiments.training_statistics import TrainingStatistics
 

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.measured_joints import bone_ends
 from skeletonagent.core.motion_feature import PAIR_FEATURES, MotionFeature
 from skeletonagent.data.orientation import body_axes
-from skeletonagent.data.stored_bodies import bone_ends
 
 CHUNK = 4_000_000
 """Coordinates measured at a time unless another number is given."""
