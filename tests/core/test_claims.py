@@ -65,3 +65,12 @@ def test_every_layout_has_most_parts_and_no_joint_of_the_other_side(layout: Skel
         elif side:
             assert not rights & set(about.joints)
     assert set(lacking) <= {"neck"}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: layout.name)
+def test_trunk_and_pelvis_move_as_the_center_does(layout: SkeletonLayout) -> None:
+    for line in ("pelvis vertical range more", "trunk horizontal range less", "trunk speed more"):
+        about = claim_joints(Claim.parse(line), layout)
+        assert about is not None and about.joints == (layout.center,)
+    placed = claim_joints(Claim.parse("pelvis height more"), layout)
+    assert placed is not None and placed.joints != (layout.center,)

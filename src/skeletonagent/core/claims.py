@@ -43,6 +43,11 @@ CENTRAL_PARTS = ("head", "neck", "trunk", "pelvis")
 CLAIMED_PARTS = tuple(_PART_JOINTS)
 """Body parts that claims are about."""
 
+_BODY_PARTS = ("trunk", "pelvis")
+_RANGES = (MotionFeature.SPEED, MotionFeature.VERTICAL_RANGE, MotionFeature.HORIZONTAL_RANGE)
+"""How trunk and pelvis move is measured at the center, which alone moves in the world: their other
+joints keep their place relative to it."""
+
 _PLURALS = {"foot": "feet"}
 _SINGULARS = {_PLURALS.get(part, f"{part}s"): part for part in CLAIMED_PARTS}
 _FEATURES = sorted(MotionFeature, key=lambda feature: -len(feature))
@@ -147,6 +152,8 @@ class ClaimJoints:
 @cache
 def claim_joints(claim: Claim, layout: SkeletonLayout) -> ClaimJoints | None:
     """Return the joints that show a claim; None if the layout lacks the part or its sides."""
+    if claim.part in _BODY_PARTS and claim.feature in _RANGES:
+        return ClaimJoints(((layout.center,),), highest=claim.more)
     groups = _part_groups(claim.part, layout)
     wanted = _SIDES if claim.side in ("", "both") else (claim.side,)
     if claim.part in CENTRAL_PARTS:
