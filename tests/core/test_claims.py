@@ -72,5 +72,8 @@ def test_trunk_and_pelvis_move_as_the_center_does(layout: SkeletonLayout) -> Non
     for line in ("pelvis vertical range more", "trunk horizontal range less", "trunk speed more"):
         about = claim_joints(Claim.parse(line), layout)
         assert about is not None and about.joints == (layout.center,)
-    placed = claim_joints(Claim.parse("pelvis height more"), layout)
-    assert placed is not None and placed.joints != (layout.center,)
+
+
+def test_where_the_pelvis_is_is_measured_at_its_own_joints() -> None:
+    about = claim_joints(Claim.parse("pelvis height more"), LAYOUTS["kinect-20"])
+    assert about is not None and about.joints == (0,)
