@@ -11,6 +11,7 @@ import torch
 from tests.data.random_bodies import SMALL_BODY, body_store
 
 from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.pose_model import PoseModel
 from skeletonagent.data.pose_distribution import PoseDistribution
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import AbsentRule, Origin
@@ -87,7 +88,8 @@ def test_a_joint_that_is_never_seen_stays_absent() -> None:
     filled = known.expected(given, seen)
     assert not filled[:, 3].any() and torch.equal(filled[2:], given[2:])
     assert (filled[:2, 0] - given[:2, 0]).norm(dim=-1).max() < 0.2
-    again = PoseDistribution.from_json(json.loads(json.dumps(known.to_json())), V)
+    kept = PoseModel.from_json(json.loads(json.dumps(known.model.to_json())), V)
+    again = PoseDistribution.from_model(kept)
     assert torch.equal(again.axes, known.axes) and again.noise == known.noise
     assert torch.equal(again.mean.nan_to_num(99), known.mean.nan_to_num(99))
 
@@ -117,4 +119,4 @@ def test_nothing_is_known_of_nobody_and_of_joints_at_zero() -> None:
 )
 def test_damaged_numbers_are_refused(damage: dict) -> None:
     with pytest.raises((TypeError, ValueError)):
-        PoseDistribution.from_json(distribution().to_json() | damage, V)
+        PoseModel.from_json(distribution().model.to_json() | damage, V)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.core.measured_joints import bone_ends
+from skeletonagent.core.measured_joints import bone_ends, unseen_bone_sources
 from skeletonagent.data.stored_bodies import StoredBodies
 
 
@@ -39,7 +37,7 @@ def _with_unseen_bones(
 ) -> tuple[Float[Tensor, "b e"], Bool[Tensor, "b e"]]:
     """Return lengths of bones with those of bones that are never seen."""
     child, parent = bone_ends(layout)
-    other, far_child, far_parent = _unseen_bone_sources(layout)
+    other, far_child, far_parent = unseen_bone_sources(layout)
     mirrored = ~known & known[:, other]
     lengths, known = torch.where(mirrored, lengths[:, other], lengths), known | mirrored
     ever = bodies.body_sums(bodies.present) > 0
@@ -50,20 +48,3 @@ def _with_unseen_bones(
         halved = ~known & seen & ~ever[:, missing] & (ways > 0)
         lengths, known = torch.where(halved, ways / 2, lengths), known | halved
     return lengths, known
-
-
-def _unseen_bone_sources(
-    layout: SkeletonLayout,
-) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
-    """Return what the lengths of bones that are not seen are taken from.
-
-    Returns:
-        For each of the :func:`bone_ends`, the bone of the other side, a joint beyond its child,
-        and the joint beyond its parent; the bone or joint itself if there is none.
-    """
-    child, parent = bone_ends(layout)
-    place = {frozenset(ends): bone for bone, ends in enumerate(zip(child, parent, strict=True))}
-    sides = (frozenset(layout.mirror[v] for v in ends) for ends in zip(child, parent, strict=True))
-    other = [place.get(ends, bone) for bone, ends in enumerate(sides)]
-    beyond = dict(zip(reversed(parent), reversed(child), strict=True))
-    return other, [beyond.get(v, v) for v in child], [layout.parents[v] for v in parent]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 from skeletonagent.core.clip_measures import ClipMeasures
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.core.measured_joints import bone_ends
+from skeletonagent.core.measured_joints import bone_ends, foot_joints
 from skeletonagent.data.orientation import OrientationAxes, has_direction
 from skeletonagent.data.settings import Origin
 from skeletonagent.data.stored_bodies import StoredBodies, body_chunks
@@ -22,8 +21,6 @@ MOST_MEASURED = 2000
 
 _SHORT = 1e-7
 """Length below which a mean of unit vectors has no direction."""
-_FOOT_ENDS = (re.compile(r"\b(?:foot|toes?)\b").search, re.compile(r"\b(?:ankle|heel)\b").search)
-"""Names of joints at the front and at the back of a foot."""
 
 
 def measure_clips(store: ClipStore, coordinates: int | None = None) -> ClipMeasures:
@@ -148,8 +145,7 @@ def _front(
     left: Float[Tensor, "b d"],
 ) -> Float[Tensor, " n"]:
     """Return the way from the ankles to the feet along left x up; NaN where unknown."""
-    names = [layout.display_name(joint) for joint in range(layout.num_joints)]
-    feet, ankles = ([v for v, name in enumerate(names) if found(name)] for found in _FOOT_ENDS)
+    feet, ankles = foot_joints(layout)
     if bodies.coordinates != 3 or not feet or not ankles:
         return torch.full((len(bodies.lengths),), torch.nan, dtype=torch.float64)
     places, known = bodies.body_means(bodies.joints.double(), bodies.present)

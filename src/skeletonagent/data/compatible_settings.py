@@ -1,9 +1,10 @@
-"""Check that clips can be augmented as the settings ask for."""
+"""Checks that clips can be turned and augmented as the settings ask for."""
 
 from __future__ import annotations
 
-from skeletonagent.core.errors import ConfigError
-from skeletonagent.data.settings import AugmentSettings, ClipSettings, FrameSampling
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.data.settings import AugmentSettings, ClipSettings, FrameSampling, Orientation
 
 
 def require_compatible(clips: ClipSettings, augment: AugmentSettings) -> None:
@@ -29,3 +30,25 @@ def require_compatible(clips: ClipSettings, augment: AugmentSettings) -> None:
             f"{clips.stream.value} are taken first; set clips.sampling=linear, "
             "clips.motion_rule=after or augment.keep_sides=false"
         )
+
+
+def require_orientable(orientation: Orientation, coordinates: int, layout: SkeletonLayout) -> None:
+    """Raise an error if samples cannot be turned to axes.
+
+    Args:
+        orientation: The axes.
+        coordinates: Number of coordinates of a joint.
+        layout: The skeleton.
+
+    Raises:
+        DataError: If samples are in 2D, or their skeleton has no left and right.
+    """
+    if orientation is Orientation.CAMERA:
+        return
+    problem = None
+    if coordinates != 3:
+        problem = f"needs joints in 3D, and these have {coordinates} coordinates"
+    elif not layout.pairs:
+        problem = f"needs left and right joints, and {layout.name} names none"
+    if problem:
+        raise DataError(f"data.orientation {orientation.value!r} {problem}; set it to camera")

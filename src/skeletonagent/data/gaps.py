@@ -8,6 +8,7 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.measured_joints import nth_neighbors
 from skeletonagent.data.stored_bodies import StoredBodies, body_chunks, with_chunks
 
 
@@ -59,7 +60,7 @@ def _carried(
     row, joint = held.nonzero(as_tuple=True)
     source = torch.where(row < firsts[row, joint], firsts[row, joint], lasts[row, joint])
     way, known = torch.zeros_like(joints[row, joint]), torch.zeros_like(row)
-    for neighbors in _neighbors(layout):
+    for neighbors in nth_neighbors(layout):
         other = torch.tensor(neighbors, device=row.device)[joint]
         both = bodies.present[row, other] & bodies.present[source, other] & (other != joint)
         way += (bodies.joints[row, other] - bodies.joints[source, other]) * both[:, None]
@@ -67,19 +68,6 @@ def _carried(
     carried = joints.clone()
     carried[row, joint] += way / known.clamp(min=1)[:, None]
     return carried
-
-
-def _neighbors(layout: SkeletonLayout) -> list[list[int]]:
-    """Return the n-th neighbor of each joint along its bones, or the joint itself, for each n."""
-    ends = [[*bone, *reversed(bone)] for bone in layout.bones]
-    near = [
-        [other for a, b, c, d in ends for joint, other in ((a, b), (c, d)) if joint == v]
-        for v in range(layout.num_joints)
-    ]
-    most = max(map(len, near))
-    return [
-        [others[n] if n < len(others) else v for v, others in enumerate(near)] for n in range(most)
-    ]
 
 
 def _spans(

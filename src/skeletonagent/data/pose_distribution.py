@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
+from skeletonagent.core.pose_model import FREE_MOVE, PoseModel
 
 MOST_AXES = 40
 """Principal axes of a distribution at most."""
@@ -19,8 +18,6 @@ LEAST_SEEN = 0.02
 """Share of the poses in which a joint must be seen for its place to be known."""
 LEAST_NOISE = 1e-3
 """Least variance apart from the axes, as a share of the mean variance of a coordinate."""
-FREE_MOVE = 100.0
-"""Standard deviation of the place of the whole body, in standard deviations of a coordinate."""
 POSES_AT_ONCE = 4096
 """Poses whose joints are computed together, which bounds the memory."""
 
@@ -135,28 +132,12 @@ class PoseDistribution:
         moves = far * torch.eye(d, dtype=torch.float64)[:, None].expand(d, v, d)
         return torch.cat([self.axes.double(), moves])
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the distribution as plain values."""
-        return {
-            "mean": [None if row[0] != row[0] else row for row in self.mean.tolist()],
-            "axes": self.axes.tolist(),
-            "noise": self.noise,
-        }
+    @property
+    def model(self) -> PoseModel:
+        """The distribution as it is kept with a recognizer."""
+        return PoseModel(self.mean.numpy(), self.axes.numpy(), self.noise)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], joints: int) -> PoseDistribution:
-        """Return the distribution of :meth:`to_json`.
-
-        Raises:
-            KeyError: If a part is missing.
-            TypeError: If one is of another type.
-            ValueError: If it is not of so many joints.
-        """
-        axes = torch.tensor(value["axes"], dtype=torch.float32)
-        if axes.ndim != 3 or axes.shape[1] != joints or len(value["mean"]) != joints:
-            raise ValueError(f"poses of other than {joints} joints")
-        absent = [torch.nan] * axes.shape[2]
-        mean = torch.tensor([row or absent for row in value["mean"]], dtype=torch.float32)
-        if mean.shape != axes.shape[1:] or not bool(axes.isfinite().all()):
-            raise ValueError("poses are no numbers, or have other axes than means")
-        return cls(mean, axes, float(value["noise"]))
+    def from_model(cls, model: PoseModel) -> PoseDistribution:
+        """Return the distribution of :attr:`model`."""
+        return cls(torch.from_numpy(model.mean), torch.from_numpy(model.axes), model.noise)

@@ -13,10 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
-from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.data.archive import require_finite
 from skeletonagent.data.bone_lengths import mean_bone_lengths
+from skeletonagent.data.compatible_settings import require_orientable
 from skeletonagent.data.gaps import interpolate_gaps
 from skeletonagent.data.orientation import OrientationAxes, rotate
 from skeletonagent.data.projection import scale_in_plane, upright_joints
@@ -78,7 +78,8 @@ class Preprocessor:
             DataError: If a joint is not finite, naming the sample, or if samples cannot be turned
                 since they are in 2D or their skeleton has no left and right.
         """
-        self._require_orientable(store)
+        orientation = self._orientation_of(store.coordinates)
+        require_orientable(orientation, store.coordinates, store.layout)
         store = replace(store, frames=store.frames.float())
         require_finite(store)
         masked = self.absent_rule is AbsentRule.MASKED
@@ -99,19 +100,6 @@ class Preprocessor:
         """Return the axes that samples are turned to; joints of pictures stay as they are."""
         flat = self.dims == 2 and coordinates == 2
         return Orientation.CAMERA if flat else self.orientation
-
-    def _require_orientable(self, store: ClipStore) -> None:
-        if self._orientation_of(store.coordinates) is Orientation.CAMERA:
-            return
-        problem = None
-        if store.coordinates != 3:
-            problem = f"needs joints in 3D, and these have {store.coordinates} coordinates"
-        elif not store.layout.pairs:
-            problem = f"needs left and right joints, and {store.layout.name} names none"
-        if problem:
-            raise DataError(
-                f"data.orientation {self.orientation.value!r} {problem}; set it to camera"
-            )
 
     def _placed(self, store: ClipStore) -> ClipStore:
         """Return the samples without frames of nobody, centred and turned."""

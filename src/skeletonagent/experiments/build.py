@@ -12,9 +12,9 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore, SkeletonData, Split
 from skeletonagent.core.errors import CheckpointError, ConfigError
+from skeletonagent.core.pose_model import PoseModel
 from skeletonagent.data.imputation import PoseImputation, training_poses
 from skeletonagent.data.loader import ClipLoader, DeviceOptions, build_clip_loader
-from skeletonagent.data.pose_distribution import PoseDistribution
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import Imputation
 from skeletonagent.data.splits import choose_split, evaluation_parts, evaluation_samples
@@ -180,7 +180,7 @@ def build_experiment(
 
 def _with_all_joints(
     config: Config, data: SkeletonData, split: Split
-) -> tuple[SkeletonData, PoseDistribution | None]:
+) -> tuple[SkeletonData, PoseModel | None]:
     """Return the data with absent joints where ``data.imputation`` puts them, and the poses."""
     if config.data.imputation is Imputation.NONE:
         return data, None
@@ -195,7 +195,7 @@ def _with_all_joints(
     if poses is None:
         return data, None
     impute = PoseImputation(poses, Preprocessor.from_settings(config.data))
-    return impute.of_data(data), poses
+    return impute.of_data(data), poses.model
 
 
 def build_loader(config: Config, data: SkeletonData, device: torch.device) -> ClipLoader:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from skeletonagent.core.clips import JoinedSource, SkeletonData
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.data.pose_distribution import PoseDistribution
-from skeletonagent.data.splits import choose_split
+from skeletonagent.core.pose_model import PoseModel
+from skeletonagent.core.sequences import JoinedSource
 from skeletonagent.experiments.config import Config, config_from_dict, config_to_dict
 from skeletonagent.experiments.training_clips import TrainingClips
 from skeletonagent.experiments.training_statistics import TrainingStatistics
+
+if TYPE_CHECKING:
+    from skeletonagent.core.clips import SkeletonData
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class RecognizerMetadata:
     training_clips: TrainingClips | None = None
     statistics: TrainingStatistics | None = None
     sources: tuple[JoinedSource, ...] = ()
-    poses: PoseDistribution | None = None
+    poses: PoseModel | None = None
 
     @classmethod
     def of(
@@ -55,9 +57,11 @@ class RecognizerMetadata:
         config: Config,
         data: SkeletonData,
         text_dim: int,
-        poses: PoseDistribution | None = None,
+        poses: PoseModel | None = None,
     ) -> RecognizerMetadata:
         """Return the metadata of a recognizer that is trained on a preprocessed data set."""
+        from skeletonagent.data.splits import choose_split
+
         store = data.store
         stored = data.input_format or store.input_format
         _, split = choose_split(data, config.data.split)
@@ -116,7 +120,7 @@ class RecognizerMetadata:
                 training_clips=None if clips is None else TrainingClips.from_json(clips),
                 statistics=None if statistics is None else TrainingStatistics.from_json(statistics),
                 sources=tuple(JoinedSource(**source) for source in value.get("sources", ())),
-                poses=poses and PoseDistribution.from_json(poses, layout.num_joints),
+                poses=poses and PoseModel.from_json(poses, layout.num_joints),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(

@@ -19,6 +19,7 @@ from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.imputation import PoseImputation
 from skeletonagent.data.loader import ClipLoader, iterate_batches
+from skeletonagent.data.pose_distribution import PoseDistribution
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import Scale
 from skeletonagent.evaluation.predict import predict
@@ -159,7 +160,9 @@ class StreamModel:
     def imputation(self) -> PoseImputation | None:
         """Imputation of absent joints; None if they stay absent."""
         poses = self.metadata.poses
-        return None if poses is None else PoseImputation(poses, self.preprocessor)
+        if poses is None:
+            return None
+        return PoseImputation(PoseDistribution.from_model(poses), self.preprocessor)
 
     def with_person_slots(self, store: ClipStore) -> ClipStore:
         """Return samples whose clips have room for as many bodies as the recognizer takes.
