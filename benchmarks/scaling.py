@@ -23,11 +23,8 @@ import typer
 
 from benchmarks.measuring import Work, print_rows, write_facts
 from skeletonagent.agents.evidence.analyst import Analyst
-from skeletonagent.agents.evidence.effect_sizes import (
-    Evidence,
-    FeatureMoments,
-    measure_evidence,
-)
+from skeletonagent.agents.evidence.effect_sizes import Evidence, measure_evidence
+from skeletonagent.agents.evidence.feature_moments import FeatureMoments
 from skeletonagent.agents.evidence.reviewer import Reviewer
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator

@@ -91,7 +91,8 @@ def test_what_was_given_is_counted_and_what_became_of_it() -> None:
     assert (found.distinct_sets, found.largest_group) == (2, 1)
     assert set(found.oddities) == set(ODDITIES) and found.oddities["unsorted"] == 1
     assert found.outcomes[Step.OVERVIEW] == {
-        Outcome.ACCEPTED: 3, Outcome.REPAIRED: 0, Outcome.REJECTED: 0, Outcome.UNANSWERED: 1,
+        Outcome.ACCEPTED: 3, Outcome.DOUBTED: 0, Outcome.REPAIRED: 0, Outcome.REJECTED: 0,
+        Outcome.UNANSWERED: 1,
     }  # fmt: skip
     told = [(f.label, f.step, f.outcome) for f in found.findings]
     assert told == [

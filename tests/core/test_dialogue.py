@@ -68,7 +68,7 @@ def test_the_latest_answer_counts() -> None:
 def test_only_a_usable_answer_counts(outcome: Outcome) -> None:
     said = Dialogue("wave", (exchange(Step.OVERVIEW, "old"),))
     again = said.with_exchange(replace(exchange(Step.OVERVIEW, "new"), outcome=outcome))
-    usable = outcome in (Outcome.ACCEPTED, Outcome.REPAIRED)
+    usable = outcome in (Outcome.ACCEPTED, Outcome.DOUBTED, Outcome.REPAIRED)
     assert again.answer(Step.OVERVIEW) == ("new" if usable else "old")
 
 
@@ -110,3 +110,13 @@ def test_an_unknown_step_is_refused() -> None:
     value["exchanges"][0]["step"] = "chat"
     with pytest.raises(ValueError, match="chat"):
         Dialogue.from_json(value, JOINTS)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_answer_that_the_clips_speak_against_is_not_accepted(outcome: Outcome) -> None:
+    given = replace(exchange(Step.OVERVIEW, "new"), outcome=outcome)
+    doubted, cleared = given.with_remarks(("the nose rests",)), given.with_remarks(())
+    accepted = outcome in (Outcome.ACCEPTED, Outcome.DOUBTED)
+    assert doubted.outcome is (Outcome.DOUBTED if accepted else outcome)
+    assert cleared.outcome is (Outcome.ACCEPTED if accepted else outcome)
+    assert doubted.remarks == ("the nose rests",) and cleared.remarks == ()

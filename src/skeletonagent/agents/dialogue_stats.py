@@ -177,7 +177,8 @@ def _has_odd_rivals(exchange: Exchange) -> bool:
 
 def _answer_issue(label: int, exchange: Exchange, layout: SkeletonLayout) -> AnswerIssue:
     """Return the outcome of an answer; a usable one must pass today's checks too."""
-    question, outcome, problem = exchange.question, exchange.outcome, exchange.problem
+    question, outcome = exchange.question, exchange.outcome
+    problem = "; ".join(exchange.remarks) if outcome is Outcome.DOUBTED else exchange.problem
     if exchange.usable:
         try:
             answer_content(exchange, layout)

@@ -157,7 +157,7 @@ class Questioner:
             sent = 0 if isinstance(error, ChatClosedError) else error.attempts
             source = Provenance(error.provider, requests=sent, faults=error.faults)
             return Exchange(question, "", Outcome.UNANSWERED, error.problem, source)
-        exchange = Exchange(question, answer.text, source=answer.source)
+        exchange = Exchange(question, answer.text, source=answer.source, caveats=answer.caveats)
         try:
             check_answer(exchange, self.layout, self.fits, before=history, parsed=answer.parsed)
         except AnswerError as error:

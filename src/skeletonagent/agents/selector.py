@@ -92,6 +92,7 @@ class Selector:
             return None
         try:
             content = answer_content(chosen, self.layout)
+            notes += chosen.caveats
             if step is Step.OVERVIEW:  # it may be longer, as long as it reaches no text encoder
                 check_sentence(chosen, content.sentence, self.layout, MAX_WORDS)
             return content

@@ -26,6 +26,7 @@ from skeletonagent.training.run_directory import RunDirectory
 
 _STYLES = {
     Outcome.ACCEPTED: "green",
+    Outcome.DOUBTED: "yellow",
     Outcome.REPAIRED: "yellow",
     Outcome.REJECTED: "red",
     Outcome.UNANSWERED: "red",
@@ -120,6 +121,7 @@ def _print_answer(exchange: Exchange, heading: str) -> None:
     lines = [(heading, _STYLES[exchange.outcome]), (exchange.answer or "(no answer)", "")]
     lines += [(f"! {exchange.problem}", _STYLES[exchange.outcome])] if exchange.problem else []
     lines += [(f"the clips: {remark}", "yellow") for remark in exchange.remarks]
+    lines += [(f"caveat: {caveat}", "yellow") for caveat in exchange.caveats]
     _print_lines([*lines, (describe_provenance(exchange.source), "dim italic")])
 
 

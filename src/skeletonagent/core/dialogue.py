@@ -31,11 +31,13 @@ DESCRIPTION = tuple(step for step in Step if step is not Step.DISTINGUISH)
 class Outcome(StrEnum):
     """Outcome of the checks on an answer.
 
-    ``accepted``: it passed every check. ``repaired``: it failed one, but its meaning is beyond
-    doubt. ``rejected``: it cannot be used. ``unanswered``: there is no answer.
+    ``accepted``: it passed every check. ``doubted``: its form passed every check, but the clips
+    speak against some of it. ``repaired``: it failed one, but its meaning is beyond doubt.
+    ``rejected``: it cannot be used. ``unanswered``: there is no answer.
     """
 
     ACCEPTED = "accepted"
+    DOUBTED = "doubted"
     REPAIRED = "repaired"
     REJECTED = "rejected"
     UNANSWERED = "unanswered"
@@ -174,7 +176,8 @@ class Exchange:
         problem: Why it was repaired, rejected or not given; empty for an accepted one.
         source: Provenance of the answer, where it is recorded.
         earlier: The attempts that this one replaces, oldest first.
-        remarks: Evidence against the claims of the answer.
+        remarks: Evidence of the clips against the answer.
+        caveats: What the one who answered says against the own answer.
         content: Content of the answer, if it was read already. It follows from question and
             answer, so it is neither compared nor written to files.
     """
@@ -186,6 +189,7 @@ class Exchange:
     source: Provenance | None = None
     earlier: tuple[Exchange, ...] = ()
     remarks: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     content: AnswerContent | None = field(default=None, compare=False, repr=False)
 
     def read(self, parse: Callable[[], AnswerContent]) -> AnswerContent:
@@ -198,10 +202,20 @@ class Exchange:
         """Return the exchange with another answer, whose content is yet to be read."""
         return replace(self, answer=text, content=None)
 
+    def with_remarks(self, remarks: tuple[str, ...]) -> Exchange:
+        """Return the exchange with the clips' evidence against it; it is doubted if there is some.
+
+        A repaired answer stays a repaired one.
+        """
+        outcome = self.outcome
+        if outcome in (Outcome.ACCEPTED, Outcome.DOUBTED):
+            outcome = Outcome.DOUBTED if remarks else Outcome.ACCEPTED
+        return replace(self, remarks=remarks, outcome=outcome)
+
     @property
     def usable(self) -> bool:
         """Whether guidance may be drawn from the answer."""
-        return self.outcome in (Outcome.ACCEPTED, Outcome.REPAIRED)
+        return self.outcome in (Outcome.ACCEPTED, Outcome.DOUBTED, Outcome.REPAIRED)
 
     @property
     def attempts(self) -> tuple[Exchange, ...]:
@@ -222,6 +236,7 @@ class Exchange:
             "outcome": self.outcome.value,
             "problem": self.problem,
             "remarks": list(self.remarks),
+            "caveats": list(self.caveats),
             "source": self.source.to_json() if self.source else None,
             "earlier": [attempt.to_json() for attempt in self.earlier],
         }
@@ -255,6 +270,7 @@ class Exchange:
             source=Provenance.from_json(value["source"]) if value.get("source") else None,
             earlier=tuple(cls.from_json(item, action, joints) for item in earlier),
             remarks=_texts(value, "remarks"),
+            caveats=_texts(value, "caveats"),
         )
 
 

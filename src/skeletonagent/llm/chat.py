@@ -24,20 +24,27 @@ class Answer:
             and shown to language models again.
         source: Provenance of the answer, where it is worth recording.
         parsed: The answer in its fields, where it was given in them.
+        caveats: What the one who answers says against the own answer, in words.
     """
 
     text: str
     source: Provenance | None = None
     parsed: AnswerSchema | None = field(default=None, compare=False, kw_only=True)
+    caveats: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         """Clean the text."""
         object.__setattr__(self, "text", printable_text(self.text, LONGEST_ANSWER))
 
     @classmethod
-    def typed(cls, parsed: AnswerSchema, source: Provenance | None = None) -> Answer:
+    def typed(
+        cls,
+        parsed: AnswerSchema,
+        source: Provenance | None = None,
+        caveats: tuple[str, ...] = (),
+    ) -> Answer:
         """Return an answer given in fields."""
-        return cls(parsed.text(), source, parsed=parsed)
+        return cls(parsed.text(), source, parsed=parsed, caveats=caveats)
 
 
 @runtime_checkable

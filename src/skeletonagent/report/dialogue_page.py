@@ -159,6 +159,7 @@ def exchange_to_json(exchange: Exchange, layout: SkeletonLayout) -> dict[str, An
         "outcome": exchange.outcome.value,
         "problem": exchange.problem,
         "remarks": exchange.remarks,
+        "caveats": exchange.caveats,
         "source": describe_provenance(exchange.source),
         "joints": named_joints(exchange, layout),
         "earlier": [exchange_to_json(attempt, layout) for attempt in exchange.earlier],

@@ -13,13 +13,9 @@ from skeletonagent.agents import prompts
 from skeletonagent.agents.answers import parsers
 from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.agents.evidence.analyst import ANALYST_SENTENCE_WORDS, Analyst
-from skeletonagent.agents.evidence.effect_sizes import (
-    EffectSizes,
-    Evidence,
-    FeatureMoments,
-    decisive_joints,
-    measure_evidence,
-)
+from skeletonagent.agents.evidence.decisive_joints import decisive_joints
+from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence, measure_evidence
+from skeletonagent.agents.evidence.feature_moments import FeatureMoments
 from skeletonagent.agents.evidence.reviewer import Reviewer
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator
@@ -139,30 +135,76 @@ def test_every_answer_passes_its_check(
     assert 4 <= len(details.splitlines()) <= 8
 
 
+def table(*cells: tuple[str, MotionFeature, float], clips: int = 90) -> Analyst:
+    """Return an analyst of two classes of which the first has some effects, all else being equal.
+
+    Joints of an effect move, and all others hardly do.
+    """
+    shape = (2, 17, len(MotionFeature))
+    mean, columns = torch.zeros(shape, dtype=torch.double), list(MotionFeature)
+    for name, feature, size in cells:
+        joint = COCO_17.joints.index(name)
+        mean[0, joint, columns.index(feature)] = 1.12 * size  # with the floor, Cohen's d
+        if feature is not MotionFeature.HEIGHT or size > 0:
+            mean[:, joint, columns.index(MotionFeature.HORIZONTAL_RANGE)] = 9.0
+    moments = FeatureMoments(mean, torch.ones(shape).double(), torch.full(shape, clips))
+    counts = torch.tensor([clips, clips])
+    return Analyst(Evidence(COCO_17, ("a", "b"), counts, moments, moments))
+
+
 def test_a_joint_keeping_still_tells_less_than_one_that_moves() -> None:
-    size = torch.zeros(17, len(MotionFeature), dtype=torch.double)
-    speed = list(MotionFeature).index(MotionFeature.SPEED)
-    size[9, speed], size[10, speed] = -1.9, 1.0
-    evidence = Evidence(
-        COCO_17,
-        ("a", "b"),
-        torch.tensor([9, 9]),
-        *[
-            FeatureMoments(
-                torch.stack([size, 0 * size]),
-                torch.ones(2, 17, len(MotionFeature)).double(),
-                torch.full((2, 17, len(MotionFeature)), 9),
-            )
-        ]
-        * 2,
+    slow, fast = (
+        ("left wrist", MotionFeature.SPEED, -1.9),
+        ("right wrist", MotionFeature.SPEED, 1.0),
     )
-    assert "the right wrist moves faster" in distinction(Analyst(evidence), "a", "b").sentence
+    assert "the right wrist moves faster" in distinction(table(slow, fast), "a", "b").sentence
+
+
+def test_a_limb_at_rest_is_named_only_where_none_that_moves_tells_as_much() -> None:
+    rests, moves = ("left wrist", MotionFeature.HEIGHT, -1.9), ("nose", MotionFeature.HEIGHT, 1.0)
+    left, nose = COCO_17.joints.index("left wrist"), COCO_17.joints.index("nose")
+    found = distinction(table(rests, moves), "a", "b")
+    assert nose in found.joints and left not in found.joints
+    assert "nose" in found.sentence and "left" not in found.sentence
+    for chat in (table(rests), table(("left wrist", MotionFeature.HEIGHT, -2.2), moves)):
+        found = distinction(chat, "a", "b")
+        assert left in found.joints and "the left wrist stays lower" in found.sentence
+
+
+def test_joints_that_may_be_chance_fill_up_the_number_and_the_analyst_says_so() -> None:
+    known, unknown = ("nose", MotionFeature.HEIGHT, 1.5), ("left wrist", MotionFeature.HEIGHT, 0.3)
+    chat = table(known, unknown)
+    answer = chat.ask(prompts.question(Step.DISTINGUISH, "a", COCO_17, ("b",)), ())
+    (caveat,) = answer.caveats
+    assert "left wrist differs by no more than chance" in caveat and "nose" not in caveat
+    assert "Difference: In a, unlike in b, the nose stays higher." in answer.text
+    assert (
+        table(known, (*unknown[:2], 1.4))
+        .ask(prompts.question(Step.DISTINGUISH, "a", COCO_17, ("b",)), ())
+        .caveats
+        == ()
+    )
+
+
+def test_where_all_may_be_chance_nothing_is_said_of_any_joint() -> None:
+    chat = table(("nose", MotionFeature.HEIGHT, 1.0), clips=6)
+    assert distinction(chat, "a", "b").sentence == (
+        "In a, unlike in b, no joint differs by more than chance."
+    )
+    assert ask(chat, Step.OVERVIEW, "a") == (
+        "A person performs a, in which no joint differs by more than chance."
+    )
+    assert "nose" not in ask(chat, Step.BODY_PARTS, "a").lower()
+    details = chat.ask(prompts.question(Step.JOINT_DETAILS, "a", COCO_17), ())
+    assert "higher" not in details.text and len(details.caveats) == 1
+    assert chat.ask(prompts.question(Step.KEY_FEATURES, "a", COCO_17), ()).caveats == ()
 
 
 def test_joints_stop_where_the_effect_drops() -> None:
     size = torch.zeros(17, len(MotionFeature), dtype=torch.double)
     size[[3, 5, 7], 0] = torch.tensor([4.0, -2.1, 1.9], dtype=torch.double)
-    effects = EffectSizes(size, torch.zeros_like(size, dtype=torch.bool))
+    never, moves = torch.zeros_like(size, dtype=torch.bool), torch.ones(17, dtype=torch.bool)
+    effects = EffectSizes(size, never, size != 0, moves)
     assert decisive_joints(COCO_17, effects, 2, 6) == (3, 5)
     assert decisive_joints(COCO_17, effects, 1, 1) == (3,)
     assert decisive_joints(COCO_17, effects, 4, 6)[:3] != (0, 1, 2)
@@ -193,9 +235,10 @@ def test_the_analyst_guides_a_whole_round(bodies: ModuleType) -> None:
         store.class_names,
     )
     start = agent.start()
-    assert not any(known.notes for known in start.classes)
     after = agent.refresh(Confusions(torch.tensor([[9, 0, 0], [0, 5, 4], [0, 0, 9]])), start)
     revised = after.classes[1]
-    assert revised.rivals == ("class 2",) and revised.notes == ()
+    notes = [note for known in (*start.classes, revised) for note in known.notes]
+    assert all(note.startswith("too few joints differ beyond chance") for note in notes)
+    assert revised.rivals == ("class 2",)
     assert COCO_17.joints.index("right wrist") in revised.joints
     assert (after.classes[0], after.classes[2]) == (start.classes[0], start.classes[2])

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from skeletonagent.agents.evidence import effect_sizes
-from skeletonagent.agents.evidence.effect_sizes import Evidence, FeatureMoments, measure_evidence
+from skeletonagent.agents.evidence import effect_sizes, feature_moments
+from skeletonagent.agents.evidence.effect_sizes import Evidence, measure_evidence
+from skeletonagent.agents.evidence.feature_moments import FeatureMoments
 from skeletonagent.agents.evidence.motion_features import compute_motion_features
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import COCO_17, SkeletonLayout
@@ -47,7 +48,7 @@ def literal(values: np.ndarray, labels: np.ndarray, own: int, weights: dict[int,
 def test_effects_are_cohens_d_against_the_weighted_mixture(
     store: ClipStore, quantity: MotionFeature, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(effect_sizes, "FLOOR", 0.0)
+    monkeypatch.setattr(feature_moments, "FLOOR", 0.0)
     monkeypatch.setattr(effect_sizes, "ONE_SIDED", 1e9)
     column = list(MotionFeature).index(quantity)
     values = compute_motion_features(store, torch.arange(15))[:, WRIST, column].double().numpy()
@@ -72,7 +73,7 @@ def table(means: list[float], deviation: float, layout: SkeletonLayout = COCO_17
 
 
 def test_means_two_deviations_apart_are_an_effect_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effect_sizes, "FLOOR", 0.0)
+    monkeypatch.setattr(feature_moments, "FLOOR", 0.0)
     effects = table([3.0, 1.0], 1.0).against("class 0", ["class 1"])
     assert effects.size[0, 0].item() == pytest.approx(2.0)
     assert effects.size.count_nonzero() == 1 and not effects.either.any()
@@ -107,7 +108,8 @@ def test_effects_against_all_are_those_against_each_other_class(shift: float) ->
         if name in ("a", "c") and label:
             continue
         plain, ordered = (
-            part.cohens_d(label, others, weights) for part in (evidence._plain, evidence._ordered)
+            part.against(label, others, weights).size
+            for part in (evidence._plain, evidence._ordered)
         )
         against = evidence.against_all(name)
         for left, right in COCO_17.pairs:
@@ -115,6 +117,7 @@ def test_effects_against_all_are_those_against_each_other_class(shift: float) ->
             for quantity in range(len(MotionFeature)):
                 sharpest = max(ordered[pair, quantity].tolist(), key=abs)
                 either = abs(sharpest) > effect_sizes.ONE_SIDED * plain[pair, quantity].abs().max()
+                either = bool(either) and len(set(evidence.ranging[label, pair].tolist())) == 1
                 assert against.either[pair, quantity].tolist() == [either, either]
                 if either:
                     plain[pair, quantity] = sharpest
@@ -193,3 +196,51 @@ def test_a_joint_that_a_class_lacks_has_no_effect(store: ClipStore) -> None:
     alone = measure_evidence(store, torch.arange(5, 15)).against("class 1", ["class 2"])
     mixed = evidence.against("class 1", ["class 2", "class 0"])
     assert mixed.size[WRIST].abs().max() > 0.5 * alone.size[WRIST].abs().max()
+
+
+def test_of_two_sides_of_which_one_moves_that_one_is_meant() -> None:
+    """The other rests, so that nobody acts with whichever side."""
+    generator = torch.Generator().manual_seed(0)
+    left, right = next(pair for pair in COCO_17.pairs if WRIST in pair)
+    means = torch.zeros(2, COCO_17.num_joints, len(MotionFeature), dtype=torch.double)
+    height, *ranges = (
+        list(MotionFeature).index(q) for q in ("height", "horizontal range", "vertical range")
+    )
+    means[..., ranges] = 1.0
+    plain, ordered = means.clone(), means.clone()
+    plain[0, [left, right], height], ordered[0, left, height] = 0.5, 3.0
+    noise = 0.01 * torch.rand(means.shape, generator=generator, dtype=torch.double)
+
+    def either(evidence: Evidence) -> bool:
+        effects = evidence.against("class 0", ["class 1"])
+        assert effects.either[left, height] == effects.either[right, height]
+        return bool(effects.either[left, height])
+
+    def evidence(rest: float) -> Evidence:
+        plain[0, left, ranges] = rest
+        full = torch.ones_like(means)
+        both = (
+            FeatureMoments(values + noise, full, torch.full(means.shape, 40))
+            for values in (plain, ordered)
+        )
+        return Evidence(COCO_17, ("class 0", "class 1"), torch.tensor([40, 40]), *both)
+
+    assert either(evidence(1.0))
+    assert not either(evidence(0.1))
+
+
+def test_differences_of_classes_that_do_not_differ_are_chance() -> None:
+    """Of 60 pairs of classes drawn alike, few have any joint beyond chance in any feature."""
+    generator = torch.Generator().manual_seed(1)
+    shape = (120, COCO_17.num_joints, len(MotionFeature))
+    draws = torch.randn((12, *shape), generator=generator, dtype=torch.double)
+    moments = FeatureMoments(
+        draws.mean(dim=0), draws.var(dim=0, unbiased=False), torch.full(shape, 12)
+    )
+    names = tuple(f"class {n}" for n in range(120))
+    evidence = Evidence(COCO_17, names, torch.full((120,), 12), moments, moments)
+    pairs = [evidence.against(names[2 * n], [names[2 * n + 1]]) for n in range(60)]
+    assert sum(bool(pair.beyond.any()) for pair in pairs) <= 8
+    largest = max(float(pair.size.abs().max()) for pair in pairs)
+    assert largest > 1.0  # uncorrected, much would have looked real
+    assert not any(evidence.against_all(name).beyond.all() for name in names)

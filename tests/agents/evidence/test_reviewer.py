@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
-from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence, FeatureMoments
+from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence
+from skeletonagent.agents.evidence.feature_moments import FeatureMoments
 from skeletonagent.agents.evidence.reviewer import Reviewer, missing_sides
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.settings import VerifyMode
@@ -133,7 +134,8 @@ def effects(*either: int, layout: SkeletonLayout = COCO_17) -> EffectSizes:
     marked = torch.zeros(size.shape, dtype=torch.bool)
     marked[:, 0] = True  # a smaller effect, which decides nothing
     marked[list(either), 2] = True
-    return EffectSizes(size, marked)
+    moves = torch.ones(layout.num_joints, dtype=torch.bool)
+    return EffectSizes(size, marked, torch.ones_like(marked), moves)
 
 
 def test_without_evidence_a_pair_belongs_together() -> None:

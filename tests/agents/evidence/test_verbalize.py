@@ -16,7 +16,8 @@ def effects(*cells: tuple[int, MotionFeature, float], either: bool = False) -> E
     size = torch.zeros(25, len(MotionFeature), dtype=torch.double)
     for joint, quantity, d in cells:
         size[joint, list(MotionFeature).index(quantity)] = d
-    return EffectSizes(size, (size != 0) & either)
+    moves = torch.ones(25, dtype=torch.bool)
+    return EffectSizes(size, (size != 0) & either, size.abs() > 0.2, moves)
 
 
 def test_a_larger_value_is_more_and_a_smaller_one_less() -> None:
@@ -75,6 +76,15 @@ def test_small_differences_are_left_out() -> None:
     assert verbalize.effect_clauses(KINECT_25, uneven, [RIGHT, HEAD]) == [
         "the right hand stays higher"
     ]
+
+
+def test_what_may_be_chance_is_left_out() -> None:
+    both = effects((RIGHT, MotionFeature.HEIGHT, 2.0), (LEFT, MotionFeature.HEIGHT, 1.9))
+    both.beyond[LEFT] = False
+    expected = ["the right hand stays higher"]
+    assert verbalize.effect_clauses(KINECT_25, both, [LEFT, RIGHT]) == expected
+    assert verbalize.joint_details(both, LEFT) == ""
+    assert verbalize.joint_details(both, RIGHT) == "stays higher"
 
 
 def test_every_quantity_has_words_for_more_and_less() -> None:

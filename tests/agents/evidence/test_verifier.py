@@ -14,7 +14,8 @@ from torch import Tensor
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers.parsers import parse_distinction
 from skeletonagent.agents.evidence.analyst import Analyst
-from skeletonagent.agents.evidence.effect_sizes import Evidence, FeatureMoments, measure_evidence
+from skeletonagent.agents.evidence.effect_sizes import Evidence, measure_evidence
+from skeletonagent.agents.evidence.feature_moments import FeatureMoments
 from skeletonagent.agents.evidence.verifier import Doubt, Verifier, claims
 from skeletonagent.core.dialogue import Exchange, Step
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout

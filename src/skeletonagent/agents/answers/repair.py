@@ -106,6 +106,7 @@ def repair_answer(failed: Exchange, correction: Repair | None) -> Exchange:
         outcome=Outcome.REPAIRED,
         problem=correction.problem or failed.problem,
         earlier=(*failed.earlier, replace(failed, earlier=())),
+        caveats=failed.caveats,
         content=correction.content,
     )
 

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from functools import cache
 
 from skeletonagent.agents.evidence import verbalize
-from skeletonagent.agents.evidence.effect_sizes import (
+from skeletonagent.agents.evidence.decisive_joints import (
     DETAILED,
     DISTINGUISHING,
-    EffectSizes,
-    Evidence,
     decisive_joints,
 )
+from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence
 from skeletonagent.agents.prompts import BODY_PARTS
 from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.errors import ChatError
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.llm.answer_schemas import (
-    AnswerSchema,
     BodyPartsAnswer,
     CriticalJointsAnswer,
     DescribedJoint,
@@ -37,6 +35,8 @@ ANALYST_SENTENCE_WORDS = 50
 NAME_WORDS = 12
 """Longer class names are cut, so that the difference itself finds room in the sentence."""
 
+_NOTHING = "no joint differs by more than chance"
+
 _PARTS = (
     ("Head", re.compile(r"\b(?:head|face|nose|eye|ear|neck)\b")),
     ("Hand", re.compile(r"hand|wrist|finger|thumb")),
@@ -51,8 +51,9 @@ _PARTS = (
 class Analyst:
     """Chat that answers from evidence, in typed fields.
 
-    Its joints are those of the largest effects: against the rivals for a targeted question, and
-    against all other classes for the others. It needs no history.
+    Its joints are those of the largest effects beyond chance: against the rivals for a targeted
+    question, and against all other classes for the others. Where these are fewer than are needed,
+    others fill them up, of which its sentence says nothing and a caveat tells. It needs no history.
 
     Args:
         evidence: Measurements of the training clips.
@@ -83,51 +84,72 @@ class Analyst:
             )
         except KeyError as error:
             raise self._error(question, f"there are no training clips of {error}") from None
-        return Answer.typed(self._answer(question, effects.ranked))
+        return self._answer(question, effects.ranked)
 
-    def _answer(self, question: Question, effects: EffectSizes) -> AnswerSchema:
+    def _answer(self, question: Question, effects: EffectSizes) -> Answer:
         layout, action = self.evidence.layout, _spoken(question.action)
-        if question.step is Step.BODY_PARTS:
-            return _body_parts(layout, effects)
         targeted = question.step is Step.DISTINGUISH
         joints = decisive_joints(layout, effects, *(DISTINGUISHING if targeted else DETAILED))
+        clauses = verbalize.effect_clauses(layout, effects, joints)
+        named = [NamedJoint(label=v + 1, name=layout.display_name(v)) for v in joints]
+        caveats = _caveats(layout, effects, joints)
         match question.step:
             case Step.OVERVIEW:
-                leading = verbalize.subject_phrase(layout, decisive_joints(layout, effects, 1, 3))
-                return OverviewAnswer(
-                    sentence=f"A person performs {action}, best recognised by {leading}."
-                )
+                return Answer.typed(_overview(layout, effects, action))
+            case Step.BODY_PARTS:
+                return Answer.typed(_body_parts(layout, effects))
             case Step.CRITICAL_JOINTS:
-                return CriticalJointsAnswer(joints=[joint + 1 for joint in joints])
+                critical = CriticalJointsAnswer(joints=[joint + 1 for joint in joints])
+                return Answer.typed(critical, caveats=caveats)
             case Step.JOINT_DETAILS:
                 details = [
                     DescribedJoint(
-                        label=joint + 1,
-                        name=layout.display_name(joint),
-                        text=f"{_detail(effects, joint)} in other actions.",
+                        **one.model_dump(),
+                        text=f"{_detail(effects, one.label - 1)} in other actions.",
                     )
-                    for joint in joints
+                    for one in named
                 ]
-                return JointDetailsAnswer(joints=details)
+                return Answer.typed(JointDetailsAnswer(joints=details), caveats=caveats)
             case Step.KEY_FEATURES:
-                clauses = verbalize.effect_clauses(layout, effects, joints)
-                return KeyFeaturesAnswer(sentence=_sentence(action, (), clauses))
+                return Answer.typed(KeyFeaturesAnswer(sentence=_sentence(action, (), clauses)))
         rivals = [_spoken(rival) for rival in question.rivals]
-        clauses = verbalize.effect_clauses(layout, effects, joints)
-        return DistinctionAnswer(
-            joints=[NamedJoint(label=v + 1, name=layout.display_name(v)) for v in joints],
-            difference=_sentence(action, rivals, clauses),
-        )
+        distinction = DistinctionAnswer(joints=named, difference=_sentence(action, rivals, clauses))
+        return Answer.typed(distinction, caveats=caveats)
 
     def _error(self, question: Question, problem: str) -> ChatError:
         return ChatError(self.name, question.action, question.step, 1, problem)
+
+
+def _overview(layout: SkeletonLayout, effects: EffectSizes, action: str) -> OverviewAnswer:
+    score, _ = effects.proven
+    leading = [joint for joint in decisive_joints(layout, effects, 1, 3) if score[joint]]
+    known_by = (
+        f"best recognised by {verbalize.subject_phrase(layout, leading)}"
+        if leading
+        else f"in which {_NOTHING}"
+    )
+    return OverviewAnswer(sentence=f"A person performs {action}, {known_by}.")
+
+
+def _caveats(
+    layout: SkeletonLayout, effects: EffectSizes, joints: Sequence[int]
+) -> tuple[str, ...]:
+    """Return what is to be said of joints that only fill up the number."""
+    score, _ = effects.proven
+    filling = [layout.display_name(joint) for joint in joints if not score[joint]]
+    if not filling:
+        return ()
+    one = len(filling) == 1
+    only = f"{verbalize.join_list(filling)} {'differs' if one else 'differ'} by no more than chance"
+    number = f"{'makes' if one else 'make'} up the number"
+    return (f"too few joints differ beyond chance: {only}, and only {number}",)
 
 
 def _body_parts(layout: SkeletonLayout, effects: EffectSizes) -> BodyPartsAnswer:
     texts = {}
     for part, joints in _joints_of_parts(layout).items():
         clauses = verbalize.effect_clauses(layout, effects, joints, most=2)
-        usual = "moves as in other actions" if joints else "is not recorded"
+        usual = "moves much as in other actions" if joints else "is not recorded"
         differences = f"{verbalize.join_list(clauses)} than in other actions"
         texts[part.lower()] = f"{differences if clauses else usual}."
     return BodyPartsAnswer(**texts)
@@ -174,5 +196,5 @@ def _others(rivals: Sequence[str], named: int) -> str:
 
 def _described(clauses: Sequence[str]) -> str:
     if not clauses:
-        return "no joint stands out"
+        return _NOTHING
     return ", while ".join([*clauses[:1], *filter(None, [", and ".join(clauses[1:])])])

@@ -90,7 +90,7 @@ def _with_remarks(chosen: ClassGuidance, step: Step, doubts: tuple[Doubt, ...]) 
     answer = chosen.dialogue.latest(step)
     if answer is None:
         return chosen
-    remarked = replace(answer, remarks=tuple(doubt.text for doubt in doubts))
+    remarked = answer.with_remarks(tuple(doubt.text for doubt in doubts))
     exchanges = tuple(remarked if e is answer else e for e in chosen.dialogue.exchanges)
     return replace(chosen, dialogue=replace(chosen.dialogue, exchanges=exchanges))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from skeletonagent.agents.evidence.effect_sizes import NEGLIGIBLE, SHARE, EffectSizes
+from skeletonagent.agents.evidence.effect_sizes import SHARE, EffectSizes
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.motion_feature import PAIR_FEATURES, MotionFeature
 
@@ -38,7 +38,7 @@ _PLURALS = {"foot": "feet"}
 def effect_clauses(
     layout: SkeletonLayout, effects: EffectSizes, joints: Sequence[int], most: int = 3
 ) -> list[str]:
-    """Return what some joints do differently, strongest first; one clause per subject.
+    """Return what some joints do differently beyond chance, strongest first; one clause a subject.
 
     Args:
         layout: The skeleton.
@@ -47,7 +47,7 @@ def effect_clauses(
         most: Largest number of differences.
     """
     predicates: dict[tuple[str, bool], list[str]] = {}
-    for feature, members in _differences(layout, effects, joints)[:most]:
+    for feature, members in differences(layout, effects, joints)[:most]:
         either = effects.eithers[feature][members[0]]
         subject = _subject(layout, members, either, feature in PAIR_FEATURES)
         predicates.setdefault(subject, []).append(_verb(effects, members[0], feature, subject[1]))
@@ -55,15 +55,14 @@ def effect_clauses(
 
 
 def joint_details(effects: EffectSizes, joint: int) -> str:
-    """Return what one joint does differently, without naming it; empty if it is negligible."""
+    """Return what one joint does differently beyond chance, without naming it; it may be empty."""
     sizes = [
         (abs(size[joint]), feature)
         for feature, size in effects.sizes.items()
-        if feature not in PAIR_FEATURES
+        if feature not in PAIR_FEATURES and effects.beyonds[feature][joint]
     ]
-    largest = max(size for size, _ in sizes)
     sizes.sort(key=lambda item: -item[0])
-    features = [q for size, q in sizes if size > max(NEGLIGIBLE, SHARE * largest)]
+    features = [q for size, q in sizes if size > SHARE * sizes[0][0]]
     return _predicate([_verb(effects, joint, feature, False) for feature in features[:2]])
 
 
@@ -86,22 +85,31 @@ def _predicate(phrases: Sequence[str]) -> str:
     return join_list(joined) if len(joined) == len(phrases) else ", and ".join(joined)
 
 
-def _differences(
+def differences(
     layout: SkeletonLayout, effects: EffectSizes, joints: Sequence[int]
 ) -> list[tuple[MotionFeature, list[int]]]:
-    """Return the features that differ most, each with the joints it is about, strongest first."""
-    differences = []
+    """Return the features that differ most beyond chance, strongest first.
+
+    Returns:
+        Each feature with the joints among those given that it is about, strongest first. All of
+        them differ in the same direction, and beyond chance.
+    """
+    found = []
     for feature, size in effects.sizes.items():
-        either = effects.eithers[feature]
-        about = [v for v in joints if feature not in PAIR_FEATURES or layout.mirror[v] in joints]
+        either, beyond = effects.eithers[feature], effects.beyonds[feature]
+        about = [
+            v
+            for v in joints
+            if beyond[v] and (feature not in PAIR_FEATURES or layout.mirror[v] in joints)
+        ]
         top = max(about, key=lambda v: abs(size[v]), default=None)
-        if top is None or abs(size[top]) <= NEGLIGIBLE:
+        if top is None:
             continue
         alike = [v for v in about if size[v] / size[top] >= SHARE and either[v] == either[top]]
-        differences.append((abs(size[top]), feature, sorted(alike, key=lambda v: -abs(size[v]))))
-    largest = max((size for size, _, _ in differences), default=0.0)
-    differences.sort(key=lambda item: -item[0])
-    return [(feature, alike) for size, feature, alike in differences if size >= SHARE * largest]
+        found.append((abs(size[top]), feature, sorted(alike, key=lambda v: -abs(size[v]))))
+    largest = max((size for size, _, _ in found), default=0.0)
+    found.sort(key=lambda item: -item[0])
+    return [(feature, alike) for size, feature, alike in found if size >= SHARE * largest]
 
 
 def _verb(effects: EffectSizes, joint: int, feature: MotionFeature, plural: bool) -> str:

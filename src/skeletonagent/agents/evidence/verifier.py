@@ -13,13 +13,8 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from skeletonagent.agents.evidence import verbalize
-from skeletonagent.agents.evidence.effect_sizes import (
-    DISTINGUISHING,
-    NEGLIGIBLE,
-    EffectSizes,
-    Evidence,
-    decisive_joints,
-)
+from skeletonagent.agents.evidence.decisive_joints import DISTINGUISHING, decisive_joints
+from skeletonagent.agents.evidence.effect_sizes import NEGLIGIBLE, EffectSizes, Evidence
 from skeletonagent.agents.settings import VerifyMode
 from skeletonagent.core.motion_feature import MotionFeature
 
@@ -29,15 +24,15 @@ KEPT = 2
 """Number of joints that stay where every one is doubted."""
 
 _FEATURES = list(MotionFeature)
-_RANGE = [
-    _FEATURES.index(MotionFeature.VERTICAL_RANGE),
-    _FEATURES.index(MotionFeature.HORIZONTAL_RANGE),
+_MOTION = [
+    _FEATURES.index(feature)
+    for feature in (
+        MotionFeature.VERTICAL_RANGE,
+        MotionFeature.HORIZONTAL_RANGE,
+        MotionFeature.SPEED,
+    )
 ]
-"""Features of how far a joint moves; its speed is left out, since it is mostly sensor noise."""
-_MOTION = [*_RANGE, _FEATURES.index(MotionFeature.SPEED)]
 _NET_RISE = _FEATURES.index(MotionFeature.NET_RISE)
-STILL = 0.5
-"""A joint that moves less far than this share of the mean of all joints and classes keeps still."""
 
 _PARTS = {
     "head": re.compile(r"head|face|nose|eye|ear(?!m)|neck"),
@@ -210,7 +205,7 @@ class Verifier:
 
         Of a joint that is seen in no clip of the class it is not known.
         """
-        moved = self._ranging[self.evidence.class_names.index(action)]
+        moved = self.evidence.ranging[self.evidence.class_names.index(action)]
         for others in {(), tuple(rivals)}:
             effects, error = self.effects(action, others), self._error(action, others)
             if effects is not None and error is not None:
@@ -229,14 +224,6 @@ class Verifier:
     def _inverse_clips(self) -> float:
         """The sum, over these classes, of one by the number of clips."""
         return sum(1 / count for count in self._clips.values())
-
-    @cached_property
-    def _ranging(self) -> Bool[Tensor, "y v"]:
-        """Whether a joint moves far in a class, or is seen in none of its clips."""
-        moments = self.evidence.plain
-        mean, known = moments.mean[..., _RANGE], moments.known[..., _RANGE]
-        usual = mean.sum(dim=(0, 1)) / known.sum(dim=(0, 1)).clamp(min=1)
-        return (mean > STILL * usual).any(dim=2) | ~known.all(dim=2)
 
 
 @cache

@@ -49,7 +49,7 @@ class RecordedChat:
             raise ChatError(self.name, question.action, question.step, 1, "was not recorded")
         if recorded.outcome is Outcome.UNANSWERED:
             raise _unanswered(recorded)
-        return Answer(recorded.answer, recorded.source)
+        return Answer(recorded.answer, recorded.source, caveats=recorded.caveats)
 
 
 def _key(question: Question) -> _Key:

@@ -2,7 +2,7 @@
 
 let filterAgents = () => {};
 const PAGE_SIZE = 10, MOST_PRINTED = 100;
-const ODD = ["repaired", "rejected", "unanswered"];
+const ODD = ["doubted", "repaired", "rejected", "unanswered"];
 
 async function drawAgents(place, { rounds, details }) {
   const entries = await inflate(details);
@@ -23,7 +23,7 @@ async function drawAgents(place, { rounds, details }) {
     tabs[state.round].focus();
   });
   const classes = select("agents-class", "Class", classOptions("every class"), (value) => { state.label = value; update(); });
-  const which = select("agents-which", "Show", [["all", "all"], ["changed", "what changed"], ["odd", "repaired, rejected, unanswered"], ["remarks", "contradicted by the clips"]], (value) => { state.which = value; update(); });
+  const which = select("agents-which", "Show", [["all", "all"], ["changed", "what changed"], ["odd", "doubted, repaired, rejected, unanswered"], ["remarks", "contradicted by the clips"]], (value) => { state.which = value; update(); });
   const search = html("input", { id: "agents-search", type: "search", placeholder: "words in question or answer", on: { input: () => { state.search = search.value.toLowerCase(); update(); } } });
 
   const update = (grown = false) => {
@@ -119,7 +119,7 @@ function exchangeBlock(exchange, titled) {
     html("details", { open: !accepted }, html("summary", {}, accepted ? "Question and answer" : "The answer"),
       accepted ? html("p", { class: "quote dim small" }, exchange.question) : null, answerBlock(exchange)),
     accepted ? null : html("details", {}, html("summary", {}, "The question"), html("p", { class: "quote dim small" }, exchange.question)),
-    list("remarks", exchange.remarks, "Evidence against it"),
+    list("remarks", exchange.remarks, "Evidence against it"), list("remarks", exchange.caveats, "Caveats"),
     exchange.earlier.length ? html("details", {}, html("summary", {}, exchange.earlier.length === 1 ? "An earlier attempt" : `${exchange.earlier.length} earlier attempts`),
       exchange.earlier.map((attempt) => html("div", { class: "attempt" }, html("span", { class: `outcome ${attempt.outcome}` }, attempt.outcome), answerBlock(attempt), list("remarks", attempt.remarks, "Evidence against it")))) : null);
 }

@@ -1,0 +1,52 @@
+"""p-values and their correction against SciPy and a literal reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats  # type: ignore[import-untyped]
+
+from skeletonagent.agents.evidence.chance import holm, p_values
+
+
+def test_p_values_are_those_of_welchs_test() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(0, 1, (9, 5)), rng.normal(0.8, 3, (14, 5))
+    parts = [group.var(axis=0, ddof=1) / len(group) for group in (first, second)]
+    squares = parts[0] ** 2 / 8 + parts[1] ** 2 / 13
+    ours = p_values(
+        torch.tensor(first.mean(axis=0) - second.mean(axis=0)),
+        torch.tensor(parts[0] + parts[1]),
+        torch.tensor(squares),
+    )
+    expected = stats.ttest_ind(first, second, equal_var=False).pvalue
+    np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-9)
+
+
+def test_where_nothing_varies_nothing_is_shown() -> None:
+    zero = torch.zeros(2, dtype=torch.double)
+    assert p_values(torch.tensor([0.0, 3.0]).double(), zero, zero).tolist() == [1.0, 1.0]
+
+
+def stepwise(p: list[float]) -> list[float]:
+    """Return Holm's correction, step by step."""
+    corrected, before = [1.0] * len(p), 0.0
+    for rank, place in enumerate(sorted(range(len(p)), key=lambda n: p[n])):
+        before = max(before, min(1.0, (len(p) - rank) * p[place]))
+        corrected[place] = before
+    return corrected
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_correction_is_holms(p: list[float]) -> None:
+    corrected = holm(torch.tensor(p, dtype=torch.double)).tolist()
+    np.testing.assert_allclose(corrected, stepwise(p), rtol=1e-12)
+
+
+def test_one_test_needs_no_correction() -> None:
+    assert holm(torch.tensor([0.03])).tolist() == torch.tensor([0.03]).tolist()
+    assert holm(torch.tensor([0.01, 0.04, 0.03])).tolist() == (
+        torch.tensor([0.03, 0.06, 0.06]).tolist()
+    )
