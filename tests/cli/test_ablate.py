@@ -112,7 +112,12 @@ def test_every_row_is_run_with_every_seed(
         unguided = "agents.chat=none" in row.assignments
         assert config.loss.beta == (0 if without_align or unguided else 0.9)
     assert {config.seed for _, config in trained.runs} == {5, 6}
-    printed = json.loads(capsys.readouterr().out)
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[-1].startswith(
+        f"everything is in {out}: {2 * len(rows)} runs, results.md and results.csv; "
+        f"'skeletonagent report {out}' "
+    )
+    printed = json.loads(captured.out)
     assert [row["label"] for row in printed["rows"]] == [row.label for row in rows]
     found = {(f["part"], f["metric"], f["row"]): f for f in printed["results"]}
     n = len(few.splits["xsub"].test)

@@ -62,6 +62,7 @@ def test_a_curve_is_printed_and_written_and_can_be_extended(
     assert lines[2].split()[:2] == ["1", "55.0"] and lines[3].split()[:3] == ["all", "(2)", "55.0"]
     assert "this curve has 2." in printed.out
     assert "all, seed1: 60.0%, 4 of 4 finished" in printed.err
+    assert printed.err.splitlines()[-1].startswith(f"everything is in {out}: 4 runs, curve.html ")
     assert sorted(path.name for path in out.iterdir()) == [
         "all", "clips1", "curve.csv", "curve.html", "curve.json", "curve.svg",
     ]  # fmt: skip

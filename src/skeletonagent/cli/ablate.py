@@ -147,7 +147,11 @@ def ablate(
         print_json({"plan": plan, "rows": rows, "results": [asdict(item) for item in results]})
     else:
         _print(selected, results)
-    print_remark(f"tables: {folder / 'results.md'} and {folder / 'results.csv'}")
+    print_remark(
+        f"everything is in {folder}: {len(runs)} runs, results.md and results.csv; "
+        f"'skeletonagent report {folder}' shows what they got wrong, and the same command with "
+        "more --seeds trains only those"
+    )
 
 
 def _folder(plan: str, out: Path | None, benchmark: str | None) -> Path:

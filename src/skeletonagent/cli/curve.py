@@ -110,8 +110,9 @@ def curve(
         print_json(measured.to_json())
     else:
         _print(measured)
-    console.print(
-        f"picture: {out / 'curve.svg'}, page: {out / 'curve.html'}", markup=False, soft_wrap=True
+    print_remark(
+        f"everything is in {out}: {len(plan.runs)} runs, curve.html to look at, curve.svg, "
+        "curve.csv and curve.json; the same command with more --clips or --draws trains only those"
     )
 
 
