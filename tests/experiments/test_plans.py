@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from skeletonagent.agents.settings import GuidanceControl
 from skeletonagent.experiments.config import Config, config_to_dict, with_overrides
 from skeletonagent.experiments.measurements import METRICS
 from skeletonagent.experiments.plans import STUDY_PLANS
@@ -52,7 +53,9 @@ def test_the_study_of_guidance_has_all_its_rows() -> None:
     assert used == [(False, True), (True, False), (False, True), both, both, both, both, both]
     static = [c.training.guidance_period == 0 for c in configs[1:]]
     assert static == [True, False, False, True, False, True, False, False]
-    assert [c.loss.shuffle_guidance for c in configs] == [row == rows[6] for row in rows]
+    assert [c.agents.control is GuidanceControl.SHUFFLED for c in configs] == [
+        row == rows[6] for row in rows
+    ]
     assert [c.agents.verify.value for c in configs[7:]] == ["off", "filter"]
 
 
@@ -66,4 +69,4 @@ def test_the_control_is_static_too() -> None:
     rows = {row.label: row for row in STUDY_PLANS["guidance"].rows}
     static = rows["both losses, static"]
     control = rows[static.against]
-    assert set(control.assignments) - set(static.assignments) == {"loss.shuffle_guidance=true"}
+    assert set(control.assignments) - set(static.assignments) == {"agents.control=shuffled"}

@@ -175,8 +175,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     defaults = vars(SkeletonAgentLoss())
     for settings, arguments in [
         (LossSettings(), {}),
-        (LossSettings(shuffle_guidance=True), {}),
-        (LossSettings(0.3, 0.4, 0.5, 0.1, AlignTargets.SOFTMAX, mixup=0.2),
+                (LossSettings(0.3, 0.4, 0.5, 0.1, AlignTargets.SOFTMAX, mixup=0.2),
          dict(zip(("alpha", "beta", "temperature", "label_smoothing", "align_targets", "mixup"),
                   (0.3, 0.4, 0.5, 0.1, "softmax", 0.2), strict=True))),
     ]:  # fmt: skip

@@ -35,11 +35,3 @@ def test_guidance_is_taken_as_it_is() -> None:
         assert torch.equal(tensors.salient, GUIDANCE.salient(stream).float())
         assert torch.equal(tensors.text_table, TABLE)
         assert all(map(torch.equal, GuidanceTensors(*tensors), tensors))
-
-
-def test_shuffled_guidance_is_that_of_another_class() -> None:
-    plain = GuidanceTensors.from_guidance(GUIDANCE, Stream.JOINT, encode)
-    shuffled = GuidanceTensors.from_guidance(GUIDANCE, Stream.JOINT, encode, shuffle=True)
-    others = [2, 0, 1]
-    assert torch.equal(shuffled.salient, plain.salient[others])
-    assert torch.equal(shuffled.text_table, plain.text_table[others])

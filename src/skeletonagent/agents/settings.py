@@ -29,6 +29,18 @@ class VerifyMode(StrEnum):
     """The question is asked again with the evidence; joints still doubted are left out."""
 
 
+class GuidanceControl(StrEnum):
+    """Control of whether the content of the guidance matters, for studies."""
+
+    NONE = "none"
+    """Each class has its own guidance."""
+    SHUFFLED = "shuffled"
+    """Each class has the guidance of another class, the same one all the time."""
+    RANDOM = "random"
+    """Each class has as many joints and claims, drawn at random, and a random vector as sentence;
+    the vectors have the scalar products of the sentences."""
+
+
 def _unquoted(value: object) -> object:
     """Return ``off`` for the truth value that YAML reads in its place where it is not quoted."""
     return "off" if value is False else value
@@ -57,6 +69,8 @@ class AgentSettings:
         rival_share: Smallest share of the clips of a class, from 0 to 1, that must be mistaken for
             another class to make that class a rival.
         verify: Treatment of joints that the training clips speak against.
+        control: Control of whether the content of the guidance matters: ``none``, ``shuffled`` or
+            ``random``.
         text_encoder: Text encoder of the sentences: a name in the table of text encoders,
             ``NAME:PATH`` for files of one's own, or the path of a transformers folder.
         concurrency: Number of classes that are asked about at the same time where a language model
@@ -80,6 +94,7 @@ class AgentSettings:
     padded_rivals: bool = False
     rival_share: Annotated[float, Interval(ge=0, lt=1)] = 0.01
     verify: Annotated[VerifyMode, BeforeValidator(_unquoted)] = VerifyMode.FLAG
+    control: GuidanceControl = GuidanceControl.NONE
     text_encoder: str = "wordllama"
     concurrency: Annotated[int, Ge(1)] = 8
     wait: bool | None = None

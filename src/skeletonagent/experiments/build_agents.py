@@ -18,6 +18,7 @@ from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.first_question import FirstQuestion
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator, ProgressCallback
 from skeletonagent.agents.questioner import Questioner
+from skeletonagent.agents.guidance_control import controlled_joints, controlled_sentences
 from skeletonagent.agents.selector import Selector
 from skeletonagent.agents.settings import AgentSettings, VerifyMode
 from skeletonagent.agents.usage import UsageReport, usage_report
@@ -33,6 +34,7 @@ from skeletonagent.data.settings import AugmentSettings, ClipSettings
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.datasets import preprocess_dataset
 from skeletonagent.llm.budget import Budget, Spent, price
+from skeletonagent.experiments.config import Config
 from skeletonagent.llm.chat import Chat
 from skeletonagent.llm.chats.build import build_chat, resolve_model
 from skeletonagent.llm.chats.class_notes_chat import ClassNotesChat
@@ -42,6 +44,7 @@ from skeletonagent.llm.class_notes import ClassNotesFile, bundled_class_notes, b
 from skeletonagent.text.encoder import TextEncoder, build_encoder, default_cache_folder
 
 ANALYST = "analyst"
+from skeletonagent.training.losses import GuidanceTensors
 BUNDLED = "bundled"
 NOBODY = "none"
 RECORDED = "recorded:"
@@ -49,6 +52,15 @@ RECORDED = "recorded:"
 
 def _nothing() -> None:
     """Check nothing."""
+def controlled_guidance(config: Config, guidance: GuidanceTensors) -> GuidanceTensors:
+    """Return the guidance that a run trains with: another class's or nobody's in a control."""
+    control, seed = config.agents.control, config.seed
+    return GuidanceTensors(
+        controlled_joints(guidance.salient, control, seed),
+        controlled_sentences(guidance.text_table, control, seed),
+    )
+
+
 
 
 @dataclass(frozen=True)

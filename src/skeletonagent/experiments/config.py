@@ -77,6 +77,11 @@ class Config:
 
 
 _ADAPTER = TypeAdapter(Config)
+_RETIRED: Mapping[str, Mapping[str, Any]] = {
+    "loss": {"shuffle_guidance": False},
+    "training": {"class_head": "taken"},
+}
+"""Settings that there are no longer, with the values by which they changed nothing."""
 _LONGEST_PROBLEM = 2000
 """Characters of a line about a mistake, which may list all keys of a section."""
 
@@ -97,6 +102,7 @@ def config_from_dict(values: Mapping[str, Any], source: str = "config") -> Confi
     Raises:
         ConfigError: Listing every unknown key, with the nearest valid one, and every wrong value.
     """
+    values = _without_retired(values)
     problems = _unknown_keys(values, Config)
     try:
         config = _ADAPTER.validate_python(_with_choices(values, Config))
@@ -106,6 +112,19 @@ def config_from_dict(values: Mapping[str, Any], source: str = "config") -> Confi
         lines = [printable_line(problem, _LONGEST_PROBLEM) for problem in problems]
         raise ConfigError(f"{source} has {len(lines)} mistake(s):\n  " + "\n  ".join(lines))
     return config
+
+
+def _without_retired(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values without settings of older runs that changed nothing."""
+    kept = dict(values)
+    for section, retired in _RETIRED.items():
+        if isinstance(found := kept.get(section), dict):
+            kept[section] = {
+                key: value
+                for key, value in found.items()
+                if key not in retired or value != retired[key]
+            }
+    return kept
 
 
 def _error_line(mistake: Mapping[str, Any]) -> str:

@@ -5,6 +5,9 @@ in fixed features and is fitted in closed form, so that the two err differently.
 sum of a linear one on MultiRocket's features (arXiv 2102.00457) and a Gaussian one on the motion
 features of the joints. Its ridge and the sharpness of its probabilities are chosen by leaving out
 the subjects of the training samples in turn, which the closed form gives without another fit.
+
+Where something is claimed about the classes, how well the claims hold of a sample counts beside
+the decision values, with a weight that is chosen in the same way: none if claims are wrong.
 """
 
 from __future__ import annotations
@@ -21,12 +24,14 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor
 
+from skeletonagent.agents.evidence.claim_prior import ClaimPrior, ClassClaims
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically
 from skeletonagent.core.outside_files import read_outside_bytes
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.projection import as_clips_show
+from skeletonagent.experiments.described_classes import fit_claim_prior, scores_by_claims
 from skeletonagent.experiments.kernel_ridge_fit import solve_kernel_ridge
 from skeletonagent.experiments.multirocket import MultiRocket
 from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
@@ -82,6 +87,8 @@ class KernelRidge:
         reach: Squared distance of motion features at which their kernel falls to 1/e.
         dual: Weight of each training sample for each class.
         intercept: Mean target of each class.
+        claim_prior: Prior scores by what is claimed of each class; None if they do not count.
+        claim_weight: Factor of these scores in the softmax.
         sharpness: Factor of the decision values in the softmax.
     """
 
@@ -94,15 +101,24 @@ class KernelRidge:
     reach: float
     dual: Float[Tensor, "n y"]
     intercept: Float[Tensor, " y"]
+    claim_prior: ClaimPrior | None = None
+    claim_weight: float = 0.0
     sharpness: float
 
     @classmethod
-    def fit(cls, store: ClipStore, samples: Int[Tensor, " n"], seed: int = 0) -> KernelRidge:
+    def fit(
+        cls,
+        store: ClipStore,
+        samples: Int[Tensor, " n"],
+        seed: int = 0,
+        claims: ClassClaims = (),
+    ) -> KernelRidge:
         """Return the classifier of training samples.
 
         Args:
             store: Preprocessed samples.
             samples: Positions of the training samples, at most :data:`MOST_KERNEL_SAMPLES`.
+            claims: Claims about each class; none at all if empty.
             seed: Seed of MultiRocket's channels and biases.
         """
         train = as_clips_show(store.subset(samples))
@@ -123,7 +139,9 @@ class KernelRidge:
             2 * torch.nn.functional.one_hot(train.labels.cpu(), train.num_classes).double() - 1
         )
         intercept = targets.mean(dim=0)
-        solution = solve_kernel_ridge(kernel, targets, _groups(train))
+        scores = fit_claim_prior(claims, train)
+        prior = None if scores is None else scores_by_claims(scores, train).double()
+        solution = solve_kernel_ridge(kernel, targets, _groups(train), prior)
         dual = solution.dual.float()
         return cls(
             rocket=rocket,
@@ -135,6 +153,8 @@ class KernelRidge:
             reach=reach,
             dual=dual,
             intercept=intercept.float(),
+            claim_prior=scores if solution.prior_weight else None,
+            claim_weight=solution.prior_weight,
             sharpness=solution.sharpness,
         )
 
@@ -147,7 +167,11 @@ class KernelRidge:
         features, motion = self.features(store)
         similar = _gaussian(motion, self.motion, self.reach).float()
         decisions = features @ self.weights + similar @ self.dual + self.intercept
-        return (self.sharpness * decisions).log_softmax(dim=1)
+        logs = (self.sharpness * decisions).log_softmax(dim=1)
+        if self.claim_prior is None:
+            return logs
+        scores = scores_by_claims(self.claim_prior, as_clips_show(store))
+        return (logs + self.claim_weight * scores).log_softmax(dim=1)
 
     def features(self, store: ClipStore) -> tuple[Float[Tensor, "n f"], Float[Tensor, "n q"]]:
         """Return the standardized features of preprocessed samples, MultiRocket's and of motion.
@@ -212,6 +236,9 @@ class KernelRidge:
             "intercept": self.intercept,
             "sharpness": torch.tensor(self.sharpness, dtype=torch.float64),
             **self.rocket.to_tensors(),
+        if self.claim_prior is not None:
+            tensors |= self.claim_prior.to_tensors()
+            tensors["claim_weight"] = torch.tensor(self.claim_weight, dtype=torch.float64)
         }
         return safetensors.torch.save({name: part.contiguous() for name, part in tensors.items()})
 
@@ -261,6 +288,9 @@ class KernelRidge:
     def _from_tensors(cls, tensors: Mapping[str, Tensor]) -> KernelRidge:
         rocket = MultiRocket.from_tensors(tensors)
         _require_shapes(tensors, rocket.num_features)
+        scores = ClaimPrior.from_tensors(tensors)
+        if scores is not None and len(scores.claims) != len(tensors["intercept"]):
+            raise ValueError(f"claims about {len(scores.claims)} classes")
         return cls(
             rocket=rocket,
             channel_means=tensors["channel_means"],
@@ -274,6 +304,8 @@ class KernelRidge:
             sharpness=float(tensors["sharpness"]),
         )
 
+            claim_prior=scores,
+            claim_weight=0.0 if scores is None else float(tensors["claim_weight"]),
 
 def _require_shapes(tensors: Mapping[str, Tensor], features: int) -> None:
     """Check that tensors of a file fit each other and so many features of MultiRocket.

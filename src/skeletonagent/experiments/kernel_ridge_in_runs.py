@@ -9,13 +9,17 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from skeletonagent.agents.evidence.claim_prior import ClassClaims
+from skeletonagent.agents.guidance_control import controlled_claims
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.described_classes import claims_of_classes
 from skeletonagent.experiments.kernel_ridge import MOST_KERNEL_SAMPLES, KernelRidge
+from skeletonagent.models.settings import ClaimSource
 from skeletonagent.training.run_directory import RunDirectory
 
 
@@ -44,7 +48,11 @@ def fit_kernel_ridge(
     """
     if not config.kernel_ridge.weight or len(data.store.labels[train.cpu()].unique()) < 2:
         return None
-    classifier = KernelRidge.fit(data.store, train.cpu(), config.seed)
+    claims: ClassClaims = ()
+    if config.kernel_ridge.claims is ClaimSource.NOTES:
+        own = claims_of_classes(data.store.class_names)
+        claims = controlled_claims(own, config.agents.control, config.seed)
+    classifier = KernelRidge.fit(data.store, train.cpu(), config.seed, claims)
     classifier.save(run.kernel_ridge)
     return classifier
 

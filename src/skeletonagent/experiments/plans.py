@@ -111,7 +111,7 @@ STUDY_PLANS: Mapping[str, StudyPlan] = {
             StudyRow("L_align, online", (_ANALYST, "loss.alpha=0")),
             StudyRow("both losses, static", (_ANALYST, _ONCE), against="both losses, shuffled"),
             StudyRow("both losses, online", (_ANALYST,), against="both losses, static"),
-            StudyRow("both losses, shuffled", (_ANALYST, _ONCE, "loss.shuffle_guidance=true")),
+            StudyRow("both losses, shuffled", (_ANALYST, _ONCE, "agents.control=shuffled")),
             StudyRow("both losses, bundled answers", (_BUNDLED, "agents.verify=off")),
             StudyRow(
                 "both losses, bundled, filtered",

@@ -29,7 +29,7 @@ from skeletonagent.data.settings import DataSettings
 from skeletonagent.data.splits import choose_split
 from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.experiments.build import Experiment, build_experiment
-from skeletonagent.experiments.build_agents import Agents, answers_offline
+from skeletonagent.experiments.build_agents import Agents, answers_offline, controlled_guidance
 from skeletonagent.experiments.config import Config, write_config
 from skeletonagent.experiments.data_fingerprint import DataFingerprint
 from skeletonagent.experiments.datasets import absolute_archive, prepare_dataset
@@ -179,7 +179,7 @@ def _train(
                 FINGERPRINT: fingerprint.to_json(),
                 THREADS: torch.get_num_threads(),
             },
-            shuffle_guidance=config.loss.shuffle_guidance,
+            alter=functools.partial(controlled_guidance, config),
             interrupt=interrupt,
         )
         return trainer.fit(checkpoint)

@@ -53,6 +53,13 @@ class ReadoutKind(StrEnum):
     TEMPORAL = "temporal"
 
 
+class ClaimSource(StrEnum):
+    """Where claims about the classes come from."""
+
+    NONE = "none"
+    NOTES = "notes"
+
+
 @dataclass(frozen=True)
 class KernelRidgeSettings:
     """Kernel ridge classifier of whole samples beside the network.
@@ -60,9 +67,13 @@ class KernelRidgeSettings:
     Args:
         weight: Weight of its log probabilities where the network's is 1; with 0 there is none, nor
             with more training samples than it is fitted to.
+        claims: Claims about the classes that count beside what the samples say, with a weight
+            that left-out samples decide: those of the bundled class ``notes`` on actions of the
+            same names, or ``none``.
     """
 
     weight: Annotated[float, Ge(0)] = 0.0
+    claims: ClaimSource = ClaimSource.NOTES
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,6 @@ class GuidanceTensors(NamedTuple):
         stream: Stream,
         encode: Encode,
         device: torch.device | None = None,
-        *,
-        shuffle: bool = False,
     ) -> GuidanceTensors:
         """Return the salient joints of a stream and the embedded sentences.
 
@@ -63,13 +61,8 @@ class GuidanceTensors(NamedTuple):
             stream: Input stream of the recognizer, whose joints or bones are meant.
             encode: Text encoder.
             device: Device to put the tensors on; the CPU if None.
-            shuffle: Whether each class gets joints and sentence of another class, the same one
-                all the time: the control of a study.
         """
         salient, table = guidance.salient(stream).float(), encode(guidance.sentences)
-        if shuffle:
-            # Half the classes on: neighbours are often alike.
-            salient, table = (rows.roll(len(rows) // 2, dims=0) for rows in (salient, table))
         return cls(salient.to(device), table.to(device))
 
 

@@ -162,8 +162,6 @@ class LossSettings:
         align_targets: Target distributions of the alignment.
         logit_scale: Factor of the alignment's cosines.
         mixup: Weight of the class loss of a mixed copy of the batch; 0 mixes nothing.
-        shuffle_guidance: Whether each class is given joints and sentence of another class, the
-            same one all the time: a control of whether the content of the guidance matters.
         class_weights: Weights of the classes in class loss and joint constraint: ``none`` or
             ``balanced``. Alignment and mixed copies are not weighted.
     """
@@ -175,7 +173,6 @@ class LossSettings:
     align_targets: AlignTargets = AlignTargets.SHARED
     logit_scale: LogitScale = LogitScale.FIXED
     mixup: Annotated[float, Ge(0)] = 0.0
-    shuffle_guidance: bool = False
     class_weights: ClassWeighting = ClassWeighting.NONE
 
 

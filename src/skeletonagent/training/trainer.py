@@ -7,7 +7,7 @@ The loop exchanges two values with the agents: it passes :class:`Confusions` up 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from signal import Signals
 from typing import Any
@@ -67,7 +67,7 @@ class Trainer:
         callback: Callback.
         seed: Seed of all randomness, together with epoch, step and rank.
         metadata: Further content of a checkpoint: the configuration and the class names.
-        shuffle_guidance: Whether each class gets another class's guidance, as a control.
+        alter: Change of the guidance's tensors before they are trained with, as a control.
         interrupt: Flag that a signal sets to end this process.
     """
 
@@ -80,7 +80,7 @@ class Trainer:
     callback: Callback
     seed: int
     metadata: Mapping[str, Any]
-    shuffle_guidance: bool = False
+    alter: Callable[[GuidanceTensors], GuidanceTensors] = lambda tensors: tensors
     interrupt: InterruptFlag = field(default_factory=InterruptFlag)
     confusions: Confusions = field(init=False)
     """Confusions of the latest complete epoch."""
@@ -200,13 +200,11 @@ class Trainer:
         return counts
 
     def _guidance_tensors(self) -> GuidanceTensors:
-        return GuidanceTensors.from_guidance(
-            self.guidance,
-            self.data.loader.settings.stream,
-            self.encode,
-            self.state.context.device,
-            shuffle=self.shuffle_guidance,
+        tensors = GuidanceTensors.from_guidance(
+            self.guidance, self.data.loader.settings.stream, self.encode
         )
+        device = self.state.context.device
+        return GuidanceTensors(*(tensor.to(device) for tensor in self.alter(tensors)))
 
     def _refresh(self, epoch: int) -> bool:
         """Start a round of the agents where one is due, and return whether one changed a class."""
