@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ def test_a_live_page_is_served_until_it_is_interrupted(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: list[bytes] = []
+    later = run.with_name("study") / "later"
 
     class Server:
         server_address = ("127.0.0.1", 4321)
@@ -67,9 +69,13 @@ def test_a_live_page_is_served_until_it_is_interrupted(
 
         def serve_forever(self) -> None:
             served.append(self.page.newest()[1])
+            write_config(replace(Config(), seed=1), RunDirectory(later).config)
+            served.append(self.page.newest()[1])
             raise KeyboardInterrupt
 
     monkeypatch.setattr(live, "live_server", Server)
-    typed(str(run), "--live", "--port", "4321")
-    page, closed = served
+    write_config(Config(), RunDirectory(later.with_name("first")).config)
+    typed(str(run), str(later.parent), "--live", "--port", "4321")
+    page, second, closed = served
     assert b'class="live"' in page and closed == b"closed"
+    assert b"study/later" in second and b"study/later" not in page

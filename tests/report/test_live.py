@@ -4,7 +4,7 @@ import http.client
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Thread
 
@@ -29,7 +29,7 @@ class Builder:
         self.problem = "is being written"
         self.size = 0
 
-    def __call__(self, version: str) -> str:
+    def __call__(self, runs: Sequence[Path], version: str) -> str:
         if self.failing:
             raise DataError(self.problem)
         self.versions.append(version)
@@ -45,7 +45,7 @@ def touched(path: Path, text: str) -> None:
 @pytest.mark.parametrize("name", ["metrics.jsonl", "predictions.npz", "snapshots/epoch_0001.npz"])
 def test_the_page_is_made_anew_only_when_a_file_changed(run: Path, name: str) -> None:
     build = Builder()
-    page = LivePage(build, [run])
+    page = LivePage(lambda: [run], build)
     first = page.newest()
     assert page.newest() == first and len(build.versions) == 1
     touched(run / name, "x")
@@ -60,7 +60,7 @@ def test_the_page_is_made_anew_only_when_a_file_changed(run: Path, name: str) ->
 def test_what_cannot_be_read_leaves_the_page_as_it_was(run: Path) -> None:
     build = Builder()
     build.failing = True
-    page = LivePage(build, [run])
+    page = LivePage(lambda: [run], build)
     with pytest.raises(DataError):
         page.newest()
     build.failing = False
@@ -74,15 +74,46 @@ def test_what_cannot_be_read_leaves_the_page_as_it_was(run: Path) -> None:
     assert version == build.versions[1] and content == "<p>2 ü</p>".encode()
 
 
+def test_what_stays_unreadable_is_said(run: Path) -> None:
+    build = Builder()
+    page = LivePage(lambda: [run], build)
+    page.newest()
+    build.failing = True
+    touched(run / "metrics.jsonl", "damaged")
+    page.newest()  # half-written, perhaps
+    with pytest.warns(UserWarning, match="the page stays as it was: is being written"):
+        page.newest()
+
+
+def test_runs_that_begin_later_are_added(run: Path) -> None:
+    pages: list[list[Path]] = []
+    found = [run]
+
+    def build(runs: Sequence[Path], version: str) -> str:
+        pages.append(list(runs))
+        return version
+
+    page = LivePage(lambda: found, build)
+    page.newest()
+    found.insert(0, run / "later")
+    touched(run / "later" / "config.yaml", "seed: 1\n")
+    page.newest()
+    page.newest()
+    assert pages == [[run], [run, run / "later"]]  # the report stays about the first
+    found.remove(run)
+    page.newest()
+    assert pages[2:] == [[run / "later"]]
+
+
 def test_a_file_that_vanishes_leaves_the_page_as_it_was(run: Path) -> None:
     pages = iter(["<p>first</p>"])
 
-    def build(version: str) -> str:
+    def build(runs: Sequence[Path], version: str) -> str:
         for page in pages:
             return page
         raise FileNotFoundError(2, "gone", str(run / "metrics.jsonl"))
 
-    page = LivePage(build, [run])
+    page = LivePage(lambda: [run], build)
     first = page.newest()
     touched(run / "metrics.jsonl", "x")
     assert page.newest() == first
@@ -95,7 +126,7 @@ def builder() -> Builder:
 
 @pytest.fixture
 def port(run: Path, builder: Builder) -> Iterator[int]:
-    with live_server(LivePage(builder, [run])) as server:
+    with live_server(LivePage(lambda: [run], builder)) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server.server_address[1]
@@ -161,7 +192,7 @@ def test_clients_that_leave_do_no_harm(
 
 
 def test_faults_of_our_own_are_not_hidden(run: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with live_server(LivePage(Builder(), [run])) as server:
+    with live_server(LivePage(lambda: [run], Builder())) as server:
         try:
             raise RuntimeError("ours")
         except RuntimeError:

@@ -394,7 +394,8 @@ def test_a_live_page_follows_the_run_and_keeps_the_place(
     browser: Any, make_run: RunMaker, tmp_path: Path
 ) -> None:
     run = make_run(tmp_path / "run", finished=False, epochs=3)
-    page = LivePage(lambda version: report_page(ReportOptions((run,), live=True), version), [run])
+    options = ReportOptions((run,), live=True)
+    page = LivePage(lambda: [run], lambda _, version: report_page(options, version))
     with live_server(page) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         with Visit(browser, f"http://127.0.0.1:{server.server_address[1]}/") as visit:

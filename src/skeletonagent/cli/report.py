@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skeletonagent.cli.console import console, output, print_json
+from skeletonagent.cli.console import console, output, print_json, warnings_at_once
 from skeletonagent.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -37,7 +39,11 @@ def report(
     ] = 60,
     live: Annotated[
         bool,
-        typer.Option("--live", help="Serve the page to this machine, up to date while runs train."),
+        typer.Option(
+            "--live",
+            help="Serve the page to this machine, up to date while runs train; "
+            "runs that begin later in these folders are added.",
+        ),
     ] = False,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of --live; 0 takes a free one.")
@@ -62,17 +68,17 @@ def report(
     from skeletonagent.report.runs import find_runs
     from skeletonagent.report.sections import ReportOptions
 
-    below = find_runs(runs)
-    options = ReportOptions(tuple(below), baseline, str(data) if data else None, clips, live)
+    options = ReportOptions((), baseline, str(data) if data else None, clips, live)
     if live:
         if out is not None:
             raise ConfigError("--live shows the page and --out writes it; give one of the two")
-        _serve(options, port)
+        _serve(runs, options, port)
         return
+    below = find_runs(runs)
     path = out or runs[0] / "report.html"
     if path.is_dir():
         raise DataError("is a folder; --out takes the name of a file", path=path)
-    page = report_page(options)
+    page = report_page(replace(options, runs=tuple(below)))
     write_text(path, page)
     if as_json:
         print_json({"report": str(path), "runs": [str(run) for run in below]})
@@ -81,16 +87,23 @@ def report(
     output.print(f"report: {path} ({size:.1f} MB)", markup=False, soft_wrap=True)
 
 
-def _serve(options: ReportOptions, port: int) -> None:
-    """Serve the page until Ctrl-C."""
+def _serve(places: Sequence[Path], options: ReportOptions, port: int) -> None:
+    """Serve the page of the runs in some places until Ctrl-C."""
     from skeletonagent.report.live import HOST, LivePage, live_server
     from skeletonagent.report.page import report_page
-    from skeletonagent.report.runs import compare_runs
+    from skeletonagent.report.runs import compare_runs, find_runs
 
-    paths = [*options.runs, *([options.baseline] if options.baseline else [])]
-    compare_runs(options.runs, options.baseline)
-    page = LivePage(lambda version: report_page(options, version), paths)
-    with live_server(page, port) as server:
+    def find() -> list[Path]:
+        runs = find_runs(places)
+        known = {run.resolve() for run in runs}
+        baselines = [options.baseline] if options.baseline else []
+        return [*runs, *(path for path in baselines if path.resolve() not in known)]
+
+    def build(runs: Sequence[Path], version: str) -> str:
+        return report_page(replace(options, runs=tuple(runs)), version)
+
+    compare_runs(find(), options.baseline)
+    with live_server(LivePage(find, build), port) as server, warnings_at_once():
         address = f"http://{HOST}:{server.server_address[1]}/"
         output.print(address, markup=False, soft_wrap=True)
         console.print("Ctrl-C ends it")

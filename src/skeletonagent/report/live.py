@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -22,42 +23,53 @@ SECONDS_BETWEEN = 4
 """Time after which a browser asks again where there is no page yet."""
 SECONDS_OF_A_CLIENT = 20
 """Time after which a client that neither asks nor reads is left."""
-Build = Callable[[str], str]
-"""Function that returns the page of a version."""
+Build = Callable[[Sequence[Path], str], str]
+"""Function that returns the page of some runs, given their directories and the version."""
 
 
 class LivePage:
     """Newest page of some runs, made on request when the runs' files have changed."""
 
-    def __init__(self, build: Build, runs: Sequence[Path]) -> None:
+    def __init__(self, find: Callable[[], Sequence[Path]], build: Build) -> None:
         """Keep what the page is made of; it is made on the first request.
 
         Args:
-            build: Function that returns the page of a version.
-            runs: Run directories of the report.
+            find: Function that returns the run directories of the report; it is called at each
+                request. Runs that begin later come after the others.
+            build: Function that returns the page of these runs.
         """
-        self._build, self._runs = build, runs
+        self._find, self._build = find, build
         self._lock = Lock()
+        self._runs: list[Path] = []
         self._version, self._page = "", b""
+        self._failed = ""
 
     def newest(self) -> tuple[str, bytes]:
         """Return version and page; while a file cannot be read, those before are returned.
 
-        A file may be half-written, or replaced while it is read; the next request tries again.
+        A file may be half-written, or replaced while it is read; the next request tries again. What
+        is still wrong then, with the same files, is warned of.
 
         Raises:
             SkeletonAgentError: If a file cannot be read and there is no earlier page.
             OSError: If a file is gone and there is no earlier page.
         """
         with self._lock:
+            version = ""
             try:
+                found = self._find()
+                known = [run for run in self._runs if run in found]
+                self._runs = [*known, *(run for run in found if run not in known)]
                 version = fingerprint(self._runs)
                 if version != self._version:
-                    self._page = self._build(version).encode()
+                    self._page = self._build(self._runs, version).encode()
                     self._version = version
-            except (SkeletonAgentError, OSError):
+            except (SkeletonAgentError, OSError) as error:
                 if not self._page:
                     raise
+                if version == self._failed:
+                    warnings.warn(f"the page stays as it was: {error}", stacklevel=2)
+                self._failed = version
             return self._version, self._page
 
 
