@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
-from skeletonagent.core.errors import DataError
+from skeletonagent.core.errors import DataError, SkeletonAgentError
+from skeletonagent.core.npz_files import read_npy, read_npz
 from skeletonagent.core.outside_files import (
     brief,
+    decoding_problem,
     problem_line,
     read_outside_bytes,
     read_outside_text,
 )
+from skeletonagent.data.readers.safe_pickle import load_restricted
+from skeletonagent.models.released_checkpoint import read_released_checkpoint
 
 
 def test_text_is_read_with_and_without_its_mark(tmp_path: Path) -> None:
@@ -56,3 +60,25 @@ def test_problems_are_one_line() -> None:
     assert problem_line(FileNotFoundError(2, "No such file", "x")) == "No such file"
     assert problem_line(ValueError("two\nlines")) == "two lines"
     assert len(problem_line(ValueError("long " * 1000))) <= 300
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html><title>Quota exceeded</title></html>", "it is a web page"),
+        (b"<html>", "it is a web page"),
+        (b"PK", "what the decoder says"),
+        (b"", "what the decoder says"),
+    ],
+)
+def test_what_lies_in_a_files_place_is_named(content: bytes, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "joints.npz"
+    path.write_bytes(content)
+    error = ValueError("what the decoder says")
+    assert problem in decoding_problem(error, path)
+    assert decoding_problem(error, tmp_path / "none") == "what the decoder says"
+    for read in (read_npz, read_npy, load_restricted, read_released_checkpoint):
+        with pytest.raises(SkeletonAgentError) as caught:
+            read(path)
+        assert problem in str(caught.value) or problem.startswith("what")

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.lib import format as npy
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.outside_files import UNREADABLE, brief, problem_line, require_file
+from skeletonagent.core.outside_files import (
+    UNREADABLE,
+    brief,
+    decoding_problem,
+    problem_line,
+    require_file,
+)
 
 MOST_MEMBERS = 10_000
 """Members of an archive; more are no arrays that anybody saved."""
@@ -48,7 +54,7 @@ def read_npz(path: Path, names: Collection[str] | None = None) -> dict[str, np.n
             return {name: _array(archive, member) for name, member in members.items()}
     except UNREADABLE as error:
         raise DataError(
-            f"cannot be read as NumPy arrays: {problem_line(error)}", path=path
+            f"cannot be read as NumPy arrays: {decoding_problem(error, path)}", path=path
         ) from error
 
 
@@ -113,7 +119,7 @@ def read_npy(path: Path) -> np.ndarray:
             array = require_text(npy.read_array(file, allow_pickle=False))
     except UNREADABLE as error:
         raise DataError(
-            f"cannot be read as NumPy arrays: {problem_line(error)}", path=path
+            f"cannot be read as NumPy arrays: {decoding_problem(error, path)}", path=path
         ) from error
     return array
 

@@ -34,6 +34,12 @@ _KINDS = (
     (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"), (stat.S_ISDIR, "a folder"),
 )  # fmt: skip
+_PLACEHOLDERS = (
+    (b"version https://git-lfs", "it is a pointer of Git LFS and not the file: run 'git lfs pull'"),
+    (b"<!doctype html", "it is a web page and not the file: download it anew, as a browser does"),
+    (b"<html", "it is a web page and not the file: download it anew, as a browser does"),
+)
+"""How files begin that are there instead of what was to be downloaded, and what to do."""
 _SHOWN = 80
 _PROBLEM = 300
 
@@ -113,6 +119,26 @@ def problem_line(error: BaseException) -> str:
     if len(text.split()) < 2:  # a bare value, as of a KeyError
         text = f"{type(error).__name__}: {text}".removesuffix(": ")
     return printable_line(text, _PROBLEM)
+
+
+def placeholder_problem(path: Path) -> str:
+    """Return what lies in a file's place, and what to do, if it was not downloaded; else ``""``."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(256).lstrip().lower()
+    except (OSError, ValueError):
+        return ""
+    return next((words for first, words in _PLACEHOLDERS if start.startswith(first)), "")
+
+
+def decoding_problem(error: BaseException, path: Path) -> str:
+    """Return why a file is not what its name says: what it is instead, or what the decoder says.
+
+    Args:
+        error: What the decoder raised.
+        path: The file.
+    """
+    return placeholder_problem(path) or problem_line(error)
 
 
 def brief(value: object) -> str:

@@ -21,6 +21,7 @@ from torch.serialization import safe_globals
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.outside_files import placeholder_problem
 from skeletonagent.core.pickle_scan import scan_pickle
 from skeletonagent.core.streams import Stream
 from skeletonagent.models.recognizer import Recognizer, build_recognizer
@@ -174,10 +175,11 @@ def _load(path: Path) -> Mapping[str, Any]:
         raise CheckpointError(f"no file {path}") from error
     except _LOAD_ERRORS as error:
         requested = re.search(r"GLOBAL (\S+)", str(error))
+        problem = placeholder_problem(path) or type(error).__name__
         raise CheckpointError(
             f"{path} asks for {requested[1]}; only tensors and plain values are read, no code"
             if requested
-            else f"{path} is no checkpoint of PyTorch, or damaged ({type(error).__name__})"
+            else f"{path} is no checkpoint of PyTorch, or damaged ({problem})"
         ) from error
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds {type(content).__name__}, not a state dict")

@@ -137,6 +137,25 @@ def test_a_table_of_contents_asks_for_its_kpfiles(tmp_path: Path) -> None:
         pyskl_reader(write_pickle(tmp_path / "mine.pkl", contents))
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            lambda keypoint: keypoint[0],
+            r"an array \(\d+, 17, 2\) of .*; .*store keypoint\[None\]",
+        ),
+        (lambda keypoint: keypoint.tolist(), "but a list; store numpy.asarray"),
+    ],
+)
+def test_other_shapes_are_asked_to_be_changed(change: Any, problem: str, tmp_path: Path) -> None:
+    def changed(_: int, fields: dict[str, Any]) -> None:
+        fields["keypoint"] = change(fields["keypoint"])
+
+    with pytest.raises(DataError, match=problem) as caught:
+        pyskl_reader(write_pickle(tmp_path / "mine.pkl", plain_pickle(17, 2, change=changed)))
+    assert "Kinetics" not in str(caught.value)
+
+
 def identified(tmp_path: Path, change: Any) -> DatasetReader:
     """Return the reader of a pickle like NTU RGB+D 60's after a change of its samples."""
     annotations = ntu_annotations()
@@ -241,7 +260,7 @@ def test_damaged_samples_are_left_out_and_reported(tmp_path: Path) -> None:
         "clip 1": "has infinite joints",
         "clip 2": "keypoint is no array (M, T, V, C)",
         "clip 3": "keypoint_score is no array of keypoint's (1, 4, 17)",
-        "clip 4": "keypoint_score is no array of keypoint's (1, 4, 17)",
+        "clip 4": "has no keypoint_score, which other samples have",
         "elsewhere": "has no annotation, only a split names it",
     }
     assert read_archive(done.archive).store.sample_ids == ("clip 0", "clip 5")
@@ -278,5 +297,5 @@ def test_sequences_of_a_pickle_without_labels_and_splits(tmp_path: Path, confide
 
 def test_confidence_that_a_pickle_lacks_is_refused(tmp_path: Path) -> None:
     path = write_pickle(tmp_path / "mine.pkl", plain_pickle(17, 2))
-    with pytest.raises(DataError, match=r"sample 'clip 0': keypoint_score is no array"):
+    with pytest.raises(DataError, match="sample 'clip 0': has no keypoint_score"):
         read_pyskl_sequences(path, confidence=True)

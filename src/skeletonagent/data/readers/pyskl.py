@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import (
     COCO_17,
@@ -26,6 +25,7 @@ from skeletonagent.core.layout import (
     LAYOUTS,
     SkeletonLayout,
 )
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark
 from skeletonagent.data.convert.pipeline import DatasetReader
 from skeletonagent.data.identification import SampleFacts, contradiction, identify_benchmark
@@ -120,13 +120,11 @@ def _shape_of_joints(table: PysklPickle) -> tuple[int, int, bool]:
         tuple(array.shape[2:]) for array in keypoints if _is_numbers(array) and array.ndim == 4
     )
     if not shapes:
-        first = table.annotations[0]
         raise DataError(
             f"holds no keypoint (M, T, V, C), an array of bodies, frames, joints and 2 or 3 "
-            f"coordinates, but {_looks(keypoints[0])}; if it is Kinetics' table of contents, name "
-            "the folder of its kpfiles too",
+            f"coordinates, but {_looks(keypoints[0])}; {_what_to_do(keypoints[0])}",
             path=table.path,
-            sample=first["frame_dir"],
+            sample=table.annotations[0]["frame_dir"],
         )
     (v, c), _ = shapes.most_common(1)[0]
     if c not in (2, 3):
@@ -143,6 +141,14 @@ def _shape_of_joints(table: PysklPickle) -> tuple[int, int, bool]:
             path=table.path,
         )
     return v, c, scored
+
+
+def _what_to_do(keypoint: Any) -> str:
+    if keypoint is None:
+        return "if it is Kinetics' table of contents, name the folder of its kpfiles too"
+    if _is_numbers(keypoint) and keypoint.ndim == 3:
+        return "where there is one body and no axis of bodies, store keypoint[None]"
+    return "store numpy.asarray(keypoint) with these four axes"
 
 
 def _looks(value: Any) -> str:
@@ -201,6 +207,10 @@ def read_annotation(
     if not _is_numbers(keypoint) or keypoint.ndim != 4:
         raise DataError("keypoint is no array (M, T, V, C)", sample=annotation.sample_id)
     if has_confidence:
+        if confidence is None:
+            raise DataError(
+                "has no keypoint_score, which other samples have", sample=annotation.sample_id
+            )
         if not _is_numbers(confidence) or confidence.shape != keypoint.shape[:3]:
             raise DataError(
                 f"keypoint_score is no array of keypoint's {keypoint.shape[:3]}",

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.outside_files import UNREADABLE, brief, problem_line, require_file
+from skeletonagent.core.outside_files import (
+    UNREADABLE,
+    brief,
+    decoding_problem,
+    problem_line,
+    require_file,
+)
 from skeletonagent.core.outside_text import printable_line
 from skeletonagent.core.pickle_scan import scan_pickle
 
@@ -36,7 +42,7 @@ def load_restricted(path: Path) -> Any:
                 scan_pickle(content)
             return _Unpickler(file, path).load()
     except UNREADABLE as error:
-        raise _damaged(error, path) from error
+        raise _damaged(decoding_problem(error, path), path) from error
 
 
 def loads_restricted(data: bytes, path: Path) -> Any:
@@ -53,11 +59,11 @@ def loads_restricted(data: bytes, path: Path) -> Any:
         scan_pickle(data)
         return _Unpickler(BytesIO(data), path).load()
     except UNREADABLE as error:
-        raise _damaged(error, path) from error
+        raise _damaged(problem_line(error), path) from error
 
 
-def _damaged(error: Exception, path: Path) -> DataError:
-    return DataError(f"cannot be read as a pickle: {problem_line(error)}", path=path)
+def _damaged(problem: str, path: Path) -> DataError:
+    return DataError(f"cannot be read as a pickle: {problem}", path=path)
 
 
 class _Unpickler(pickle.Unpickler):
