@@ -69,6 +69,19 @@ def test_deeplabcut_csv(tmp_path: Path, mice: int) -> None:
     assert recording.person_ids == (("mouse0", "mouse1") if mice > 1 else ("0",))
 
 
+def test_points_of_no_animal_are_no_further_animal(tmp_path: Path) -> None:
+    columns = [*deeplabcut_columns(2), ("DLC_resnet50", "single", "corner", "x"),
+               ("DLC_resnet50", "single", "corner", "y")]  # fmt: skip
+    values = np.concatenate([deeplabcut_values(2), np.ones((7, 2))], axis=1)
+    levels = ("scorer", "individuals", "bodyparts", "coords")
+    rows = [(level, *(c[n] for c in columns)) for n, level in enumerate(levels)]
+    rows += [(str(t), *(f"{x:.10g}" for x in row)) for t, row in enumerate(values)]
+    (tmp_path / "a.csv").write_text("\n".join(map(",".join, rows)) + "\n")
+    with pytest.warns(UserWarning, match=r"corner are points of no animal \(single\)"):
+        (recording,) = read_keypoints(tmp_path / "a.csv")
+    assert_mice(recording)
+
+
 def test_labelled_images_of_deeplabcut(tmp_path: Path) -> None:
     path = tmp_path / "CollectedData_me.csv"
     path.write_text(

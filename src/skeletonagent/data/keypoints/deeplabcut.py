@@ -1,7 +1,7 @@
 """DeepLabCut's predictions: CSV with three or four header rows, and HDF5 as pandas writes it.
 
 Header rows are scorer, individuals (of several animals), bodyparts and coords; coords are x, y and
-likelihood.
+likelihood. Points of no animal, such as corners of a cage, are those of the individual ``single``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from jaxtyping import Float
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.hdf5 import is_hdf5, open_hdf5, texts
+from skeletonagent.data.keypoints.remarks import remark
 from skeletonagent.data.keypoints.source import KeypointFormat, KeypointSource, clean_text
 from skeletonagent.data.keypoints.text_table import TextTable
 from skeletonagent.data.readers.safe_pickle import loads_restricted
@@ -23,6 +24,8 @@ from skeletonagent.data.readers.safe_pickle import loads_restricted
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 _AXES = ("x", "y", "z")
 _LIKELIHOOD = "likelihood"
+_NO_ANIMAL = "single"
+"""Individual that body parts are listed under which no animal has."""
 
 
 def _matches_csv(source: KeypointSource) -> bool:
@@ -94,6 +97,7 @@ def _recording(
     if not columns or len(columns) != values.shape[1] or not all(len(c) in (3, 4) for c in columns):
         raise DataError("has no columns scorer, bodyparts, coords of DeepLabCut", path=source.path)
     keys = [(str(c[1]) if len(c) == 4 else "0", str(c[-2]), str(c[-1]).lower()) for c in columns]
+    keys, values = _of_animals(keys, values, source)
     persons = list(dict.fromkeys(person for person, _, _ in keys))
     joints = list(dict.fromkeys(joint for _, joint, _ in keys))
     axes = [axis for axis in _AXES if any(part == axis for _, _, part in keys)]
@@ -116,6 +120,20 @@ def _recording(
         person_ids=tuple(map(clean_text, persons)),
         source=source.path,
     )
+
+
+def _of_animals(
+    keys: list[tuple[str, str, str]], values: Float[np.ndarray, "t k"], source: KeypointSource
+) -> tuple[list[tuple[str, str, str]], Float[np.ndarray, "t animals"]]:
+    """Return keys (individual, bodypart, coordinate) and columns without points of no animal."""
+    animals = [key[0] != _NO_ANIMAL for key in keys]
+    points = list(dict.fromkeys(joint for person, joint, _ in keys if person == _NO_ANIMAL))
+    of_animals = {joint for person, joint, _ in keys if person != _NO_ANIMAL}
+    if not points or not of_animals or of_animals.intersection(points):
+        return keys, values
+    named = ", ".join(map(clean_text, points))
+    remark(source.path, f"{named} are points of no animal ({_NO_ANIMAL}), and are left out")
+    return [key for key, kept in zip(keys, animals, strict=True) if kept], values[:, animals]
 
 
 def _video(name: str, scorers: set[str]) -> str:
