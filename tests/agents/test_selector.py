@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
 from skeletonagent.agents.selector import Selector, default_sentence
+from skeletonagent.core.claim_results import ClaimResult
 from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Step
 from skeletonagent.core.guidance import ClassGuidance
 from skeletonagent.core.layout import COCO_17
@@ -56,6 +57,21 @@ def test_an_unusable_targeted_answer_leaves_the_last_guidance_and_a_note(answer:
     assert (chosen.joints, chosen.sentence) == (LAST.joints, LAST.sentence)
     assert "unusable answer about 'wave' (distinguish)" in chosen.notes[0]
     assert "stay" in chosen.notes[-1]
+
+
+def test_claims_and_caveats_go_with_the_answer_they_are_from() -> None:
+    text = f"{TARGETED[1]}\nClaims: right hand height more; tail speed more"
+    talk = dialogue(DETAILS, SUMMARY, (Step.DISTINGUISH, text))
+    (*others, answer) = talk.exchanges
+    talk = replace(talk, exchanges=(*others, replace(answer, caveats=("a guess",))))
+    chosen = SELECTOR.select(talk, LAST, ("phone",))
+    assert list(map(str, chosen.claims)) == ["right hand height more"]
+    assert chosen.claim_results == () and chosen.notes[0] == "a guess"
+    assert chosen.notes[1].startswith("claim left out: no body part 'tail'")
+    failed = talk.with_exchange(dialogue((Step.DISTINGUISH, "No.")).exchanges[0])
+    results = (ClaimResult(chosen.claims[0]),)
+    later = SELECTOR.select(failed, replace(chosen, claim_results=results), ("phone",))
+    assert (later.claims, later.claim_results) == (chosen.claims, results)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.UNANSWERED])

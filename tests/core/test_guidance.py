@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skeletonagent.core.claim_results import ClaimResult, Verdict
+from skeletonagent.core.claims import Claim
 from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import KINECT_25, LAYOUTS, UAV_17, SkeletonLayout
 from skeletonagent.core.streams import Stream
+
+RESULT = ClaimResult(
+    Claim.parse("both hands height more", "clap"), Verdict.BORNE_OUT, 1.25, 0.5, 2.0
+)
 
 
 def make_guidance(layout: SkeletonLayout, *joints: tuple[int, ...]) -> Guidance:
@@ -77,11 +83,24 @@ def test_json_keeps_everything() -> None:
         joints=(0, 7, 24),
         sentence="One hand – the other rests.",
         rivals=("clap", "point"),
-        dialogue=Dialogue("wave", (Exchange(question, "One hand."),)),
+        dialogue=Dialogue(
+            "wave",
+            (Exchange(question, "One hand.", caveats=("a guess",), claim_results=(RESULT,)),),
+        ),
         notes=("the answer was cut",),
+        claims=(RESULT.claim,),
+        claim_results=(RESULT, ClaimResult(Claim.parse("head speed less"))),
     )
     unknown = ClassGuidance("clap", (), "", dialogue=Dialogue("clap"))
     guidance = Guidance(KINECT_25, (known, unknown), round=3)
     value = json.loads(json.dumps(guidance.to_json()))
     assert value["classes"][0]["joints"] == ["1-base of spine", "8-left hand", "25-right thumb"]
+    assert Guidance.from_json(value, KINECT_25) == guidance
+
+
+def test_guidance_of_an_earlier_version_has_no_claims() -> None:
+    guidance = make_guidance(KINECT_25, (0, 1))
+    value = guidance.to_json()
+    for name in ("claims", "claim_results"):
+        assert value["classes"][0].pop(name) == []
     assert Guidance.from_json(value, KINECT_25) == guidance

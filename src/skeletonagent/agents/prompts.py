@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from skeletonagent.core.claim_results import MAX_CLAIMS
+from skeletonagent.core.claims import CLAIMED_PARTS
 from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.llm.answer_schemas import CLAIM_FEATURES
 
-PROMPT_VERSION = "2"
+PROMPT_VERSION = "3"
 """Version of the wording, recorded in a run's summary; it changes whenever a wording does."""
 
 BODY_PARTS = ("Head", "Hand", "Arm", "Hip", "Leg", "Foot")
@@ -130,10 +133,16 @@ def _distinguish(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -
         "joint labels. If you were asked before, keep what still holds and correct what does not."
     )
     first, last = layout.label(0), layout.label(layout.num_joints - 1)
+    features = ", ".join(f"{name} ({meaning})" for name, meaning in CLAIM_FEATURES.items())
     form = (
-        "Answer exactly two lines:\n"
+        "Answer exactly three lines:\n"
         f"Joints: labels and names, ascending, separated by a comma and a space, as in {first}, "
-        f"{last}\nDifference: the sentence"
+        f"{last}\nDifference: the sentence\n"
+        f"Claims: up to {MAX_CLAIMS} differences that can be measured, separated by semicolons, "
+        "as in right hand height more; both feet speed less than NAME\n"
+        f"Each claim is a part of the body ({', '.join(CLAIMED_PARTS)}; with left, right or both "
+        f"where it has sides), a feature ({features}), more or less, and, if it is about one of "
+        "the actions alone, than and its name."
     )
     return task, form
 

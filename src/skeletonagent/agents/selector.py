@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from skeletonagent.agents.answers.checks import MAX_WORDS, check_sentence
 from skeletonagent.agents.answers.content import answer_content
+from skeletonagent.core.claim_results import ClaimResult
+from skeletonagent.core.claims import Claim
 from skeletonagent.core.dialogue import AnswerContent, Dialogue, Step
 from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.guidance import ClassGuidance
@@ -39,16 +41,26 @@ class Selector:
         """
         notes: list[str] = []
         distinction = self._content(dialogue, Step.DISTINGUISH, notes)
+        claims: tuple[Claim, ...] = ()
+        results: tuple[ClaimResult, ...] = ()
         if distinction is not None:
-            joints, sentence = distinction.joints, distinction.sentence
+            joints, sentence, claims = distinction.joints, distinction.sentence, distinction.claims
         elif notes and last is not None and last.joints:
             joints, sentence = last.joints, last.sentence
+            claims, results = last.claims, last.claim_results
             notes.append("the joints and the sentence of the round before stay")
         else:
             joints = self._described_joints(dialogue, last, notes)
             sentence = self._described_sentence(dialogue, last, notes)
         return ClassGuidance(
-            dialogue.action, joints, sentence, tuple(rivals), dialogue, tuple(notes)
+            dialogue.action,
+            joints,
+            sentence,
+            tuple(rivals),
+            dialogue,
+            tuple(notes),
+            claims,
+            results,
         )
 
     def _described_joints(
@@ -92,7 +104,7 @@ class Selector:
             return None
         try:
             content = answer_content(chosen, self.layout)
-            notes += chosen.caveats
+            notes += (*chosen.caveats, *content.left_out)
             if step is Step.OVERVIEW:  # it may be longer, as long as it reaches no text encoder
                 check_sentence(chosen, content.sentence, self.layout, MAX_WORDS)
             return content

@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from skeletonagent.core.claim_results import ClaimResult, results_from_json
+from skeletonagent.core.claims import Claim
+
 
 class Step(StrEnum):
     """The questions of a dialogue, in order: coarse to fine, then targeted (paper section 3.3)."""
@@ -158,11 +161,15 @@ class AnswerContent:
         joints: Joints that are named, 0-based and ascending; empty if the step asks for none.
         sentence: The sentence; empty if the step asks for none.
         parts: Text of each body part; empty if the step asks for none.
+        claims: Claims that can be measured; only DISTINGUISH asks for them.
+        left_out: Remarks on parts of the answer that were left out.
     """
 
     joints: tuple[int, ...] = ()
     sentence: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,7 @@ class Exchange:
         earlier: The attempts that this one replaces, oldest first.
         remarks: Evidence of the clips against the answer.
         caveats: What the one who answered says against the own answer.
+        claim_results: What the clips say of the claims of the answer.
         content: Content of the answer, if it was read already. It follows from question and
             answer, so it is neither compared nor written to files.
     """
@@ -190,6 +198,7 @@ class Exchange:
     earlier: tuple[Exchange, ...] = ()
     remarks: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
+    claim_results: tuple[ClaimResult, ...] = ()
     content: AnswerContent | None = field(default=None, compare=False, repr=False)
 
     def read(self, parse: Callable[[], AnswerContent]) -> AnswerContent:
@@ -237,6 +246,7 @@ class Exchange:
             "problem": self.problem,
             "remarks": list(self.remarks),
             "caveats": list(self.caveats),
+            "claim_results": [result.to_json() for result in self.claim_results],
             "source": self.source.to_json() if self.source else None,
             "earlier": [attempt.to_json() for attempt in self.earlier],
         }
@@ -271,6 +281,7 @@ class Exchange:
             earlier=tuple(cls.from_json(item, action, joints) for item in earlier),
             remarks=_texts(value, "remarks"),
             caveats=_texts(value, "caveats"),
+            claim_results=results_from_json(_field(value, "claim_results", list, [])),
         )
 
 

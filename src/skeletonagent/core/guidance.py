@@ -14,6 +14,13 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from skeletonagent.core.claim_results import (
+    ClaimResult,
+    claim_to_json,
+    claims_from_json,
+    results_from_json,
+)
+from skeletonagent.core.claims import Claim
 from skeletonagent.core.dialogue import Dialogue
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
@@ -30,6 +37,8 @@ class ClassGuidance:
         rivals: Classes the latest question was about, most confused first.
         dialogue: Dialogue that joints and sentence were taken from.
         notes: Problems of the latest round, with what was done instead.
+        claims: Claims of the latest targeted answer that clips do not contradict.
+        claim_results: What the training clips say of all its claims; empty if they were not asked.
 
     A dialogue about no action, such as the default, becomes one about this class.
     """
@@ -40,6 +49,8 @@ class ClassGuidance:
     rivals: tuple[str, ...] = ()
     dialogue: Dialogue = field(default_factory=lambda: Dialogue(action=""))
     notes: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    claim_results: tuple[ClaimResult, ...] = ()
 
     def __post_init__(self) -> None:
         """Name the action of the dialogue."""
@@ -97,7 +108,7 @@ class Guidance:
         return value
 
     def to_json_without_dialogues(self) -> dict[str, Any]:
-        """Return round, joints, sentences, rivals and notes as plain values."""
+        """Return round, joints, sentences, rivals, notes and claims as plain values."""
         return {
             "round": self.round,
             "classes": [
@@ -107,6 +118,8 @@ class Guidance:
                     "sentence": guidance.sentence,
                     "rivals": list(guidance.rivals),
                     "notes": list(guidance.notes),
+                    "claims": list(map(claim_to_json, guidance.claims)),
+                    "claim_results": [result.to_json() for result in guidance.claim_results],
                 }
                 for guidance in self.classes
             ],
@@ -116,7 +129,8 @@ class Guidance:
     def from_json(cls, value: Mapping[str, Any], layout: SkeletonLayout) -> Guidance:
         """Return the guidance of :meth:`to_json`, for a skeleton of ``layout``.
 
-        A class whose dialogue is left out has one without exchanges.
+        A class whose dialogue is left out has one without exchanges, and one of an earlier version
+        has no claims.
         """
         return cls(
             layout=layout,
@@ -128,6 +142,8 @@ class Guidance:
                     sentence=item["sentence"],
                     rivals=tuple(item["rivals"]),
                     notes=tuple(item["notes"]),
+                    claims=claims_from_json(item.get("claims", ())),
+                    claim_results=results_from_json(item.get("claim_results", ())),
                     dialogue=Dialogue.from_json(
                         item.get("dialogue", {"action": item["action"], "exchanges": ()}),
                         layout.joints,

@@ -12,7 +12,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from skeletonagent.agents.evidence.analyst import Analyst
-from skeletonagent.agents.evidence.effect_sizes import Evidence, measure_evidence
+from skeletonagent.agents.evidence.claim_test import ClaimTester
+from skeletonagent.agents.evidence.effect_sizes import Evidence
+from skeletonagent.agents.evidence.measured_clips import measure_clips
 from skeletonagent.agents.evidence.reviewer import Reviewer
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.first_question import FirstQuestion
@@ -221,9 +223,10 @@ def _build_orchestrator(
     budget: Budget,
 ) -> GuidanceOrchestrator:
     store = source if isinstance(source, ClipStore) else source.store
-    evidence = measure_evidence(source, train)
+    clips = measure_clips(source, train)
+    evidence = Evidence.of(clips)
     remote = not answers_offline(settings.chat)
-    verifier = Verifier(evidence, settings.verify)
+    verifies = settings.verify is not VerifyMode.OFF
     return GuidanceOrchestrator(
         questioner=Questioner(
             build_chat_from_settings(settings, store, evidence, budget),
@@ -231,7 +234,11 @@ def _build_orchestrator(
             lambda sentence: encoder.count_tokens(sentence) <= encoder.max_tokens,
         ),
         selector=Selector(store.layout),
-        reviewer=Reviewer(store.layout, None if settings.verify is VerifyMode.OFF else verifier),
+        reviewer=Reviewer(
+            store.layout,
+            Verifier(evidence, settings.verify) if verifies else None,
+            ClaimTester(clips) if verifies else None,
+        ),
         class_names=store.class_names,
         max_rivals=settings.max_rivals,
         padded_rivals=settings.padded_rivals,

@@ -11,13 +11,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from skeletonagent.core.claims import CLAIMED_PARTS, Claim
 from skeletonagent.core.dialogue import Step
+from skeletonagent.core.motion_feature import MotionFeature
 from skeletonagent.core.outside_text import printable_text
+
+CLAIM_FEATURES: Mapping[str, str] = MappingProxyType(
+    {
+        MotionFeature.HEIGHT: "how high it is held",
+        MotionFeature.REACH: "how far it is from the middle of the body",
+        MotionFeature.OUTWARD: "how far it is out to its own side",
+        MotionFeature.HEAD_DISTANCE: "how far it is from the head",
+        MotionFeature.GAP: "how far the two of both sides are apart",
+        MotionFeature.SPEED: "how fast it moves",
+        MotionFeature.VERTICAL_RANGE: "how far it travels up and down",
+        MotionFeature.HORIZONTAL_RANGE: "how far it travels to the sides or back and forth",
+        MotionFeature.NET_RISE: "how much it rises from beginning to end",
+        MotionFeature.NET_LATERAL: "how much it ends farther out to its own side",
+        MotionFeature.SIGNED_AREA: "how large a circle it draws inward over the top",
+        MotionFeature.SYMMETRY: "how much the two of both sides move in step",
+    }
+)
+"""Motion features of claims, in the words of a question."""
 
 LONGEST_FIELD = 5_000
 """Longest text of a field, in characters, several times the longest that can be used."""
@@ -117,18 +138,79 @@ class KeyFeaturesAnswer(AnswerSchema):
         return _line(self.sentence)
 
 
+class ClaimFields(BaseModel):
+    """A difference that can be measured."""
+
+    side: FieldText = Field(
+        description="Side of the part: left, right or both; empty for the middle of the body, and "
+        "for whichever of the two sides acts.",
+        json_schema_extra={"enum": ["", "left", "right", "both"]},
+    )
+    part: FieldText = Field(
+        description="Part of the body.", json_schema_extra={"enum": list(CLAIMED_PARTS)}
+    )
+    feature: FieldText = Field(
+        description="What there is more or less of. "
+        + " ".join(f"{name}: {meaning}." for name, meaning in CLAIM_FEATURES.items()),
+        json_schema_extra={"enum": list(CLAIM_FEATURES)},
+    )
+    direction: FieldText = Field(
+        description="more or less.", json_schema_extra={"enum": ["more", "less"]}
+    )
+    rival: FieldText = Field(
+        description="Name of the one action it is compared with; empty for all other actions."
+    )
+
+    def line(self) -> str:
+        """Return the claim as it stands in a line of claims."""
+        words = (self.side, self.part, self.feature, self.direction)
+        claim = " ".join(_line(word) for word in words if word.strip())
+        with suppress(ValueError):  # what is no claim stays as it was given
+            claim = str(Claim.parse(claim))
+        rival = _line(self.rival.replace(";", " "))
+        return f"{claim} than {rival}" if rival else claim
+
+
+def claim_fields(claim: Claim) -> ClaimFields:
+    """Return a claim as fields of an answer."""
+    return ClaimFields(
+        side=claim.side,
+        part=claim.part,
+        feature=claim.feature.value,
+        direction="more" if claim.more else "less",
+        rival=claim.rival,
+    )
+
+
+def _with_claims_required(schema: dict[str, Any]) -> None:
+    """Ask for the claims in every answer, though one without them is read as well."""
+    schema["properties"]["claims"].pop("default", None)
+    schema["required"] = list(schema["properties"])
+
+
 class DistinctionAnswer(AnswerSchema):
     """What sets the action apart from those it is mistaken for."""
+
+    model_config = ConfigDict(json_schema_extra=_with_claims_required)
 
     joints: list[NamedJoint] = Field(description="The 2 to 8 joints, ascending by label.")
     difference: FieldText = Field(
         description="The difference in one sentence of at most 50 words, without joint labels."
     )
+    claims: list[ClaimFields] = Field(
+        default=[], description="Up to 8 differences that can be measured, the surest first."
+    )
+
+    def claims_line(self) -> str:
+        """Return the claims, set apart by semicolons."""
+        return "; ".join(filter(None, (claim.line() for claim in self.claims)))
 
     def text(self) -> str:
-        """Return a line of joints and a line with the difference."""
+        """Return a line of joints, a line with the difference and, with claims, one of these."""
         joints = ", ".join(joint.spoken() for joint in self.joints)
-        return f"Joints: {joints}\nDifference: {_line(self.difference)}"
+        line = self.claims_line()
+        claims = f"\nClaims: {line}" if line else ""
+        return f"Joints: {joints}\nDifference: {_line(self.difference)}{claims}"
 
 
 ANSWER_SCHEMAS: Mapping[Step, type[AnswerSchema]] = MappingProxyType(

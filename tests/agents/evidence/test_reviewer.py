@@ -1,20 +1,40 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.agents import prompts
+from skeletonagent.agents.evidence.claim_test import ClaimTester
 from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence
 from skeletonagent.agents.evidence.feature_moments import FeatureMoments
+from skeletonagent.agents.evidence.measured_clips import MeasuredClips
+from skeletonagent.agents.evidence.motion_features import MotionFeatures
 from skeletonagent.agents.evidence.reviewer import Reviewer, missing_sides
 from skeletonagent.agents.evidence.verifier import Verifier
+from skeletonagent.agents.orchestrator import GuidanceOrchestrator
+from skeletonagent.agents.questioner import Questioner
+from skeletonagent.agents.selector import Selector
 from skeletonagent.agents.settings import VerifyMode
-from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Step
-from skeletonagent.core.guidance import ClassGuidance
+from skeletonagent.core.claim_results import Verdict
+from skeletonagent.core.claims import Claim
+from skeletonagent.core.confusion import Confusions
+from skeletonagent.core.dialogue import (
+    DESCRIPTION,
+    Dialogue,
+    Exchange,
+    Outcome,
+    Question,
+    Step,
+)
+from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
 from skeletonagent.core.motion_feature import MotionFeature
+from skeletonagent.llm.chat import ScriptedChat
 
 NOSE, ELBOWS, WRISTS, LEFT_KNEE, KNEES = 0, (7, 8), (9, 10), 13, (13, 14)
 SENTENCE = "A hand is held up."
@@ -198,3 +218,102 @@ def test_with_the_missing_sides_nothing_is_missing(
         mirrored = tuple(sorted(KINECT_25.mirror[joint] for joint in joints))
         expected = sorted(KINECT_25.mirror[joint] for joint in missing)
         assert list(missing_sides("wave", mirrored, KINECT_25, measured)) == expected
+
+
+def tester() -> ClaimTester:
+    """Twenty clips each of ``hold`` with the right wrist high, and of ``stand`` with it low."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (40, COCO_17.num_joints, len(MotionFeature))
+    values = torch.randn(shape, generator=generator)
+    values[:20, RIGHT_WRIST, 0] += 4.0
+    labels = torch.arange(40) // 20
+    features = MotionFeatures(values, torch.ones(shape, dtype=torch.bool))
+    return ClaimTester(MeasuredClips(COCO_17, ("hold", "stand"), labels, features))
+
+
+HIGHER, LOWER, SLOWER = (
+    Claim.parse(line, "stand")
+    for line in ("right wrist height more", "right hand height less", "right knee speed less")
+)
+
+
+@pytest.mark.parametrize("verify", [VerifyMode.FLAG, VerifyMode.FILTER, VerifyMode.REPAIR])
+def test_contradicted_claims_are_objected_to_where_asked_for_and_left_out(
+    evidence: Evidence, verify: VerifyMode
+) -> None:
+    review = replace(reviewer(evidence, verify), tester=tester())
+    guidance = replace(chosen(WRISTS), claims=(HIGHER, LOWER, SLOWER))
+    objection = review.objection(guidance)
+    assert ("right hand height less than stand, the clips show more" in objection) == (
+        verify is VerifyMode.REPAIR
+    )
+    assert '"stand"' not in objection  # quoted, it would be asked about alone
+    amended = review.amended(guidance, Step.DISTINGUISH)
+    assert amended.claims == (HIGHER, SLOWER)
+    assert amended.notes[1:] == (
+        "claims left out, for the clips contradict them: right hand height less than stand",
+    )
+    verdicts = [result.verdict for result in amended.claim_results]
+    assert verdicts == [Verdict.BORNE_OUT, Verdict.CONTRADICTED, Verdict.UNDECIDED]
+    answer = amended.dialogue.exchanges[0]
+    assert answer.claim_results == amended.claim_results
+    (remark,) = answer.remarks
+    assert remark.startswith("claimed was right hand height less") and "95 % interval" in remark
+    assert answer.outcome is Outcome.DOUBTED
+    twice = review.amended(amended, Step.DISTINGUISH)
+    assert (twice.claims, twice.claim_results) == (amended.claims, amended.claim_results)
+    assert twice.notes == amended.notes
+
+
+def test_claims_borne_out_leave_the_answer_accepted(evidence: Evidence) -> None:
+    review = replace(reviewer(evidence, VerifyMode.REPAIR), tester=tester())
+    guidance = replace(chosen(WRISTS), claims=(HIGHER,))
+    assert review.objection(guidance) == ""
+    amended = review.amended(guidance, Step.DISTINGUISH)
+    assert amended.claims == (HIGHER,) and amended.notes == ("so far",)
+    assert amended.dialogue.exchanges[0].outcome is Outcome.ACCEPTED
+
+
+def test_without_a_test_claims_stay_untested(evidence: Evidence) -> None:
+    guidance = replace(chosen(WRISTS), claims=(HIGHER, LOWER))
+    amended = reviewer(evidence, VerifyMode.FLAG).amended(guidance, Step.DISTINGUISH)
+    assert amended.claims == (HIGHER, LOWER) and amended.claim_results == ()
+
+
+def test_the_language_model_is_asked_about_a_contradicted_claim_once(evidence: Evidence) -> None:
+    """The second answer replaces the first; if it is contradicted as well, the claim goes."""
+    asked: list[str] = []
+
+    def answer(question: Question, history: Sequence[Exchange]) -> str:
+        asked.append(question.text)
+        claims = "right hand height less than stand; right wrist height more than stand"
+        return f"Joints: 10-left wrist, 11-right wrist\nDifference: {SENTENCE}\nClaims: {claims}"
+
+    review = replace(reviewer(evidence, VerifyMode.REPAIR), tester=tester())
+    agent = GuidanceOrchestrator(
+        Questioner(ScriptedChat(answer), COCO_17), Selector(COCO_17), review, ("hold", "stand")
+    )
+    start = Guidance(COCO_17, tuple(ClassGuidance(name, (), name) for name in agent.class_names))
+    described = replace(
+        start,
+        classes=tuple(
+            replace(one, dialogue=Dialogue(one.action, _described(one.action)))
+            for one in start.classes
+        ),
+    )
+    after = agent.refresh(Confusions(torch.tensor([[9, 5], [0, 9]])), described)
+    hold = after.classes[0]
+    assert len(asked) == 2 and "contradict some claims" in asked[1]
+    assert hold.claims == (HIGHER,)
+    assert [result.verdict for result in hold.claim_results] == [
+        Verdict.CONTRADICTED,
+        Verdict.BORNE_OUT,
+    ]
+
+
+def _described(action: str) -> tuple[Exchange, ...]:
+    answers = {Step.CRITICAL_JOINTS: "10, 11", Step.JOINT_DETAILS: "10-left wrist: rises."}
+    return tuple(
+        Exchange(prompts.question(step, action, COCO_17), answers.get(step, SENTENCE))
+        for step in DESCRIPTION
+    )

@@ -282,3 +282,24 @@ def test_joints_stand_in_for_each_other(
     name: str, layout: SkeletonLayout, meant: tuple[str, ...]
 ) -> None:
     assert tuple(layout.joints[joint] for joint in places(name, layout.joints)) == meant
+
+
+def test_claims_are_those_of_the_rivals_in_turn_and_then_of_the_class() -> None:
+    waving = replace(
+        TINY.classes[0],
+        claims=("head speed less", "right hand height more"),
+        against=(
+            replace(TINY.classes[0].against[0], claims=("both hands gap more", "head reach less")),
+            replace(TINY.classes[0].against[1], claims=("both feet speed less",)),
+        ),
+    )
+    chat = ClassNotesChat({"tiny": replace(TINY, classes=(waving, *TINY.classes[1:]))}, ["wave"])
+
+    def claims(*rivals: str) -> list[str]:
+        asked = question("wave", rivals)
+        return chat.ask(asked, ()).text.splitlines()[-1].removeprefix("Claims: ").split("; ")
+
+    assert claims("KICK", "clap") == [
+        "both feet speed less than KICK", "both hands gap more than clap",
+        "head reach less than clap", "head speed less", "right hand height more",
+    ]  # fmt: skip

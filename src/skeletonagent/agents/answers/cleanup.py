@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from skeletonagent.agents.answers.checks import BULLET, HEADING, SEVERAL_PARTS
+from skeletonagent.agents.answers.claim_lines import CLAIMS_KEY
 from skeletonagent.agents.answers.joint_labels import (
     JointLabel,
     labels_in,
@@ -27,7 +28,8 @@ _RANGE = re.compile(r"(?<=[0-9°])\s*[–—]\s*(?=[0-9])")
 _HYPHEN = re.compile(r"(?<=\w)–(?=\w)")
 _DASH = re.compile(r"\s*[,;]?(?:\s*[–—]\s*|\s-\s)")
 _ENDED = re.compile(r"[.!?:)\]]$")
-_DIFFERENCE = re.compile(r"(?<!^)(?=\bDifference\s*:)", re.IGNORECASE)
+_NEXT_KEY = re.compile(r"(?<!^)(?=\b(?:Difference|Claims)\s*:)", re.IGNORECASE)
+_TARGETED = (*DISTINCTION, CLAIMS_KEY)
 FEWEST_JOINTS = 2
 """Fewest joints that must remain for others to be left out."""
 FEWEST_WORDS = 8
@@ -103,7 +105,7 @@ def _joint_details(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
 
 
 def _distinction(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
-    groups = _lines_by_key([part for line in lines for part in _DIFFERENCE.split(line)])
+    groups = _lines_by_key([part for line in lines for part in _NEXT_KEY.split(line)])
     if groups is None:
         return None
     joints = _joints(groups["joints"], layout)
@@ -111,7 +113,9 @@ def _distinction(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
     if not joints or not sentence:
         return None
     labels = ", ".join(layout.label(joint) for joint in joints)
-    return f"Joints: {labels}\nDifference: {sentence}"
+    claims = "; ".join(strip_bullet(line).strip(" ;,.") for line in groups.get(CLAIMS_KEY, ()))
+    last = f"\nClaims: {claims}" if claims else ""
+    return f"Joints: {labels}\nDifference: {sentence}{last}"
 
 
 _CLEANERS: Mapping[Step, Callable[[Sequence[str], SkeletonLayout], str | None]] = {
@@ -142,14 +146,14 @@ def _lines_by_key(lines: Iterable[str]) -> dict[str, list[str]] | None:
     for line in lines:
         head, colon, rest = strip_bullet(line).partition(":")
         name = head.strip().lower()
-        if colon and name in DISTINCTION:
+        if colon and name in _TARGETED:
             if name in groups:
                 return None
             key, line = name, rest.strip()
         if not key:
             return None
         groups.setdefault(key, []).extend([line] if line else [])
-    return groups if set(groups) == set(DISTINCTION) else None
+    return groups if set(groups) - {CLAIMS_KEY} == set(DISTINCTION) else None
 
 
 def _joints(lines: Sequence[str], layout: SkeletonLayout) -> list[int] | None:
@@ -194,7 +198,7 @@ def prune_answer(step: Step, lines: Sequence[str], layout: SkeletonLayout) -> li
     if step in (Step.OVERVIEW, Step.KEY_FEATURES):
         return _without_notes(lines)
     if step is Step.DISTINGUISH:
-        kept = _without_notes(_within(lines, _keyed(DISTINCTION)))
+        kept = _without_notes(_within(lines, _keyed(_TARGETED)))
         return [_existing_labels(line, layout) for line in kept]
     if step is Step.BODY_PARTS:
         return _within(lines, _keyed([part.lower() for part in BODY_PARTS]))
@@ -206,13 +210,15 @@ def prune_answer(step: Step, lines: Sequence[str], layout: SkeletonLayout) -> li
 
 def shorten_sentence(step: Step, text: str) -> Iterator[str]:
     """Yield a clean answer with its sentence cut at the end of a clause, the longest first."""
-    *before, sentence = text.split("\n") if step is Step.DISTINGUISH else [text]
+    lines = text.split("\n") if step is Step.DISTINGUISH else [text]
+    before, after = lines[:-1][:1], lines[2:]
+    sentence = "\n".join(lines[len(before) : len(lines) - len(after)])
     if step not in (Step.OVERVIEW, Step.KEY_FEATURES, Step.DISTINGUISH) or "\n" in sentence:
         return
     for boundary in reversed(list(_BOUNDARY.finditer(sentence))):
         cut = sentence[: boundary.start()]
         if len(cut.split()) >= FEWEST_WORDS:
-            yield "\n".join([*before, f"{cut}."])
+            yield "\n".join([*before, f"{cut}.", *after])
 
 
 def _key(line: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from skeletonagent.agents.answers import checks, parsers
+from skeletonagent.agents.answers.claim_lines import read_claims
 from skeletonagent.agents.answers.joint_labels import JointLabel, answer_lines
 from skeletonagent.core.dialogue import AnswerContent, Exchange, Step
 from skeletonagent.core.layout import SkeletonLayout
@@ -118,9 +119,14 @@ def check_typed_answer(
             sentence = _single_line(answer.difference)
             labels_line = " ".join(joint.spoken() for joint in answer.joints)
             checks.check_entries(exchange, [("Joints", labels_line), ("Difference", sentence)])
+            claims, left_out = read_claims(
+                _single_line(answer.claims_line()), exchange.question, layout
+            )
             return AnswerContent(
                 _named(exchange, answer.joints, layout, checks.MAX_DISTINGUISHING),
                 checks.check_sentence(exchange, sentence, layout, checks.MAX_WORDS),
+                claims=claims,
+                left_out=left_out,
             )
     raise TypeError(f"no step is answered by {type(answer).__name__}")
 

@@ -13,12 +13,13 @@ from types import MappingProxyType
 
 from skeletonagent.agents.answers import checks
 from skeletonagent.agents.answers.checks import answer_error, check_wording
+from skeletonagent.agents.answers.claim_lines import CLAIMS_KEY, read_claims
 from skeletonagent.agents.answers.joint_labels import JointLabel, parse_label
 from skeletonagent.core.dialogue import AnswerContent, Exchange, Step
 from skeletonagent.core.layout import SkeletonLayout
 
 DISTINCTION = ("joints", "difference")
-"""The keys of a targeted answer's lines, in order."""
+"""The keys of a targeted answer's lines, in order; a line of claims may follow."""
 
 Parser = Callable[[Exchange, SkeletonLayout], AnswerContent]
 """Return the content of an answer's text."""
@@ -91,23 +92,36 @@ def parse_joint_details(exchange: Exchange, layout: SkeletonLayout) -> AnswerCon
 
 
 def parse_distinction(exchange: Exchange, layout: SkeletonLayout) -> AnswerContent:
-    """Return the joints and the sentence that set the class apart.
+    """Return the joints, the sentence and the claims that set the class apart.
 
     Raises:
-        AnswerError: If it is not a ``Joints:`` and a ``Difference:`` line, or either fails a check.
+        AnswerError: If it is not a ``Joints:`` and a ``Difference:`` line, and perhaps one of
+            ``Claims:`` after them, or one of the first two fails a check.
     """
-    entries = _entries(exchange)
+    *entries, claims_line = _apart_from_claims(_entries(exchange))
     keys = [key.strip().lower() for key, _ in entries]
     if sorted(keys) != sorted(DISTINCTION):
         raise answer_error(exchange, "exactly a 'Joints:' and a 'Difference:' line are needed")
     if keys != list(DISTINCTION):
         raise answer_error(exchange, "the 'Joints:' line must come first")
     (_, labels), (_, sentence) = entries
+    if re.search(rf"\b{CLAIMS_KEY}\s*:", sentence, re.IGNORECASE):
+        raise answer_error(exchange, "the claims need a line of their own")
     most = checks.MAX_DISTINGUISHING
+    claims, left_out = read_claims(claims_line[1], exchange.question, layout)
     return AnswerContent(
         checks.check_joints(exchange, _labels(labels), layout, checks.check_name, most),
         checks.check_sentence(exchange, sentence.strip(), layout, checks.MAX_WORDS),
+        claims=claims,
+        left_out=left_out,
     )
+
+
+def _apart_from_claims(entries: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the entries with that of the claims as the last, empty if there is none."""
+    if entries and entries[-1][0].strip().lower() == CLAIMS_KEY:
+        return entries
+    return [*entries, (CLAIMS_KEY, "")]
 
 
 _PARSERS: Mapping[Step, Parser] = MappingProxyType(

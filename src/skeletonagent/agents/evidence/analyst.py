@@ -13,8 +13,11 @@ from skeletonagent.agents.evidence.decisive_joints import (
     DISTINGUISHING,
     decisive_joints,
 )
+from skeletonagent.agents.evidence.effect_claims import effect_claims
 from skeletonagent.agents.evidence.effect_sizes import EffectSizes, Evidence
 from skeletonagent.agents.prompts import BODY_PARTS
+from skeletonagent.core.claim_results import MAX_CLAIMS
+from skeletonagent.core.claims import Claim
 from skeletonagent.core.dialogue import Exchange, Question, Step
 from skeletonagent.core.errors import ChatError
 from skeletonagent.core.layout import SkeletonLayout
@@ -27,11 +30,14 @@ from skeletonagent.llm.answer_schemas import (
     KeyFeaturesAnswer,
     NamedJoint,
     OverviewAnswer,
+    claim_fields,
 )
 from skeletonagent.llm.chat import Answer
 
 ANALYST_SENTENCE_WORDS = 50
 """Longest sentence, in words."""
+CLAIMED_RIVALS = 3
+"""Most rivals of which claims are made; each has the same share of them."""
 NAME_WORDS = 12
 """Longer class names are cut, so that the difference itself finds room in the sentence."""
 
@@ -113,8 +119,28 @@ class Analyst:
             case Step.KEY_FEATURES:
                 return Answer.typed(KeyFeaturesAnswer(sentence=_sentence(action, (), clauses)))
         rivals = [_spoken(rival) for rival in question.rivals]
-        distinction = DistinctionAnswer(joints=named, difference=_sentence(action, rivals, clauses))
+        distinction = DistinctionAnswer(
+            joints=named,
+            difference=_sentence(action, rivals, clauses),
+            claims=list(map(claim_fields, self._claims(question))),
+        )
         return Answer.typed(distinction, caveats=caveats)
+
+    def _claims(self, question: Question) -> list[Claim]:
+        """Return what differs from the most frequent rivals one by one, or from all classes."""
+        layout = self.evidence.layout
+        claims: list[Claim] = []
+        rivals = [name for name in question.rivals if name != question.action][:CLAIMED_RIVALS]
+        for rival in rivals or [""]:
+            effects = (
+                self.evidence.against(question.action, (rival,))
+                if rival
+                else self.evidence.against_all(question.action)
+            ).ranked
+            joints = decisive_joints(layout, effects, 1, DISTINGUISHING[1])
+            most = MAX_CLAIMS // max(1, len(rivals))
+            claims += effect_claims(layout, effects, joints, rival, most)
+        return claims
 
     def _error(self, question: Question, problem: str) -> ChatError:
         return ChatError(self.name, question.action, question.step, 1, problem)

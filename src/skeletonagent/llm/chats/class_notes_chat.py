@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 
+from skeletonagent.core.claim_results import MAX_CLAIMS
+from skeletonagent.core.claims import Claim
 from skeletonagent.core.dialogue import Exchange, Provenance, Question, Step
 from skeletonagent.core.errors import ChatClosedError
 from skeletonagent.llm.answer_schemas import (
     AnswerSchema,
     BodyPartsAnswer,
+    ClaimFields,
     CriticalJointsAnswer,
     DescribedJoint,
     DistinctionAnswer,
@@ -17,6 +21,7 @@ from skeletonagent.llm.answer_schemas import (
     KeyFeaturesAnswer,
     NamedJoint,
     OverviewAnswer,
+    claim_fields,
 )
 from skeletonagent.llm.chat import Answer
 from skeletonagent.llm.class_notes import (
@@ -129,6 +134,7 @@ class ClassNotesChat:
                 for joint in self._require_joints(question, joints)
             ],
             difference=_sentence(notes, rivals),
+            claims=_claims(question, notes),
         )
 
     def _require_joints(self, question: Question, joints: Sequence[int]) -> Sequence[int]:
@@ -230,6 +236,18 @@ def _clauses(notes: ClassNotes, rivals: Sequence[ClassNotes]) -> Iterator[str]:
             yield _flat(f"{notes.gist}, whereas in {_spoken(rival.action)} {rival.gist}")
     if not rivals:
         yield _flat(notes.gist)
+
+
+def _claims(question: Question, notes: ClassNotes) -> list[ClaimFields]:
+    """Return the claims against the rivals asked about, in turn, and then those against all."""
+    against = [
+        [Claim.parse(line, rival) for line in contrast.claims]
+        for rival in question.rivals
+        if (contrast := notes.contrast(rival)) is not None
+    ]
+    in_turn = [claim for row in zip_longest(*against) for claim in row if claim is not None]
+    claims = [*in_turn, *map(Claim.parse, notes.claims)]
+    return [claim_fields(claim) for claim in dict.fromkeys(claims)][:MAX_CLAIMS]
 
 
 def _name(question: Question, joint: int) -> str:
