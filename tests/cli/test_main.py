@@ -61,7 +61,7 @@ def test_all_commands_are_there() -> None:
         ("ensemble",), ("ablate",), ("convert-checkpoint",), ("data", "list"), ("data", "check"),
         ("data", "convert"), ("data", "download"), ("data", "import"), ("data", "view"),
         ("dialogues", "import"), ("pose", "fetch"), ("pose", "estimate"),
-        ("dialogues", "check"), ("report",),
+        ("dialogues", "check"), ("dialogues", "claims"), ("report",),
         ("dialogues", "show"), ("dialogues", "estimate"), ("dialogues", "export"),
         ("dialogues", "ping"), ("pretrain",),
         ("actions", "add"), ("actions", "list"), ("actions", "remove"),

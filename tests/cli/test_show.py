@@ -9,6 +9,8 @@ from tests.cli.invocation import invoke, invoke_twice
 
 from skeletonagent.agents import prompts
 from skeletonagent.cli.show import label_of_class
+from skeletonagent.core.claim_results import ClaimResult, Verdict
+from skeletonagent.core.claims import Claim
 from skeletonagent.core.dialogue import Dialogue, Exchange, Outcome, Provenance, Step
 from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.errors import ConfigError, DataError
@@ -162,3 +164,51 @@ def test_two_classes_of_one_name_are_told_apart_by_number() -> None:
 def test_what_holds_no_dialogues_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         typed(tmp_path, "wave")
+
+
+def with_claims(tmp_path: Path) -> Path:
+    claims = "right hand height more than sit; head speed less; left hand reach less"
+    results = (
+        ClaimResult(
+            Claim.parse("right hand height more", "sit"), Verdict.BORNE_OUT, 1.25, 0.5, 2.0
+        ),
+        ClaimResult(Claim.parse("head speed less"), Verdict.CONTRADICTED, -0.9, -1.5, -0.3),
+    )
+    answer = exchange(
+        Step.DISTINGUISH,
+        f"{ANSWER}\nClaims: {claims}",
+        1,
+        claim_results=results,
+        caveats=("a guess",),
+    )
+    dialogues = (Dialogue(NAMES[0], (answer,)), *map(Dialogue, NAMES[1:]))
+    DialogueCollection(COCO_17, dialogues).save(tmp_path / "claims")
+    return tmp_path / "claims"
+
+
+def test_claims_are_shown_with_verdict_effect_and_interval(tmp_path: Path) -> None:
+    folder = with_claims(tmp_path)
+    printed, shown = typed(folder, "wave")
+    assert "claim: right hand height more than sit: borne out, d +1.25 [+0.50, +2.00]" in shown
+    assert "claim: left hand reach less: not tested" in shown and "caveat: a guess" in shown
+    (said,) = printed["exchanges"]
+    assert [result["verdict"] for result in said["claim_results"]] == ["borne out", "contradicted"]
+    invoke("dialogues", "show", folder, "wave", "--html", tmp_path / "wave.html")
+    page = (tmp_path / "wave.html").read_text()
+    assert '<td class="borne-out">borne out</td><td>d +1.25 [+0.50, +2.00]</td>' in page
+    assert "not tested" in page and "a guess" in page
+
+
+def test_claims_are_counted(tmp_path: Path) -> None:
+    counted, shown = invoke_twice("dialogues", "claims", with_claims(tmp_path))
+    assert counted["verdicts"] == {"borne out": 1, "contradicted": 1, "undecided": 0}
+    assert (counted["claims"], counted["untested"], counted["classes_with_claims"]) == (3, 1, 1)
+    shown = " ".join(shown.split())
+    assert "3 claims about 4 classes 1 of them were not tested" in shown
+    assert "all 1 (50%) 1 (50%) 0 (0%)" in shown
+    assert "hand_wave: head speed less: contradicted, d -0.90 [-1.50, -0.30]" in shown
+
+
+def test_dialogues_without_claims_have_none(folder: Path) -> None:
+    counted, shown = invoke_twice("dialogues", "claims", folder)
+    assert counted["claims"] == 0 and "0 claims about 4 classes" in shown

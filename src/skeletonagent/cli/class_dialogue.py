@@ -12,6 +12,7 @@ from rich.text import Text
 
 from skeletonagent.agents.selector import Selector
 from skeletonagent.cli.console import output
+from skeletonagent.core.claim_results import Verdict
 from skeletonagent.core.dialogue import Exchange, Outcome
 from skeletonagent.core.dialogue_io import DialogueCollection
 from skeletonagent.core.layout import SkeletonLayout
@@ -19,11 +20,19 @@ from skeletonagent.report.dialogue_page import (
     STEP_TITLES,
     ClassDialogue,
     Salience,
+    claims_to_json,
     describe_provenance,
     named_joints,
 )
 from skeletonagent.training.run_directory import RunDirectory
 
+VERDICT_STYLES = {
+    "": "dim",
+    Verdict.BORNE_OUT.value: "green",
+    Verdict.CONTRADICTED.value: "red",
+    Verdict.UNDECIDED.value: "dim",
+}
+"""Style of a claim by its verdict, empty for one that was not tested."""
 _STYLES = {
     Outcome.ACCEPTED: "green",
     Outcome.DOUBTED: "yellow",
@@ -115,6 +124,9 @@ def _print_exchange(exchange: Exchange, layout: SkeletonLayout) -> None:
     joints = named_joints(exchange, layout)
     if joints:
         _print_lines([("joints: " + ", ".join(map(layout.display_name, joints)), "cyan")])
+    for claim in claims_to_json(exchange, layout):
+        words = ", ".join(filter(None, [claim["verdict"], claim["effect"]])) or "not tested"
+        _print_lines([(f"claim: {claim['claim']}: {words}", VERDICT_STYLES[claim["verdict"]])])
 
 
 def _print_answer(exchange: Exchange, heading: str) -> None:

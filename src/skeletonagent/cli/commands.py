@@ -142,6 +142,11 @@ COMMANDS: CommandTable = {
                 "check_dialogues",
                 "Count what is odd about the answers, and how the validator judges them.",
             ),
+            "claims": LazyCommand(
+                f"{_CLI}.dialogues",
+                "show_claims",
+                "Count the claims of the latest answers, and what the training clips say of them.",
+            ),
             "ping": LazyCommand(
                 f"{_CLI}.ping",
                 "ping",

@@ -108,6 +108,27 @@ def check_dialogues(
         print_stats(stats)
 
 
+def show_claims(
+    path: Annotated[Path, typer.Argument(help="A run, or a folder of dialogues.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print counts and results as JSON instead of tables.")
+    ] = False,
+) -> None:
+    """Count the claims of the latest answers, and what the training clips say of them.
+
+    Example:
+      skeletonagent dialogues claims runs/utd
+    """
+    from skeletonagent.agents.claim_counts import count_claims
+    from skeletonagent.cli.summaries import print_claims
+
+    counts = count_claims(DialogueCollection.load(path))
+    if as_json:
+        print_json(counts.to_json())
+    else:
+        print_claims(counts)
+
+
 def _require_free(out: Path) -> None:
     if (out / DIALOGUES_METADATA).exists():
         raise DataError("holds dialogues already; choose another folder", path=out)

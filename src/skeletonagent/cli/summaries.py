@@ -7,8 +7,10 @@ from collections import defaultdict
 from rich.markup import escape
 from rich.table import Table
 
+from skeletonagent.agents.claim_counts import ClaimCounts
 from skeletonagent.agents.dialogue_stats import ODDITIES, DialogueStats, Distribution
 from skeletonagent.cli.console import output, print_warning
+from skeletonagent.core.claim_results import Verdict
 from skeletonagent.core.dialogue import Outcome
 from skeletonagent.data.benchmarks import unexpected_counts
 from skeletonagent.data.convert.pipeline import Conversion, DatasetReader
@@ -164,3 +166,22 @@ def outcome_table(stats: DialogueStats) -> Table:
     for step, counts in stats.outcomes.items():
         table.add_row(step, *(str(counts[outcome]) for outcome in Outcome))
     return table
+
+
+def print_claims(counts: ClaimCounts) -> None:
+    """Print the number of claims by verdict and feature, and each one that is contradicted."""
+    tested = len(counts.tested)
+    output.print(f"{tested + len(counts.untested)} claims about {counts.classes} classes")
+    if counts.untested:
+        output.print(f"{len(counts.untested)} of them were not tested on clips")
+    if not tested:
+        return
+    table = Table("tested on the training clips", *Verdict, box=None)
+    shares = [f"{count} ({count / tested:.0%})" for count in counts.verdicts.values()]
+    table.add_row("all", *shares)
+    for feature, verdicts in counts.by_feature.items():
+        table.add_row(feature, *map(str, verdicts.values()))
+    output.print(table)
+    for action, result in counts.tested:
+        if result.verdict is Verdict.CONTRADICTED:
+            print_warning(f"{action}: {result}", on=output)

@@ -42,12 +42,16 @@ class ClaimResult:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def effect_text(self) -> str:
+        """Effect and interval in words."""
+        if self.effect is None or self.low is None or self.high is None:
+            return "not measurable in the clips"
+        return f"d {self.effect:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+
     def __str__(self) -> str:
         """Return claim, verdict, effect and interval."""
-        if self.effect is None or self.low is None or self.high is None:
-            return f"{claim_line(self.claim)}: {self.verdict}, not measurable in the clips"
-        interval = f"[{self.low:+.2f}, {self.high:+.2f}]"
-        return f"{claim_line(self.claim)}: {self.verdict}, d {self.effect:+.2f} {interval}"
+        return f"{claim_line(self.claim)}: {self.verdict}, {self.effect_text}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain values."""

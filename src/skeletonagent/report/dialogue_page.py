@@ -11,6 +11,8 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from skeletonagent.agents.answers.content import answer_content
+from skeletonagent.agents.claim_counts import untested_claims
+from skeletonagent.core.claim_results import claim_line
 from skeletonagent.core.dialogue import Dialogue, Exchange, Provenance, Step
 from skeletonagent.core.errors import AnswerError
 from skeletonagent.core.layout import SkeletonLayout
@@ -160,10 +162,28 @@ def exchange_to_json(exchange: Exchange, layout: SkeletonLayout) -> dict[str, An
         "problem": exchange.problem,
         "remarks": exchange.remarks,
         "caveats": exchange.caveats,
+        "claims": claims_to_json(exchange, layout),
         "source": describe_provenance(exchange.source),
         "joints": named_joints(exchange, layout),
         "earlier": [exchange_to_json(attempt, layout) for attempt in exchange.earlier],
     }
+
+
+def claims_to_json(exchange: Exchange, layout: SkeletonLayout) -> list[dict[str, str]]:
+    """Return the claims of an answer as texts, each with its verdict, effect and interval."""
+    tested = [
+        {
+            "claim": claim_line(result.claim),
+            "verdict": result.verdict.value,
+            "effect": result.effect_text,
+        }
+        for result in exchange.claim_results
+    ]
+    untested = [
+        {"claim": claim_line(claim), "verdict": "", "effect": ""}
+        for claim in untested_claims(exchange, layout)
+    ]
+    return tested + untested
 
 
 def _totals(exchanges: Sequence[Exchange]) -> list[tuple[str, str]]:

@@ -119,9 +119,17 @@ function exchangeBlock(exchange, titled) {
     html("details", { open: !accepted }, html("summary", {}, accepted ? "Question and answer" : "The answer"),
       accepted ? html("p", { class: "quote dim small" }, exchange.question) : null, answerBlock(exchange)),
     accepted ? null : html("details", {}, html("summary", {}, "The question"), html("p", { class: "quote dim small" }, exchange.question)),
-    list("remarks", exchange.remarks, "Evidence against it"), list("remarks", exchange.caveats, "Caveats"),
+    claimsTable(exchange.claims), list("remarks", exchange.remarks, "Evidence against it"), list("remarks", exchange.caveats, "Caveats"),
     exchange.earlier.length ? html("details", {}, html("summary", {}, exchange.earlier.length === 1 ? "An earlier attempt" : `${exchange.earlier.length} earlier attempts`),
       exchange.earlier.map((attempt) => html("div", { class: "attempt" }, html("span", { class: `outcome ${attempt.outcome}` }, attempt.outcome), answerBlock(attempt), list("remarks", attempt.remarks, "Evidence against it")))) : null);
+}
+
+/** Return the claims of an answer with verdict, effect size and 95 % interval. */
+function claimsTable(claims) {
+  if (!claims.length) return null;
+  return html("table", { class: "claims" }, html("caption", {}, "Claims, and what the training clips say of them"),
+    html("tbody", {}, claims.map(({ claim, verdict, effect }) => html("tr", {}, html("th", { scope: "row" }, claim),
+      html("td", { class: verdict.replace(" ", "-") || null }, verdict || "not tested"), html("td", {}, effect)))));
 }
 
 function answerBlock({ answer, problem, outcome, source }) {
