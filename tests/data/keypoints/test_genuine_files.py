@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,3 +42,22 @@ def test_the_skeleton_of_sleap_is_taken_with_its_sides(name: str) -> None:
     assert layout is not None and layout.joints == NODES
     assert sorted(layout.bones) == [(0, 3), (1, 0), (2, 0)]
     assert layout.pairs == ((1, 2),)
+
+
+def test_the_same_in_another_format_is_read_once(tmp_path: Path) -> None:
+    for name in ("one_mouse.csv", "two_mice.csv"):
+        shutil.copy(HERE / name, tmp_path)
+    shutil.copy(HERE / "fixed.h5", tmp_path / "two_mice.h5")
+    shutil.copy(HERE / "fixed.h5", tmp_path / "other_mice.h5")
+    with pytest.warns(UserWarning, match="such as two_mice.h5, which is as two_mice.csv"):
+        recordings = read_keypoints(tmp_path)
+    assert sorted(r.name for r in recordings) == ["one_mouse", "other_mice", "two_mice"]
+
+
+def test_files_of_one_name_that_differ_are_both_read(tmp_path: Path) -> None:
+    shutil.copy(HERE / "one_mouse.csv", tmp_path / "mice.csv")
+    shutil.copy(HERE / "fixed.h5", tmp_path / "mice.h5")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recordings = read_keypoints(tmp_path)
+    assert [r.name for r in recordings] == ["mice.csv", "mice.h5"]

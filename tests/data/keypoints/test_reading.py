@@ -36,8 +36,9 @@ def test_every_format_is_described_in_the_guide() -> None:
 
 
 def test_names_are_those_of_folders_and_files_and_differ(tmp_path: Path) -> None:
-    for name in ("wave/a.csv", "wave/b10.csv", "wave/b9.csv", "sit/a.csv", "a.csv", "a.tsv"):
+    for name in ("wave/a.csv", "wave/b10.csv", "wave/b9.csv", "sit/a.csv", "a.csv"):
         write_csv(tmp_path / name)
+    write_csv(tmp_path / "a.tsv", "hip_x,hip_y,foot_x,foot_y,head_x,head_y")
     write_csv(tmp_path / ".hidden" / "a.csv")
     names = [recording.name for recording in sa.read_keypoints(tmp_path)]
     assert names == ["a.csv", "a.tsv", "sit/a", "wave/a", "wave/b9", "wave/b10"]

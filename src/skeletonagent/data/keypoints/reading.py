@@ -19,6 +19,7 @@ from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.outside_files import UNREADABLE, problem_line
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.bodies import NobodySeenError, recordings_of_nobody
+from skeletonagent.data.keypoints.copies import without_copies
 from skeletonagent.data.keypoints.fit_layout import fit_layout, known_layout
 from skeletonagent.data.keypoints.formats import (
     detect_keypoint_format,
@@ -90,7 +91,7 @@ def read_keypoints(
             pool=pool,
         )
         found = list(walk.read(KeypointSource(root, walk.num_joints)))
-        recordings = [*found, *recordings_of_nobody(walk.empty, found)]
+        recordings = without_copies([*found, *recordings_of_nobody(walk.empty, found)], root)
         walk.remark_on_left_out(root)
         for recording in recordings:
             _require_sound(recording)
