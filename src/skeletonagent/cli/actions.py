@@ -1,15 +1,19 @@
-"""``skeletonagent actions``: actions that a run learns from a few examples, without a training."""
+"""``skeletonagent actions``: actions that a run knows by examples or words, without a training."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from skeletonagent.cli.console import console, output, print_json, warnings_on_console
+from skeletonagent.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from skeletonagent.llm.chat import Chat
 
 RunArgument = Annotated[Path, typer.Argument(help="Run directory that 'train' wrote.")]
 NameArgument = Annotated[str, typer.Argument(help="Name of the action.")]
@@ -19,33 +23,70 @@ def add(
     run: RunArgument,
     name: NameArgument,
     examples: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--examples", help="A file of the action alone, as 'predict' takes it; once for each."
         ),
-    ],
+    ] = None,
+    describe: Annotated[
+        str,
+        typer.Option(
+            help="Claims with semicolons between them, the name of a class that bundled notes "
+            "describe, or, with --chat, free words."
+        ),
+    ] = "",
+    chat: Annotated[
+        str | None,
+        typer.Option(help="provider:model or NAME@ADDRESS that turns free words into claims."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Archive of the training, if it is not where it was.")
     ] = None,
 ) -> None:
-    """Teach a run an action from one to five examples; 'predict' then knows it.
+    """Teach a run an action from one to five examples, a description or both; 'predict' knows it.
+
+    A claim is a part of the body, a motion feature and 'more' or 'less', of all other actions or
+    'than' one of them.
 
     Examples:
       skeletonagent actions add runs/mine "raise hand" --examples one.npy --examples two.npy
+
+      skeletonagent actions add runs/mine salute --describe "right hand height more; right hand
+      head distance less; left hand speed less; both feet speed less than jump"
+
+      skeletonagent actions add runs/mine bowl --describe "bowling (right hand)"
     """
     from skeletonagent.inference.action_examples import add_action
 
+    if chat is not None and not describe:
+        raise ConfigError("--chat turns a description into claims; give one with --describe")
     with warnings_on_console():
-        action = add_action(run, name, examples, data=data)
-    count = f"{action.examples} example{'' if action.examples == 1 else 's'}"
-    console.print(f"{run} knows {action.name!r} from {count}", markup=False, soft_wrap=True)
+        asked = None if chat is None else _language_model(chat)
+        action = add_action(run, name, examples or (), describe=describe, chat=asked, data=data)
+    console.print(
+        f"{run} knows {action.name!r} from {action.made_of}", markup=False, soft_wrap=True
+    )
+    if chat is not None and action.description is not None:
+        for claim in action.description.claims:
+            console.print(f"  {claim}", markup=False, soft_wrap=True)
+
+
+def _language_model(chat: str) -> Chat:
+    """Return a language model of the default settings."""
+    from skeletonagent.agents.settings import AgentSettings
+    from skeletonagent.llm.budget import Budget
+    from skeletonagent.llm.chats.build import build_chat
+
+    settings = AgentSettings()
+    budget = Budget(settings.max_requests, settings.max_tokens, settings.max_dollars)
+    return build_chat([chat], settings.provider, budget)
 
 
 def list_added(
     run: RunArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """List the actions that were added to a run.
+    """List the actions that were added to a run, and what they are made of.
 
     Examples:
       skeletonagent actions list runs/mine
@@ -54,12 +95,20 @@ def list_added(
 
     actions = list_actions(run)
     if as_json:
-        listed = [{"name": action.name, "examples": action.examples} for action in actions]
+        listed = [
+            {
+                "name": action.name,
+                "examples": action.examples,
+                "claims": list(action.description.claims) if action.description else [],
+            }
+            for action in actions
+        ]
         print_json({"actions": listed})
         return
-    table = Table("action", "examples", box=None)
+    table = Table("action", "examples", "claims", box=None)
     for action in actions:
-        table.add_row(escape(action.name), str(action.examples))
+        claims = action.description.claims if action.description else ()
+        table.add_row(escape(action.name), str(action.examples), escape("; ".join(claims)))
     output.print(table)
 
 

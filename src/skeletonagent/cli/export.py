@@ -57,7 +57,7 @@ def export_command(
       skeletonagent export runs/utd --out utd.pt2 --format torch-export
     """
     from skeletonagent.export.write import ExportFormat
-    from skeletonagent.inference.action_examples import knowing_actions
+    from skeletonagent.inference.action_examples import knowing_examples
     from skeletonagent.inference.predictor import load_predictor
 
     suffix = ExportFormat.TORCH.suffix if form == ExportFormat.TORCH else ExportFormat.ONNX.suffix
@@ -66,7 +66,7 @@ def export_command(
         if file is not None and file.exists():
             raise ConfigError(f"{file} exists already; choose another name")
     with warnings_on_console():
-        predictor = knowing_actions(load_predictor(run, "cpu"))
+        predictor = knowing_examples(load_predictor(run, "cpu"))
         written = predictor.export(
             target, form=form, precision=precision, data=data, split=split, license=license_
         )

@@ -1,7 +1,8 @@
-"""Actions added to a run from files of examples, and taken away again."""
+"""Actions added to a run from files of examples and descriptions, and taken away again."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,9 @@ import torch
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.input_format import InputFormat
-from skeletonagent.data.splits import choose_split
-from skeletonagent.data.training_draw import draw_training_clips
-from skeletonagent.experiments.datasets import prepare_named_dataset
 from skeletonagent.experiments.fine_tuning import read_source
 from skeletonagent.inference.added_actions import (
     AddedAction,
-    TrainingFeatures,
     class_logits,
     read_actions,
     read_input_format,
@@ -30,31 +27,41 @@ from skeletonagent.inference.base_actions import (
     mean_of_examples,
     recognizing_actions,
 )
+from skeletonagent.inference.class_descriptions import read_description
+from skeletonagent.inference.compared_clips import ComparedClips
 from skeletonagent.inference.predictor import Predictor, load_predictor
 from skeletonagent.inference.samples import holds_samples
 from skeletonagent.inference.stream_model import StreamModel
+from skeletonagent.llm.chat import Chat
 from skeletonagent.training.run_directory import RunDirectory
-
-MOST_COMPARED_CLIPS = 2000
-"""Training clips that examples are compared with at most."""
 
 
 def add_action(
-    run: str | Path, name: str, examples: Sequence[str | Path], *, data: str | Path | None = None
+    run: str | Path,
+    name: str,
+    examples: Sequence[str | Path] = (),
+    *,
+    describe: str = "",
+    chat: Chat | None = None,
+    data: str | Path | None = None,
 ) -> AddedAction:
-    """Teach a run an action from examples, without a training, and return it.
+    """Teach a run an action from examples, a description or both, and return it.
 
-    A base tells the actions that were added to it apart, and nothing else, by the nearest mean of
-    their examples; no archive is needed.
+    Nothing is trained. A base tells the actions that were added to it apart, and nothing else, by
+    the nearest mean of their examples; no archive is needed.
 
     Args:
         run: Run directory.
         name: Name of the action.
         examples: Files of clips or recordings of the action alone, as ``predict`` takes them.
+        describe: Claims such as ``right hand height more; both feet speed less than jump``, or the
+            name of a class that is described in bundled notes, or free words.
+        chat: Language model that turns free words into claims.
         data: Archive of the training, if it is not where it was.
 
     Raises:
-        ConfigError: If the name is taken, there are no examples, or the run is of several streams.
+        ConfigError: If the name is taken, there are neither examples nor claims, or the run is of
+            several streams.
         CheckpointError: If there is no such run.
         DataError: If a file cannot be read, or the archive is gone.
     """
@@ -64,18 +71,30 @@ def add_action(
     classes = () if _is_base(model) else predictor.class_names
     clean = require_new_name(name, [*classes, *(action.name for action in known)])
     files = [Path(file).expanduser() for file in examples]
-    if not files:
-        raise ConfigError("an action is learned from at least one example; name its files")
+    if not files and not describe.strip():
+        raise ConfigError("an action needs at least one example or a description; name its files")
     if _is_base(model):
+        if describe.strip():
+            raise ConfigError("a base knows actions by examples alone; describe them to a run")
         examples_of = read_input_format(directory) or format_of_examples(files[0])
         taking = _in_format(predictor, examples_of)
         features = torch.cat([_example_features(taking, file) for file in files])
         action = mean_of_examples(clean, features)
         write_actions(directory, model, [*known, action], examples_of)
         return action
-    features = torch.cat([_example_features(predictor, file) for file in files])
-    rivals = class_logits(model.recognizer.cls_head, features)
-    action = _training_features(model, data).action(clean, features, rivals)
+    description = (
+        read_description(clean, describe, predictor.class_names, predictor.layout, chat)
+        if describe.strip()
+        else None
+    )
+    clips = ComparedClips.of_run(model, data)
+    action = AddedAction(clean, 0, (), 0.0)
+    if files:
+        features = torch.cat([_example_features(predictor, file) for file in files])
+        rivals = class_logits(model.recognizer.cls_head, features)
+        action = clips.features.action(clean, features, rivals)
+    if description is not None:
+        action = clips.described(action, description)
     write_actions(directory, model, [*known, action])
     return action
 
@@ -130,6 +149,33 @@ def knowing_actions(predictor: Predictor) -> Predictor:
     return replace(predictor, models=(with_added_actions(model, actions),))
 
 
+def knowing_examples(predictor: Predictor) -> Predictor:
+    """Return :func:`knowing_actions` without descriptions, which an exported file cannot hold.
+
+    What is left out is said in a warning.
+    """
+    known = knowing_actions(predictor)
+    described = [
+        name
+        for model in known.models
+        if isinstance(model, StreamModel) and model.descriptions
+        for name in model.metadata.class_names[-len(model.descriptions) :]
+    ]
+    if not described:
+        return known
+    (model,) = (one for one in predictor.models if isinstance(one, StreamModel))
+    actions = read_actions(RunDirectory(predictor.runs[0]), model)
+    left_out = [action.name for action in actions if not action.examples]
+    part = [action.name for action in actions if action.examples and action.description]
+    for names, what in ((left_out, "left out"), (part, "known by their examples alone")):
+        if names:
+            warnings.warn(
+                f"descriptions cannot be exported: {', '.join(names)} {what}", stacklevel=2
+            )
+    kept = [replace(action, description=None) for action in actions if action.examples]
+    return replace(predictor, models=(with_added_actions(model, kept),))
+
+
 def _is_base(model: StreamModel) -> bool:
     return bool(model.metadata.sources)
 
@@ -154,20 +200,3 @@ def _example_features(predictor: Predictor, file: Path) -> torch.Tensor:
     if not len(features):
         raise DataError("holds no example", path=file)
     return features
-
-
-def _training_features(model: StreamModel, archive: str | Path | None) -> TrainingFeatures:
-    """Return the features of the clips that a run was trained on."""
-    settings = model.config.data
-    purpose = "the clips of the training are needed to compare the examples with"
-    data = prepare_named_dataset(settings, archive, purpose)
-    _, split = choose_split(data, settings.split)
-    store = data.store
-    train = draw_training_clips(
-        store, store.indices(split.train), settings.clips_per_class, settings.draw_seed
-    )
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
-    chosen = train[order[:MOST_COMPARED_CLIPS].sort().values]
-    features = model.features(model.loader(data), chosen, model.default_batch_size, None)
-    logits = class_logits(model.recognizer.cls_head, features)
-    return TrainingFeatures(features, store.labels[chosen].cpu(), logits)

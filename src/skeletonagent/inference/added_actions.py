@@ -1,9 +1,10 @@
-"""Actions that a trained recognizer learns from one to five examples, without a training.
+"""Actions that a trained recognizer learns from examples or descriptions, without a training.
 
-An action is one more row of the class head: the direction from the mean of all training clips to
-the mean of the examples, in units of how clips of one class vary, so scaled and shifted that the
-examples score as high as training clips do for their own class, and higher than for any class.
-The rows are kept in a small file in the run directory; the weights stay as they are.
+Of examples, an action is one more row of the class head: the direction from the mean of all
+training clips to the mean of the examples, in units of how clips of one class vary, so scaled and
+shifted that the examples score as high as training clips do for their own class, and higher than
+for any class. How descriptions count is in ``described_actions``. Rows and descriptions are kept in
+a small file in the run directory; the weights stay as they are.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,8 +25,9 @@ from skeletonagent.core.guidance import ClassGuidance
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.json_files import JsonRecord, read_json
 from skeletonagent.core.outside_text import printable_line
+from skeletonagent.inference.described_actions import ActionDescription, RecordedDescription
 from skeletonagent.inference.stream_model import StreamModel
-from skeletonagent.models.recognizer import ClassHead
+from skeletonagent.models.recognizer import ClassHead, Recognizer
 from skeletonagent.training.initial_weights import weights_digest
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -40,6 +42,7 @@ class RecordedAction(JsonRecord):
     examples: int
     weight: list[float]
     bias: float
+    description: RecordedDescription | None = None
 
 
 class RecordedActions(JsonRecord):
@@ -52,19 +55,36 @@ class RecordedActions(JsonRecord):
 
 @dataclass(frozen=True)
 class AddedAction:
-    """Row of a class head for an action.
+    """Row of a class head for an action, its description, or both.
 
     Args:
         name: Name of the action.
         examples: Number of clips that it was learned from.
-        weight: Weights of the features.
+        weight: Weights of the features; none without examples.
         bias: Logit where all features are zero.
+        description: Description of the action, if there is one.
     """
 
     name: str
     examples: int
     weight: tuple[float, ...]
     bias: float
+    description: ActionDescription | None = None
+
+    @property
+    def made_of(self) -> str:
+        """What the action was learned from, in words."""
+        examples = f"{self.examples} example{'' if self.examples == 1 else 's'}"
+        if self.description is None:
+            return examples
+        count = len(self.description.claims)
+        claims = f"{count} claim{'' if count == 1 else 's'}"
+        return f"{examples} and {claims}" if self.examples else claims
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the action as plain values."""
+        plain = {key: getattr(self, key) for key in ("name", "examples", "weight", "bias")}
+        return plain | {"description": self.description and self.description.to_json()}
 
 
 @dataclass(frozen=True)
@@ -136,18 +156,26 @@ def read_actions(run: RunDirectory, model: StreamModel) -> tuple[AddedAction, ..
         )
     width = model.recognizer.readout.out_channels
     for item in value["actions"]:
-        if len(item["weight"]) != width:
+        if len(item["weight"]) != (width if item["examples"] else 0):
             raise DataError(f"is damaged: an action has {len(item['weight'])} weights, not {width}",
                             path=run.actions)  # fmt: skip
-    return tuple(
-        AddedAction(
-            printable_line(item["name"]),
-            item["examples"],
-            tuple(item["weight"]),
-            item["bias"],
-        )
-        for item in value["actions"]
-    )
+    try:
+        return tuple(map(_read_action, value["actions"]))
+    except ValueError as error:
+        raise DataError(f"is damaged: {error}", path=run.actions) from error
+
+
+def _read_action(item: dict[str, Any]) -> AddedAction:
+    """Return an action of the file.
+
+    Raises:
+        ValueError: If its description is damaged, or there is nothing that it is known by.
+    """
+    name, plain = printable_line(item["name"]), item.get("description")
+    if not item["examples"] and plain is None:
+        raise ValueError(f"{name!r} has neither examples nor a description")
+    description = None if plain is None else ActionDescription.from_json(name, plain)
+    return AddedAction(name, item["examples"], tuple(item["weight"]), item["bias"], description)
 
 
 def read_input_format(run: RunDirectory) -> InputFormat | None:
@@ -183,7 +211,7 @@ def write_actions(
         return
     value: dict[str, Any] = {
         "recognizer": weights_digest(model.recognizer),
-        "actions": [asdict(action) for action in actions],
+        "actions": [action.to_json() for action in actions],
     }
     if input_format is not None:
         value["input_format"] = input_format.to_json()
@@ -209,11 +237,29 @@ def with_added_actions(model: StreamModel, actions: Sequence[AddedAction]) -> St
 
     Args:
         model: The recognizer, which stays as it is.
-        actions: Actions; their logits follow those of its classes.
+        actions: Actions; they follow its classes, those without examples last.
     """
     if not actions:
         return model
-    recognizer = copy.deepcopy(model.recognizer)
+    shown = [action for action in actions if action.examples]
+    actions = [*shown, *(action for action in actions if not action.examples)]
+    recognizer = _with_rows(model.recognizer, shown) if shown else model.recognizer
+    names = tuple(action.name for action in actions)
+    guidance = model.guidance
+    added = tuple(ClassGuidance(action=name, joints=(), sentence=name) for name in names)
+    described = any(action.description for action in actions)
+    return replace(
+        model,
+        recognizer=recognizer,
+        metadata=replace(model.metadata, class_names=model.metadata.class_names + names),
+        guidance=replace(guidance, classes=guidance.classes + added),
+        descriptions=tuple(action.description for action in actions) if described else (),
+    )
+
+
+def _with_rows(recognizer: Recognizer, actions: Sequence[AddedAction]) -> Recognizer:
+    """Return a copy whose class head has further rows."""
+    recognizer = copy.deepcopy(recognizer)
     head = recognizer.cls_head
     rows = torch.tensor([action.weight for action in actions])
     biases = torch.tensor([action.bias for action in actions])
@@ -222,15 +268,7 @@ def with_added_actions(model: StreamModel, actions: Sequence[AddedAction]) -> St
         longer.fc.weight.copy_(torch.cat([head.fc.weight.cpu(), rows]))
         longer.fc.bias.copy_(torch.cat([head.fc.bias.cpu(), biases]))
     recognizer.cls_head = longer.to(head.fc.weight.device).eval()
-    names = tuple(action.name for action in actions)
-    guidance = model.guidance
-    added = tuple(ClassGuidance(action=name, joints=(), sentence=name) for name in names)
-    return replace(
-        model,
-        recognizer=recognizer,
-        metadata=replace(model.metadata, class_names=model.metadata.class_names + names),
-        guidance=replace(guidance, classes=guidance.classes + added),
-    )
+    return recognizer
 
 
 def class_logits(

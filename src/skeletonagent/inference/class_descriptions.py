@@ -1,14 +1,21 @@
-"""Descriptions of classes in claims, from class notes and from lines that were typed."""
+"""Descriptions of classes in claims: from class notes, typed lines, or a language model."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
+from skeletonagent.agents import prompts
 from skeletonagent.agents.evidence.claim_scores import ClassDescription
 from skeletonagent.core.claims import Claim
+from skeletonagent.core.dialogue import Step
 from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.motion_feature import MotionFeature
+from skeletonagent.core.outside_text import printable_text
+from skeletonagent.llm.chat import Chat
 from skeletonagent.llm.class_notes import (
     ClassNotes,
     bundled_class_notes,
@@ -18,6 +25,72 @@ from skeletonagent.llm.class_notes import (
 
 _LINE = re.compile(r"(?P<claim>.*?\b(?:more|less))(?:\s+than\s+(?P<rival>.+))?", re.I)
 _LIKE_LINES = "write claims such as 'right hand height more; both feet speed less than jump'"
+_LONGEST_TEXT = 2_000
+_CLAIMS = re.compile(r"^\W*claims\W*:(?P<lines>.*(?:\n.+)*)", re.I | re.M)
+_MOST_RIVALS = 12
+"""Classes that a language model is asked to compare with."""
+
+
+def read_description(
+    name: str,
+    text: str,
+    class_names: Sequence[str],
+    layout: SkeletonLayout,
+    chat: Chat | None = None,
+) -> ClassDescription:
+    """Return the description that a text is: a described class's name, claims, or free words.
+
+    Args:
+        name: Name of the action.
+        text: Name of a class of bundled notes, claims as for :func:`describe_by_lines`, or
+            anything that a language model understands.
+        class_names: Names of the classes that claims may compare it with.
+        layout: The skeleton, for the question to the language model.
+        chat: Language model that is asked where the text is neither of the first two.
+
+    Raises:
+        ConfigError: If no claims come of the text.
+        ChatError: If the language model does not answer.
+    """
+    text = printable_text(text.strip(), _LONGEST_TEXT)
+    notes = bundled_notes((text,))
+    if notes:
+        return replace(describe_by_notes(notes[text], class_names), name=name)
+    try:
+        return describe_by_lines(name, text, class_names)
+    except ConfigError as error:
+        if chat is None:
+            raise ConfigError(
+                f"{error}; a bundled class's name or, with --chat, free words will do, too"
+            ) from error
+    return _describe_by_chat(name, text, class_names, layout, chat)
+
+
+def _describe_by_chat(
+    name: str, text: str, class_names: Sequence[str], layout: SkeletonLayout, chat: Chat
+) -> ClassDescription:
+    """Return the claims into which a language model turns a text."""
+    rivals = tuple(class_names[:_MOST_RIVALS])
+    asked = prompts.question(Step.DISTINGUISH, name, layout, rivals)
+    told = f'"{name}" is an action that is described so: {text}\n{asked.text}'
+    answer = chat.ask(replace(asked, text=told), ()).text
+    found = _CLAIMS.search(answer)
+    claims = tuple(_usable_claims(name, found["lines"] if found else "", class_names))
+    if not claims:
+        raise ConfigError(
+            f"{chat.name} made no claims of the description of {name!r}, but: {answer!r:.200}; "
+            f"{_LIKE_LINES}"
+        )
+    return ClassDescription(name, claims)
+
+
+def _usable_claims(name: str, lines: str, class_names: Sequence[str]) -> Iterator[Claim]:
+    """Yield the claims of a language model; others are said in a warning."""
+    for line in filter(None, map(str.strip, re.split(r"[;\n]+", lines))):
+        try:
+            yield from describe_by_lines(name, line.strip(" .-"), class_names).claims
+        except ConfigError as error:
+            warnings.warn(f"left out: {error}", stacklevel=4)
 
 
 def describe_by_notes(notes: ClassNotes, class_names: Iterable[str]) -> ClassDescription:

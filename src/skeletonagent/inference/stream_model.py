@@ -26,8 +26,9 @@ from skeletonagent.evaluation.predict import predict
 from skeletonagent.experiments.build import build_loader, load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.experiments.kernel_ridge import KernelRidge
-from skeletonagent.experiments.kernel_ridge_in_runs import join_kernel_ridge
+from skeletonagent.experiments.kernel_ridge_in_runs import join_kernel_ridge, whole_samples
 from skeletonagent.experiments.metadata import RecognizerMetadata
+from skeletonagent.inference.described_actions import ActionDescription, join_descriptions
 from skeletonagent.models.fused import FusedRecognizer, fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.training.checkpoint import STATE, Checkpoint, load_checkpoint
@@ -45,6 +46,8 @@ class StreamModel:
         guidance: Guidance that the training ended with.
         epoch: Number of epochs it was trained for.
         kernel_ridge: Classifier whose probabilities join the recognizer's, if there is one.
+        descriptions: Description of each action that was added to the classes, where any has one;
+            those without examples come last, and the recognizer does not know them.
     """
 
     recognizer: Recognizer = field(repr=False)
@@ -52,6 +55,7 @@ class StreamModel:
     guidance: Guidance = field(repr=False)
     epoch: int
     kernel_ridge: KernelRidge | None = field(default=None, repr=False)
+    descriptions: tuple[ActionDescription | None, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_checkpoint(
@@ -204,10 +208,16 @@ class StreamModel:
             num_clips: Test clips of a sample; by default ``clips.test_clips``.
         """
         size = batch_size or self.default_batch_size
-        network = predict(self.fused, loader, samples, batch_size=size, num_clips=num_clips)
-        if self.kernel_ridge is None or not len(samples):
-            return network
-        return join_kernel_ridge(self.kernel_ridge, self.config, loader, network)
+        found = predict(self.fused, loader, samples, batch_size=size, num_clips=num_clips)
+        if not len(samples):
+            return found
+        if self.kernel_ridge is not None:
+            found = join_kernel_ridge(self.kernel_ridge, self.config, loader, found)
+        if self.descriptions:
+            of_training = len(self.metadata.class_names) - len(self.descriptions)
+            stores = whole_samples(loader, samples)
+            found = join_descriptions(self.descriptions, found, stores, of_training)
+        return found
 
     def predict_samples(
         self,
