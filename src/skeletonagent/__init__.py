@@ -120,7 +120,13 @@ def __getattr__(name: str) -> Any:
     """Return a public name, imported from its module when it is first used (PEP 562)."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), _DEFINED_AS.get(name, name))
+    try:
+        module = import_module(f"{__name__}.{_MODULES[name]}")
+    except ModuleNotFoundError as error:
+        from skeletonagent.core.missing_packages import explained
+
+        raise explained(error) from error
+    value = getattr(module, _DEFINED_AS.get(name, name))
     globals()[name] = value
     return value
 

@@ -48,6 +48,7 @@ def execute() -> int:
     # Imported here: a Ctrl-C meanwhile is handled by run.
     from skeletonagent.cli.app import app
     from skeletonagent.core.errors import ConfigError, SkeletonAgentError, TrainingInterrupted
+    from skeletonagent.core.missing_packages import explained
 
     try:
         app()
@@ -61,6 +62,12 @@ def execute() -> int:
     except TrainingInterrupted as stopped:
         _print_error(_with_hint(str(stopped)))
         return INTERRUPTED if stopped.signal == SIGINT else TERMINATED
+    except ModuleNotFoundError as error:
+        said = explained(error)
+        if said is error or "--debug" in sys.argv:
+            raise
+        _print_error(f"error: {said}")
+        return 2
     except (SkeletonAgentError, OSError) as error:
         if "--debug" in sys.argv:
             raise

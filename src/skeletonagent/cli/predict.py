@@ -125,7 +125,6 @@ def predict_files(
 
       skeletonagent predict 0 --run runs/mine --live --seconds 60
     """
-    from skeletonagent.inference.action_examples import knowing_actions
     from skeletonagent.inference.loading import open_predictor
     from skeletonagent.inference.segment_settings import SegmentOptions
 
@@ -136,7 +135,11 @@ def predict_files(
     if segments is None and options != SegmentOptions():
         segments = True
     with warnings_on_console():
-        model = knowing_actions(open_predictor(run, device, engine=engine, overrides=set_ or ()))
+        model = open_predictor(run, device, engine=engine, overrides=set_ or ())
+        if not model.is_exported:
+            from skeletonagent.inference.action_examples import knowing_actions
+
+            model = knowing_actions(model)
         task = _Task(model, options, top_k, fps, image_size, seconds, max_persons, smooth)
         if live or (save_video is not None and is_camera(files[0])):
             results = [task.live(files[0], live, save_video)]

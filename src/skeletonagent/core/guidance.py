@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from jaxtyping import Bool
-from torch import Tensor
 
 from skeletonagent.core.claim_results import (
     ClaimResult,
@@ -24,6 +22,9 @@ from skeletonagent.core.claims import Claim
 from skeletonagent.core.dialogue import Dialogue
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.streams import Stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ class Guidance:
         counts all of them, so that its constraint constrains nothing.
         Source: paper section 3.4; the bones' rule is the released code's, spec 3.2.
         """
+        import torch
+
         mask = torch.zeros(len(self.classes), self.layout.num_joints, dtype=torch.bool)
         for row, guidance in zip(mask, self.classes, strict=True):
             row[list(guidance.joints) or slice(None)] = True

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from skeletonagent.core.skeleton_layout import SkeletonLayout
 
+CLEARLY_UPRIGHT = 0.3
+"""Part of a body's own up along y, from -1 to 1, above which it is clear where y points."""
+
 _UPPER = re.compile(
     r"\b(?:head|nose|face|eye|ear|neck|shoulders?|skull|crown|forehead|nape|acromion)\b"
 )

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy.lib.format import open_memmap
-from torch import Tensor
 
-from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically, write_text
 from skeletonagent.core.npz_files import read_npy_header, read_npz, require_text
@@ -30,6 +27,7 @@ from skeletonagent.core.outside_files import (
     read_outside_bytes,
     require_file,
 )
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.validation import (
     ARRAYS,
     FRAMEWISE,
@@ -41,6 +39,11 @@ from skeletonagent.data.validation import (
     check_metadata,
     locate_archive,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from skeletonagent.core.clips import ClipStore, SkeletonData
 
 _LARGEST_JSON = 2**28
 """Size of an archive's JSON in bytes; the splits of half a million samples have a tenth of it."""
@@ -61,6 +64,8 @@ def read_archive(path: Path, confidence: bool = False, require_labels: bool = Tr
             keypoint confidence is asked for and there is none. Joints that are not finite are
             left to :func:`require_finite`, so that they can be inspected.
     """
+    import torch
+
     archive = Archive.open(path, mode="c", require_labels=require_labels)
     joints = archive.arrays["keypoint"]
     if confidence:
@@ -116,6 +121,10 @@ class Archive:
 
     def data(self, frames: Tensor, has_confidence: bool) -> SkeletonData:
         """Return the data set of the archive with the given frames."""
+        import torch
+
+        from skeletonagent.core.clips import ClipStore, SkeletonData
+
         arrays, content = self.arrays, self.content
         subject, image_size = arrays.get("subject"), arrays.get("image_size")
         store = ClipStore(
@@ -139,6 +148,29 @@ class Archive:
             default_split=content.default_split,
             fps=content.fps,
         )
+
+    def sequences(self, *, confidence: bool) -> Iterator[SkeletonSequence]:
+        """Yield the samples one by one, without torch.
+
+        Args:
+            confidence: Whether to add the keypoint confidence as last channel.
+        """
+        arrays, sizes = self.arrays, self.arrays.get("image_size")
+        for number, name in enumerate(self.content.sample_ids):
+            rows = slice(*map(int, arrays["offset"][number : number + 2]))
+            joints = _as_float32(arrays["keypoint"][rows])
+            if confidence:
+                scores = _as_float32(self.confidence[rows])[..., None]
+                joints = np.concatenate([joints, scores], axis=-1)
+            shape = (int(arrays["num_person"][number]), int(arrays["total_frames"][number]))
+            yield SkeletonSequence(
+                joints.reshape(*shape, *joints.shape[1:]),
+                int(arrays["label"][number]),
+                name,
+                image_size=None
+                if sizes is None
+                else (float(sizes[number][0]), float(sizes[number][1])),
+            )
 
 
 def write_archive(
@@ -207,7 +239,7 @@ def require_finite(store: ClipStore) -> None:
     Raises:
         DataError: If not, naming the first such sample.
     """
-    not_finite = ~torch.isfinite(store.frames).flatten(1).all(dim=1)
+    not_finite = ~store.frames.isfinite().flatten(1).all(dim=1)
     if not_finite.any():
         ends = store.starts + store.persons * store.lengths
         first = int((ends > int(not_finite.nonzero()[0])).nonzero()[0])

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 
-from skeletonagent.core.clips import Split
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17, KINECT_25, UAV_17, SkeletonLayout
+from skeletonagent.core.sequences import Split
 
 NTU_TRAIN_SUBJECTS = frozenset({
     1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38, 45, 46, 47, 49, 50,

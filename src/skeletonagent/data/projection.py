@@ -13,13 +13,11 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.measured_joints import CLEARLY_UPRIGHT
 from skeletonagent.data.bone_lengths import mean_bone_lengths
 from skeletonagent.data.orientation import OrientationAxes, has_direction
 from skeletonagent.data.settings import Origin, Scale
 from skeletonagent.data.stored_bodies import StoredBodies
-
-CLEARLY_UPRIGHT = 0.3
-"""Part of a body's own up along y, from -1 to 1, above which it is clear where y points."""
 
 
 def without_depth(values: Shaped[Tensor, "*n c"]) -> Shaped[Tensor, "*n d"]:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from skeletonagent.core.clips import Split
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.outside_files import brief
 from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.sequences import Split
 
 
 def read_splits(

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from skeletonagent.core.clips import JoinedSource
 from skeletonagent.core.errors import CheckpointError, DataError
 from skeletonagent.core.joint_matching import match_joints
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.sequences import JoinedSource
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.settings import DataSettings
 from skeletonagent.data.validation import locate_archive

@@ -35,14 +35,13 @@ from skeletonagent.experiments.described_classes import fit_claim_prior, scores_
 from skeletonagent.experiments.kernel_ridge_fit import solve_kernel_ridge
 from skeletonagent.experiments.multirocket import MultiRocket
 from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
+from skeletonagent.runtime.ridge import OUTLIER, require_ridge_shapes
 
 MOST_KERNEL_SAMPLES = 3000
 """Training samples that the classifier is fitted to at most: its time grows with their cube."""
 
 _NUM_FEATURES = 1512
 """Features of MultiRocket for each pooling operator; four times as many were no better."""
-_OUTLIER = 8.0
-"""Standard deviations beyond which a feature says no more."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Standardizer:
     def __call__(self, features: Float[Tensor, "n f"]) -> Float[Tensor, "n f"]:
         """Return features of mean 0 and deviation 1; unknown ones are 0."""
         standard = (features - self.mean) / self.scale
-        return standard.nan_to_num().clamp(-_OUTLIER, _OUTLIER)
+        return standard.nan_to_num().clamp(-OUTLIER, OUTLIER)
 
 
 @dataclass(frozen=True)
@@ -87,9 +86,9 @@ class KernelRidge:
         reach: Squared distance of motion features at which their kernel falls to 1/e.
         dual: Weight of each training sample for each class.
         intercept: Mean target of each class.
+        sharpness: Factor of the decision values in the softmax.
         claim_prior: Prior scores by what is claimed of each class; None if they do not count.
         claim_weight: Factor of these scores in the softmax.
-        sharpness: Factor of the decision values in the softmax.
     """
 
     rocket: MultiRocket
@@ -101,9 +100,9 @@ class KernelRidge:
     reach: float
     dual: Float[Tensor, "n y"]
     intercept: Float[Tensor, " y"]
+    sharpness: float
     claim_prior: ClaimPrior | None = None
     claim_weight: float = 0.0
-    sharpness: float
 
     @classmethod
     def fit(
@@ -118,8 +117,8 @@ class KernelRidge:
         Args:
             store: Preprocessed samples.
             samples: Positions of the training samples, at most :data:`MOST_KERNEL_SAMPLES`.
-            claims: Claims about each class; none at all if empty.
             seed: Seed of MultiRocket's channels and biases.
+            claims: Claims about each class; none at all if empty.
         """
         train = as_clips_show(store.subset(samples))
         series, seen = _series(train)
@@ -153,9 +152,9 @@ class KernelRidge:
             reach=reach,
             dual=dual,
             intercept=intercept.float(),
+            sharpness=solution.sharpness,
             claim_prior=scores if solution.prior_weight else None,
             claim_weight=solution.prior_weight,
-            sharpness=solution.sharpness,
         )
 
     def log_probabilities(self, store: ClipStore) -> Float[Tensor, "n y"]:
@@ -236,10 +235,10 @@ class KernelRidge:
             "intercept": self.intercept,
             "sharpness": torch.tensor(self.sharpness, dtype=torch.float64),
             **self.rocket.to_tensors(),
+        }
         if self.claim_prior is not None:
             tensors |= self.claim_prior.to_tensors()
             tensors["claim_weight"] = torch.tensor(self.claim_weight, dtype=torch.float64)
-        }
         return safetensors.torch.save({name: part.contiguous() for name, part in tensors.items()})
 
     @classmethod
@@ -287,7 +286,7 @@ class KernelRidge:
     @classmethod
     def _from_tensors(cls, tensors: Mapping[str, Tensor]) -> KernelRidge:
         rocket = MultiRocket.from_tensors(tensors)
-        _require_shapes(tensors, rocket.num_features)
+        require_ridge_shapes(tensors, rocket.num_features)
         scores = ClaimPrior.from_tensors(tensors)
         if scores is not None and len(scores.claims) != len(tensors["intercept"]):
             raise ValueError(f"claims about {len(scores.claims)} classes")
@@ -302,30 +301,9 @@ class KernelRidge:
             dual=tensors["dual"],
             intercept=tensors["intercept"],
             sharpness=float(tensors["sharpness"]),
-        )
-
             claim_prior=scores,
             claim_weight=0.0 if scores is None else float(tensors["claim_weight"]),
-
-def _require_shapes(tensors: Mapping[str, Tensor], features: int) -> None:
-    """Check that tensors of a file fit each other and so many features of MultiRocket.
-
-    Raises:
-        KeyError: If one is missing.
-        ValueError: If they do not fit.
-    """
-    (classes,), (samples, motion) = tensors["intercept"].shape, tensors["motion"].shape
-    wanted = {
-        "weights": (features, classes),
-        "dual": (samples, classes),
-        "of_rocket.mean": (features,),
-        "of_rocket.scale": (features,),
-        "of_motion.mean": (motion,),
-        "of_motion.scale": (motion,),
-    }
-    for name, shape in wanted.items():
-        if tensors[name].shape != shape:
-            raise ValueError(f"{name} of shape {tuple(tensors[name].shape)}, {shape} wanted")
+        )
 
 
 def _series(store: ClipStore) -> tuple[Float[Tensor, "n k t"], Float[Tensor, "n k"]]:

@@ -10,26 +10,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, count
+from itertools import count
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from skeletonagent.runtime.rocket import POSITIVE_TAPS, TAPS, require_kernels
+
 NUM_FEATURES = 6216
 """Features of a series and one pooling operator: 84 kernels with 74 biases each (paper 3.4)."""
-TAPS = 9
-"""Length of a kernel."""
 SHORTEST = TAPS + 1
 """Frames that series need, so that a kernel fits their differences."""
 
-_POSITIVE_TAPS = tuple(combinations(range(TAPS), 3))
 _MOST_CHANNELS = 9
 _MOST_DILATIONS = 32
-_LARGEST_DILATION = 10_000
 _KERNELS = torch.tensor(
-    [[[2.0 if tap in taps else -1.0 for tap in range(TAPS)]] for taps in _POSITIVE_TAPS]
+    [[[2.0 if tap in taps else -1.0 for tap in range(TAPS)]] for taps in POSITIVE_TAPS]
 )
 _FEW = 4
 """Series up to which all frames are pooled at once: more no longer fit a processor's cache."""
@@ -99,9 +97,9 @@ class MultiRocket:
         Raises:
             ValueError: If there are too few features, or series are shorter than a kernel.
         """
-        if num_features < len(_POSITIVE_TAPS) or series.shape[2] < SHORTEST:
+        if num_features < len(POSITIVE_TAPS) or series.shape[2] < SHORTEST:
             raise ValueError(
-                f"needs {len(_POSITIVE_TAPS)} features and {SHORTEST} frames, got {num_features} "
+                f"needs {len(POSITIVE_TAPS)} features and {SHORTEST} frames, got {num_features} "
                 f"and {series.shape[2]}"
             )
         return cls(
@@ -141,7 +139,9 @@ class MultiRocket:
                 if prefix + "dilation" not in tensors:
                     return
                 parts = [tensors[prefix + part] for part in ("channels", "biases", "padded")]
-                yield _kernels_of_a_file(int(tensors[prefix + "dilation"]), *parts)
+                dilation = int(tensors[prefix + "dilation"])
+                require_kernels(dilation, *parts)
+                yield _DilatedKernels(dilation, *parts)
 
         return cls(tuple(kernels("series")), tuple(kernels("differences")))
 
@@ -154,26 +154,6 @@ class MultiRocket:
             features += [kernels.transform(differences) for kernels in self.of_differences]
             rows.append(torch.cat(features, dim=1))
         return torch.cat(rows)
-
-
-def _kernels_of_a_file(
-    dilation: int, channels: Tensor, biases: Tensor, padded: Tensor
-) -> _DilatedKernels:
-    """Return kernels of tensors of any shapes.
-
-    Raises:
-        ValueError: If they are no kernels of this transform.
-    """
-    kernels = len(_POSITIVE_TAPS)
-    if not (
-        1 <= dilation <= _LARGEST_DILATION
-        and channels.ndim == biases.ndim == 2
-        and len(channels) == len(biases) == kernels
-        and padded.ndim == 1
-        and set(padded.tolist()) < set(range(kernels))
-    ):
-        raise ValueError(f"other than {kernels} kernels, or of dilation {dilation}")
-    return _DilatedKernels(dilation, channels, biases, padded)
 
 
 def dilations_of(length: int, biases_per_kernel: int) -> list[tuple[int, int]]:
@@ -247,7 +227,7 @@ def _fitted(
 ) -> tuple[_DilatedKernels, ...]:
     """Return kernels with the channels they see and their biases."""
     n, c, t = series.shape
-    kernels, first = len(_POSITIVE_TAPS), 0
+    kernels, first = len(POSITIVE_TAPS), 0
     fitted = []
     for place, (dilation, biases) in enumerate(dilations_of(t, num_features // kernels)):
         channels = _random_channels(kernels, c, generator)

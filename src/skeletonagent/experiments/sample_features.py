@@ -10,9 +10,8 @@ from jaxtyping import Bool, Float
 
 from skeletonagent.agents.evidence.motion_features import MotionFeatures, measure_motion
 from skeletonagent.core.clips import ClipStore
-
-SERIES_FRAMES = 64
-"""Frames that a sample is resampled to as a time series."""
+from skeletonagent.runtime.body_arrays import BodyArrays
+from skeletonagent.runtime.ridge import SERIES_FRAMES, whole_series
 
 
 def resampled_series(
@@ -28,20 +27,16 @@ def resampled_series(
         store: Samples.
         frames: Number of frames of a series.
     """
-    shape = (len(store), store.max_persons, store.layout.num_joints, store.coordinates)
-    series = np.zeros((*shape, frames), dtype=np.float32)
-    seen = np.zeros(shape, dtype=np.float32)
-    for index in range(len(store)):
-        joints = store.sequence(index).joints[: shape[1], ..., : store.coordinates]
-        present = (joints != 0).any(axis=-1)
-        times = np.linspace(0, joints.shape[1] - 1, frames)
-        for body, joint in zip(*present.any(axis=1).nonzero(), strict=True):
-            (at,) = present[body, :, joint].nonzero()
-            seen[index, body, joint] = 1
-            for coordinate in range(shape[-1]):
-                values = joints[body, at, joint, coordinate]
-                series[index, body, joint, coordinate] = np.interp(times, at, values)
-    return series.reshape(len(store), -1, frames), seen.reshape(len(store), -1)
+    rows = [
+        whole_series(
+            BodyArrays.of(store.sequence(index).joints, store.coordinates),
+            store.max_persons,
+            frames,
+        )
+        for index in range(len(store))
+    ]
+    series, seen = zip(*rows, strict=True)
+    return np.stack(series), np.stack(seen)
 
 
 def motion_features_of_bodies(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from jaxtyping import Int
 
-from skeletonagent.core.clips import ClipStore
-from skeletonagent.data.stored_bodies import body_chunks
+if TYPE_CHECKING:
+    from skeletonagent.core.clips import ClipStore
 
 TWO_PERSONS_SHARE = 0.9
 """Share of a class's training clips that show two persons if the class is one of two persons."""
@@ -38,6 +37,8 @@ class TrainingClips:
     @classmethod
     def of(cls, store: ClipStore, sample_ids: Sequence[str]) -> TrainingClips:
         """Return the figures of some samples of a preprocessed data set, all if none is named."""
+        import torch
+
         numbers = [store.index_of[sample] for sample in sample_ids] or list(range(len(store)))
         samples = torch.tensor(numbers, dtype=torch.long)
         lengths = np.quantile(store.lengths.cpu()[samples].numpy(), [0.05, 0.5, 0.95])
@@ -85,6 +86,10 @@ def _bodies_seen(store: ClipStore) -> Int[np.ndarray, " s"]:
     if len(store.frames) < int((store.persons * store.lengths).sum()):
         stored: np.ndarray = store.persons.cpu().numpy()
         return stored
+    import torch
+
+    from skeletonagent.data.stored_bodies import body_chunks
+
     counts = []
     for chunk in body_chunks(store):
         seen = chunk.body_sums(chunk.present.any(dim=1)) > 0

@@ -12,6 +12,7 @@ from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.evaluation.predict import predict
 from skeletonagent.export.description import MeasuredAccuracy
 from skeletonagent.export.parity import RunClips
+from skeletonagent.export.session import class_probabilities
 from skeletonagent.models.recognizer import Recognizer
 
 
@@ -66,10 +67,3 @@ def batch_arrays(
     if bodies is None:
         bodies = torch.arange(clips.shape[0] * clips.shape[1])
     return np.ascontiguousarray(clips.numpy()), bodies.cpu().numpy()
-
-
-def class_probabilities(logits: Float[np.ndarray, "n y"]) -> Float[np.ndarray, "n y"]:
-    """Return the softmax of logits."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: np.ndarray = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return shares

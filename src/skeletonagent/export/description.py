@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any
 
+from skeletonagent import __version__
 from skeletonagent.core.errors import DataError, SkeletonAgentError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.json_files import JsonRecord, parse_json
@@ -88,7 +88,7 @@ class ExportDescription:
     precision: str = "fp32"
     accuracy: MeasuredAccuracy | None = None
     license: str = ""
-    program: str = f"skeletonagent {version('skeletonagent')}"
+    program: str = f"skeletonagent {__version__}"
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:

@@ -98,6 +98,11 @@ class OnnxSession:
         """Y, number of logits."""
         return self.session.get_outputs()[0].shape[1]
 
+    @property
+    def num_features(self) -> Any:
+        """D, number of features."""
+        return self.session.get_outputs()[1].shape[1]
+
     def run(
         self, clips: Float32[np.ndarray, "n m t v c"], bodies: Int64[np.ndarray, " b"]
     ) -> tuple[Float[np.ndarray, "n y"], Float[np.ndarray, "n d"]]:
@@ -117,3 +122,10 @@ class OnnxSession:
         except Exception as error:  # the runtime's errors have no common base
             raise DataError(f"the model fails: {problem_line(error)}", path=self.path) from error
         return logits, features
+
+
+def class_probabilities(logits: Float[np.ndarray, "n y"]) -> Float[np.ndarray, "n y"]:
+    """Return the softmax of logits."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: np.ndarray = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return shares

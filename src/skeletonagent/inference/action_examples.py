@@ -66,7 +66,7 @@ def add_action(
         DataError: If a file cannot be read, or the archive is gone.
     """
     predictor, directory = _single_run(run)
-    model = predictor.models[0]
+    model = predictor.torch_models[0]
     known = read_actions(directory, model)
     classes = () if _is_base(model) else predictor.class_names
     clean = require_new_name(name, [*classes, *(action.name for action in known)])
@@ -107,7 +107,7 @@ def list_actions(run: str | Path) -> tuple[AddedAction, ...]:
         DataError: If their file is damaged.
     """
     predictor, directory = _single_run(run)
-    return read_actions(directory, predictor.models[0])
+    return read_actions(directory, predictor.torch_models[0])
 
 
 def remove_action(run: str | Path, name: str) -> None:
@@ -118,7 +118,7 @@ def remove_action(run: str | Path, name: str) -> None:
         CheckpointError: If there is no such run.
     """
     predictor, directory = _single_run(run)
-    model = predictor.models[0]
+    model = predictor.torch_models[0]
     known = read_actions(directory, model)
     kept = [action for action in known if action.name != name]
     if len(kept) == len(known):
@@ -138,12 +138,12 @@ def knowing_actions(predictor: Predictor) -> Predictor:
     """
     if len(predictor.models) > 1 or not predictor.runs:
         return predictor
-    (model,) = predictor.models
+    (model,) = predictor.torch_models
     directory = RunDirectory(predictor.runs[0])
     actions = read_actions(directory, model)
     examples_of = read_input_format(directory)
     if actions and examples_of is not None:
-        (base,) = _in_format(predictor, examples_of).models
+        (base,) = _in_format(predictor, examples_of).torch_models
         # Without runs: what the base held out was of other classes.
         return replace(predictor, models=(recognizing_actions(base, actions),), runs=())
     return replace(predictor, models=(with_added_actions(model, actions),))
@@ -163,7 +163,7 @@ def knowing_examples(predictor: Predictor) -> Predictor:
     ]
     if not described:
         return known
-    (model,) = (one for one in predictor.models if isinstance(one, StreamModel))
+    (model,) = (one for one in predictor.torch_models if isinstance(one, StreamModel))
     actions = read_actions(RunDirectory(predictor.runs[0]), model)
     left_out = [action.name for action in actions if not action.examples]
     part = [action.name for action in actions if action.examples and action.description]
@@ -182,7 +182,7 @@ def _is_base(model: StreamModel) -> bool:
 
 def _in_format(base: Predictor, examples_of: InputFormat) -> Predictor:
     """Return a base that takes clips of another layout."""
-    model = base_in_format(base.models[0], read_source(base.runs[0]), examples_of)
+    model = base_in_format(base.torch_models[0], read_source(base.runs[0]), examples_of)
     return replace(base, models=(model,))
 
 

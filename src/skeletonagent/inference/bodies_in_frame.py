@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.input_format import InputFormat
+from skeletonagent.core.tensor_like import TensorLike, as_numpy
 
-FrameBodies = np.ndarray | Tensor | Mapping[Any, Any] | None
+FrameBodies = np.ndarray | TensorLike | Mapping[Any, Any] | None
 """Joints of one body, (V, C), of several, (M, V, C), or by names of persons; None for nobody."""
 
 LEAST_JOINTS = 3
@@ -63,9 +63,7 @@ def absent_body(input_format: InputFormat) -> Float[np.ndarray, "v c"]:
 def _numbers(body: Any, input_format: InputFormat) -> np.ndarray:
     try:
         with np.errstate(over="ignore"):
-            array = np.asarray(body.detach().cpu() if isinstance(body, Tensor) else body).astype(
-                np.float32
-            )
+            array = np.asarray(as_numpy(body)).astype(np.float32)
     except (ValueError, TypeError) as error:
         raise DataError(f"a frame holds no numbers: {error}") from error
     wanted = (input_format.layout.num_joints, input_format.channels)

@@ -1,4 +1,4 @@
-"""Recognizer in an exported file, used as that of a run is: the graph runs in ONNX Runtime."""
+"""Recognizer in an exported file, used as that of a run is, by NumPy and ONNX Runtime alone."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Float, Float32, Int64
 
 from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.outside_files import problem_line
 from skeletonagent.core.predictions import ClassProbabilities
-from skeletonagent.experiments.config import with_overrides
-from skeletonagent.experiments.kernel_ridge import KernelRidge
+from skeletonagent.core.sequences import SkeletonSequence
+from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.export.description import KERNEL_RIDGE, PROPERTY, ExportDescription
-from skeletonagent.export.session import OnnxSession
-from skeletonagent.inference.stream_model import StreamModel
-from skeletonagent.models.recognizer import Recognizer
+from skeletonagent.export.session import OnnxSession, class_probabilities
+from skeletonagent.inference.samples import stored_as_in_training
+from skeletonagent.runtime.pose_filling import PoseFilling
+from skeletonagent.runtime.preparation import PreparedSample, SamplePreparation
+from skeletonagent.runtime.ridge import FittedRidge
+from skeletonagent.runtime.sample_clips import SampleClips
+
+if TYPE_CHECKING:
+    from skeletonagent.core.clips import SkeletonData
 
 ENGINES = ("auto", "onnx", "torch")
 """Engines that a caller may choose."""
@@ -31,52 +38,24 @@ EXPORTED_NAME = "model.onnx"
 
 
 @dataclass(frozen=True)
-class SessionRecognizer:
-    """Exported recognizer that is called as a fused one is.
+class ExportedModel:
+    """Recognizer in an exported file, and how its clips are made; PyTorch is not needed.
 
     Args:
-        session: The graph in ONNX Runtime.
-    """
-
-    session: OnnxSession
-
-    def __call__(
-        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
-    ) -> Float[Tensor, "n y"]:
-        """Return the logits; ``bodies`` as a recognizer takes them."""
-        return self._run(clips, bodies)[0]
-
-    def features(
-        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
-    ) -> Float[Tensor, "n d"]:
-        """Return the features that logits are computed from."""
-        return self._run(clips, bodies)[1]
-
-    def _run(
-        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
-    ) -> tuple[Float[Tensor, "n y"], Float[Tensor, "n d"]]:
-        if bodies is None:
-            bodies = torch.arange(clips.shape[0] * clips.shape[1])
-        logits, features = self.session.run(
-            np.ascontiguousarray(clips.float().cpu().numpy()), bodies.cpu().numpy()
-        )
-        return torch.from_numpy(logits), torch.from_numpy(features)
-
-
-@dataclass(frozen=True)
-class ExportedModel(StreamModel):
-    """Recognizer in an exported file, and how its clips are made.
-
-    It has no ``recognizer``: there are no weights in PyTorch.
-
-    Args:
+        metadata: Shapes, names and settings.
+        guidance: Guidance that the training ended with.
         session: The graph in ONNX Runtime.
         description: What the file says about itself.
+        path: The file.
+        ridge: Classifier beside the network in the form of safetensors; None if there is none.
     """
 
-    recognizer: Recognizer = field(init=False, repr=False)
-    session: OnnxSession = field(kw_only=True, repr=False)
-    description: ExportDescription = field(kw_only=True, repr=False)
+    metadata: RecognizerMetadata = field(repr=False)
+    guidance: Guidance = field(repr=False)
+    session: OnnxSession = field(repr=False)
+    description: ExportDescription = field(repr=False)
+    path: Path
+    ridge: bytes | None = field(default=None, repr=False)
 
     @classmethod
     def open(cls, path: Path, overrides: Sequence[str] = ()) -> ExportedModel:
@@ -101,26 +80,57 @@ class ExportedModel(StreamModel):
                 f"clips.frames is {metadata.config.clips.frames} for good in {path}; export a run "
                 "with other clips"
             )
-        return cls(
+        model = cls(
             metadata=changed,
             guidance=described.guidance,
-            epoch=described.epoch,
-            kernel_ridge=_kernel_ridge(
-                properties.get(KERNEL_RIDGE), len(metadata.class_names), path
-            ),
             session=session,
             description=described,
+            path=path,
+            ridge=_decoded(properties.get(KERNEL_RIDGE), path),
         )
+        model.require_usable_ridge()
+        return model
 
     @property
-    def device(self) -> torch.device:
+    def config(self) -> Config:
+        """Configuration of the run."""
+        return self.metadata.config
+
+    @property
+    def epoch(self) -> int:
+        """Number of epochs that it was trained for."""
+        return self.description.epoch
+
+    @property
+    def device(self) -> str:
         """Device of clips and graph."""
-        return torch.device("cpu")
+        return "cpu"
+
+    @property
+    def feature_width(self) -> int:
+        """Number of features of a clip."""
+        return int(self.session.num_features)
 
     @cached_property
-    def fused(self) -> SessionRecognizer:  # type: ignore[override]  # called alike
-        """The graph, called as a recognizer in PyTorch is."""
-        return SessionRecognizer(self.session)
+    def kernel_ridge(self) -> FittedRidge | None:
+        """Classifier whose probabilities join the recognizer's, if there is one."""
+        if self.ridge is None:
+            return None
+        return FittedRidge.from_bytes(self.ridge, self.path, self.metadata.persons)
+
+    def require_usable_ridge(self) -> None:
+        """Check the classifier beside the network.
+
+        Raises:
+            DataError: If it is damaged, or knows more classes than the recognizer.
+        """
+        count = len(self.metadata.class_names)
+        if self.kernel_ridge is not None and self.kernel_ridge.num_classes > count:
+            raise DataError(
+                f"has a kernel ridge classifier of {self.kernel_ridge.num_classes} classes for "
+                f"{count}",
+                path=self.path,
+            )
 
     @property
     def held_out(self) -> ClassProbabilities | None:
@@ -136,22 +146,119 @@ class ExportedModel(StreamModel):
         ids = tuple(map(str, range(len(shares))))
         return ClassProbabilities(ids, np.zeros(len(shares), dtype=np.int64), probs)
 
+    def predict_samples(
+        self,
+        samples: Sequence[SkeletonSequence],
+        batch_size: int | None = None,
+        num_clips: int | None = None,
+    ) -> ClassProbabilities:
+        """Return the class probabilities of samples in memory, each a mean over its test clips.
 
-def _kernel_ridge(text: str | None, num_classes: int, path: Path) -> KernelRidge | None:
+        Args:
+            samples: Samples as stored, at least one.
+            batch_size: Clips in a batch; by default twice that of training.
+            num_clips: Test clips of a sample; by default ``clips.test_clips``.
+
+        Raises:
+            DataError: If the size of a sample's image is needed and not known.
+        """
+        prepared = self.prepared(samples)
+        logits, _ = self._run(prepared, batch_size, num_clips)
+        count = num_clips or self.config.clips.test_clips
+        probs = class_probabilities(logits).reshape(len(samples), count, -1).mean(axis=1)
+        if self.kernel_ridge is not None and self.config.kernel_ridge.weight:
+            probs = self.kernel_ridge.join(probs, prepared, self.config.kernel_ridge.weight)
+        ids = tuple(str(number) for number in range(len(samples)))
+        labels = np.array([sample.label for sample in samples], dtype=np.int64)
+        return ClassProbabilities(ids, labels, probs)
+
+    def sample_features(
+        self,
+        samples: Sequence[SkeletonSequence],
+        batch_size: int | None = None,
+        num_clips: int | None = None,
+    ) -> Float[np.ndarray, "n d"]:
+        """Return the features of samples, each a mean over its test clips; see above."""
+        _, features = self._run(self.prepared(samples), batch_size, num_clips)
+        count = num_clips or self.config.clips.test_clips
+        means: np.ndarray = features.reshape(len(samples), count, -1).mean(axis=1)
+        return means
+
+    def predict_data(
+        self, data: SkeletonData, sample_ids: Sequence[str], batch_size: int | None = None
+    ) -> ClassProbabilities:
+        """Return the class probabilities of samples of a preprocessed data set, which is PyTorch's.
+
+        Raises:
+            CheckpointError: If the data set has other classes, joints or channels.
+        """
+        from skeletonagent.inference.exported_in_torch import with_torch_clips
+
+        return with_torch_clips(self).predict_data(data, sample_ids, batch_size)
+
+    def prepared(self, samples: Sequence[SkeletonSequence]) -> list[PreparedSample]:
+        """Return samples preprocessed as those of training were.
+
+        Raises:
+            DataError: If the size of a sample's image is needed and not known.
+        """
+        stored = stored_as_in_training(samples, self.metadata)
+        return [self._storable(self._filled(self._prepare(sample))) for sample in stored]
+
+    @cached_property
+    def _prepare(self) -> SamplePreparation:
+        given = self.metadata.input_format
+        return SamplePreparation(self.config.data, given.layout, given.has_confidence)
+
+    def _filled(self, sample: PreparedSample) -> PreparedSample:
+        """Return a sample with its absent joints, where they are filled in."""
+        poses = self.metadata.poses
+        return sample if poses is None else PoseFilling(poses, self._prepare)(sample)
+
+    def _storable(self, sample: PreparedSample) -> PreparedSample:
+        """Return a sample with numbers as ``data.storage_dtype`` has them."""
+        if self.config.data.storage_dtype == "float32":
+            return sample
+        frames = sample.bodies.frames.astype(self.config.data.storage_dtype).astype(np.float32)
+        return replace(sample, bodies=replace(sample.bodies, frames=frames))
+
+    def _run(
+        self, samples: Sequence[PreparedSample], batch_size: int | None, num_clips: int | None
+    ) -> tuple[Float[np.ndarray, "n y"], Float[np.ndarray, "n d"]]:
+        """Return the logits and the features of all test clips of samples, in order."""
+        count = num_clips or self.config.clips.test_clips
+        size = batch_size or 2 * self.config.training.batch_size
+        at_once = max(1, size // count)
+        parts = [
+            self.session.run(*self._batch(samples[first : first + at_once], count))
+            for first in range(0, len(samples), at_once)
+        ]
+        logits, features = zip(*parts, strict=True)
+        return np.concatenate(logits), np.concatenate(features)
+
+    def _batch(
+        self, samples: Sequence[PreparedSample], count: int
+    ) -> tuple[Float32[np.ndarray, "n m t v c"], Int64[np.ndarray, " b"]]:
+        """Return the clips of samples, and the bodies that are present in them."""
+        clips = SampleClips(self.config.clips, self.metadata.persons)
+        joints = np.concatenate([clips.of(sample, count) for sample in samples])
+        numbers = np.array([clips.num_bodies(sample) for sample in samples]).repeat(count)
+        there = np.arange(self.metadata.persons) < numbers[:, None]
+        return np.ascontiguousarray(joints, dtype=np.float32), np.flatnonzero(there)
+
+
+def _decoded(text: str | None, path: Path) -> bytes | None:
     """Return the classifier beside the network that a file carries, None if there is none.
 
     Raises:
-        DataError: If it is damaged, or knows more classes than the recognizer.
+        DataError: If it is damaged.
     """
     if text is None:
         return None
     try:
-        content = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except ValueError as error:
         raise DataError(f"is damaged: {problem_line(error)}", path=path) from error
-    classifier = KernelRidge.from_bytes(content, path)
-    classifier.require_classes(num_classes, path)
-    return classifier
 
 
 def exported_file(path: Path, engine: str) -> Path | None:

@@ -26,7 +26,6 @@ from skeletonagent.export.description import (
 from skeletonagent.export.parity import RunClips
 from skeletonagent.export.precision import ExportPrecision
 from skeletonagent.export.write import ExportedFile, ExportFormat, export_recognizer
-from skeletonagent.inference.exported_model import ExportedModel
 from skeletonagent.inference.segment_settings import choose_threshold
 from skeletonagent.inference.stream_model import StreamModel
 
@@ -58,16 +57,14 @@ def export_model(
         license: Licence of the training data, in words.
 
     Raises:
-        ConfigError: If there are several streams, the recognizer is from an exported file, there
-            is no such form or precision, or a package is missing.
+        ConfigError: If there are several streams, there is no such form or precision, or a package
+            is missing.
         DataError: If the archive for the accuracy cannot be read.
         ExportError: If the recognizer cannot be exported, or the export differs from PyTorch.
     """
     if len(models) > 1:
         raise ConfigError("recognizers of several streams are exported each by itself")
     (model,) = models
-    if isinstance(model, ExportedModel):
-        raise ConfigError("the recognizer was exported already; export its run directory")
     format_, precision_ = _member(ExportFormat, form), _member(ExportPrecision, precision)
     host = replace(model, recognizer=copy.deepcopy(model.recognizer).cpu().eval())
     threshold, source = choose_threshold(None, held_out)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.missing_packages import explained
 from skeletonagent.inference.exported_model import ExportedModel, exported_file
 from skeletonagent.inference.predictor import Predictor, load_predictor
 
@@ -49,7 +50,10 @@ def open_predictor(
     path = Path(run).expanduser()
     file = exported_file(path, engine)
     if file is None:
-        return load_predictor(path, device, overrides=overrides)
+        try:
+            return load_predictor(path, device, overrides=overrides)
+        except ModuleNotFoundError as error:
+            raise explained(error) from error
     if device not in (None, "auto", "cpu"):
         raise ConfigError(f"{file} runs on the CPU; leave out the device {device}")
     return replace(Predictor.fused([ExportedModel.open(file, overrides)]), runs=(file,))

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-from skeletonagent.core.clips import SkeletonData, SkeletonSequence
-from skeletonagent.core.errors import CheckpointError
+from skeletonagent.core.errors import CheckpointError, ConfigError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import paper_weights
 from skeletonagent.experiments.config import Config
+from skeletonagent.inference.exported_model import ExportedModel
 from skeletonagent.inference.predictions import Predictions
 from skeletonagent.inference.recording_input import RecordingSource
 from skeletonagent.inference.recording_segmenter import (
@@ -46,10 +46,12 @@ from skeletonagent.inference.stream_fusion import (
     joined_features,
     require_fusible,
 )
-from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
+from skeletonagent.inference.stream_recognizer import StreamRecognizer
 
 if TYPE_CHECKING:
+    from skeletonagent.core.clips import SkeletonData
     from skeletonagent.export.write import ExportedFile
+    from skeletonagent.inference.stream_model import StreamModel
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Predictor:
         (1, 384)
     """
 
-    models: tuple[StreamModel, ...]
+    models: tuple[StreamRecognizer, ...]
     weights: tuple[float, ...]
     runs: tuple[Path, ...] = ()
 
@@ -96,7 +98,7 @@ class Predictor:
         )
 
     @classmethod
-    def fused(cls, models: Sequence[StreamModel]) -> Predictor:
+    def fused(cls, models: Sequence[StreamRecognizer]) -> Predictor:
         """Return recognizers fused with the paper's weights (section 4.2).
 
         Raises:
@@ -136,9 +138,27 @@ class Predictor:
         return self.models[0].guidance
 
     @property
-    def device(self) -> torch.device:
-        """Device of the weights."""
+    def device(self) -> object:
+        """Device of the weights, whose text is its name."""
         return self.models[0].device
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether the recognizer is from an exported file, so that PyTorch is not needed."""
+        return all(isinstance(model, ExportedModel) for model in self.models)
+
+    @property
+    def torch_models(self) -> tuple[StreamModel, ...]:
+        """Recognizers of the streams in PyTorch; a ConfigError of exported ones, which are not."""
+        from skeletonagent.inference.stream_model import StreamModel
+
+        found = tuple(model for model in self.models if isinstance(model, StreamModel))
+        if len(found) < len(self.models):
+            raise ConfigError(
+                "the recognizer was exported already and has no weights in PyTorch; take its run "
+                "directory"
+            )
+        return found
 
     @cached_property
     def persons(self) -> int:
@@ -263,7 +283,8 @@ class Predictor:
         """Write the recognizer for other software; for options see ``exporting.export_model``."""
         from skeletonagent.inference.exporting import export_model
 
-        return export_model(self.models, Path(path), self.segmenter.held_out, **options)
+        held_out = self.segmenter.held_out
+        return export_model(self.torch_models, Path(path), held_out, **options)
 
     def features(
         self,
@@ -289,10 +310,7 @@ class Predictor:
         Raises:
             CheckpointError: If the data set has other classes, joints or channels.
         """
-        parts = []
-        for model in self.models:
-            loader = model.loader(data)
-            parts.append(model.predict_loader(loader, loader.store.indices(sample_ids), batch_size))
+        parts = [model.predict_data(data, sample_ids, batch_size) for model in self.models]
         return fuse_streams(parts, self.weights)
 
     def _samples(
@@ -310,6 +328,8 @@ def load_predictor(
 
     For arguments and errors see :func:`~skeletonagent.inference.loading.open_predictor`.
     """
+    from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
+
     path = Path(run).expanduser()
     places = [path, *(path / stream.value for stream in Stream)]
     checkpoints = {

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
-from torch import Tensor
 
-from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.joint_matching import match_joints
 from skeletonagent.core.joint_names import canonical_name
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.core.sequences import SkeletonSequence
+from skeletonagent.core.tensor_like import TensorLike, as_numpy
 from skeletonagent.data.keypoints.reading import read_keypoints
 from skeletonagent.inference.samples import (
     DEPTH_LEFT_OUT,
@@ -145,17 +145,16 @@ def _of_path(path: Path, input_format: InputFormat) -> Sequence[InputRecording]:
         raise problem or error from error
 
 
-def _of_array(array: np.ndarray | Tensor, input_format: InputFormat) -> InputRecording:
+def _of_array(array: np.ndarray | TensorLike, input_format: InputFormat) -> InputRecording:
     shape = tuple(array.shape)
     if len(shape) in (3, 4) and 0 in shape[:-2]:
         return InputRecording("recording", _nobody(shape, input_format), _numbered(shape))
     words: tuple[str, ...] = ()
-    if isinstance(array, Tensor):
-        array = array.detach().cpu().numpy()
-    if np.issubdtype(array.dtype, np.floating) and np.isinf(array).any():
-        array = np.where(np.isinf(array), np.nan, array)
+    joints: np.ndarray = as_numpy(array)
+    if np.issubdtype(joints.dtype, np.floating) and np.isinf(joints).any():
+        joints = np.where(np.isinf(joints), np.nan, joints)
         words = ("joints with infinite numbers count as not seen",)
-    sample = sample_from_array(array, "recording", input_format)
+    sample = sample_from_array(joints, "recording", input_format)
     return replace(_of_sample(sample, input_format, None), warnings=words)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
+from skeletonagent import __version__
 from skeletonagent.core.errors import DataError, SkeletonAgentError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
@@ -31,7 +30,6 @@ from skeletonagent.inference.segment_settings import SegmentOptions, resolve_set
 from skeletonagent.inference.segment_stream import SegmentStream, StreamTask
 from skeletonagent.inference.segments import RecordingPrediction
 from skeletonagent.inference.source_check import SourceCheck
-from skeletonagent.training.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -207,6 +205,10 @@ def saved_probabilities(
         runs: Run directory of each stream.
         weights: Weight of each stream.
     """
+    if not all(run.is_dir() for run in runs):
+        return None
+    from skeletonagent.training.run_directory import RunDirectory
+
     parts = []
     for run in map(RunDirectory, runs):
         files = (run.validation_predictions, run.predictions)
@@ -228,11 +230,11 @@ def saved_probabilities(
 
 
 def describe_engine(
-    runs: Sequence[Path], streams: Sequence[Stream], device: torch.device
+    runs: Sequence[Path], streams: Sequence[Stream], device: object
 ) -> dict[str, Any]:
     """Return what predictions say about a recognizer, as plain values."""
     return {
-        "program": f"skeletonagent {version('skeletonagent')}",
+        "program": f"skeletonagent {__version__}",
         "runs": [str(run) for run in runs],
         "streams": [stream.value for stream in streams],
         "device": str(device),

@@ -9,20 +9,23 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from torch import Tensor
 
-from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
 from skeletonagent.core.npz_files import is_npy, read_npy, read_npz
-from skeletonagent.data.archive import read_archive
+from skeletonagent.core.sequences import SkeletonSequence
+from skeletonagent.core.tensor_like import TensorLike, as_numpy
+from skeletonagent.data.archive import Archive
 from skeletonagent.data.keypoints.recorded import is_recorded
-from skeletonagent.data.preprocessing import add_coco20_joints
 from skeletonagent.data.readers.pyskl import read_pyskl_sequences
+from skeletonagent.data.settings import Scale
 from skeletonagent.data.validation import UNLABELLED, is_archive
+from skeletonagent.experiments.metadata import RecognizerMetadata
+from skeletonagent.runtime.body_arrays import BodyArrays
+from skeletonagent.runtime.preparation import with_middles
 
-Joints = np.ndarray | Tensor
+Joints = np.ndarray | TensorLike
 """Joints of one sample: (T, V, C) of one body or (M, T, V, C) of several."""
 
 DEPTH_LEFT_OUT = "of its joints in 3D, x and y are taken: the recognizer was trained in 2D"
@@ -68,7 +71,7 @@ def read_samples(
 
 def _are_samples(items: Sequence[Any]) -> bool:
     """Return whether a list is one of samples, and not one sample as nested lists of numbers."""
-    return all(isinstance(item, (np.ndarray, Tensor, str, Path)) for item in items)
+    return all(isinstance(item, (np.ndarray, TensorLike, str, Path)) for item in items)
 
 
 def sample_from_array(
@@ -111,10 +114,10 @@ def sample_from_array(
             sample=sample_id,
         )
     bodies[np.isnan(bodies).any(axis=-1)] = 0
-    sample = SkeletonSequence(bodies, UNLABELLED, sample_id)
-    if given_layout == input_format.layout:
-        return sample
-    return add_coco20_joints(ClipStore.from_sequences([sample], given_layout, ())).sequence(0)
+    if given_layout != input_format.layout:
+        whole = BodyArrays.of(bodies, input_format.coordinates)
+        bodies = with_middles(whole, of_seen_joints=False).frames
+    return SkeletonSequence(bodies, UNLABELLED, sample_id)
 
 
 def _without_depth(
@@ -147,11 +150,8 @@ def _is_coco_20(layout: SkeletonLayout) -> bool:
 
 def _as_numbers(joints: Any) -> Shaped[np.ndarray, "..."] | None:
     """Return joints as an array, None where they are no numbers or not all of one shape."""
-    if isinstance(joints, Tensor):
-        joints = joints.detach().cpu()
-        joints = (joints.float() if joints.is_floating_point() else joints).numpy()
     try:
-        array = np.asarray(joints)
+        array = np.asarray(as_numpy(joints))
     except ValueError:  # lists of different lengths
         return None
     return array if array.dtype.kind in "fiu" else None
@@ -223,16 +223,17 @@ def _load(path: Path) -> Any:
 
 def _read_archive(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:
     """Yield the samples of a skeleton archive, which needs no labels and no splits."""
-    store = read_archive(path, input_format.has_confidence, require_labels=False).store
-    completed = _is_coco_20(input_format.layout) and store.layout.joints == COCO_17.joints
-    if store.layout.joints != input_format.layout.joints and not completed:
+    archive = Archive.open(path, mode="c", require_labels=False)
+    layout = archive.content.layout
+    completed = _is_coco_20(input_format.layout) and layout.joints == COCO_17.joints
+    if layout.joints != input_format.layout.joints and not completed:
         raise DataError(
-            f"has the {store.layout.num_joints} joints of {store.layout.name}; the recognizer "
+            f"has the {layout.num_joints} joints of {layout.name}; the recognizer "
             f"was trained on the {input_format.layout.num_joints} of {input_format.layout.name}",
             path=path,
         )
-    for index in range(len(store)):
-        yield _checked(store.sequence(index), input_format, path)
+    for sequence in archive.sequences(confidence=input_format.has_confidence):
+        yield _checked(sequence, input_format, path)
 
 
 def _read_pickle(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:
@@ -281,6 +282,37 @@ def most_seen_bodies(
     return SkeletonSequence(
         joints, sample.label, sample.sample_id, sample.subject, sample.image_size
     )
+
+
+def stored_as_in_training(
+    samples: Sequence[SkeletonSequence], metadata: RecognizerMetadata
+) -> list[SkeletonSequence]:
+    """Return samples whose names are their positions, with the sizes of their images if needed.
+
+    Args:
+        samples: Samples in the input format of a recognizer.
+        metadata: What the recognizer was trained on.
+
+    Raises:
+        DataError: If the size of a sample's image is needed and not known.
+    """
+    divided = metadata.config.data.scale is Scale.IMAGE and metadata.input_format.has_image_sizes
+    for sample in samples:
+        if divided and sample.image_size is None:
+            raise DataError(
+                "needs image_size=(width, height), by whose longer side coordinates were "
+                "divided in training",
+                sample=sample.sample_id,
+            )
+    return [
+        SkeletonSequence(
+            sample.joints,
+            sample.label,
+            str(number),
+            image_size=sample.image_size if divided else None,
+        )
+        for number, sample in enumerate(samples)
+    ]
 
 
 def frames_of(samples: Sequence[SkeletonSequence]) -> tuple[int, ...]:

@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from skeletonagent.core.clip_measures import ClipMeasures
-from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.measured_joints import bone_ends
-from skeletonagent.data.clip_measures import measure_clips
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.settings import Orientation, Scale
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.experiments.training_statistics import TrainingStatistics
+from skeletonagent.runtime.measuring import measures_of_samples
 
 UNTRIMMED_FACTOR = 3
 """Samples that are so many times as long as the longest training clips are not trimmed."""
@@ -123,10 +123,8 @@ class SourceCheck:
             SkeletonSequence(np.nan_to_num(sample.joints), 0, str(number))
             for number, sample in enumerate(samples)
         ]
-        store = ClipStore.from_sequences(
-            named, input_format.layout, ("none",), input_format.has_confidence
-        )
-        return measure_clips(store, statistics.coordinates)
+        coordinates = min(statistics.coordinates, input_format.coordinates)
+        return measures_of_samples(named, input_format.layout, coordinates)
 
     def _far(
         self,

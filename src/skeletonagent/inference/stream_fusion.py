@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.evaluation.ensemble import fuse
-from skeletonagent.inference.stream_model import StreamModel
+from skeletonagent.inference.stream_recognizer import StreamRecognizer
 
 
-def require_fusible(models: Sequence[StreamModel]) -> None:
+def require_fusible(models: Sequence[StreamRecognizer]) -> None:
     """Check that recognizers of several streams may be fused.
 
     Raises:
@@ -39,7 +38,7 @@ def fuse_streams(
 
 
 def fused_probabilities(
-    models: Sequence[StreamModel],
+    models: Sequence[StreamRecognizer],
     weights: Sequence[float],
     samples: Sequence[SkeletonSequence],
     batch_size: int | None,
@@ -61,7 +60,7 @@ def fused_probabilities(
 
 
 def joined_features(
-    models: Sequence[StreamModel],
+    models: Sequence[StreamRecognizer],
     samples: Sequence[SkeletonSequence],
     batch_size: int | None,
     num_clips: int | None,
@@ -71,8 +70,7 @@ def joined_features(
     For the arguments see :func:`fused_probabilities`.
     """
     if not samples:
-        width = sum(model.recognizer.backbone.out_channels for model in models)
+        width = sum(model.feature_width for model in models)
         return np.zeros((0, width), dtype=np.float32)
     columns = [model.sample_features(samples, batch_size, num_clips) for model in models]
-    features: np.ndarray = torch.cat(columns, dim=1).numpy()
-    return features
+    return np.concatenate(columns, axis=1)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
-from skeletonagent.core.errors import DataError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.clip_sampler import ClipSampler
@@ -21,7 +21,6 @@ from skeletonagent.data.imputation import PoseImputation
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.pose_distribution import PoseDistribution
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.data.settings import Scale
 from skeletonagent.evaluation.predict import predict
 from skeletonagent.experiments.build import build_loader, load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides
@@ -29,6 +28,7 @@ from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.experiments.kernel_ridge_in_runs import join_kernel_ridge, whole_samples
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.inference.described_actions import ActionDescription, join_descriptions
+from skeletonagent.inference.samples import stored_as_in_training
 from skeletonagent.models.fused import FusedRecognizer, fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.training.checkpoint import STATE, Checkpoint, load_checkpoint
@@ -136,27 +136,10 @@ class StreamModel:
         Raises:
             DataError: If the size of a sample's image is needed and not known.
         """
-        input_format = self.metadata.input_format
-        divided = self.config.data.scale is Scale.IMAGE and input_format.has_image_sizes
-        for sample in samples:
-            if divided and sample.image_size is None:
-                raise DataError(
-                    "needs image_size=(width, height), by whose longer side coordinates were "
-                    "divided in training",
-                    sample=sample.sample_id,
-                )
-        named = [
-            SkeletonSequence(
-                sample.joints,
-                sample.label,
-                str(number),
-                image_size=sample.image_size if divided else None,
-            )
-            for number, sample in enumerate(samples)
-        ]
-        store = ClipStore.from_sequences(
-            named, input_format.layout, self.metadata.class_names, input_format.has_confidence
-        )
+        given = self.metadata.input_format
+        named = stored_as_in_training(samples, self.metadata)
+        names = self.metadata.class_names
+        store = ClipStore.from_sequences(named, given.layout, names, given.has_confidence)
         store = self.preprocessor(store)
         return self.imputation(store) if self.imputation else store
 
@@ -231,15 +214,33 @@ class StreamModel:
             self.sampler(self.preprocessed(samples)), order, batch_size, num_clips
         )
 
+    def predict_data(
+        self, data: SkeletonData, sample_ids: Sequence[str], batch_size: int | None = None
+    ) -> ClassProbabilities:
+        """Return the class probabilities of samples of a preprocessed data set.
+
+        Raises:
+            CheckpointError: If the data set has other classes, joints or channels.
+        """
+        loader = self.loader(data)
+        return self.predict_loader(loader, loader.store.indices(sample_ids), batch_size)
+
+    @property
+    def feature_width(self) -> int:
+        """Number of features of a clip."""
+        return self.recognizer.backbone.out_channels
+
     def sample_features(
         self,
         samples: Sequence[SkeletonSequence],
         batch_size: int | None = None,
         num_clips: int | None = None,
-    ) -> Float[Tensor, "n d"]:
+    ) -> Float[np.ndarray, "n d"]:
         """Return the features of samples in memory; see :meth:`features`."""
         size, order = batch_size or self.default_batch_size, torch.arange(len(samples))
-        return self.features(self.sampler(self.preprocessed(samples)), order, size, num_clips)
+        sampler = self.sampler(self.preprocessed(samples))
+        features: np.ndarray = self.features(sampler, order, size, num_clips).numpy()
+        return features
 
     @property
     def default_batch_size(self) -> int:

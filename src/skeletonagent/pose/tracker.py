@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+
+from skeletonagent.core.assignment import least_cost_pairs
 
 MAX_GAP = 1.0
 """Seconds after which a person who comes back gets a new number."""
@@ -107,7 +108,7 @@ class PersonTracker:
              for pose, confidence in zip(poses, confidences, strict=True)]
         ).reshape(len(poses), len(self._tracks))  # fmt: skip
         lasting = np.array([track.pictures / (track.pictures + _BRIEF) for track in self._tracks])
-        rows, columns = linear_sum_assignment(-similarity * lasting)
+        rows, columns = least_cost_pairs(-similarity * lasting)
         known = {
             int(row): self._tracks[column]
             for row, column in zip(rows, columns, strict=True)

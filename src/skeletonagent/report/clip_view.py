@@ -12,8 +12,8 @@ from jaxtyping import Bool
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.bone_check import absent_as_nan
 from skeletonagent.report.clip_player import Axes, depth_sign, shown_joints
 from skeletonagent.report.serialize import escape_for_script, pack_json, quantize

@@ -74,7 +74,7 @@ class BodyArrays:
         joint, or of all joints if none of these is seen.
         """
         points, seen = self.joints[:, :, layout.center], self.present[:, :, layout.center]
-        never = ~seen.any(axis=1)
+        never: np.ndarray = ~np.any(seen, axis=1)
         if not never.any():
             return points, seen
         visible, present = self.visible, self.present[..., None]
@@ -126,7 +126,7 @@ class BodyArrays:
 
     def frames_of_somebody(self) -> BodyArrays:
         """Return the frames in which a body is seen; all if none ever is."""
-        seen = self.visible.any(axis=0)
+        seen = np.any(self.visible, axis=0)
         return self.at_frames(seen) if seen.any() else self
 
     def led_frames(self) -> BodyArrays:

@@ -47,7 +47,7 @@ def _with_unseen_bones(
     other, far_child, far_parent = unseen_bone_sources(layout)
     mirrored = ~known & known[:, other]
     lengths, known = np.where(mirrored, lengths[:, other], lengths), known | mirrored
-    ever = bodies.present.any(axis=1)
+    ever = np.any(bodies.present, axis=1)
     for one, two, missing in ((far_child, parent, child), (child, far_parent, parent)):
         ways, seen = mean_distances(bodies, one, two)
         halved = ~known & seen & ~ever[:, missing] & (ways > 0)

@@ -107,7 +107,7 @@ class SampleAxes:
         relative, counted = self._relative
         upper, lower, trunk = axis_joints(self.layout)
         needed = sorted({*upper, *lower, *(joint for pair in trunk for joint in pair)})
-        never = ~counted.any(axis=1, keepdims=True)[..., needed]
+        never = ~np.any(counted, axis=1, keepdims=True)[..., needed]
         up, left = axes_of_places(relative, self.layout, counted)
         whole = (counted[..., needed] | never).all(axis=2) & points(up) & points(left)
         span = (0, whole.shape[1] - 1)
@@ -116,7 +116,8 @@ class SampleAxes:
             for own, known in zip(np.stack([left, up], axis=2), whole, strict=True)
         ]
         ever = whole.any(axis=1)[:, None, None, None]
-        return unit_vectors(np.stack(filled)) * ever
+        axes: np.ndarray = unit_vectors(np.stack(filled)) * ever
+        return axes
 
 
 def axes_of_places(
@@ -133,7 +134,8 @@ def axes_of_places(
     upper, lower, trunk = axis_joints(layout)
     both = known & known[..., list(layout.mirror)]
     up = _mean_of(place, known, both, upper) - _mean_of(place, known, both, lower)
-    up = up * (known[..., upper].any(axis=-1) & known[..., lower].any(axis=-1))[..., None]
+    measured = np.any(known[..., upper], axis=-1) & np.any(known[..., lower], axis=-1)
+    up = up * measured[..., None]
     left = np.zeros_like(up)
     for one, other in trunk:
         left = left + (place[..., one, :] - place[..., other, :]) * both[..., [one]]
@@ -151,13 +153,15 @@ def _mean_of(
     of_both = both[..., joints].any(axis=-1, keepdims=True)
     weight = np.where(of_both, both[..., joints], known[..., joints])[..., None]
     total: np.ndarray = (place[..., joints, :] * weight).sum(axis=-2)
-    return total / np.maximum(weight.sum(axis=-2), 1)
+    mean: np.ndarray = total / np.maximum(weight.sum(axis=-2), 1)
+    return mean
 
 
 def unit_vectors(x: Float[np.ndarray, "*b c"]) -> Float[np.ndarray, "*b c"]:
     """Return vectors divided by their length; those of length zero stay zero."""
     lengths = np.sqrt(np.square(x).sum(axis=-1, keepdims=True))
-    return x / np.maximum(lengths, 1e-12)
+    unit: np.ndarray = x / np.maximum(lengths, 1e-12)
+    return unit
 
 
 def points(x: Float[np.ndarray, "*b c"]) -> Bool[np.ndarray, "*b"]:
@@ -168,7 +172,8 @@ def points(x: Float[np.ndarray, "*b c"]) -> Bool[np.ndarray, "*b"]:
 
 def _square_to(x: Float[np.ndarray, "*b c"], axis: Float[np.ndarray, "*b c"]) -> np.ndarray:
     """Return the part of vectors that is square to unit vectors."""
-    return x - (x * axis).sum(axis=-1, keepdims=True) * axis
+    rest: np.ndarray = x - (x * axis).sum(axis=-1, keepdims=True) * axis
+    return rest
 
 
 def _prefer_pair(
@@ -202,4 +207,5 @@ def turned_joints(
 ) -> Float[np.ndarray, "m t v 3"]:
     """Return the joints of each frame rotated."""
     x, y, z = (joints[..., [axis]] * rotations[:, None, :, axis] for axis in range(3))
-    return x + y + z
+    turned: np.ndarray = x + y + z
+    return turned

@@ -89,11 +89,13 @@ class ExpectedPoses:
     @property
     def _variances(self) -> Float[np.ndarray, " v"]:
         squares = np.square(self._axes).sum(axis=(0, 2))
-        return squares + np.float32(self.model.noise * self.coordinates)
+        variances: np.ndarray = squares + np.float32(self.model.noise * self.coordinates)
+        return variances
 
     @cached_property
     def _mean(self) -> Float[np.ndarray, "v d"]:
-        return np.nan_to_num(self.model.mean[:, : self.coordinates]).astype(np.float64)
+        mean: np.ndarray = np.nan_to_num(self.model.mean[:, : self.coordinates])
+        return mean.astype(np.float64)
 
     @cached_property
     def _movable_axes(self) -> Float[np.ndarray, "j v d"]:

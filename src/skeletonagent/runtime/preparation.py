@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17, COCO_20, SkeletonLayout
+from skeletonagent.core.measured_joints import CLEARLY_UPRIGHT
 from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.compatible_settings import require_orientable
 from skeletonagent.data.person_joining import joined_bodies
@@ -28,9 +29,6 @@ from skeletonagent.runtime.body_arrays import BodyArrays
 from skeletonagent.runtime.body_size import mean_bone_size, rms_size
 from skeletonagent.runtime.body_turns import SampleAxes, points, turned_joints
 from skeletonagent.runtime.filling import leading_first, without_gaps
-
-CLEARLY_UPRIGHT = 0.3
-"""Part of a body's own up along y, from -1 to 1, above which it is clear where y points."""
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,10 @@ class SampleClips:
         weights = (positions - np.floor(positions))[:, None, :, None, None]
         weights = np.where(seen_before == seen_after, weights, seen_after.astype(np.float32))
         way = after - before
-        return np.where(weights < 0.5, before + weights * way, after - way * (1 - weights))
+        clips: np.ndarray = np.where(
+            weights < 0.5, before + weights * way, after - way * (1 - weights)
+        )
+        return clips
 
     def _to_stream(
         self, sample: PreparedSample, clips: Float[np.ndarray, "n m t v d"]
@@ -113,7 +116,7 @@ class SampleClips:
         if stream.is_motion and not self.settings.differences_first:
             vectors = _motion(vectors, subtracted, separate=self._is_linear)
         if self._marks(sample):
-            return vectors[..., :-1] * (vectors[..., -1:] == 1)
+            vectors = vectors[..., :-1] * (vectors[..., -1:] == 1)
         return vectors
 
 
@@ -121,7 +124,7 @@ def difference(
     end: Num[np.ndarray, "*n c"], start: Num[np.ndarray, "*n c"], coordinates: int
 ) -> Float[np.ndarray, "*n c"]:
     """Return ``end - start`` in the leading channels and the mean of both in the others."""
-    found = end - start
+    found: np.ndarray = end - start
     found[..., coordinates:] = (end[..., coordinates:] + start[..., coordinates:]) / 2
     return found
 

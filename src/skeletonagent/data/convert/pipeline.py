@@ -19,10 +19,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from skeletonagent.core.clips import SkeletonSequence, Split
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.sequences import SkeletonSequence, Split
 from skeletonagent.data.archive import read_arrays
 from skeletonagent.data.convert.shards import Shards, ShardTask, SkippedSample, write_shard
 from skeletonagent.data.validation import check_content

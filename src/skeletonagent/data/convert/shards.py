@@ -14,10 +14,10 @@ from typing import IO, Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_atomically
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.archive import in_least_type
 
 

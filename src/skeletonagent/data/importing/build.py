@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float
 
-from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.importing.labels import LabelledRecording
 from skeletonagent.data.importing.short_gaps import fill_short_gaps, frames_of_limit
 from skeletonagent.data.joined_persons import joined_recording

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int
 
-from skeletonagent.core.clips import Split
+from skeletonagent.core.sequences import Split
 
 _TRIALS = 400
 """Random divisions of groups among which the best is taken."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+
+from skeletonagent.core.assignment import least_cost_pairs
 
 MAX_STEP = 0.6
 """Largest distance that a body moves from a frame to the next, in sizes of the body."""
@@ -76,7 +77,7 @@ def _assigned(
             distance = _distance(body, track.joints) / size
             if distance <= limit:
                 cost[row, column] = distance
-    rows, columns = linear_sum_assignment(cost)
+    rows, columns = least_cost_pairs(cost)
     return {
         int(row): alive[column]
         for row, column in zip(rows, columns, strict=True)

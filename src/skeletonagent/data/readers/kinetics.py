@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.benchmarks import BENCHMARKS
 from skeletonagent.data.convert.pipeline import DatasetReader
 from skeletonagent.data.readers.pyskl import Annotation, read_annotation

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.outside_files import UNREADABLE, problem_line, read_outside_bytes
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.benchmarks import NTU_NAME, find_benchmark, missing_ntu
 from skeletonagent.data.convert.pipeline import DatasetReader
 

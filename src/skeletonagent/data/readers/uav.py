@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import DataError
+from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.benchmarks import BENCHMARKS, UAV_NAME
 from skeletonagent.data.convert.pipeline import DatasetReader
 from skeletonagent.data.readers.ntu import raw_files, read_bodies

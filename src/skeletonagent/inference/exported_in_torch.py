@@ -1,0 +1,86 @@
+"""Recognizer in an exported file whose clips are made in PyTorch, as data sets are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from skeletonagent.experiments.kernel_ridge import KernelRidge
+from skeletonagent.export.session import OnnxSession
+from skeletonagent.inference.exported_model import ExportedModel
+from skeletonagent.inference.stream_model import StreamModel
+from skeletonagent.models.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class SessionRecognizer:
+    """Exported recognizer that is called as a fused one is.
+
+    Args:
+        session: The graph in ONNX Runtime.
+    """
+
+    session: OnnxSession
+
+    def __call__(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "n y"]:
+        """Return the logits; ``bodies`` as a recognizer takes them."""
+        return self._run(clips, bodies)[0]
+
+    def features(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Return the features that logits are computed from."""
+        return self._run(clips, bodies)[1]
+
+    def _run(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
+    ) -> tuple[Float[Tensor, "n y"], Float[Tensor, "n d"]]:
+        if bodies is None:
+            bodies = torch.arange(clips.shape[0] * clips.shape[1])
+        logits, features = self.session.run(
+            np.ascontiguousarray(clips.float().cpu().numpy()), bodies.cpu().numpy()
+        )
+        return torch.from_numpy(logits), torch.from_numpy(features)
+
+
+@dataclass(frozen=True)
+class SessionModel(StreamModel):
+    """Recognizer in an exported file, with clips in PyTorch.
+
+    It has no ``recognizer``: there are no weights in PyTorch.
+
+    Args:
+        session: The graph in ONNX Runtime.
+    """
+
+    recognizer: Recognizer = field(init=False, repr=False)
+    session: OnnxSession = field(kw_only=True, repr=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Device of clips and graph."""
+        return torch.device("cpu")
+
+    @cached_property
+    def fused(self) -> SessionRecognizer:  # type: ignore[override]  # called alike
+        """The graph, called as a recognizer in PyTorch is."""
+        return SessionRecognizer(self.session)
+
+
+def with_torch_clips(model: ExportedModel) -> SessionModel:
+    """Return a recognizer in an exported file that takes clips of PyTorch."""
+    ridge = model.ridge
+    return SessionModel(
+        metadata=model.metadata,
+        guidance=model.guidance,
+        epoch=model.epoch,
+        kernel_ridge=None if ridge is None else KernelRidge.from_bytes(ridge, model.path),
+        session=model.session,
+    )
