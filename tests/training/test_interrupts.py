@@ -7,13 +7,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from skeletonagent.core.errors import SkeletonAgentError, TrainingInterrupted
-from skeletonagent.training.interrupts import HANDLED_SIGNALS, interrupt_on_signals
+from skeletonagent.training import interrupts
+from skeletonagent.training.interrupts import (
+    HANDLED_SIGNALS,
+    InterruptFlag,
+    interrupt_on_signals,
+    interrupt_without_parent,
+)
 
 
 class Usual(Exception):
@@ -160,3 +167,27 @@ def test_a_process_ends_at_once_at_the_second(number: signal.Signals, tmp_path: 
             assert process.stdout.readline() == line
             process.send_signal(number)
         assert process.wait() == -number
+
+
+def test_a_process_whose_parent_ended_is_asked_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "_PARENT_SECONDS", 0.01)
+    parents = [os.getppid()] * 3
+    monkeypatch.setattr(os, "getppid", lambda: parents.pop() if parents else 1)
+    flag = InterruptFlag()
+    with interrupt_without_parent(flag):
+        while not flag.is_set:
+            time.sleep(0.01)
+    assert flag.signal == signal.SIGHUP and not parents
+
+
+def test_with_its_parent_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "_PARENT_SECONDS", 0.01)
+    asked: list[int] = []
+    monkeypatch.setattr(os, "getppid", lambda: asked.append(0) or 7)
+    flag = InterruptFlag()
+    with interrupt_without_parent(flag):
+        while len(asked) < 4:
+            time.sleep(0.01)
+    number = len(asked)
+    time.sleep(0.05)
+    assert not flag.is_set and len(asked) == number  # nobody watches any more

@@ -53,7 +53,12 @@ from skeletonagent.training.checkpoint import LatestCheckpoint
 from skeletonagent.training.distributed import describe_device
 from skeletonagent.training.feature_snapshots import SnapshotCallback
 from skeletonagent.training.guidance_updater import GuidanceUpdater
-from skeletonagent.training.interrupts import InterruptFlag, interrupt_on_signals
+from skeletonagent.training.interrupts import (
+    InterruptFlag,
+    interrupt_on_signals,
+    interrupt_without_parent,
+)
+from skeletonagent.training.launch import is_rank_of_torchrun
 from skeletonagent.training.run_directory import RunDirectory
 from skeletonagent.training.run_files import remove_drafts, require_free
 from skeletonagent.training.trainer import Trainer
@@ -144,6 +149,7 @@ def _train(
     with (
         watch(config, latest) as display,
         interrupt_on_signals() as interrupt,
+        interrupt_without_parent(interrupt) if is_rank_of_torchrun() else nullcontext(),
         context.name_lost_ranks(),
     ):
         initial = experiment.initial_weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ HANDLED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 """A scheduler's or a user's ``kill``, Ctrl-C, the end of the terminal, and what SLURM can send."""
 
 _POLL_SECONDS = 0.1
+_PARENT_SECONDS = 0.5
 
 
 class InterruptFlag:
@@ -91,3 +93,26 @@ def interrupt_on_signals() -> Iterator[InterruptFlag]:
     finally:
         for number, old in replaced.items():
             signal.signal(number, old)
+
+
+@contextmanager
+def interrupt_without_parent(flag: InterruptFlag) -> Iterator[None]:
+    """Set a flag, as by SIGHUP, once the process that started this one has ended.
+
+    For processes that nobody ends then, such as the ranks of a torchrun that was killed.
+    """
+    parent, is_over = os.getppid(), threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(_PARENT_SECONDS):
+            if os.getppid() != parent:
+                flag.signal = flag.signal or signal.SIGHUP
+                return
+
+    watching = threading.Thread(target=watch, daemon=True, name="parent watched")
+    watching.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watching.join()

@@ -43,7 +43,7 @@ class LaunchInfo:
         A SLURM job named ``bash`` or ``interactive`` counts as one process: a shell runs in it.
         """
         env = os.environ
-        if "TORCHELASTIC_RUN_ID" in env:
+        if is_rank_of_torchrun():
             world_size = int(env["WORLD_SIZE"])
             num_nodes = world_size // int(env["LOCAL_WORLD_SIZE"])
             return cls(world_size, num_nodes, int(env["RANK"]), int(env.get("LOCAL_RANK", 0)))
@@ -56,6 +56,11 @@ class LaunchInfo:
                 int(env.get("SLURM_LOCALID", 0)),
             )
         return cls()
+
+
+def is_rank_of_torchrun() -> bool:
+    """Return whether torchrun started this process, which is to end with it."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def main_address() -> tuple[str, int]:
