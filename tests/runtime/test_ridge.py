@@ -14,10 +14,12 @@ from tests.runtime.both_ways import in_numpy, in_torch
 from tests.runtime.test_preparation import COMPACT, samples
 
 from skeletonagent.agents.evidence.motion_features import measure_motion
+from skeletonagent.core.claims import parse_claims
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.experiments.described_classes import fit_claim_prior
 from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.runtime.body_motion import motion_of_body
 from skeletonagent.runtime.ridge import FittedRidge
@@ -38,7 +40,22 @@ def fitted() -> KernelRidge:
     return KernelRidge.fit(store, torch.arange(len(store)))
 
 
-def test_probabilities_are_those_of_torch(fitted: KernelRidge) -> None:
+@pytest.fixture(scope="module")
+def with_claims(fitted: KernelRidge) -> KernelRidge:
+    """Return the classifier with claims, of which some are about parts that the skeleton lacks."""
+    lines = (
+        ["right foot height more", "head speed less"],
+        [],
+        ["both feet speed more", "left hand reach less"],
+    )
+    claims = tuple(parse_claims(of_class) for of_class in lines)
+    prior = fit_claim_prior(claims, learned())
+    return replace(fitted, claim_prior=prior, claim_weight=0.5)
+
+
+@pytest.mark.parametrize("name", ["fitted", "with_claims"])
+def test_probabilities_are_those_of_torch(name: str, request: pytest.FixtureRequest) -> None:
+    fitted = request.getfixturevalue(name)
     ours = FittedRidge.from_bytes(fitted.to_bytes(), HERE, persons=2)
     given = samples(70)
     store = replace(in_torch(given, COMPACT, SMALL_BODY), person_slots=2)
@@ -81,6 +98,9 @@ def test_what_is_no_classifier_is_refused(fitted: KernelRidge) -> None:
             FittedRidge.from_bytes(safetensors.numpy.save(arrays | damage), HERE, 2)
     with pytest.raises(DataError, match="is no kernel ridge classifier"):
         FittedRidge.from_bytes(b"no tensors", HERE, 2)
+    further = safetensors.numpy.save(arrays | {"temperature": np.ones(1)})
+    with pytest.raises(DataError, match="this version does not read temperature"):
+        FittedRidge.from_bytes(further, HERE, 2)
     wide = FittedRidge.from_bytes(fitted.to_bytes(), HERE, persons=3)
     with pytest.raises(DataError, match="was fitted to 48 time series of a sample, got 72"):
         wide.log_probabilities(in_numpy(samples(1)[0], COMPACT, SMALL_BODY))

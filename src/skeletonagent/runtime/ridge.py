@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.runtime.body_arrays import BodyArrays
 from skeletonagent.runtime.body_motion import motion_of_body
+from skeletonagent.runtime.claimed import FittedClaims
 from skeletonagent.runtime.preparation import PreparedSample
 from skeletonagent.runtime.rocket import FixedRocket
 
@@ -36,11 +36,13 @@ class FittedRidge:
         arrays: Its numbers by name, as :meth:`skeletonagent.experiments.kernel_ridge.KernelRidge`
             writes them.
         persons: M, bodies whose features are taken.
+        claims: What is claimed of each class; None if nothing counts.
     """
 
     rocket: FixedRocket
     arrays: Mapping[str, np.ndarray]
     persons: int
+    claims: FittedClaims | None = None
 
     @classmethod
     def from_bytes(cls, content: bytes, path: Path, persons: int) -> FittedRidge:
@@ -61,9 +63,13 @@ class FittedRidge:
             arrays = safetensors.numpy.load(content)
             rocket = FixedRocket.from_arrays(arrays)
             require_ridge_shapes(arrays, rocket.num_features)
+            _require_known_names(arrays)
+            claims = FittedClaims.from_arrays(arrays)
+            if claims is not None and len(claims.claims) != len(arrays["intercept"]):
+                raise ValueError(f"claims about {len(claims.claims)} classes")
         except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
             raise DataError(f"is no kernel ridge classifier: {error}", path=path) from error
-        return cls(rocket, arrays, persons)
+        return cls(rocket, arrays, persons, claims)
 
     @property
     def num_classes(self) -> int:
@@ -78,7 +84,10 @@ class FittedRidge:
         """
         arrays, bodies = self.arrays, sample.without_depth
         series, seen = whole_series(bodies, self.persons)
-        values = motion_of_bodies(bodies, sample.layout, self.persons)
+        motion_features = [
+            motion_of_body(joints, sample.layout) for joints in bodies.joints[: self.persons]
+        ]
+        values = _of_room(motion_features, self.persons)
         wanted = len(arrays["channel_means"])
         if len(series) != wanted or len(values) != len(arrays["of_motion.mean"]):
             raise DataError(
@@ -92,9 +101,11 @@ class FittedRidge:
         similar = np.exp(-np.square(away).sum(axis=1) / float(arrays["reach"])).astype(np.float32)
         decisions = features @ arrays["weights"] + similar @ arrays["dual"] + arrays["intercept"]
         scaled = np.float32(arrays["sharpness"]) * decisions
-        shifted = scaled - scaled.max()
-        logs: np.ndarray = shifted - np.log(np.exp(shifted).sum())
-        return logs
+        logs = _log_shares(scaled)
+        if self.claims is None:
+            return logs
+        scores = self.claims.scores(sample.layout, *_means_of_bodies(motion_features))
+        return _log_shares(logs + np.float32(arrays["claim_weight"]) * scores)
 
     def _standard(self, features: Float[np.ndarray, " f"], name: str) -> Float[np.ndarray, " f"]:
         """Return features of mean 0 and deviation 1; unknown ones are 0."""
@@ -183,13 +194,45 @@ def whole_series(
     return series.reshape(-1, frames), seen.reshape(-1)
 
 
-def motion_of_bodies(
-    bodies: BodyArrays, layout: SkeletonLayout, persons: int
-) -> Float[np.ndarray, " q"]:
-    """Return the motion features of every body's joints; NaN where they are not known."""
-    found = [motion_of_body(joints, layout) for joints in bodies.joints[:persons]]
-    values = [np.where(known, value, np.nan).astype(np.float32) for value, known in found]
-    absent = np.full_like(values[0], np.nan)
-    return np.concatenate(
-        [part.reshape(-1) for part in (*values, *[absent] * (persons - len(values)))]
-    )
+_Features = tuple[Float[np.ndarray, "v q"], Bool[np.ndarray, "v q"]]
+
+
+def _of_room(bodies: Sequence[_Features], persons: int) -> Float[np.ndarray, " f"]:
+    """Return the motion features of as many bodies as there is room for; NaN where not known."""
+    parts = [np.where(known, values, np.nan).astype(np.float32) for values, known in bodies]
+    absent = np.full_like(parts[0], np.nan)
+    room = [*parts, *[absent] * (persons - len(parts))]
+    return np.concatenate([part.reshape(-1) for part in room])
+
+
+def _means_of_bodies(bodies: Sequence[_Features]) -> _Features:
+    """Return the means of motion features over the bodies in which they are known; else 0."""
+    values, known = (np.stack(parts) for parts in zip(*bodies, strict=True))
+    share = known / np.maximum(known.sum(axis=0, keepdims=True), 1)
+    return (share * values).sum(axis=0), np.any(known, axis=0)
+
+
+def _log_shares(decisions: Float[np.ndarray, " y"]) -> Float[np.ndarray, " y"]:
+    """Return the logarithm of the softmax."""
+    shifted = decisions - decisions.max()
+    logs: np.ndarray = shifted - np.log(np.exp(shifted).sum())
+    return logs
+
+
+_NAMES = {
+    "channel_means", "weights", "motion", "reach", "dual", "intercept", "sharpness", "claim_weight",
+}  # fmt: skip
+_GROUPS = ("rocket.", "of_rocket.", "of_motion.", "claims.")
+
+
+def _require_known_names(arrays: Mapping[str, Any]) -> None:
+    """Check that nothing is there that would count and is not read.
+
+    Raises:
+        ValueError: If there is.
+    """
+    unknown = sorted(name for name in arrays if name not in _NAMES and not name.startswith(_GROUPS))
+    if unknown:
+        raise ValueError(
+            f"this version does not read {', '.join(unknown)[:200]}; install the one that wrote it"
+        )

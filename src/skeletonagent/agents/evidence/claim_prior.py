@@ -20,9 +20,7 @@ from skeletonagent.agents.evidence.claim_values import measure_claims
 from skeletonagent.agents.evidence.motion_features import MotionFeatures
 from skeletonagent.core.claims import Claim
 from skeletonagent.core.layout import SkeletonLayout
-
-PRIOR_SATURATION = 1.5
-"""Deviation from the mean, in standard deviations, from which on a claim hardly says more."""
+from skeletonagent.runtime.claimed import PRIOR_SATURATION
 
 ClassClaims = tuple[tuple[Claim, ...], ...]
 """Claims about each class, in label order; none about a class of which nothing is known."""
