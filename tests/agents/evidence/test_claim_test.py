@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats  # type: ignore[import-untyped]
+from scipy.optimize import brentq  # type: ignore[import-untyped]
 
 from skeletonagent.agents.evidence.claim_test import ClaimTester
 from skeletonagent.agents.evidence.measured_clips import MeasuredClips
@@ -43,9 +44,15 @@ def literal(own: np.ndarray, others: list[np.ndarray]) -> tuple[float, float, fl
     sizes = [len(own), *map(len, others)]
     error = sum(parts)
     freedom = error**2 / sum(p**2 / (n - 1) for p, n in zip(parts, sizes, strict=True))
-    reach = stats.t.ppf(0.975, freedom) * np.sqrt(error / spread**2 + effect**2 / (2 * freedom))
-    p = 2 * stats.t.sf(abs(effect * spread) / np.sqrt(error), freedom)
-    return effect, effect - reach, effect + reach, p
+    t = effect * spread / np.sqrt(error)
+    p = 2 * stats.t.sf(abs(t), freedom)
+    unit = np.sqrt(error) / spread
+    return effect, unit * center(t, freedom, 0.975), unit * center(t, freedom, 0.025), p
+
+
+def center(t: float, freedom: float, share: float) -> float:
+    """Return the noncentrality with which such a share of t-values are smaller."""
+    return float(brentq(lambda x: stats.nct.cdf(t, freedom, x) - share, t - 5, t + 5))
 
 
 def drawn(seed: int, *means: float) -> list[np.ndarray]:

@@ -115,7 +115,8 @@ def test_effects_against_all_are_those_against_each_other_class(shift: float) ->
         for left, right in COCO_17.pairs:
             pair = [left, right]
             for quantity in range(len(MotionFeature)):
-                sharpest = max(ordered[pair, quantity].tolist(), key=abs)
+                larger, smaller = ordered[pair, quantity].tolist()
+                sharpest = max(max(larger, 0.0), min(smaller, 0.0), key=abs)
                 either = abs(sharpest) > effect_sizes.ONE_SIDED * plain[pair, quantity].abs().max()
                 either = bool(either) and len(set(evidence.ranging[label, pair].tolist())) == 1
                 assert against.either[pair, quantity].tolist() == [either, either]

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float
-from scipy.special import stdtrit  # type: ignore[import-untyped]
+from scipy.special import nctdtrinc  # type: ignore[import-untyped]
 from torch import Tensor
 
 from skeletonagent.agents.evidence.chance import SIGNIFICANCE, holm, p_values
@@ -20,8 +20,8 @@ from skeletonagent.agents.evidence.measured_clips import MeasuredClips
 from skeletonagent.core.claim_results import ClaimResult, Verdict
 from skeletonagent.core.claims import Claim
 
-_INTERVAL = 0.975
-"""Quantile of a 95 % interval."""
+_TAIL = 0.025
+"""Share beyond each end of a 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,16 @@ class _Comparison:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of Cohen's d."""
-        freedom = max(1.0, self.error**2 / self.squares)
-        variance = self.error / self.spread**2 + self.effect**2 / (2 * freedom)
-        reach = float(stdtrit(freedom, _INTERVAL)) * math.sqrt(variance)
-        return self.effect - reach, self.effect + reach
+        """The 95 % interval of Cohen's d, from the noncentral t-distribution.
+
+        It has no zero in it if, and only if, the difference is significant by itself.
+        """
+        freedom, error = max(1.0, self.error**2 / self.squares), math.sqrt(self.error)
+        ends = (
+            float(nctdtrinc(freedom, share, self.off / error)) * error / self.spread
+            for share in (1 - _TAIL, _TAIL)
+        )
+        return next(ends), next(ends)
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,9 @@ class Evidence:
         either = torch.zeros_like(size, dtype=torch.bool)
         if self.layout.pairs:
             pairs = torch.tensor(self.layout.pairs)
-            sides = ordered.size[..., pairs, :]  # pairs, left and right, features
+            # Of one side can be said that the larger value is larger, or the smaller smaller.
+            larger, smaller = ordered.size[..., pairs, :].unbind(dim=-2)
+            sides = torch.stack([larger.clamp(min=0), smaller.clamp(max=0)], dim=-2)
             stronger = sides.abs().argmax(dim=-2, keepdim=True)
             sharpest = sides.gather(-2, stronger)
             of_pairs = plain.size[..., pairs, :]
