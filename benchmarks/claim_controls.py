@@ -96,7 +96,7 @@ def measure_run(run: RunDirectory) -> Iterator[tuple[int, str, Accuracies]]:
             for control in CONTROLS
         },
     }.items():
-        classifier = KernelRidge.fit(store, drawn, config.seed, own)
+        classifier = KernelRidge.fit(store, drawn, config.seed, own, weight)
         methods[method] = classifier.join(network, [test], weight)
     parts: Mapping[str, list[str]] = json.loads(run.evaluation_parts.read_text())
     for part, ids in parts.items():

@@ -88,7 +88,8 @@ class KernelRidge:
         intercept: Mean target of each class.
         sharpness: Factor of the decision values in the softmax.
         claim_prior: Prior scores by what is claimed of each class; None if they do not count.
-        claim_weight: Factor of these scores in the softmax.
+        claim_weight: Factor of these scores in the softmax: as much as left-out samples decide
+            for, after the network's probabilities have joined.
     """
 
     rocket: MultiRocket
@@ -111,6 +112,7 @@ class KernelRidge:
         samples: Int[Tensor, " n"],
         seed: int = 0,
         claims: ClassClaims = (),
+        weight: float = 1.0,
     ) -> KernelRidge:
         """Return the classifier of training samples.
 
@@ -119,6 +121,7 @@ class KernelRidge:
             samples: Positions of the training samples, at most :data:`MOST_KERNEL_SAMPLES`.
             seed: Seed of MultiRocket's channels and biases.
             claims: Claims about each class; none at all if empty.
+            weight: Weight with which the classifier is to join a network's probabilities.
         """
         train = as_clips_show(store.subset(samples))
         series, seen = _series(train)
@@ -154,7 +157,7 @@ class KernelRidge:
             intercept=intercept.float(),
             sharpness=solution.sharpness,
             claim_prior=scores if solution.prior_weight else None,
-            claim_weight=solution.prior_weight,
+            claim_weight=solution.prior_weight * (1 + weight) / weight,
         )
 
     def log_probabilities(self, store: ClipStore) -> Float[Tensor, "n y"]:

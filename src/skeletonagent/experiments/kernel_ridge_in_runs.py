@@ -46,13 +46,14 @@ def fit_kernel_ridge(
         train: Positions of all samples that were learned.
         run: Run directory.
     """
-    if not config.kernel_ridge.weight or len(data.store.labels[train.cpu()].unique()) < 2:
+    weight = config.kernel_ridge.weight
+    if not weight or len(data.store.labels[train.cpu()].unique()) < 2:
         return None
     claims: ClassClaims = ()
     if config.kernel_ridge.claims is ClaimSource.NOTES:
         own = claims_of_classes(data.store.class_names)
         claims = controlled_claims(own, config.agents.control, config.seed)
-    classifier = KernelRidge.fit(data.store, train.cpu(), config.seed, claims)
+    classifier = KernelRidge.fit(data.store, train.cpu(), config.seed, claims, weight)
     classifier.save(run.kernel_ridge)
     return classifier
 
