@@ -33,15 +33,18 @@ from skeletonagent.data.settings import (
     Placement,
     Scale,
 )
+from skeletonagent.experiments.datasets import preprocess_dataset
 
 CPU = torch.device("cpu")
 
 
-def make_data(layout: SkeletonLayout = KINECT_20, has_confidence: bool = False) -> SkeletonData:
+def make_data(
+    layout: SkeletonLayout = KINECT_20, has_confidence: bool = False, persons: int = 2
+) -> SkeletonData:
     rng = np.random.default_rng(0)
     sequences = [
         SkeletonSequence(
-            rng.normal(3, 1, (1 + i % 2, 3 + i, layout.num_joints, 3)).astype(np.float32),
+            rng.normal(3, 1, (1 + i % persons, 3 + i, layout.num_joints, 3)).astype(np.float32),
             i % 2,
             f"s{i}",
             subject=i,
@@ -124,6 +127,16 @@ def test_frames_are_read_when_they_are_fetched(tmp_path: Path) -> None:
     joints[:] = 7
     joints.flush()
     assert fetched(stored, [1]).frames.unique().tolist() == [7]
+
+
+def test_frames_in_memory_are_not_those_of_the_file_any_more(tmp_path: Path) -> None:
+    folder = as_folder(write_archive(make_data(persons=1), tmp_path))
+    data = preprocess_dataset(read_archive(folder), Preprocessor(origin=Origin.NONE))
+    before = data.store.frames.clone()
+    joints = np.lib.format.open_memmap(folder / "keypoint.npy", mode="r+")
+    joints[:] = 7
+    joints.flush()
+    assert torch.equal(data.store.frames, before)  # nor would a file that is cut end the process
 
 
 def test_an_unusable_sample_is_named_when_it_is_fetched(tmp_path: Path) -> None:

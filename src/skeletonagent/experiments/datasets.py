@@ -116,6 +116,9 @@ def preprocess_dataset(data: SkeletonData, preprocess: Preprocessor | None = Non
         return data
     preprocess = preprocess or Preprocessor()
     store = preprocess(data.store)
+    if store.frames.data_ptr() == data.store.frames.data_ptr():
+        # They may lie in a mapped file: the process would end where others cut it.
+        store = replace(store, frames=store.frames.clone())
     remarks = preprocessing_remarks(data.store, store, preprocess.absent_rule, preprocess.scale)
     return replace(
         data,
