@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 from benchmarks.claims import RECORDED, Claims, joint_counts, parts_said_to_move
+from tests.small_run import samples, small_archive
 from typer.testing import CliRunner
 
 from benchmarks import claims
@@ -17,43 +18,45 @@ from skeletonagent.agents.evidence.effect_sizes import Evidence
 from skeletonagent.agents.evidence.measured_clips import MeasuredClips, measure_clips
 from skeletonagent.core.claim_results import Verdict
 from skeletonagent.core.claims import Claim
-from skeletonagent.core.clips import SkeletonData
 from skeletonagent.core.dialogue import Dialogue, Exchange, Step
 from skeletonagent.core.layout import KINECT_25
-from skeletonagent.data.archive import write_archive
-from skeletonagent.data.synthetic.generate import synthetic_dataset
+from skeletonagent.experiments.datasets import open_dataset
 
 
 @pytest.fixture(scope="module")
-def data() -> SkeletonData:
-    return synthetic_dataset(clips_per_class=8, subjects=4)
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_archive(tmp_path_factory.mktemp("skeletons") / "mine", samples(36))
 
 
 @pytest.fixture(scope="module")
-def measured(data: SkeletonData) -> MeasuredClips:
-    return measure_clips(data.store, data.store.indices(data.splits["xsub"].train))
+def measured(archive: Path) -> MeasuredClips:
+    data = open_dataset(archive)
+    return measure_clips(data.store, data.store.indices(data.splits["halves"].train))
 
 
-def test_the_table_counts_every_claim_once(data: SkeletonData, tmp_path: Path) -> None:
+def test_the_table_counts_every_claim_once(archive: Path) -> None:
     app = typer.Typer()
     app.command()(claims.main)
-    archive = str(write_archive(data, tmp_path / "made"))
-    found = json.loads(CliRunner().invoke(app, [archive, "--json"], catch_exceptions=False).stdout)
+
+    def printed(*options: str) -> str:
+        return CliRunner().invoke(app, [str(archive), *options], catch_exceptions=False).stdout
+
+    found = json.loads(printed("--json"))
     rows = found["sources"]
     analyst = next(row for row in rows if row["source"] == "analyst")
     assert analyst["clips"] == "training clips" and analyst["claims"] > 0
     for row in rows:
         assert row["claims"] == sum(row[verdict] for verdict in Verdict)
-    shown = CliRunner().invoke(app, [archive, "--examples", "1"], catch_exceptions=False).stdout
+    shown = printed("--examples", "1")
     assert "by effect alone" in shown and "analyst: " in shown
 
 
 def test_claims_about_one_class_are_tested_together(measured: MeasuredClips) -> None:
     tester, claim = ClaimTester(measured), Claim.parse("hand height more")
-    source = Claims("me", {"wave": [claim], "kick": [claim, Claim.parse("foot speed more")]})
+    source = Claims("me", {"wave": [claim], "jump": [claim, Claim.parse("foot speed more")]})
     assert source.tested(tester) == [
         ("wave", *tester.test("wave", [claim])),
-        *(("kick", one) for one in tester.test("kick", source.by_class["kick"])),
+        *(("jump", one) for one in tester.test("jump", source.by_class["jump"])),
     ]
 
 
