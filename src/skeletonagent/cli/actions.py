@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,8 +109,16 @@ def list_added(
     table = Table("action", "examples", "claims", box=None)
     for action in actions:
         claims = action.description.claims if action.description else ()
-        table.add_row(escape(action.name), str(action.examples), escape("; ".join(claims)))
+        table.add_row(escape(action.name), str(action.examples), escape(_in_short(claims)))
     output.print(table)
+
+
+def _in_short(claims: Sequence[str]) -> str:
+    """Return claims against all other actions, and the number of those against single ones."""
+    general = [claim for claim in claims if " than " not in claim]
+    single = len(claims) - len(general)
+    more = [f"and {single} against single classes"] if single else []
+    return "; ".join([*general, *more])
 
 
 def remove(run: RunArgument, name: NameArgument) -> None:

@@ -101,15 +101,18 @@ COMMANDS: CommandTable = {
         },
     ),
     "actions": LazySubgroup(
-        "Teach a trained run actions from a few examples, without a training.",
+        "Teach a trained run actions from a few examples or words, without a training.",
         {
             "add": LazyCommand(
                 f"{_CLI}.actions",
                 "add",
-                "Teach a run an action from one to five examples; 'predict' then knows it.",
+                "Teach a run an action from one to five examples, a description or both; "
+                "'predict' knows it.",
             ),
             "list": LazyCommand(
-                f"{_CLI}.actions", "list_added", "List the actions that were added to a run."
+                f"{_CLI}.actions",
+                "list_added",
+                "List the actions that were added to a run, and what they are made of.",
             ),
             "remove": LazyCommand(
                 f"{_CLI}.actions", "remove", "Take away an action that was added to a run."
