@@ -10,6 +10,7 @@ import typer
 
 from skeletonagent.cli.console import (
     print_json,
+    print_remark,
     warnings_on_console,
 )
 from skeletonagent.cli.live import check_video_options, predict_live
@@ -96,7 +97,7 @@ def predict_files(
     device: Annotated[str, typer.Option(help="Device, such as cpu or cuda:1.")] = "auto",
     engine: Annotated[
         str,
-        typer.Option(help="'torch', 'onnx', or 'auto' by what --run is: a directory or a file."),
+        typer.Option(help="'torch', 'onnx', or 'auto': the faster one that --run has."),
     ] = "auto",
     set_: Annotated[
         list[str] | None,
@@ -136,6 +137,8 @@ def predict_files(
         segments = True
     with warnings_on_console():
         model = open_predictor(run, device, engine=engine, overrides=set_ or ())
+        if model.choice:
+            print_remark(model.choice)
         if not model.is_exported:
             from skeletonagent.inference.action_examples import knowing_actions
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.missing_packages import explained
+from skeletonagent.inference.engine_choice import load_faster
 from skeletonagent.inference.exported_model import ExportedModel, exported_file
 from skeletonagent.inference.predictor import Predictor, load_predictor
 
@@ -32,7 +33,8 @@ def open_predictor(
         device: ``auto``, or a name such as ``cpu`` or ``cuda:1``; None takes the run's own setting.
             Files of ONNX run on the CPU.
         engine: ``torch`` for PyTorch, ``onnx`` for ONNX Runtime, of a run with the ``model.onnx``
-            in its directory; ``auto`` takes PyTorch for runs and ONNX Runtime for files.
+            in its directory. ``auto`` takes ONNX Runtime for files and PyTorch for runs; on the CPU
+            the faster one, measured on a few clips, if the run has an exported file of its weights.
         overrides: ``section.key=value`` settings in place of the run's, such as
             ``clips.test_clips=1``.
 
@@ -49,11 +51,17 @@ def open_predictor(
     """
     path = Path(run).expanduser()
     file = exported_file(path, engine)
+    if file is None and engine == "auto":
+        return load_faster(path, device, overrides)
     if file is None:
-        try:
-            return load_predictor(path, device, overrides=overrides)
-        except ModuleNotFoundError as error:
-            raise explained(error) from error
+        return _load_in_torch(path, device, overrides)
     if device not in (None, "auto", "cpu"):
         raise ConfigError(f"{file} runs on the CPU; leave out the device {device}")
     return replace(Predictor.fused([ExportedModel.open(file, overrides)]), runs=(file,))
+
+
+def _load_in_torch(path: Path, device: str | None, overrides: Sequence[str]) -> Predictor:
+    try:
+        return load_predictor(path, device, overrides=overrides)
+    except ModuleNotFoundError as error:
+        raise explained(error) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,7 @@ class Predictor:
         models: Recognizers of the streams, at least one, all of the same classes and joints.
         weights: Weight of each stream in the fused probabilities.
         runs: Run directory of each stream, where they were loaded from some.
+        choice: Why this engine was taken, where there was a choice.
 
     Examples:
         >>> import numpy as np
@@ -88,6 +89,7 @@ class Predictor:
     models: tuple[StreamRecognizer, ...]
     weights: tuple[float, ...]
     runs: tuple[Path, ...] = ()
+    choice: str = field(default="", kw_only=True)
 
     def __repr__(self) -> str:
         """Return backbone, streams, classes and layout in words."""
@@ -154,10 +156,8 @@ class Predictor:
 
         found = tuple(model for model in self.models if isinstance(model, StreamModel))
         if len(found) < len(self.models):
-            raise ConfigError(
-                "the recognizer was exported already and has no weights in PyTorch; take its run "
-                "directory"
-            )
+            problem = "the recognizer was exported already and has no weights in PyTorch"
+            raise ConfigError(f"{problem}; load its run with engine='torch'")
         return found
 
     @cached_property
