@@ -11,7 +11,9 @@ from torch import Tensor
 
 from skeletonagent.agents.evidence.claim_prior import ClassClaims
 from skeletonagent.agents.guidance_control import controlled_claims
+from skeletonagent.agents.settings import OFFLINE
 from skeletonagent.core.clips import ClipStore, SkeletonData
+from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.placement import OnDiskData
@@ -36,7 +38,11 @@ def with_usable_kernel_ridge(config: Config, data: SkeletonData) -> tuple[Config
 
 
 def fit_kernel_ridge(
-    config: Config, data: SkeletonData, train: Int[Tensor, " n"], run: RunDirectory
+    config: Config,
+    data: SkeletonData,
+    train: Int[Tensor, " n"],
+    guidance: Guidance,
+    run: RunDirectory,
 ) -> KernelRidge | None:
     """Fit the classifier of a run's training samples and write it; None where there is none.
 
@@ -44,14 +50,16 @@ def fit_kernel_ridge(
         config: Configuration of the run.
         data: Data set, preprocessed.
         train: Positions of all samples that were learned.
+        guidance: Guidance that the training ended with.
         run: Run directory.
     """
     weight = config.kernel_ridge.weight
     if not weight or len(data.store.labels[train.cpu()].unique()) < 2:
         return None
     claims: ClassClaims = ()
-    if config.kernel_ridge.claims is ClaimSource.NOTES:
-        own = claims_of_classes(data.store.class_names)
+    if config.kernel_ridge.claims is ClaimSource.AUTO:
+        told = None if config.agents.chat in OFFLINE else guidance
+        own = claims_of_classes(data.store.class_names, told)
         claims = controlled_claims(own, config.agents.control, config.seed)
     classifier = KernelRidge.fit(data.store, train.cpu(), config.seed, claims, weight)
     classifier.save(run.kernel_ridge)

@@ -234,7 +234,7 @@ def _write(
     learned = trained.train
     if validation is None:
         learned = torch.cat([learned, trained.validation])
-    if classifier := fit_kernel_ridge(config, experiment.data, learned, run):
+    if classifier := fit_kernel_ridge(config, experiment.data, learned, guidance, run):
         test = join_kernel_ridge(classifier, config, trained.loader, test)
         if validation is not None:
             validation = join_kernel_ridge(classifier, config, trained.loader, validation)

@@ -54,10 +54,15 @@ class ReadoutKind(StrEnum):
 
 
 class ClaimSource(StrEnum):
-    """Where claims about the classes come from."""
+    """Where the claims come from that count beside what samples say.
 
+    ``auto``: from a language model that was asked during the training; for classes of which it
+    claimed nothing, or if none was asked, from the bundled notes on actions of the same names.
+    ``none``: from nowhere.
+    """
+
+    AUTO = "auto"
     NONE = "none"
-    NOTES = "notes"
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,11 @@ class KernelRidgeSettings:
         weight: Weight of its log probabilities where the network's is 1; with 0 there is none, nor
             with more training samples than it is fitted to.
         claims: Claims about the classes that count beside what the samples say, with a weight
-            that left-out samples decide: those of the bundled class ``notes`` on actions of the
-            same names, or ``none``.
+            that left-out samples decide: ``auto`` or ``none``.
     """
 
     weight: Annotated[float, Ge(0)] = 0.0
-    claims: ClaimSource = ClaimSource.NOTES
+    claims: ClaimSource = ClaimSource.AUTO
 
 
 @dataclass(frozen=True)
