@@ -30,7 +30,7 @@ from skeletonagent.agents.evidence.analyst import Analyst
 from skeletonagent.agents.evidence.claim_test import ClaimTester
 from skeletonagent.agents.evidence.decisive_joints import DISTINGUISHING, decisive_joints
 from skeletonagent.agents.evidence.effect_sizes import Evidence
-from skeletonagent.agents.evidence.measured_clips import measure_clips
+from skeletonagent.agents.evidence.measured_clips import measure_labelled_clips
 from skeletonagent.agents.evidence.verifier import claims as moving_parts
 from skeletonagent.agents.released_dialogues import read_released_dialogues
 from skeletonagent.cli.console import output, print_json
@@ -109,7 +109,9 @@ def main(
     data = preprocess_dataset(open_dataset(archive))
     split, store = choose_split(data, None)[1], data.store
     parts = {"training clips": split.train, "test clips": split.test}
-    measured = {name: measure_clips(store, store.indices(ids)) for name, ids in parts.items()}
+    measured = {
+        name: measure_labelled_clips(store, store.indices(ids)) for name, ids in parts.items()
+    }
     evidence = Evidence.of(measured["training clips"])
     sources = [*claims_of_chats(evidence), *claims_of_notes(evidence)]
     if dialogues is not None:

@@ -15,7 +15,7 @@ from benchmarks import claims
 from skeletonagent.agents import prompts
 from skeletonagent.agents.evidence.claim_test import ClaimTester
 from skeletonagent.agents.evidence.effect_sizes import Evidence
-from skeletonagent.agents.evidence.measured_clips import MeasuredClips, measure_clips
+from skeletonagent.agents.evidence.measured_clips import MeasuredClips, measure_labelled_clips
 from skeletonagent.core.claim_results import Verdict
 from skeletonagent.core.claims import Claim
 from skeletonagent.core.dialogue import Dialogue, Exchange, Step
@@ -31,7 +31,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def measured(archive: Path) -> MeasuredClips:
     data = open_dataset(archive)
-    return measure_clips(data.store, data.store.indices(data.splits["halves"].train))
+    return measure_labelled_clips(data.store, data.store.indices(data.splits["halves"].train))
 
 
 def test_the_table_counts_every_claim_once(archive: Path) -> None:

@@ -111,10 +111,10 @@ def test_the_agents_see_the_training_set_alone(
     data: SkeletonData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    measure = build_agents.measure_clips
+    measure = build_agents.measure_labelled_clips
     monkeypatch.setattr(
         build_agents,
-        "measure_clips",
+        "measure_labelled_clips",
         lambda store, part: (seen.append(part), measure(store, part))[1],
     )
     job = build.build_experiment(CONFIG, data)

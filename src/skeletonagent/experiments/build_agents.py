@@ -14,7 +14,7 @@ from torch import Tensor
 from skeletonagent.agents.evidence.analyst import Analyst
 from skeletonagent.agents.evidence.claim_test import ClaimTester
 from skeletonagent.agents.evidence.effect_sizes import Evidence
-from skeletonagent.agents.evidence.measured_clips import measure_clips
+from skeletonagent.agents.evidence.measured_clips import measure_labelled_clips
 from skeletonagent.agents.evidence.reviewer import Reviewer
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.first_question import FirstQuestion
@@ -223,7 +223,7 @@ def _build_orchestrator(
     budget: Budget,
 ) -> GuidanceOrchestrator:
     store = source if isinstance(source, ClipStore) else source.store
-    clips = measure_clips(source, train)
+    clips = measure_labelled_clips(source, train)
     evidence = Evidence.of(clips)
     remote = not answers_offline(settings.chat)
     verifies = settings.verify is not VerifyMode.OFF

@@ -205,7 +205,8 @@ def test_of_two_sides_of_which_one_moves_that_one_is_meant() -> None:
     left, right = next(pair for pair in COCO_17.pairs if WRIST in pair)
     means = torch.zeros(2, COCO_17.num_joints, len(MotionFeature), dtype=torch.double)
     height, *ranges = (
-        list(MotionFeature).index(q) for q in ("height", "horizontal range", "vertical range")
+        list(map(str, MotionFeature)).index(q)
+        for q in ("height", "horizontal range", "vertical range")
     )
     means[..., ranges] = 1.0
     plain, ordered = means.clone(), means.clone()

@@ -17,7 +17,7 @@ from skeletonagent.agents.evidence.feature_moments import (
     RegularizedMoments,
     measure_moments,
 )
-from skeletonagent.agents.evidence.measured_clips import MeasuredClips, measure_clips
+from skeletonagent.agents.evidence.measured_clips import MeasuredClips, measure_labelled_clips
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.motion_feature import PAIR_FEATURES, MotionFeature
@@ -262,4 +262,4 @@ def measure_evidence(source: ClipLoader | ClipStore, samples: Int[Tensor, " n"])
         source: Clips in any unit, 2D or 3D, in memory or loaded in shards.
         samples: Positions of the samples in the store.
     """
-    return Evidence.of(measure_clips(source, samples))
+    return Evidence.of(measure_labelled_clips(source, samples))

@@ -34,7 +34,9 @@ class MeasuredClips:
     features: MotionFeatures
 
 
-def measure_clips(source: ClipLoader | ClipStore, samples: Int[Tensor, " n"]) -> MeasuredClips:
+def measure_labelled_clips(
+    source: ClipLoader | ClipStore, samples: Int[Tensor, " n"]
+) -> MeasuredClips:
     """Return the motion features of some samples of a store.
 
     Args:

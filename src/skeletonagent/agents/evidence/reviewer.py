@@ -41,7 +41,7 @@ class Reviewer:
                 reasons.append(self.verifier.objection(chosen.action, chosen.rivals, doubts))
             contradicted = _contradicted(self._tested(chosen))
             if contradicted:
-                listed = "; ".join(map(contradiction, contradicted))
+                listed = "; ".join(map(contradiction_line, contradicted))
                 reasons.append(f"Recordings of these actions contradict some claims: {listed}.")
         missing = self._missing(chosen)
         if missing:
@@ -84,7 +84,7 @@ class Reviewer:
             listed = ", ".join(claim_line(result.claim) for result in contradicted)
             notes.append(f"claims left out, for the clips contradict them: {listed}")
         dropped = {result.claim for result in contradicted}
-        remarks = (*(doubt.text for doubt in doubts), *map(contradiction, contradicted))
+        remarks = (*(doubt.text for doubt in doubts), *map(contradiction_line, contradicted))
         return replace(
             _with_evidence(chosen, step, remarks, results),
             joints=joints,
@@ -111,7 +111,7 @@ class Reviewer:
         return missing_sides(chosen.action, chosen.joints, self.layout, effects)
 
 
-def contradiction(result: ClaimResult) -> str:
+def contradiction_line(result: ClaimResult) -> str:
     """Return the evidence against a claim in words."""
     opposite = "less" if result.claim.more else "more"
     return (
