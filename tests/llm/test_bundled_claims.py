@@ -9,7 +9,7 @@ import pytest
 from skeletonagent.core.claims import Claim, claim_joints, parse_claims
 from skeletonagent.llm.class_notes import ClassNotes, bundled_class_notes, normalized_name
 
-CLAIMING = ("jhmdb", "nw_ucla", "sbu", "utd_mhad")
+CLAIMING = ("jhmdb", "nturgbd_60", "nw_ucla", "sbu", "utd_mhad")
 NOTES = [notes for name in CLAIMING for notes in bundled_class_notes(name).classes]
 
 
