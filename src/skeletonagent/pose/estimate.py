@@ -87,7 +87,13 @@ def build_estimator(options: PoseOptions) -> PoseEstimator:
     else:
         model = TopDownModel(options.model, options.layout.num_joints)
     detector = PersonDetector(LiteModel(files.detector))
-    return PoseEstimator(detector, model, options.max_persons, options.smallest_person)
+    return PoseEstimator(
+        detector,
+        model,
+        options.max_persons,
+        options.smallest_person,
+        options.layout or MEDIAPIPE_33,
+    )
 
 
 @dataclass(frozen=True)

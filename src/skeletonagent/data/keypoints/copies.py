@@ -35,11 +35,11 @@ def without_copies(recordings: Sequence[KeypointRecording], root: Path) -> list[
         else:
             copies.append((recording, first))
     if copies:
-        left_out, first = (str(one.source and one.source.name) for one in copies[0])
+        copy, original = (one.source.name for one in copies[0] if one.source is not None)
         remark(
             root,
             f"{len(copies)} file(s) hold the same as another in another format, and are left out, "
-            f"such as {left_out}, which is as {first}",
+            f"such as {copy}, which is as {original}",
         )
     return kept
 
