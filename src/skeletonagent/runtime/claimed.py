@@ -58,8 +58,8 @@ class FittedClaims:
         for name, size in (sizes | {"center": len(claims)}).items():
             if arrays[f"claims.{name}"].shape != (size,):
                 raise ValueError(f"claims.{name} of other than {size} numbers")
-        numbers = [arrays[f"claims.{name}"] for name in ("mean", "scale", "center")]
-        return cls(claims, *numbers, spread=float(arrays["claims.spread"]))
+        mean, scale, center = (arrays[f"claims.{name}"] for name in ("mean", "scale", "center"))
+        return cls(claims, mean, scale, center, float(arrays["claims.spread"]))
 
     def scores(
         self,
