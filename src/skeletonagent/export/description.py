@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePath
 from typing import Any
 
-from skeletonagent import __version__
 from skeletonagent.core.errors import DataError, SkeletonAgentError
 from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.json_files import JsonRecord, parse_json
 from skeletonagent.core.outside_files import problem_line
 from skeletonagent.core.outside_text import printable_values
+from skeletonagent.core.program import program_name
 from skeletonagent.experiments.metadata import RecognizerMetadata
 
 EXPORT_SCHEMA = "skeletonagent.export/1"
@@ -88,7 +88,7 @@ class ExportDescription:
     precision: str = "fp32"
     accuracy: MeasuredAccuracy | None = None
     license: str = ""
-    program: str = f"skeletonagent {__version__}"
+    program: str = program_name()
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:

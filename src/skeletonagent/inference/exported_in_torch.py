@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from torch import Tensor
 
 from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.export.session import OnnxSession
-from skeletonagent.inference.exported_model import ExportedModel
 from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.models.recognizer import Recognizer
 
@@ -74,13 +74,6 @@ class SessionModel(StreamModel):
         return SessionRecognizer(self.session)
 
 
-def with_torch_clips(model: ExportedModel) -> SessionModel:
-    """Return a recognizer in an exported file that takes clips of PyTorch."""
-    ridge = model.ridge
-    return SessionModel(
-        metadata=model.metadata,
-        guidance=model.guidance,
-        epoch=model.epoch,
-        kernel_ridge=None if ridge is None else KernelRidge.from_bytes(ridge, model.path),
-        session=model.session,
-    )
+def ridge_in_torch(content: bytes | None, path: Path) -> KernelRidge | None:
+    """Return the classifier beside the network that a file carries, None if there is none."""
+    return None if content is None else KernelRidge.from_bytes(content, path)

@@ -192,9 +192,16 @@ class ExportedModel:
         Raises:
             CheckpointError: If the data set has other classes, joints or channels.
         """
-        from skeletonagent.inference.exported_in_torch import with_torch_clips
+        from skeletonagent.inference.exported_in_torch import SessionModel, ridge_in_torch
 
-        return with_torch_clips(self).predict_data(data, sample_ids, batch_size)
+        model = SessionModel(
+            metadata=self.metadata,
+            guidance=self.guidance,
+            epoch=self.epoch,
+            kernel_ridge=ridge_in_torch(self.ridge, self.path),
+            session=self.session,
+        )
+        return model.predict_data(data, sample_ids, batch_size)
 
     def prepared(self, samples: Sequence[SkeletonSequence]) -> list[PreparedSample]:
         """Return samples preprocessed as those of training were.

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from skeletonagent import __version__
 from skeletonagent.core.errors import DataError, SkeletonAgentError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.core.program import program_name
 from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import fuse
 from skeletonagent.experiments.metadata import RecognizerMetadata
@@ -234,7 +234,7 @@ def describe_engine(
 ) -> dict[str, Any]:
     """Return what predictions say about a recognizer, as plain values."""
     return {
-        "program": f"skeletonagent {__version__}",
+        "program": program_name(),
         "runs": [str(run) for run in runs],
         "streams": [stream.value for stream in streams],
         "device": str(device),
