@@ -192,3 +192,10 @@ def test_what_describes_no_skeleton_is_refused(
 ) -> None:
     with pytest.raises(error):
         SkeletonLayout.from_json(UAV_17.to_json() | change)
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1.0, "1", None, True, [1]])
+def test_positions_of_joints_are_whole_numbers(value: object) -> None:
+    for change in ({"center": value}, {"bones": [[1, value]]}, {"pairs": [[value, 2]]}):
+        with pytest.raises(TypeError, match="joints are counted 0, 1, 2 and so on"):
+            SkeletonLayout.from_json(UAV_17.to_json() | change)

@@ -123,7 +123,8 @@ DAMAGED: dict[str, tuple[str, ...]] = {
     "guidance": ("{}", "[]", '{"rounds": 3}', '{"rounds": [3]}', '{"rounds": [{"round": 0}]}',
                  ('{"rounds": [{"round": 0, "classes": [{"action": "a", "joints": ["hand"], '
                  '"sentence": "", "rivals": [], "notes": []}]}]}')),
-    "summary": ("5", '"x"', "[]", "null", '{"top1": "high"}', '{"test": {"a": {"top1": 1}}}'),
+    "summary": ("5", '"x"', "[]", "null", '{"top1": "high"}', '{"test": {"a": {"top1": 1}}}',
+                '{"parameters": {}}', '{"parameters": null}'),
     "choices": ("5", '{"reasons": 5}', '{"reasons": [5]}'),
     "baseline": ("{}", "[]", '{"split": "a", "methods": 3}', '{"split": "a", "methods": [{}]}'),
     "cost": ("5", "{}", '{"wall_seconds": "1", "processor_seconds": 1}'),

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from skeletonagent.core.joint_names import LIMBS, limb_of, sides_and_rests
+from skeletonagent.core.outside_files import brief
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,11 @@ class SkeletonLayout:
         return cls(
             name=str(value["name"]),
             joints=tuple(map(str, value["joints"])),
-            bones=tuple((int(child), int(parent)) for child, parent in value["bones"]),
-            center=int(value["center"]),
-            given_pairs=None if pairs is None else tuple((int(a), int(b)) for a, b in pairs),
+            bones=tuple((joint_index(child), joint_index(up)) for child, up in value["bones"]),
+            center=joint_index(value["center"]),
+            given_pairs=None
+            if pairs is None
+            else tuple((joint_index(left), joint_index(right)) for left, right in pairs),
         )
 
     def label(self, joint: int) -> str:
@@ -151,3 +154,14 @@ class SkeletonLayout:
     @cached_property
     def _display_names(self) -> tuple[str, ...]:
         return tuple(re.sub(r"[_\s]+", " ", name).strip().lower() for name in self.joints)
+
+
+def joint_index(value: object) -> int:
+    """Return the position of a joint, as a file says it.
+
+    Raises:
+        TypeError: If it is no whole number.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"joints are counted 0, 1, 2 and so on, got {brief(value)}")
+    return value

@@ -12,6 +12,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
 from skeletonagent.core.outside_files import brief
 from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.skeleton_layout import joint_index
 
 
 def read_layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> SkeletonLayout:
@@ -33,7 +34,7 @@ def read_layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> Sk
             name=name,
             joints=names,
             bones=_index_pairs(meta["bones"]),
-            center=_index(meta.get("root_joint", 0)),
+            center=joint_index(meta.get("root_joint", 0)),
             given_pairs=None if meta.get("pairs") is None else _index_pairs(meta["pairs"]),
         )
     except (TypeError, ValueError) as error:
@@ -52,12 +53,6 @@ def read_layout(meta: Mapping[str, Any], path: Path, keypoint: np.ndarray) -> Sk
     return builtin
 
 
-def _index(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"joints are counted 0, 1, 2 and so on, got {brief(value)}")
-    return value
-
-
 def _index_pairs(value: object) -> tuple[tuple[int, int], ...]:
     pairs = value if isinstance(value, Sequence) else ()
     for pair in pairs:
@@ -65,4 +60,4 @@ def _index_pairs(value: object) -> tuple[tuple[int, int], ...]:
             raise ValueError(f"bones and pairs are of two joints, got {brief(pair)}")
     if pairs is not value or isinstance(value, str):
         raise ValueError(f"bones and pairs are lists of two joints each, got {brief(value)}")
-    return tuple((_index(first), _index(second)) for first, second in pairs)
+    return tuple((joint_index(first), joint_index(second)) for first, second in pairs)

@@ -91,6 +91,8 @@ class RunSummary(JsonRecord):
 
     top1: float | None = None
     network_top1: float | None = None
+    validation_top1: float | None = None
+    parameters: Count = 0
     data: str = ""
     split: str = ""
     stream: str = ""
