@@ -71,6 +71,7 @@ _BODY = {
     "leg": "The legs keep still.",
     "foot": "The feet stay on the floor.",
 }
+_CLAIM = {"side": "right", "part": "hand", "feature": "speed", "direction": "more", "rival": ""}
 _SENTENCE = "One hand rises in front of the chest, swings sideways a few times and sinks again."
 _THOUGHTS = "I can't tell {which} of [them] it is. Labels 8 and 10, then."
 _REFUSAL = "I'm sorry, but I can't assist with that request."
@@ -314,10 +315,11 @@ def answer(
         return {"reply": sentence, "certainty": 0.9}
     if "head" in names:
         return dict(_BODY)
-    if names == {"joints", "difference"}:
+    if "difference" in names:
         return {
             "joints": [{"label": label, "name": name} for label, name in chosen],
             "difference": sentence,
+            "claims": [dict(_CLAIM)],
         }
     if names == {"joints"}:
         return {"joints": _listed(chosen, schema, asked)}
@@ -330,7 +332,8 @@ def plain(fields: Mapping[str, Any]) -> str:
         return "\n".join(f"{part.capitalize()}: {text}" for part, text in fields.items())
     if "difference" in fields:
         named = ", ".join(f"{j['label']}-{j['name']}" for j in fields["joints"])
-        return f"Joints: {named}\nDifference: {fields['difference']}"
+        claims = "; ".join(" ".join(filter(None, claim.values())) for claim in fields["claims"])
+        return f"Joints: {named}\nDifference: {fields['difference']}\nClaims: {claims}"
     if "joints" in fields:
         first = fields["joints"][0]
         if isinstance(first, int):
@@ -342,7 +345,7 @@ def plain(fields: Mapping[str, Any]) -> str:
 def _fields(asked: str) -> set[str]:
     """Return the fields that a question in plain text is about."""
     if "Difference:" in asked:
-        return {"joints", "difference"}
+        return {"joints", "difference", "claims"}
     if "Head: " in asked:
         return {"head"}
     if "label-name: text" in asked or "labels' numbers" in asked:
