@@ -4,8 +4,8 @@ It trains no network. The runs are those of ``skeletonagent curve`` or ``train``
 ridge classifier beside the network. For each of them the classifier is fitted again to the same
 training clips without claims, with the claims of the bundled class notes, with those of another
 class, and with as many that are drawn at random; each joins the network's probabilities. A line of
-JSON for each number of clips a class and each part of the test set has mean accuracies over the
-runs and the differences, paired by run, with 95 % intervals.
+JSON for each number of clips a class and each part of the test set has mean top-1 accuracies in
+percent and cross-entropies over the runs, and the differences, paired by run, with 95 % intervals.
 
 Example:
   skeletonagent curve utd_mhad --preset utd-mhad --set agents.chat=none --out runs/curve
@@ -42,17 +42,18 @@ NO_CLAIMS = "no claims"
 CLAIMS = "claims"
 CONTROLS = ("shuffled", "random")
 
-Accuracies = dict[str, float]
+Results = dict[str, tuple[float, float]]
+"""Top-1 accuracy in percent and cross-entropy of each method."""
 
 
 def main(
     runs: Annotated[Path, typer.Argument(help="Folder of finished runs.")],
 ) -> None:
     """Print a line of JSON for each number of clips a class and each part of the test set."""
-    found: dict[tuple[int, str], list[Accuracies]] = defaultdict(list)
+    found: dict[tuple[int, str], list[Results]] = defaultdict(list)
     for path in sorted(runs.rglob("summary.json")):
-        for size, part, accuracies in measure_run(RunDirectory(path.parent)):
-            found[size, part].append(accuracies)
+        for size, part, results in measure_run(RunDirectory(path.parent)):
+            found[size, part].append(results)
     if not found:
         raise typer.BadParameter(f"{runs}: no finished run; train some, or name another folder")
     for (size, part), rows in sorted(found.items()):
@@ -60,22 +61,25 @@ def main(
         print(json.dumps({"clips": clips, "part": part, **summary(rows)}))  # noqa: T201
 
 
-def summary(rows: list[Accuracies]) -> dict[str, object]:
+def summary(rows: list[Results]) -> dict[str, object]:
     """Return the mean of each method, and how far the claims lie above each of the others."""
     value: dict[str, object] = {"runs": len(rows)}
-    for method in rows[0]:
-        value[method] = round(float(np.mean([row[method] for row in rows])), 2)
-    for other in (NO_CLAIMS, *CONTROLS):
-        estimate = mean_interval([row[CLAIMS] - row[other] for row in rows])
-        value[f"{CLAIMS} over {other}"] = [
-            None if number is None else round(number, 2)
-            for number in (estimate.mean, estimate.low, estimate.high)
-        ]
+    for place, (metric, digits) in enumerate((("top-1", 2), ("cross-entropy", 3))):
+        of_metric: dict[str, object] = {}
+        for method in rows[0]:
+            of_metric[method] = round(float(np.mean([row[method][place] for row in rows])), digits)
+        for other in (NO_CLAIMS, *CONTROLS):
+            estimate = mean_interval([row[CLAIMS][place] - row[other][place] for row in rows])
+            of_metric[f"{CLAIMS} over {other}"] = [
+                None if number is None else round(number, digits)
+                for number in (estimate.mean, estimate.low, estimate.high)
+            ]
+        value[metric] = of_metric
     return value
 
 
-def measure_run(run: RunDirectory) -> Iterator[tuple[int, str, Accuracies]]:
-    """Yield clips a class, part of the test set and top-1 accuracies in percent of a run."""
+def measure_run(run: RunDirectory) -> Iterator[tuple[int, str, Results]]:
+    """Yield clips a class, part of the test set and the results of a run."""
     config = read_config(run.config)
     store = shared_dataset(config.data).store.to(torch.device("cpu"), torch.float32)
     split = choose_split(shared_dataset(config.data), config.data.split)[1]

@@ -62,10 +62,13 @@ def test_the_weight_of_a_prior_is_that_of_the_least_loss_of_left_out_samples() -
 def test_one_sample_of_a_class_leaves_nothing_to_choose_by() -> None:
     kernel = torch.eye(3, dtype=torch.float64) + 0.5
     targets = 2.0 * torch.eye(3, dtype=torch.float64) - 1
-    fit = solve_kernel_ridge(kernel, targets, list(torch.arange(3).split(1)), targets)
+    alone = list(torch.arange(3).split(1))
+    fit = solve_kernel_ridge(kernel, targets, alone, targets)
     assert (kernel @ fit.dual).argmax(dim=1).tolist() == [0, 1, 2]
     assert fit.prior_weight == 1.0
-    assert solve_kernel_ridge(kernel, targets, list(torch.arange(3).split(1))).prior_weight == 0
+    assert solve_kernel_ridge(kernel, targets, alone).prior_weight == 0
+    wrong = solve_kernel_ridge(kernel, targets, alone, targets.roll(1, dims=0))
+    assert wrong.prior_weight == 0
 
 
 def test_claims_help_where_samples_are_few_and_wrong_ones_do_no_harm() -> None:

@@ -18,7 +18,7 @@ _SHARPNESSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _UNTESTED = 0.1, 4.0
 """Ridge and sharpness where no class has clips in two groups, so that nothing can be left out."""
 _PRIOR_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
-"""Weights of the prior scores to choose from, least first; the last where nothing is left out."""
+"""Weights of the prior scores to choose from, least first."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def solve_kernel_ridge(
         targets: 1 for the class of a sample, -1 for the others; their mean is the intercept.
         groups: Samples that are left out together.
         prior: Scores of the classes from elsewhere, whose weight beside the decisions is chosen
-            after ridge and sharpness. None if there are none.
+            after ridge and sharpness; where nothing can be left out, by how well the scores alone
+            tell the samples apart. None if there are none.
     """
     labels = targets.argmax(dim=1)
     tested = _known_elsewhere(labels, groups)
@@ -62,9 +63,10 @@ def solve_kernel_ridge(
         mean_diagonal = float(kernel.diagonal().mean())
         regular = kernel + ridge * mean_diagonal * torch.eye(len(kernel), dtype=kernel.dtype)
         dual = torch.linalg.solve(regular, targets - targets.mean(dim=0))
-        weight = 0.0 if prior is None else _PRIOR_WEIGHTS[-1]
-        return KernelRidgeFit(dual, sharpness, weight)
-    best, decisions = _best_left_out(kernel, targets, groups, tested)
+        best, decisions = KernelRidgeFit(dual, sharpness), torch.zeros_like(targets)
+        tested = torch.arange(len(labels))
+    else:
+        best, decisions = _best_left_out(kernel, targets, groups, tested)
     if prior is None:
         return best
     logs = (best.sharpness * decisions).log_softmax(dim=1)
