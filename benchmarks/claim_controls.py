@@ -1,7 +1,7 @@
 """Whether what is claimed of the classes matters: claims in finished runs, against controls.
 
-It trains no network. The runs are those of ``skeletonagent curve`` or ``train`` with the kernel
-ridge classifier beside the network. For each of them the classifier is fitted again to the same
+It trains no network. The runs are those of ``skeletonagent curve`` or ``train``, with the kernel
+ridge classifier beside the network or without it. For each of them the classifier is fitted again to the same
 training clips without claims, with the claims of the bundled class notes, with those of another
 class, and with as many that are drawn at random; each joins the network's probabilities. A line of
 JSON for each number of clips a class and each part of the test set has mean top-1 accuracies in
@@ -88,8 +88,9 @@ def measure_run(run: RunDirectory) -> Iterator[tuple[int, str, Results]]:
     )
     joined = ClassProbabilities.load(run.predictions)
     test = store.subset(store.indices(joined.sample_ids))
-    weight = config.kernel_ridge.weight
-    network = without_classifier(joined, KernelRidge.load(run.kernel_ridge), test, weight)
+    weight, network = config.kernel_ridge.weight or 1.0, joined
+    if run.kernel_ridge.exists():
+        network = without_classifier(joined, KernelRidge.load(run.kernel_ridge), test, weight)
     claims = claims_of_classes(store.class_names)
     methods = {"network": network}
     for method, own in {
@@ -107,11 +108,13 @@ def measure_run(run: RunDirectory) -> Iterator[tuple[int, str, Results]]:
         yield (
             config.data.clips_per_class or 0,
             part,
-            {
-                name: 100 * found.subset(set(ids)).topk_accuracy(1)
-                for name, found in methods.items()
-            },
+            {name: _results(found.subset(set(ids))) for name, found in methods.items()},
         )
+
+
+def _results(predictions: ClassProbabilities) -> tuple[float, float]:
+    losses = predictions.cross_entropies()
+    return 100 * predictions.topk_accuracy(1), float(losses.mean())
 
 
 def without_classifier(
