@@ -62,24 +62,21 @@ def samples(
     return [*found, SkeletonSequence(nobody, 0, "nobody")]
 
 
-@pytest.mark.parametrize("orientation", list(Orientation))
-@pytest.mark.parametrize("origin", list(Origin))
-@pytest.mark.parametrize("rule", list(AbsentRule))
-def test_bodies_are_placed_and_turned_alike(
-    orientation: Orientation, origin: Origin, rule: AbsentRule
-) -> None:
-    for scale, gaps, per in product(Scale, Gaps, OrientationPer):
+@pytest.mark.parametrize("number", range(9))
+def test_bodies_are_placed_and_turned_alike(number: int) -> None:
+    """Every ninth of all combinations, so that each is compared in one of the cases."""
+    everything = product(AbsentRule, Origin, Scale, Orientation, Gaps, OrientationPer)
+    for rule, origin, scale, orientation, gaps, per in list(everything)[number::9]:
         settings = DataSettings(
             origin=origin, scale=scale, orientation=orientation, orientation_per=per,
             gaps=gaps, absent_rule=rule,
         )  # fmt: skip
-        assert compare_clips(samples(7), settings, SMALL_BODY, [LINEAR[0], RECIPES[0]]) < CLOSE
+        assert compare_clips(samples(7), settings, SMALL_BODY, LINEAR[:1]) < CLOSE, settings
 
 
 def test_every_stream_is_sampled_alike() -> None:
-    assert compare_clips(samples(), COMPACT, SMALL_BODY, [*LINEAR, *RECIPES]) < CLOSE
-    zero = DataSettings(absent_rule=AbsentRule.ZERO)
-    assert compare_clips(samples(), zero, SMALL_BODY, [*LINEAR, *RECIPES]) < CLOSE
+    for settings in (COMPACT, DataSettings(absent_rule=AbsentRule.ZERO)):
+        assert compare_clips(samples(), settings, SMALL_BODY, [*LINEAR, *RECIPES]) < CLOSE
 
 
 @pytest.mark.parametrize("rule", list(ConfidenceRule))
@@ -98,7 +95,7 @@ def test_joints_in_a_plane_are_alike(coordinates: int, scale: Scale) -> None:
     for orientation in Orientation:
         settings = DataSettings(dims=2, scale=scale, orientation=orientation)
         given = samples(5, coordinates=coordinates)
-        assert compare_clips(given, settings, SMALL_BODY, LINEAR) < CLOSE
+        assert compare_clips(given, settings, SMALL_BODY, LINEAR[:2]) < CLOSE
 
 
 def test_coco_is_completed_and_divided_by_the_image_alike() -> None:
@@ -125,7 +122,7 @@ def test_absent_joints_are_expected_alike(origin: Origin, per: OrientationPer) -
         poses = PoseDistribution.of(learned)
         assert poses is not None
         given = samples(9)
-        assert compare_clips(given, settings, SMALL_BODY, LINEAR, poses=poses) < CLOSE
+        assert compare_clips(given, settings, SMALL_BODY, LINEAR[:2], poses=poses) < CLOSE
 
 
 def test_what_is_not_finite_or_cannot_be_turned_is_refused() -> None:
