@@ -102,6 +102,30 @@ def test_other_frame_rates_are_said() -> None:
     assert SourceCheck(metadata_of(fps=None)).of_recording(long, 120.0) is None
 
 
+def test_trimmed_clips_at_another_frame_rate_are_said() -> None:
+    halved = [SkeletonSequence(clip[:, ::2], 0, f"clip{n}", fps=15.0) for n, clip in enumerate(NEW)]
+    with pytest.warns(UserWarning, match="clip0.*: 15 frames a second, the training clips had 30"):
+        deviations = check_clips(halved, metadata_of())
+    assert deviations.max() < 1, "a rate alone makes no clip unknown"
+    usual = [replace(clip, fps=25.0) for clip in sequences(NEW)]
+    assert SourceCheck(metadata_of()).of_clips(usual) is None
+    assert SourceCheck(metadata_of(fps=None)).of_clips(halved[:0]) is None
+    mixed = [*sequences(NEW), replace(sequences(NEW)[0], fps=15.0)]
+    assert SourceCheck(metadata_of()).of_clips(mixed) is None
+
+
+def test_rates_of_archives_and_of_callers_reach_the_check(run: Path) -> None:
+    model = load_predictor(run, "cpu")
+    metadata = model.models[0].metadata
+    clips = metadata.training_clips
+    assert clips is not None
+    timed = replace(metadata, training_clips=replace(clips, fps=30.0))
+    model = replace(model, models=(replace(model.models[0], metadata=timed),))
+    clip = np.random.default_rng(0).normal(size=(20, 17, 2)).astype(np.float32)
+    with pytest.warns(UserWarning, match="15 frames a second, the training clips had 30"):
+        model.predict(clip, fps=15)
+
+
 def test_novelty_is_in_units_of_the_limits() -> None:
     probs = np.array([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0], [1.0, 0.0]])
     found = novelty(probs, np.array([0.0, 0.0, 2.0, 0.5]), threshold=0.5)

@@ -207,8 +207,13 @@ class _Task:
 
         model = self.model
         is_sample = isinstance(recording, Path) and holds_samples(recording)
-        source: Any = recording if is_sample else model.segmenter.arrays(recording)
-        found = model.predict(source, top_k=self.top_k, image_size=self.image_size)
+        source: Any = recording
+        rate = None
+        if not is_sample:
+            source, rate = model.segmenter.arrays_and_rate(recording)
+        found = model.predict(
+            source, top_k=self.top_k, image_size=self.image_size, fps=self.fps or rate
+        )
         engine = model.segmenter.description
         return PredictedFile(
             file, found, trimmed_clips(found, str(file), model.layout.name, engine)

@@ -19,6 +19,7 @@ class SkeletonSequence:
         sample_id: Name of the sample, unique in its data set.
         subject: Number of the person who performs it; None if unknown.
         image_size: Width and height of the image, where coordinates are its pixels; else None.
+        fps: Frames a second; None if unknown.
     """
 
     joints: Float[np.ndarray, "m t v c"]
@@ -26,6 +27,7 @@ class SkeletonSequence:
     sample_id: str
     subject: int | None = None
     image_size: tuple[float, float] | None = None
+    fps: float | None = None
 
 
 @dataclass(frozen=True)

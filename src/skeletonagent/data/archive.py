@@ -170,6 +170,7 @@ class Archive:
                 image_size=None
                 if sizes is None
                 else (float(sizes[number][0]), float(sizes[number][1])),
+                fps=self.content.fps,
             )
 
 

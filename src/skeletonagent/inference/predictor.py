@@ -170,6 +170,7 @@ class Predictor:
         joints: Joints | str | Path | Sequence[Any],
         *,
         top_k: int = 5,
+        fps: float | None = None,
         image_size: ImageSize | None = None,
         batch_size: int | None = None,
         num_clips: int | None = None,
@@ -186,17 +187,17 @@ class Predictor:
                 or torch; or the path of an array (.npy, .npz), an archive or a PYSKL pickle; or a
                 list of arrays and paths. Labels are not needed.
             top_k: Classes that the predictions list for each sample.
+            fps: Frames a second, if no file says them; others than in training are warned of.
             image_size: Width and height of the image in pixels. Needed where coordinates were
                 divided by it in training (``data.scale``), unless a file says it.
             batch_size: Clips in a batch; by default twice that of training.
-            num_clips: Test clips of a sample whose probabilities are averaged; by default as many
-                as in the run's configuration. One is fastest.
+            num_clips: Test clips of a sample that are averaged; by default those of the run.
 
         Raises:
             DataError: If a sample has other joints or channels, infinite numbers or no frame, or a
                 file cannot be read; the message names the sample and the wanted shape.
         """
-        samples = self._samples(joints, image_size)
+        samples = self._samples(joints, image_size, fps)
         deviations = check_clips(samples, self.models[0].metadata)
         probs = fused_probabilities(self.models, self.weights, samples, batch_size, num_clips)
         new = novelty(probs, deviations, self.threshold)
@@ -314,10 +315,10 @@ class Predictor:
         return fuse_streams(parts, self.weights)
 
     def _samples(
-        self, joints: Joints | str | Path | Sequence[Any], image_size: ImageSize | None
+        self, joints: Any, image_size: ImageSize | None, fps: float | None = None
     ) -> list[SkeletonSequence]:
         """Return samples as they were stored for training: complete, with room for their bodies."""
-        samples = read_samples(joints, self.input_format, image_size)
+        samples = read_samples(joints, self.input_format, image_size, fps)
         return [most_seen_bodies(sample, self.input_format, self.persons) for sample in samples]
 
 

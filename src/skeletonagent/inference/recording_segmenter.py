@@ -59,7 +59,15 @@ class RecordingSegmenter:
         return {"backbone": self.metadata.config.model.backbone, **self.engine}
 
     def arrays(self, source: RecordingSource) -> list[Float[np.ndarray, "m t v c"]]:
-        """Return the joints of each recording of a source, as the recognizer takes them.
+        """Return the joints of each recording of a source; see :meth:`arrays_and_rate`."""
+        return self.arrays_and_rate(source)[0]
+
+    def arrays_and_rate(
+        self, source: RecordingSource
+    ) -> tuple[list[Float[np.ndarray, "..."]], float | None]:
+        """Return the joints of each recording as the recognizer takes them, and their frame rate.
+
+        Where recordings differ in their frame rate or do not say it, it is None.
 
         Raises:
             DataError: If the source cannot be read or lacks joints.
@@ -67,7 +75,9 @@ class RecordingSegmenter:
         recordings = read_recordings(source, self.metadata.input_format)
         for word in dict.fromkeys(word for r in recordings for word in r.warnings):
             warnings.warn(word, stacklevel=2)
-        return [recording.joints for recording in recordings]
+        rates = {recording.fps for recording in recordings}
+        rate = rates.pop() if len(rates) == 1 else None
+        return [recording.joints for recording in recordings], rate
 
     def segment(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def read_samples(
     joints: Joints | str | Path | Sequence[Any],
     input_format: InputFormat,
     image_size: ImageSize | None = None,
+    fps: float | None = None,
 ) -> list[SkeletonSequence]:
     """Return the samples in an array, a file, or a list of either; none has a label.
 
@@ -47,6 +49,7 @@ def read_samples(
             or a list of these.
         input_format: Joints and channels the recognizer was trained on.
         image_size: Width and height of the samples' images, where a file does not say them.
+        fps: Frames a second of the samples, where a file does not say them.
 
     Raises:
         DataError: If a sample does not have the wanted joints and channels, holds infinite
@@ -66,7 +69,7 @@ def read_samples(
         ]
     else:
         samples = [sample_from_array(joints, "0", input_format)]
-    return [_with_image_size(sample, image_size) for sample in samples]
+    return [_with_size_and_rate(sample, image_size, fps) for sample in samples]
 
 
 def _are_samples(items: Sequence[Any]) -> bool:
@@ -168,13 +171,12 @@ def _wrong_shape(shape: tuple[int, ...], input_format: InputFormat) -> str:
     return f": {' and '.join(wrong)}"
 
 
-def _with_image_size(sample: SkeletonSequence, size: ImageSize | None) -> SkeletonSequence:
-    if sample.image_size is not None or size is None:
-        return sample
-    width, height = map(float, size)
-    return SkeletonSequence(
-        sample.joints, sample.label, sample.sample_id, sample.subject, (width, height)
-    )
+def _with_size_and_rate(
+    sample: SkeletonSequence, size: ImageSize | None, fps: float | None
+) -> SkeletonSequence:
+    """Return a sample with the size of its image and its frame rate, where it has none."""
+    known = None if size is None else (float(size[0]), float(size[1]))
+    return replace(sample, image_size=sample.image_size or known, fps=sample.fps or fps)
 
 
 def _read_file(path: Path, input_format: InputFormat) -> list[SkeletonSequence]:
@@ -244,7 +246,7 @@ def _read_pickle(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequ
 
 def _checked(sequence: SkeletonSequence, input_format: InputFormat, path: Path) -> SkeletonSequence:
     sample = sample_from_array(sequence.joints, sequence.sample_id, input_format, path)
-    return _with_image_size(sample, sequence.image_size)
+    return _with_size_and_rate(sample, sequence.image_size, sequence.fps)
 
 
 _READERS: Mapping[str, Callable[[Path, InputFormat], Iterator[SkeletonSequence]]] = {
@@ -279,9 +281,7 @@ def most_seen_bodies(
         )
     kept = np.sort(np.argsort(-seen, kind="stable")[:room])
     joints: Float[np.ndarray, "m t v c"] = sample.joints[kept]
-    return SkeletonSequence(
-        joints, sample.label, sample.sample_id, sample.subject, sample.image_size
-    )
+    return replace(sample, joints=joints)
 
 
 def stored_as_in_training(

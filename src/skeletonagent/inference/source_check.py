@@ -56,26 +56,35 @@ class SourceCheck:
         Args:
             samples: Samples as stored, in the input format of the recognizer.
         """
-        return self.of_measures(self.measures(samples), [sample.sample_id for sample in samples])
+        names = [sample.sample_id for sample in samples]
+        return self.of_measures(self.measures(samples), names, _common_rate(samples))
 
-    def of_measures(self, measures: ClipMeasures | None, names: Sequence[str]) -> str | None:
+    def of_measures(
+        self, measures: ClipMeasures | None, names: Sequence[str], fps: float | None = None
+    ) -> str | None:
         """Return in what clips that were measured are unlike the training clips, as of_clips.
 
         Args:
             measures: What :meth:`measures` returns.
             names: Name of each clip.
+            fps: Frames a second of all clips; None if unknown.
         """
-        statistics = self.metadata.statistics
-        if statistics is None or measures is None:
+        words, statistics = self._rate_words(fps), self.metadata.statistics
+        named = list(names) if words else []
+        if statistics is not None and measures is not None:
+            factor = self._factor(fps)
+            far = self._far(statistics, measures, factor)
+            unlike = np.any(list(far.values()), axis=0)
+            if unlike.sum() > USUAL_SHARE * len(unlike):
+                named = named or [name for name, flag in zip(names, unlike, strict=True) if flag]
+                words += [
+                    _words(name, flags, statistics, measures, self, factor)
+                    for name, flags in far.items()
+                    if flags.sum() > unlike.sum() / 10
+                ]
+        if not words:
             return None
-        far = self._far(statistics, measures)
-        unlike = np.any(list(far.values()), axis=0)
-        if unlike.sum() <= USUAL_SHARE * len(unlike):
-            return None
-        found = {name: flags for name, flags in far.items() if flags.sum() > unlike.sum() / 10}
-        words = [_words(name, flags, statistics, measures, self) for name, flags in found.items()]
-        named = _names([name for name, flag in zip(names, unlike, strict=True) if flag])
-        return f"unlike the training clips: {named}: {'; '.join(words)}. {ADVICE}"
+        return f"unlike the training clips: {_names(named)}: {'; '.join(words)}. {ADVICE}"
 
     def of_recording(self, joints: Float[np.ndarray, "m t v c"], fps: float | None) -> str | None:
         """Return in what an untrimmed recording is unlike the training clips, None if in nothing.
@@ -87,11 +96,7 @@ class SourceCheck:
             fps: Frames a second; None if unknown.
         """
         statistics, clips = self.metadata.statistics, self.metadata.training_clips
-        rate = clips and clips.fps
-        words = []
-        factor = fps / rate if fps and rate else 1.0
-        if max(factor, 1 / factor) > MOST_RATE_RATIO:
-            words.append(f"{fps:g} frames a second, the training clips had {rate:g}")
+        words, factor = self._rate_words(fps), self._factor(fps)
         measures = None
         if statistics is not None and clips is not None:
             measures = self.measures(_pieces(joints, max(2, round(factor * clips.median))))
@@ -101,15 +106,33 @@ class SourceCheck:
                     words.append(_words(name, flags, statistics, measures, self, factor))
         return f"unlike the training clips: {'; '.join(words)}. {ADVICE}" if words else None
 
-    def deviations(self, measures: ClipMeasures) -> Float[np.ndarray, " n"]:
+    def _factor(self, fps: float | None) -> float:
+        """Return frames a second over those of the training clips; 1 where one is unknown."""
+        clips = self.metadata.training_clips
+        return fps / clips.fps if fps and clips and clips.fps else 1.0
+
+    def _rate_words(self, fps: float | None) -> list[str]:
+        """Return what is to be said of a frame rate; nothing if it is about that of training."""
+        clips, factor = self.metadata.training_clips, self._factor(fps)
+        if clips is None or max(factor, 1 / factor) <= MOST_RATE_RATIO:
+            return []
+        return [f"{fps:g} frames a second, the training clips had {clips.fps:g}"]
+
+    def deviations(
+        self, measures: ClipMeasures, fps: float | None = None
+    ) -> Float[np.ndarray, " n"]:
         """Return the largest deviation of each clip from the training clips; above 1 is far.
 
         Of a recognizer that keeps no statistics it is 0.
+
+        Args:
+            measures: Measures of the clips.
+            fps: Frames a second of all clips; None if unknown.
         """
         statistics = self.metadata.statistics
         if statistics is None:
             return np.zeros(len(measures))
-        found = statistics.deviations(measures)
+        found = statistics.deviations(measures, self._factor(fps))
         counted = [values for name, values in found.items() if name not in self._taken_out]
         largest: np.ndarray = np.max(counted, axis=0)
         return largest
@@ -215,10 +238,16 @@ def check_clips(
             stacklevel=3,
         )
     check = SourceCheck(metadata)
-    measures = check.measures(samples)
-    if problem := check.of_measures(measures, [sample.sample_id for sample in samples]):
+    measures, fps = check.measures(samples), _common_rate(samples)
+    if problem := check.of_measures(measures, [sample.sample_id for sample in samples], fps):
         warnings.warn(problem, stacklevel=3)
-    return np.zeros(len(samples)) if measures is None else check.deviations(measures)
+    return np.zeros(len(samples)) if measures is None else check.deviations(measures, fps)
+
+
+def _common_rate(samples: Sequence[SkeletonSequence]) -> float | None:
+    """Return the frame rate of samples; None where it is unknown or they differ in it."""
+    rates = {sample.fps for sample in samples}
+    return rates.pop() if len(rates) == 1 else None
 
 
 def novelty(
