@@ -97,6 +97,28 @@ def test_a_packed_answer_is_read(answered: Callable[..., Reply]) -> None:
     assert answered(json.dumps(WHOLE).encode()).text == "hi"
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"choices": [{"message": SAID["message"]}]},
+        {**WHOLE, "id": None, "created": None, "model": None, "usage": None},
+        {**WHOLE, "choices": [{**SAID, "finish_reason": None, "index": None}]},
+    ],
+)
+def test_what_a_gateway_leaves_out_beside_the_message_is_not_needed(
+    answered: Callable[..., Reply], fields: Mapping[str, Any]
+) -> None:
+    assert answered(json.dumps(fields).encode()).text == "hi"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"choices": ', b'["choices"]', b'{"choices": 5}', b'{"choices": [5]}', b'"choices"']
+)
+def test_other_bodies_are_no_answers(answered: Callable[..., Reply], body: bytes) -> None:
+    with pytest.raises(Fault):
+        answered(body)
+
+
 def test_braces_in_a_text_are_no_parts(answered: Callable[..., Reply]) -> None:
     said = {**SAID, "message": {"role": "assistant", "content": "{[" * MOST_ITEMS}}
     assert answered(json.dumps({**WHOLE, "choices": [said]}).encode()).text == "{[" * MOST_ITEMS

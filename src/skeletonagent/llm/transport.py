@@ -21,6 +21,11 @@ _TIMEOUT = httpx2.Timeout(600, connect=5)
 _ENCODINGS = ("gzip", "identity", "")
 
 
+_COMPLETION = {"id": "", "object": "chat.completion", "created": 0, "model": ""}
+_CHOICE = {"finish_reason": "stop"}
+"""Fields beside the message of an answer with OpenAI's chat completions."""
+
+
 class OversizedAnswerError(Exception):
     """Answer that is not read to its end, since it is far larger than one can be."""
 
@@ -52,6 +57,8 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
             body = await _body(response)
         finally:
             await response.aclose()
+        if response.is_success and b'"choices"' in body:
+            body = _with_bookkeeping(body)
         kept = [(name, value) for name, value in response.headers.items() if name not in _FRAMING]
         return httpx2.Response(response.status_code, headers=kept, content=body)
 
@@ -98,6 +105,29 @@ async def _body(response: httpx2.Response) -> bytes:
     if response.is_success and _has_too_many_items(body):
         raise OversizedAnswerError(f"the answer has more than {MOST_ITEMS:,} parts")
     return bytes(body)
+
+
+def _with_bookkeeping(body: bytes) -> bytes:
+    """Return a chat completion with the fields beside its message, which some gateways leave out.
+
+    The library reads no answer without them, and nothing here depends on them.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+    choices = value.get("choices") if isinstance(value, dict) else None
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        return body
+    numbered = [
+        _CHOICE | {"index": number} | _given(choice) for number, choice in enumerate(choices)
+    ]
+    whole = _COMPLETION | _given(value) | {"choices": numbered}
+    return body if whole == value else json.dumps(whole).encode()
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _unpacker(response: httpx2.Response) -> Callable[[bytes, int], bytes]:
