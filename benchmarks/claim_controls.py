@@ -1,11 +1,12 @@
 """Whether what is claimed of the classes matters: claims in finished runs, against controls.
 
 It trains no network. The runs are those of ``skeletonagent curve`` or ``train``, with the kernel
-ridge classifier beside the network or without it. For each of them the classifier is fitted again to the same
-training clips without claims, with the claims of the bundled class notes, with those of another
-class, and with as many that are drawn at random; each joins the network's probabilities. A line of
-JSON for each number of clips a class and each part of the test set has mean top-1 accuracies in
-percent and cross-entropies over the runs, and the differences, paired by run, with 95 % intervals.
+ridge classifier beside the network or without it. For each of them the classifier is fitted again
+to the same training clips without claims, with the claims of the bundled class notes, with those of
+another class, and with as many that are drawn at random; each joins the network's probabilities. A
+line of JSON for each number of clips a class and each part of the test set has mean top-1
+accuracies in percent and cross-entropies over the runs, and the differences, paired by run, with
+95 % intervals.
 
 Example:
   skeletonagent curve utd_mhad --preset utd-mhad --set agents.chat=none --out runs/curve
@@ -51,7 +52,7 @@ def main(
 ) -> None:
     """Print a line of JSON for each number of clips a class and each part of the test set."""
     found: dict[tuple[int, str], list[Results]] = defaultdict(list)
-    for path in sorted(runs.rglob("summary.json")):
+    for path in sorted(runs.rglob("predictions.npz")):
         for size, part, results in measure_run(RunDirectory(path.parent)):
             found[size, part].append(results)
     if not found:
