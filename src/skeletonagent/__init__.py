@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from skeletonagent.experiments.datasets import open_dataset as open_dataset
     from skeletonagent.experiments.datasets import write_dataset as write_dataset
     from skeletonagent.experiments.pretraining import pretrain as pretrain
+    from skeletonagent.inference.action_examples import add_action as add_action
+    from skeletonagent.inference.action_examples import knowing_actions as knowing_actions
     from skeletonagent.inference.evaluate import Evaluation as Evaluation
     from skeletonagent.inference.loading import open_predictor as load
     from skeletonagent.inference.predictions import Predictions as Predictions
@@ -63,9 +65,11 @@ _MODULES = {
     "SkeletonLayout": "core.skeleton_layout",
     "SkeletonSequence": "core.clips",
     "Split": "core.clips",
+    "add_action": "inference.action_examples",
     "create_model": "api",
     "describe_classes": "experiments.build_agents",
     "encode_guidance": "api",
+    "knowing_actions": "inference.action_examples",
     "learning_curve": "experiments.curve_runs",
     "list_models": "api",
     "list_presets": "api",
@@ -100,9 +104,11 @@ __all__ = [
     "SkeletonSequence",
     "Split",
     "__version__",
+    "add_action",
     "create_model",
     "describe_classes",
     "encode_guidance",
+    "knowing_actions",
     "learning_curve",
     "list_models",
     "list_presets",

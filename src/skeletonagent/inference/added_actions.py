@@ -25,7 +25,7 @@ from skeletonagent.core.guidance import ClassGuidance
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.json_files import JsonRecord, read_json
 from skeletonagent.core.outside_text import printable_line
-from skeletonagent.inference.described_actions import ActionDescription, RecordedDescription
+from skeletonagent.inference.described_actions import ActionDescription, RecordedActionDescription
 from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.models.recognizer import ClassHead, Recognizer
 from skeletonagent.training.initial_weights import weights_digest
@@ -42,7 +42,7 @@ class RecordedAction(JsonRecord):
     examples: int
     weight: list[float]
     bias: float
-    description: RecordedDescription | None = None
+    description: RecordedActionDescription | None = None
 
 
 class RecordedActions(JsonRecord):

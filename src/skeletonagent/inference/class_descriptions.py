@@ -53,9 +53,9 @@ def read_description(
         ChatError: If the language model does not answer.
     """
     text = printable_text(text.strip(), _LONGEST_TEXT)
-    notes = bundled_notes((text,))
-    if notes:
-        return replace(describe_by_notes(notes[text], class_names), name=name)
+    notes = bundled_notes((text, *class_names)).get(text)
+    if notes is not None:
+        return replace(describe_by_notes(notes, class_names), name=name)
     try:
         return describe_by_lines(name, text, class_names)
     except ConfigError as error:
@@ -72,8 +72,8 @@ def _describe_by_chat(
     """Return the claims into which a language model turns a text."""
     rivals = tuple(class_names[:_MOST_RIVALS])
     asked = prompts.question(Step.DISTINGUISH, name, layout, rivals)
-    told = f'"{name}" is an action that is described so: {text}\n{asked.text}'
-    answer = chat.ask(replace(asked, text=told), ()).text
+    posed = f'"{name}" is an action that is described so: {text}\n{asked.text}'
+    answer = chat.ask(replace(asked, text=posed), ()).text
     found = _CLAIMS.search(answer)
     claims = tuple(_usable_claims(name, found["lines"] if found else "", class_names))
     if not claims:

@@ -43,7 +43,7 @@ ODDS_BESIDE_EXAMPLES = 1.0
 _LEAST = 1e-12
 
 
-class RecordedDescription(JsonRecord):
+class RecordedActionDescription(JsonRecord):
     """Description of an action in ``actions.json``."""
 
     claims: list[str]
