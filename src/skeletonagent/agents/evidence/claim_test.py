@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -111,13 +111,9 @@ class ClaimTester:
 
     def test(self, action: str, claims: Sequence[Claim]) -> tuple[ClaimResult, ...]:
         """Return the result of each claim about a class; undecided where it cannot be measured."""
-        if action not in self._labels or not claims:
+        if action not in self._labels:
             return tuple(ClaimResult(claim) for claim in claims)
-        measured = measure_claims(claims, self.clips.layout, self.clips.features)
-        compared = [
-            self._compare(action, claim, measured.values[:, k], measured.known[:, k])
-            for k, claim in enumerate(claims)
-        ]
+        compared = [self._compare(action, claim) for claim in claims]
         tested = [one for one in compared if one is not None]
         off, error, squares = (
             torch.tensor([getattr(one, name) for one in tested], dtype=torch.double)
@@ -129,11 +125,9 @@ class ClaimTester:
             for claim, one in zip(claims, compared, strict=True)
         )
 
-    def _compare(
-        self, action: str, claim: Claim, values: Float[Tensor, " n"], known: Bool[Tensor, " n"]
-    ) -> _Comparison | None:
+    def _compare(self, action: str, claim: Claim) -> _Comparison | None:
         """Return the comparison by a claim; None if it cannot be made."""
-        moments = _ClassMoments.of(values, known, self.clips) if bool(known.any()) else None
+        moments = self._moments(claim)
         own = self._labels[action]
         if moments is None or not moments.clips[own]:
             return None
@@ -161,6 +155,20 @@ class ClaimTester:
             rival = self._labels.get(claim.rival, own)
             return [rival] if rival != own and moments.clips[rival] else []
         return [y for y, count in enumerate(moments.clips.tolist()) if count and y != own]
+
+    def _moments(self, claim: Claim) -> _ClassMoments | None:
+        """Return the moments of a claim's value by class, measured once for all rivals."""
+        about = replace(claim, rival="")
+        if about not in self._measured:
+            measured = measure_claims((about,), self.clips.layout, self.clips.features)
+            values, known = measured.values[:, 0], measured.known[:, 0]
+            self._measured[about] = _ClassMoments.of(values, known, self.clips)
+        return self._measured[about]
+
+    @cached_property
+    def _measured(self) -> dict[Claim, _ClassMoments | None]:
+        """Moments of the claims so far, without their rivals."""
+        return {}
 
     @cached_property
     def _labels(self) -> Mapping[str, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
 
 from skeletonagent.agents.evidence.effect_sizes import EffectSizes
 from skeletonagent.agents.evidence.verbalize import differences
@@ -44,7 +45,7 @@ def _parts(
 ) -> list[tuple[str, str]]:
     """Return the largest parts that joints make up, each with its side, which share no joint."""
     left, found = set(alike), []
-    for joints, part, side in sorted(_made_up(layout, feature, alike, either), key=_by_size):
+    for joints, part, side in _known_parts(layout, feature, either):
         if joints <= left:
             left -= joints
             found.append((part, side))
@@ -52,14 +53,12 @@ def _parts(
     return kept[:PARTS_OF_A_FEATURE]
 
 
-def _by_size(made_up: tuple[set[int], str, str]) -> int:
-    return -len(made_up[0])
-
-
-def _made_up(
-    layout: SkeletonLayout, feature: MotionFeature, alike: Sequence[int], either: bool
-) -> Iterator[tuple[set[int], str, str]]:
-    """Yield each part and side all of whose joints are among those given, with these joints."""
+@cache
+def _known_parts(
+    layout: SkeletonLayout, feature: MotionFeature, either: bool
+) -> tuple[tuple[frozenset[int], str, str], ...]:
+    """Return the joints of each part and side that may be claimed, those of most joints first."""
+    parts = []
     for part in CLAIMED_PARTS:
         sides: tuple[str, ...] = ("both", "left", "right")
         if part in CENTRAL_PARTS:
@@ -70,5 +69,6 @@ def _made_up(
             sides = ("",)
         for side in sides:
             about = claim_joints(Claim(part, side, feature, more=True), layout)
-            if about is not None and set(about.joints) <= set(alike):
-                yield set(about.joints), part, side
+            if about is not None:
+                parts.append((frozenset(about.joints), part, side))
+    return tuple(sorted(parts, key=lambda known: -len(known[0])))
