@@ -11,9 +11,14 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
-from skeletonagent.core.errors import DataError, SkeletonAgentError
+from skeletonagent.agents import prompts
+from skeletonagent.core.dialogue import Step
+from skeletonagent.core.errors import ChatError, ConfigError, DataError, SkeletonAgentError
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.outside_files import require_file
 from skeletonagent.data.archive import read_archive
@@ -26,6 +31,12 @@ from skeletonagent.data.readers.ntu import read_skeleton_file
 from skeletonagent.data.readers.pyskl import pyskl_reader
 from skeletonagent.data.readers.uav import read_uav_file
 from skeletonagent.data.summary import summarize_dataset
+from skeletonagent.experiments.config import read_config
+from skeletonagent.llm.chats.provider import ProviderChat
+from skeletonagent.llm.settings import LanguageModel
+from skeletonagent.report.page import report_page
+from skeletonagent.report.sections import ReportOptions
+from skeletonagent.training.run_directory import RunDirectory
 
 MOST_MEMORY = 2 * 2**30
 """Memory in bytes that reading may take beyond that of a process that has read nothing."""
@@ -59,6 +70,44 @@ def _read_text(path: Path) -> None:
     (read_label_table if path.suffix == ".csv" else read_class_names)(path)
 
 
+def _read_run(path: Path) -> None:
+    RunDirectory(path).checkpoints.latest()
+    report_page(ReportOptions((path,), clips=2))
+
+
+class _AnswerServer(BaseHTTPRequestHandler):
+    """Server that answers every question with the same bytes."""
+
+    content = b""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@cache
+def _chat() -> ProviderChat:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _AnswerServer)
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    return ProviderChat(LanguageModel(address, max_attempts=1, breaker_failures=10**9, model="m"))
+
+
+def _ask(path: Path) -> None:
+    _AnswerServer.content = path.read_bytes()
+    for step in (Step.OVERVIEW, Step.CRITICAL_JOINTS):
+        with suppress(ChatError):
+            _chat().ask(prompts.question(step, "walk", COCO_17), ())
+    _chat().ask(prompts.question(Step.OVERVIEW, "walk", COCO_17), ())
+
+
 READERS: Mapping[str, Callable[[Path], object]] = {
     "archive": _read_archive,
     "pickle": _read_pickle,
@@ -66,6 +115,9 @@ READERS: Mapping[str, Callable[[Path], object]] = {
     "layout": read_layout_file,
     "keypoints": read_keypoints,
     "text": _read_text,
+    "config": read_config,
+    "run": _read_run,
+    "answer": _ask,
 }
 """What reads the files of each kind, as the commands do."""
 
@@ -80,6 +132,8 @@ def answer(kind: str, path: Path) -> str:
         outcome = "read"
     except SkeletonAgentError as error:
         words, outcome = [str(error)], "refused"
+        if isinstance(error, ConfigError):  # a line for each mistake
+            words = str(error).split("\n")
     except BaseException as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         shown = f"{type(error).__name__}: {str(error)[:200]!r}"

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tests.data.miniature import image_annotations, plain_pickle, write_ntu60, write_pickle
 from tests.data.miniature_raw import write_ntu, write_uav
+from tests.small_run import small_archive, small_run
 
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence, Split
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.archive import write_archive
 from skeletonagent.data.keypoints.recorded import write_keypoints
+from skeletonagent.experiments.config import Config, write_config
 
 RNG = np.random.default_rng(5)
 BODY = (RNG.uniform(100, 400, (1, 17, 2)) + RNG.normal(size=(6, 17, 2))).round(2)
@@ -46,9 +50,31 @@ pairs: [[left hand, right hand]]
 """
 
 
+ANSWERS = {
+    "text": {"content": "A person walks forward."},
+    "object": {"content": '{"sentence": "A person walks forward."}'},
+    "call": {
+        "tool_calls": [
+            {"id": "c", "type": "function",
+             "function": {"name": "Sentence", "arguments": '{"sentence": "A person walks."}'}}
+        ]
+    },
+}  # fmt: skip
+"""Messages of a language model."""
+
+
+def completion(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of a server of chat completions that has a message."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", **message}}
+    return {"id": "x", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 5,
+                                           "total_tokens": 14}}  # fmt: skip
+
+
 def write_examples(folder: Path) -> dict[str, list[Path]]:
     """Write the files into a folder for each kind; return their paths by kind."""
-    for kind in ("archive", "pickle", "skeleton", "layout", "keypoints", "text"):
+    kinds = ("archive", "pickle", "skeleton", "layout", "keypoints", "text", "config", "answer")
+    for kind in kinds:
         (folder / kind).mkdir(parents=True)
     npz = write_archive(_data(), folder / "archive")
     with np.load(npz) as arrays:
@@ -65,11 +91,18 @@ def write_examples(folder: Path) -> dict[str, list[Path]]:
     (folder / "text" / "names.txt").write_text("walk\nfall\nsit\n")
     (folder / "text" / "labels.csv").write_text("file,label,subject,start,end\na,sit,1,0,2.5\n")
     _write_keypoints(folder / "keypoints")
+    write_config(Config(), folder / "config" / "own.yaml")
+    for name, message in ANSWERS.items():
+        (folder / "answer" / f"{name}.json").write_text(json.dumps(completion(message)))
+    run = small_run(small_archive(folder / "of_runs" / "mine"), folder / "run" / "one")
+    (run.path / "report.html").unlink(missing_ok=True)
+    shutil.rmtree(run.path / "snapshots", ignore_errors=True)
     return {
         kind.name: sorted(
             path for path in kind.iterdir() if kind.name != "archive" or path.suffix != ".json"
         )
         for kind in folder.iterdir()
+        if kind.name != "of_runs"
     }
 
 

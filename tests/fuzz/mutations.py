@@ -41,12 +41,14 @@ def extremes() -> list[Any]:
 def mutate(path: Path, rng: random.Random) -> None:
     """Change a file in place; a folder in one of its files."""
     if path.is_dir():
-        path = rng.choice(sorted(path.iterdir()))
+        path = rng.choice(sorted(file for file in path.rglob("*") if file.is_file()))
     kinds: list[Callable[[bytes, random.Random], bytes]] = [_bytes, _cut, _bytes, _repeat]
-    if path.suffix in (".json", ".yaml", ".txt", ".csv", ".bvh", ".skeleton"):
+    if path.suffix in (".json", ".jsonl", ".yaml", ".txt", ".csv", ".bvh", ".skeleton"):
         kinds += [_words] * 4
     if path.suffix == ".json":
         kinds += [_json] * 6
+    if path.suffix == ".jsonl":
+        kinds += [_json_line] * 6
     if path.suffix == ".npz":
         kinds += [_zip] * 8
     if path.suffix == ".npy":
@@ -92,6 +94,12 @@ def _json(content: bytes, rng: random.Random) -> bytes:
     value = json.loads(content)
     shown = json.dumps(_changed(value, rng, extremes()[:-1]))  # shared lists would be written out
     return shown.encode(errors="surrogatepass")
+
+
+def _json_line(content: bytes, rng: random.Random) -> bytes:
+    lines = content.splitlines()
+    at = rng.randrange(len(lines))
+    return b"\n".join([*lines[:at], _json(lines[at], rng), *lines[at + 1 :]]) + b"\n"
 
 
 def _changed(value: Any, rng: random.Random, values: list[Any]) -> Any:
