@@ -133,6 +133,20 @@ def test_effects_that_are_asked_for_again_are_those_of_the_rivals_named() -> Non
     assert known.against("class 0", ["class 2"]).size[0, 0] == -first.size[0, 0]
 
 
+def test_effects_against_each_rival_are_those_against_it_alone(store: ClipStore) -> None:
+    frames, rows = store.frames.clone(), store.rows(torch.arange(5, 10))
+    frames[rows, WRIST] = 0  # a joint that one rival lacks
+    evidence = measure_evidence(replace(store, frames=frames), torch.arange(15))
+    rivals = ["class 2", "class 1"]
+    for rival, effects in zip(rivals, evidence.against_each("class 0", rivals), strict=True):
+        alone = evidence.against("class 0", [rival])
+        torch.testing.assert_close(effects.size, alone.size)
+        for name in ("either", "beyond", "moves"):
+            assert torch.equal(getattr(effects, name), getattr(alone, name))
+    with pytest.raises(KeyError):
+        evidence.against_each("class 0", ["yoga"])
+
+
 def test_without_other_classes_there_are_no_effects(store: ClipStore) -> None:
     alone = measure_evidence(store, torch.arange(5)).against_all("class 0")
     assert not alone.size.any()

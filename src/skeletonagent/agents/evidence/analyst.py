@@ -131,15 +131,15 @@ class Analyst:
         layout = self.evidence.layout
         claims: list[Claim] = []
         rivals = [name for name in question.rivals if name != question.action][:CLAIMED_RIVALS]
-        for rival in rivals or [""]:
-            effects = (
-                self.evidence.against(question.action, (rival,))
-                if rival
-                else self.evidence.against_all(question.action)
-            ).ranked
-            joints = decisive_joints(layout, effects, 1, DISTINGUISHING[1])
+        against = (
+            self.evidence.against_each(question.action, rivals)
+            if rivals
+            else [self.evidence.against_all(question.action)]
+        )
+        for rival, effects in zip(rivals or [""], against, strict=True):
+            joints = decisive_joints(layout, effects.ranked, 1, DISTINGUISHING[1])
             most = MAX_CLAIMS // max(1, len(rivals))
-            claims += effect_claims(layout, effects, joints, rival, most)
+            claims += effect_claims(layout, effects.ranked, joints, rival, most)
         return claims
 
     def _error(self, question: Question, problem: str) -> ChatError:

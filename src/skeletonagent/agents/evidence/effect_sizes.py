@@ -170,6 +170,22 @@ class Evidence:
             self._latest[action] = known
         return known[1]
 
+    def against_each(self, action: str, rivals: Sequence[str]) -> list[EffectSizes]:
+        """Return how a class differs from each of its rivals.
+
+        Raises:
+            KeyError: If a class is unknown or has no clips.
+        """
+        label = self._labels[action]
+        others = torch.tensor([self._labels[rival] for rival in rivals], dtype=torch.long)
+        difference, either = self._of_clearer_sides(
+            self._plain.against_each(label, others),
+            self._ordered.against_each(label, others),
+            self.ranging[label],
+        )
+        cells = zip(difference.size, difference.p, either, strict=True)
+        return [self._effects(label, Difference(d, p), e) for d, p, e in cells]
+
     def against_all(self, action: str) -> EffectSizes:
         """Return how a class differs from all others, with equal weights.
 
@@ -179,7 +195,7 @@ class Evidence:
         return self._against_all[self._labels[action]]
 
     def _of_clearer_sides(
-        self, plain: Difference, ordered: Difference, ranging: Bool[Tensor, "*y v"]
+        self, plain: Difference, ordered: Difference, ranging: Bool[Tensor, "*z v"]
     ) -> tuple[Difference, Bool[Tensor, "*y v q"]]:
         """Return plain differences, and those of the ordered sides where they are clearly larger.
 

@@ -107,6 +107,16 @@ class RegularizedMoments:
             off / (pooled + self.floor).sqrt(), p_values(off, own + parts.sum(dim=0), squares)
         )
 
+    def against_each(self, label: int, others: Int[Tensor, " r"]) -> Difference:
+        """Return the difference of a class from each of others, one by one."""
+        both = self.known[label] & self.known[others]
+        pooled = (self.variance[label] + self.variance[others]) / 2
+        off = (self.mean[label] - self.mean[others]) * both
+        error = self.uncertainty[label] + self.uncertainty[others]
+        own = self.uncertainty[label].square() / self.freedom[label]
+        squares = own + self.uncertainty[others].square() / self.freedom[others]
+        return Difference(off / (pooled + self.floor).sqrt(), p_values(off, error, squares))
+
     def against_all(self) -> Difference:
         """Return the difference of each class from all others with equal weights.
 
