@@ -27,18 +27,26 @@ REST = np.array(
 )  # fmt: skip
 """The figure at rest in metres: its left along x, upright along y."""
 ACTIONS = ("lift_left", "lift_right", "kick")
+ONE_MORE = "lift_both"
+"""An action that recordings have only where it is asked for."""
+_LEFT_ARM, _RIGHT_ARM, _LEFT_LEG = (2, [3, 4]), (5, [6, 7]), (8, [9, 10])
+_SWUNG = {
+    "lift_left": (_LEFT_ARM,), "lift_right": (_RIGHT_ARM,), "kick": (_LEFT_LEG,),
+    ONE_MORE: (_LEFT_ARM, _RIGHT_ARM),
+}  # fmt: skip
+"""Joints that limbs hang from, and those that swing, for each action."""
 
 
 def figure(action: int, seed: int, frames: int = 24) -> np.ndarray:
-    """Return a figure that swings an arm or a leg about its shoulder or hip; (T, 13, 3)."""
+    """Return a figure that swings arms or a leg about its shoulders or hip; (T, 13, 3)."""
     rng = np.random.default_rng((action, seed))
     joints = np.repeat(REST[None], frames, axis=0)
-    pivot, moved = ((2, [3, 4]), (5, [6, 7]), (8, [9, 10]))[action]
     angle = rng.uniform(1.5, 2.2) * np.sin(np.linspace(0, np.pi, frames)) + 0.1
-    limb = REST[moved] - REST[pivot]
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    joints[:, moved, 1] = REST[pivot, 1] + limb[:, 1] * cos - limb[:, 2] * sin
-    joints[:, moved, 2] = REST[pivot, 2] + limb[:, 1] * sin + limb[:, 2] * cos
+    for pivot, moved in _SWUNG[(*ACTIONS, ONE_MORE)[action]]:
+        limb = REST[moved] - REST[pivot]
+        joints[:, moved, 1] = REST[pivot, 1] + limb[:, 1] * cos - limb[:, 2] * sin
+        joints[:, moved, 2] = REST[pivot, 2] + limb[:, 1] * sin + limb[:, 2] * cos
     heading = rng.uniform(-0.6, 0.6)
     turn = np.array([[np.cos(heading), 0, np.sin(heading)], [0, 1, 0],
                      [-np.sin(heading), 0, np.cos(heading)]])  # fmt: skip
@@ -62,10 +70,15 @@ def write_csv(path: Path, joints: np.ndarray, names: tuple[str, ...] | None = NA
 
 
 def write_recordings(
-    folder: Path, subjects: int = 4, takes: int = 2, names: tuple[str, ...] | None = NAMES
+    folder: Path,
+    subjects: int = 4,
+    takes: int = 2,
+    names: tuple[str, ...] | None = NAMES,
+    actions: tuple[str, ...] = ACTIONS,
 ) -> Path:
     """Write files such as ``lift_left_p03_1.csv``."""
-    for action, label in enumerate(ACTIONS):
+    for label in actions:
+        action = (*ACTIONS, ONE_MORE).index(label)
         for who in range(subjects):
             for take in range(takes):
                 joints = figure(action, 10 * who + take)
