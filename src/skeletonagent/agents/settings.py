@@ -17,10 +17,13 @@ OFFLINE = ("analyst", "none", "bundled")
 
 
 class VerifyMode(StrEnum):
-    """Treatment of joints that the training clips speak against."""
+    """Treatment of joints and claims that the training clips speak against.
+
+    Contradicted claims are left out in every mode but ``off``.
+    """
 
     OFF = "off"
-    """Joints are not checked against the clips."""
+    """Neither joints nor claims are checked against the clips."""
     FLAG = "flag"
     """The dialogue gets a remark; the joints stay salient."""
     FILTER = "filter"
@@ -68,7 +71,7 @@ class AgentSettings:
             if need be classes that were never confused, or the class itself.
         rival_share: Smallest share of the clips of a class, from 0 to 1, that must be mistaken for
             another class to make that class a rival.
-        verify: Treatment of joints that the training clips speak against.
+        verify: Treatment of joints and claims that the training clips speak against.
         control: Control of whether the content of the guidance matters: ``none``, ``shuffled`` or
             ``random``.
         text_encoder: Text encoder of the sentences: a name in the table of text encoders,
