@@ -50,6 +50,15 @@ def test_a_line_per_epoch(tmp_path: Path) -> None:
         )
 
 
+def test_what_a_line_leaves_out_has_its_default(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.metrics.write_text('{"epoch": 0, "cls": 0.5}\n')
+    (read,) = run.read_metrics()
+    assert read.keys() == asdict(record(0)).keys()
+    assert (read["cls"], read["round"], read["seconds"]) == (0.5, 0, 0.0)
+    assert read["loss"] is read["validation_top1"] is None
+
+
 def test_a_resumed_run_forgets_what_has_no_checkpoint(tmp_path: Path, world: ModuleType) -> None:
     run = RunDirectory(tmp_path)
     killed = RunLogger(run)

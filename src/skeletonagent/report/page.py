@@ -150,13 +150,16 @@ def _key_figures(
 
 
 def _epoch_figures(record: dict[str, Any]) -> list[tuple[str, str, str]]:
-    figures = [
-        (f"{record['epoch'] + 1}", "epochs done", ""),
-        (f"{record['train_top1']:.1%}", "training accuracy", "of the last epoch"),
-        (f"{record['loss']:.3f}", "loss", ""),
-    ]
-    if record["validation_top1"] is not None:
-        figures.insert(1, (f"{record['validation_top1']:.1%}", "validation accuracy", ""))
+    figures = [(f"{record['epoch'] + 1}", "epochs done", "")]
+    accuracies = (
+        ("validation_top1", "validation accuracy", ""),
+        ("train_top1", "training accuracy", "of the last epoch"),
+    )
+    for key, name, note in accuracies:
+        if record[key] is not None:
+            figures.append((f"{record[key]:.1%}", name, note))
+    if record["loss"] is not None:
+        figures.append((f"{record['loss']:.3f}", "loss", ""))
     return figures
 
 

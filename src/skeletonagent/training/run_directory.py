@@ -128,7 +128,7 @@ class RunDirectory:
         return self.config.exists()
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the record of each epoch, oldest first.
+        """Return the record of each epoch, oldest first; what a line leaves out has its default.
 
         Raises:
             DataError: If the file is damaged.
@@ -136,7 +136,8 @@ class RunDirectory:
         if not self.metrics.exists():
             return []
         lines = read_outside_text(self.metrics).split("\n")
-        return [parse_json(line, EpochMetrics, self.metrics) for line in lines if line]
+        records = [parse_json(line, EpochMetrics, self.metrics) for line in lines if line]
+        return [record | _defaults(record) for record in records]
 
     def read_rounds(self, num_classes: int | None = None) -> list[dict[str, Any]]:
         """Return the guidance of each round, oldest first.
@@ -213,3 +214,9 @@ class RunDirectory:
 def _read(path: Path, schema: Any) -> Any:
     """Return the content of a file of a run, None if there is none."""
     return read_json(path, schema) if path.exists() else None
+
+
+def _defaults(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the defaults of what the record of an epoch leaves out."""
+    known = EpochMetrics.model_fields.items()
+    return {name: field.default for name, field in known if name not in record}
