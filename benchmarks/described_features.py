@@ -17,8 +17,8 @@ from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.data.splits import choose_split
 from skeletonagent.experiments.kernel_ridge import Standardizer
-from skeletonagent.inference.class_descriptions import bundled_notes, describe_by_notes
-from skeletonagent.llm.class_notes import ClassNotes
+from skeletonagent.inference.class_descriptions import describe_by_notes
+from skeletonagent.llm.class_notes import ClassNotes, bundled_notes
 
 WHITENING = 0.3
 """Share of the mean variance that the variances within classes are shrunk towards."""

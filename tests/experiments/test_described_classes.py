@@ -32,14 +32,14 @@ def test_claims_are_those_of_the_notes_with_most_of_the_classes() -> None:
 def test_claims_of_whoever_was_asked_come_first() -> None:
     own = parse_claims(["head speed more", "hand speed less"])
     rival = parse_claims(["foot speed more"], rival="throw")
-    told = Guidance(
+    guidance = Guidance(
         COCO_17,
         (
             ClassGuidance("throw", (), "", claims=own + rival),
             ClassGuidance("sit down", (), "", claims=rival),
         ),
     )
-    asked = claims_of_classes(["throw", "sit down"], told)
+    asked = claims_of_classes(["throw", "sit down"], guidance)
     assert asked == (own, claims_of_classes(["sit down"])[0])
 
 

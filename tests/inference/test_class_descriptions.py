@@ -7,11 +7,10 @@ import pytest
 from skeletonagent.core.claims import Claim
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.inference.class_descriptions import (
-    bundled_notes,
     describe_by_lines,
     describe_by_notes,
 )
-from skeletonagent.llm.class_notes import bundled_class_notes
+from skeletonagent.llm.class_notes import bundled_class_notes, bundled_notes
 
 CLASSES = ("wave", "jump", "wave, with both hands")
 

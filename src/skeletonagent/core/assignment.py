@@ -1,4 +1,4 @@
-"""Assignment of rows to columns at the least cost, such as of bodies to those of the frame before."""
+"""Assignment of rows to columns at the least cost, such as of bodies to earlier ones."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 
 import torch
@@ -14,14 +14,10 @@ from skeletonagent.agents.evidence.motion_features import measure_motion
 from skeletonagent.core.claims import Claim, parse_claims
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.guidance import ClassGuidance, Guidance
-from skeletonagent.llm.class_notes import (
-    bundled_class_notes,
-    bundled_names,
-    normalized_name,
-)
+from skeletonagent.llm.class_notes import bundled_notes
 
 
-def claims_of_classes(class_names: Sequence[str], told: Guidance | None = None) -> ClassClaims:
+def claims_of_classes(class_names: Sequence[str], guidance: Guidance | None = None) -> ClassClaims:
     """Return what is claimed about each class against all others; nothing of unknown ones.
 
     Where nobody was asked, it is what the bundled class notes claim. Of several data sets with an
@@ -29,34 +25,17 @@ def claims_of_classes(class_names: Sequence[str], told: Guidance | None = None) 
 
     Args:
         class_names: Names of the classes, in label order.
-        told: Guidance of whoever was asked about the classes, whose claims come first.
+        guidance: Guidance by whoever was asked about the classes, whose claims come first.
     """
-    asked = [] if told is None else [_against_all(one) for one in told.classes]
-    noted = _claims_of_notes(class_names)
+    asked = () if guidance is None else map(_against_all, guidance.classes)
+    notes = bundled_notes(class_names)
+    noted = [parse_claims(notes[name].claims) if name in notes else () for name in class_names]
     return tuple(own or known for own, known in zip_longest(asked, noted, fillvalue=()))
 
 
 def _against_all(guidance: ClassGuidance) -> tuple[Claim, ...]:
     """Return the claims against no single rival."""
     return tuple(claim for claim in guidance.claims if not claim.rival)
-
-
-def _claims_of_notes(class_names: Sequence[str]) -> ClassClaims:
-    """Return what the bundled class notes claim about each class."""
-    names = [normalized_name(name) for name in class_names]
-    tables = sorted(
-        map(_claims_by_name, bundled_names()), key=lambda table: -len(set(names) & table.keys())
-    )
-    return tuple(next((table[name] for table in tables if name in table), ()) for name in names)
-
-
-def _claims_by_name(notes: str) -> Mapping[str, tuple[Claim, ...]]:
-    """Return the claims of the classes of one of the bundled notes that have some."""
-    return {
-        normalized_name(one.action): parse_claims(one.claims)
-        for one in bundled_class_notes(notes).classes
-        if one.claims
-    }
 
 
 def fit_claim_prior(claims: ClassClaims, train: ClipStore) -> ClaimPrior | None:

@@ -58,8 +58,8 @@ def fit_kernel_ridge(
         return None
     claims: ClassClaims = ()
     if config.kernel_ridge.claims is ClaimSource.AUTO:
-        told = None if config.agents.chat in OFFLINE else guidance
-        own = claims_of_classes(data.store.class_names, told)
+        answered = None if config.agents.chat in OFFLINE else guidance
+        own = claims_of_classes(data.store.class_names, answered)
         claims = controlled_claims(own, config.agents.control, config.seed)
     classifier = KernelRidge.fit(data.store, train.cpu(), config.seed, claims, weight)
     classifier.save(run.kernel_ridge)

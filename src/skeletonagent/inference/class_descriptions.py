@@ -16,12 +16,7 @@ from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.motion_feature import MotionFeature
 from skeletonagent.core.outside_text import printable_text
 from skeletonagent.llm.chat import Chat
-from skeletonagent.llm.class_notes import (
-    ClassNotes,
-    bundled_class_notes,
-    bundled_names,
-    normalized_name,
-)
+from skeletonagent.llm.class_notes import ClassNotes, bundled_notes, normalized_name
 
 _LINE = re.compile(r"(?P<claim>.*?\b(?:more|less))(?:\s+than\s+(?P<rival>.+))?", re.I)
 _LIKE_LINES = "write claims such as 'right hand height more; both feet speed less than jump'"
@@ -146,24 +141,3 @@ def _claim(line: str, known: dict[str, str]) -> Claim:
         return Claim.parse(parts["claim"], known[normalized_name(rival)] if rival else "")
     except ValueError as error:
         raise ConfigError(f"{error}; {_LIKE_LINES}") from error
-
-
-def bundled_notes(class_names: Sequence[str]) -> dict[str, ClassNotes]:
-    """Return the bundled notes that have claims, of each class that has some.
-
-    Of several sets that describe a class, the one with most of the classes is taken.
-
-    Args:
-        class_names: Names of classes.
-    """
-    wanted = set(map(normalized_name, class_names))
-    sets = [
-        {normalized_name(notes.action): notes for notes in bundled_class_notes(name).classes}
-        for name in bundled_names()
-    ]
-    found: dict[str, ClassNotes] = {}
-    for notes_set in sorted(sets, key=lambda one: -len(wanted & one.keys())):
-        for key in wanted & notes_set.keys():
-            if notes_set[key].claims:
-                found.setdefault(key, notes_set[key])
-    return {name: found[key] for name in class_names if (key := normalized_name(name)) in found}

@@ -22,7 +22,7 @@ from skeletonagent.inference.added_actions import (
     TrainingFeatures,
     class_logits,
 )
-from skeletonagent.inference.class_descriptions import bundled_notes, describe_by_notes
+from skeletonagent.inference.class_descriptions import describe_by_notes
 from skeletonagent.inference.described_actions import (
     DESCRIBED_SHARE,
     ActionDescription,
@@ -30,6 +30,7 @@ from skeletonagent.inference.described_actions import (
     motion_of_samples,
 )
 from skeletonagent.inference.stream_model import StreamModel
+from skeletonagent.llm.class_notes import bundled_notes
 
 MOST_COMPARED_CLIPS = 2000
 """Training clips that an action is compared with at most."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -162,6 +162,27 @@ def read_class_notes(name: str) -> ClassNotesFile:
 def bundled_class_notes(name: str) -> ClassNotesFile:
     """Return one of the :func:`bundled_names`; they are read once."""
     return _read(_folder().joinpath(f"{name}.yaml"))
+
+
+def bundled_notes(class_names: Sequence[str]) -> dict[str, ClassNotes]:
+    """Return the bundled notes that have claims, of each class that has some.
+
+    Of several sets that describe a class, the one with most of the classes is taken.
+
+    Args:
+        class_names: Names of classes.
+    """
+    wanted = set(map(normalized_name, class_names))
+    sets = [
+        {normalized_name(notes.action): notes for notes in bundled_class_notes(name).classes}
+        for name in bundled_names()
+    ]
+    found: dict[str, ClassNotes] = {}
+    for notes_set in sorted(sets, key=lambda one: -len(wanted & one.keys())):
+        for key in wanted & notes_set.keys():
+            if notes_set[key].claims:
+                found.setdefault(key, notes_set[key])
+    return {name: found[key] for name in class_names if (key := normalized_name(name)) in found}
 
 
 def _folder() -> Traversable:

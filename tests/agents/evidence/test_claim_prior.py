@@ -58,7 +58,6 @@ def test_scores_are_those_of_the_reference() -> None:
     expected = (torch.tensor(raw_scores(train, others)) - trained.mean(dim=0)) / spread
     torch.testing.assert_close(scores.scores(LAYOUT, others), expected, rtol=1e-4, atol=1e-5)
     assert not scores.scores(LAYOUT, others)[:, 1].any()
-    assert scores.told == 2
 
 
 def test_a_sample_of_which_claims_hold_scores_higher() -> None:

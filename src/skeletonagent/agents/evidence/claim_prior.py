@@ -62,8 +62,8 @@ class ClaimPrior:
         scale = (deviations.square().sum(dim=0) / count).sqrt()
         scale = torch.where(scale > 1e-6, scale, 1.0)
         raw = cls(claims, mean, scale, torch.zeros(len(claims)), 1.0).scores(layout, features)
-        told = [label for label, of_class in enumerate(claims) if of_class]
-        spread = raw[:, told].std(dim=0, correction=0).mean() if told else torch.tensor(0.0)
+        known = [label for label, of_class in enumerate(claims) if of_class]
+        spread = raw[:, known].std(dim=0, correction=0).mean() if known else torch.tensor(0.0)
         return cls(claims, mean, scale, raw.mean(dim=0), max(float(spread), 1e-6))
 
     def scores(self, layout: SkeletonLayout, features: MotionFeatures) -> Float[Tensor, "n y"]:
@@ -77,11 +77,6 @@ class ClaimPrior:
         deviations = (measured.values - self.mean) / self.scale * measured.known
         sums = (deviations / PRIOR_SATURATION).tanh() @ self._signs.T
         return (sums - self.center) / self.spread
-
-    @property
-    def told(self) -> int:
-        """Number of classes that something is claimed about."""
-        return sum(map(bool, self.claims))
 
     @cached_property
     def _signs(self) -> Float[Tensor, "y k"]:
@@ -119,13 +114,13 @@ class ClaimPrior:
             raise ValueError("the claims are no lists of lines")
         claims = tuple(tuple(Claim.parse(str(line)) for line in one) for one in lines)
         distinct = len(_distinct(claims))
-        parts = []
-        for name, size in (("mean", distinct), ("scale", distinct), ("center", len(claims))):
-            part = tensors[f"claims.{name}"]
-            if part.shape != (size,):
-                raise ValueError(f"claims.{name} of shape {tuple(part.shape)}, not {size}")
-            parts.append(part)
-        return cls(claims, *parts, spread=float(tensors["claims.spread"]))
+        sizes = {"mean": distinct, "scale": distinct, "center": len(claims)}
+        for name, size in sizes.items():
+            if tensors[f"claims.{name}"].shape != (size,):
+                shape = tuple(tensors[f"claims.{name}"].shape)
+                raise ValueError(f"claims.{name} of shape {shape}, not {size}")
+        mean, scale, center = (tensors[f"claims.{name}"] for name in sizes)
+        return cls(claims, mean, scale, center, float(tensors["claims.spread"]))
 
 
 def _distinct(claims: Sequence[Sequence[Claim]]) -> tuple[Claim, ...]:
