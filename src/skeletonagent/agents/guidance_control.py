@@ -53,7 +53,8 @@ def controlled_sentences(
             return table[another_class(len(table))]
     generator = torch.Generator().manual_seed(seed)
     directions = torch.randn(table.shape[1], table.shape[1], generator=generator)
-    return table @ torch.linalg.qr(directions).Q
+    rotated: Tensor = table @ torch.linalg.qr(directions).Q
+    return rotated
 
 
 def controlled_claims(
@@ -75,10 +76,11 @@ def controlled_claims(
     for of_class in claims:
         places = torch.randperm(len(subjects), generator=generator)[: len(of_class)].tolist()
         signs = torch.randint(2, (len(places),), generator=generator).tolist()
+        chosen = (subjects[place] for place in places)
         drawn.append(
             tuple(
-                Claim(*subjects[place], more=bool(sign))
-                for place, sign in zip(places, signs, strict=True)
+                Claim(part, side, feature, more=bool(sign))
+                for (part, side, feature), sign in zip(chosen, signs, strict=True)
             )
         )
     return tuple(drawn)

@@ -18,9 +18,9 @@ from skeletonagent.agents.evidence.measured_clips import measure_labelled_clips
 from skeletonagent.agents.evidence.reviewer import Reviewer
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.first_question import FirstQuestion
+from skeletonagent.agents.guidance_control import controlled_joints, controlled_sentences
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator, ProgressCallback
 from skeletonagent.agents.questioner import Questioner
-from skeletonagent.agents.guidance_control import controlled_joints, controlled_sentences
 from skeletonagent.agents.selector import Selector
 from skeletonagent.agents.settings import AgentSettings, VerifyMode
 from skeletonagent.agents.usage import UsageReport, usage_report
@@ -34,9 +34,9 @@ from skeletonagent.data.loader import ClipLoader, DeviceOptions, build_clip_load
 from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.settings import AugmentSettings, ClipSettings
 from skeletonagent.data.splits import choose_split
+from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.datasets import preprocess_dataset
 from skeletonagent.llm.budget import Budget, Spent, price
-from skeletonagent.experiments.config import Config
 from skeletonagent.llm.chat import Chat
 from skeletonagent.llm.chats.build import build_chat, resolve_model
 from skeletonagent.llm.chats.class_notes_chat import ClassNotesChat
@@ -44,16 +44,14 @@ from skeletonagent.llm.chats.fallback import FallbackChat
 from skeletonagent.llm.chats.recorded import RecordedChat
 from skeletonagent.llm.class_notes import ClassNotesFile, bundled_class_notes, bundled_names
 from skeletonagent.text.encoder import TextEncoder, build_encoder, default_cache_folder
+from skeletonagent.training.losses import GuidanceTensors
 
 ANALYST = "analyst"
-from skeletonagent.training.losses import GuidanceTensors
 BUNDLED = "bundled"
 NOBODY = "none"
 RECORDED = "recorded:"
 
 
-def _nothing() -> None:
-    """Check nothing."""
 def controlled_guidance(config: Config, guidance: GuidanceTensors) -> GuidanceTensors:
     """Return the guidance that a run trains with: another class's or nobody's in a control."""
     control, seed = config.agents.control, config.seed
@@ -63,6 +61,8 @@ def controlled_guidance(config: Config, guidance: GuidanceTensors) -> GuidanceTe
     )
 
 
+def _nothing() -> None:
+    """Check nothing."""
 
 
 @dataclass(frozen=True)
