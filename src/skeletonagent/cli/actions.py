@@ -52,8 +52,7 @@ def add(
     Examples:
       skeletonagent actions add runs/mine "raise hand" --examples one.npy --examples two.npy
 
-      skeletonagent actions add runs/mine salute --describe "right hand height more; right hand
-      head distance less; left hand speed less; both feet speed less than jump"
+      skeletonagent actions add runs/mine salute --describe "right hand head distance less"
 
       skeletonagent actions add runs/mine bowl --describe "bowling (right hand)"
     """
