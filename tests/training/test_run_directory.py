@@ -92,7 +92,7 @@ def test_rounds_tell_joints_and_sentences(tmp_path: Path, world: ModuleType) -> 
     (first,) = json.loads(run.guidance.read_text())["rounds"]
     assert first["classes"][0] == {
         "action": "lift", "joints": ["2-shoulder"], "sentence": "lift as of round 1",
-        "rivals": [], "notes": [],
+        "rivals": [], "notes": [], "claims": [], "claim_results": [],
     }  # fmt: skip
 
 
