@@ -155,11 +155,14 @@ def test_a_run_is_evaluated_as_it_predicts(tmp_path: Path) -> None:
     model = load_predictor(run.path, "cpu")
     again = model.predict([data.store.sequence(i).joints for i in range(12, 24)])
     np.testing.assert_allclose(again.probs, recorded.probs, atol=2e-5)
+    prior = KernelRidge.load(run.path / "kernel_ridge.safetensors").claim_prior
     (run.path / "kernel_ridge.safetensors").unlink()
     with pytest.warns(UserWarning, match="the network recognizes alone"):
         alone = load_predictor(run.path, "cpu").predict(data.store.sequence(12).joints)
     assert np.abs(alone.probs - recorded.probs[:1]).max() > 1e-3
     assert run.summary["network_top1"] is not None
+    claimed = None if prior is None else sum(map(bool, prior.claims))
+    assert run.summary.get("claimed_classes") == claimed
 
 
 def test_too_many_samples_leave_the_network_alone(

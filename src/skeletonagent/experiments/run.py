@@ -251,6 +251,8 @@ def _write(
     if test is not network:
         of_network = evaluate_parts(network, experiment.evaluation_parts)
         summary["network_top1"] = of_network[summary["split"]]["top1"]
+    if classifier and classifier.claim_prior:
+        summary["claimed_classes"] = sum(map(bool, classifier.claim_prior.claims))
     write_text(run.summary, json.dumps(summary, indent=1))
     return summary
 

@@ -91,6 +91,7 @@ class RunSummary(JsonRecord):
 
     top1: float | None = None
     network_top1: float | None = None
+    claimed_classes: int | None = None
     validation_top1: float | None = None
     parameters: Count = 0
     data: str = ""
