@@ -74,6 +74,19 @@ def test_claims_and_caveats_go_with_the_answer_they_are_from() -> None:
     assert (later.claims, later.claim_results) == (chosen.claims, results)
 
 
+def test_claims_of_the_description_stay_beside_those_against_rivals() -> None:
+    summary = (Step.KEY_FEATURES, f"{SUMMARY[1]}\nClaims: head speed more; hand speed more")
+    described = SELECTOR.select(dialogue(DETAILS, summary), None, ())
+    assert list(map(str, described.claims)) == ["head speed more", "hand speed more"]
+    against = f"{TARGETED[1]}\nClaims: hand speed more; foot speed less"
+    chosen = SELECTOR.select(
+        dialogue(DETAILS, summary, (Step.DISTINGUISH, against)), described, ("phone",)
+    )
+    assert list(map(str, chosen.claims)) == [
+        "hand speed more", "foot speed less", "head speed more",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.UNANSWERED])
 def test_select_takes_no_earlier_targeted_answer_for_the_latest(outcome: Outcome) -> None:
     """The earlier one is about the rivals of its time."""

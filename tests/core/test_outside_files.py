@@ -10,12 +10,12 @@ import pytest
 from skeletonagent.core.errors import DataError, SkeletonAgentError
 from skeletonagent.core.npz_files import read_npy, read_npz
 from skeletonagent.core.outside_files import (
-    brief,
     decoding_problem,
     problem_line,
     read_outside_bytes,
     read_outside_text,
 )
+from skeletonagent.core.outside_text import brief
 from skeletonagent.data.readers.safe_pickle import load_restricted
 from skeletonagent.models.released_checkpoint import read_released_checkpoint
 

@@ -16,6 +16,7 @@ from skeletonagent.llm.answer_schemas import (
     ANSWER_SCHEMAS,
     CLAIM_FEATURES,
     DistinctionAnswer,
+    KeyFeaturesAnswer,
     claim_fields,
 )
 
@@ -98,6 +99,14 @@ def test_claims_are_a_line_of_their_own() -> None:
     ]
     assert "Claims" not in claiming().text()
     assert "Claims" not in claiming(dict.fromkeys(CLAIM, " ")).text()
+
+
+def test_a_description_has_claims_against_all_others() -> None:
+    fields, text = FILLED[Step.KEY_FEATURES]
+    answer = KeyFeaturesAnswer.model_validate({**fields, "claims": [CLAIM]})
+    assert answer.text() == f"{text}\nClaims: right hand height more"
+    schema = KeyFeaturesAnswer.model_json_schema()
+    assert "claims" in schema["required"] and "default" not in schema["properties"]["claims"]
 
 
 def test_what_is_no_claim_stays_as_given() -> None:

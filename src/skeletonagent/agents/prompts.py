@@ -120,7 +120,22 @@ def _key_features(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) 
         f'"{action}" from any other action by its movement. Name body parts in words, without '
         "joint labels."
     )
-    return task, "Give the sentence alone, on one line."
+    form = (
+        "Answer exactly two lines:\nthe sentence alone\n"
+        f"{_claims_form('both feet speed less')}, than in all other actions."
+    )
+    return task, form
+
+
+def _claims_form(last: str) -> str:
+    """Return what a line of claims looks like, with an example that ends in ``last``."""
+    features = ", ".join(f"{name} ({meaning})" for name, meaning in CLAIM_FEATURES.items())
+    return (
+        f"Claims: up to {MAX_CLAIMS} differences that can be measured, separated by semicolons, "
+        f"as in right hand height more; {last}\n"
+        f"Each claim is a part of the body ({', '.join(CLAIMED_PARTS)}; with left, right or both "
+        f"where it has sides), a feature ({features}), more or less"
+    )
 
 
 def _distinguish(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -> Words:
@@ -133,16 +148,12 @@ def _distinguish(action: str, layout: SkeletonLayout, rivals: tuple[str, ...]) -
         "joint labels. If you were asked before, keep what still holds and correct what does not."
     )
     first, last = layout.label(0), layout.label(layout.num_joints - 1)
-    features = ", ".join(f"{name} ({meaning})" for name, meaning in CLAIM_FEATURES.items())
     form = (
         "Answer exactly three lines:\n"
         f"Joints: labels and names, ascending, separated by a comma and a space, as in {first}, "
         f"{last}\nDifference: the sentence\n"
-        f"Claims: up to {MAX_CLAIMS} differences that can be measured, separated by semicolons, "
-        "as in right hand height more; both feet speed less than NAME\n"
-        f"Each claim is a part of the body ({', '.join(CLAIMED_PARTS)}; with left, right or both "
-        f"where it has sides), a feature ({features}), more or less, and, if it is about one of "
-        "the actions alone, than and its name."
+        f"{_claims_form('both feet speed less than NAME')}, and, if it is about one of the actions "
+        "alone, than and its name."
     )
     return task, form
 

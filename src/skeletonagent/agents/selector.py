@@ -52,6 +52,9 @@ class Selector:
         else:
             joints = self._described_joints(dialogue, last, notes)
             sentence = self._described_sentence(dialogue, last, notes)
+        described = self._content(dialogue, Step.KEY_FEATURES, [])
+        if described is not None:
+            claims = tuple(dict.fromkeys((*claims, *described.claims)))
         return ClassGuidance(
             dialogue.action,
             joints,

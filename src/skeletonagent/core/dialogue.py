@@ -161,7 +161,7 @@ class AnswerContent:
         joints: Joints that are named, 0-based and ascending; empty if the step asks for none.
         sentence: The sentence; empty if the step asks for none.
         parts: Text of each body part; empty if the step asks for none.
-        claims: Claims that can be measured; only DISTINGUISH asks for them.
+        claims: Claims that can be measured; KEY_FEATURES and DISTINGUISH ask for them.
         left_out: Remarks on parts of the answer that were left out.
     """
 

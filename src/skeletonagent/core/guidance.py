@@ -38,7 +38,8 @@ class ClassGuidance:
         rivals: Classes the latest question was about, most confused first.
         dialogue: Dialogue that joints and sentence were taken from.
         notes: Problems of the latest round, with what was done instead.
-        claims: Claims of the latest targeted answer that clips do not contradict.
+        claims: Claims of the latest targeted answer, and those of the description against all
+            other classes, that clips do not contradict.
         claim_results: What the training clips say of all its claims; empty if they were not asked.
 
     A dialogue about no action, such as the default, becomes one about this class.

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.outside_files import UNREADABLE, brief, problem_line, read_outside_text
-from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.outside_files import UNREADABLE, problem_line, read_outside_text
+from skeletonagent.core.outside_text import brief, printable_line
 
 _MISTAKES_SHOWN, _LONGEST_MISTAKE = 3, 250
 

@@ -17,11 +17,11 @@ from numpy.lib import format as npy
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.outside_files import (
     UNREADABLE,
-    brief,
     decoding_problem,
     problem_line,
     require_file,
 )
+from skeletonagent.core.outside_text import brief
 
 MOST_MEMBERS = 10_000
 """Members of an archive; more are no arrays that anybody saved."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import pickle
-import reprlib
 import stat
 import struct
 import tokenize
@@ -40,12 +39,7 @@ _PLACEHOLDERS = (
     (b"<html", "it is a web page and not the file: download it anew, as a browser does"),
 )
 """How files begin that are there instead of what was to be downloaded, and what to do."""
-_SHOWN = 80
 _PROBLEM = 300
-
-_brief = reprlib.Repr()
-_brief.maxlevel, _brief.maxother, _brief.maxstring = 2, _SHOWN, _SHOWN
-_brief.maxlist = _brief.maxtuple = _brief.maxdict = _brief.maxset = _brief.maxfrozenset = 3
 
 
 def require_file(path: Path, kind: str = "") -> None:
@@ -139,12 +133,3 @@ def decoding_problem(error: BaseException, path: Path) -> str:
         path: The file.
     """
     return placeholder_problem(path) or problem_line(error)
-
-
-def brief(value: object) -> str:
-    """Return a value from a file as a message shows it: in one line, of bounded length and cost."""
-    try:
-        shown = _brief.repr(value)
-    except UNREADABLE:  # a number of too many digits
-        shown = f"a {type(value).__name__}"
-    return printable_line(shown, _SHOWN)

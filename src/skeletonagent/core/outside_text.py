@@ -7,6 +7,7 @@ sequences that steer a terminal, characters that cannot be written to a file, or
 from __future__ import annotations
 
 import re
+import reprlib
 import unicodedata
 from typing import Any
 
@@ -29,6 +30,13 @@ _HIDDEN = re.compile(
     "\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 """Control characters, and what hides or reorders the characters beside it."""
+
+
+_SHOWN = 80
+
+_brief = reprlib.Repr()
+_brief.maxlevel, _brief.maxother, _brief.maxstring = 2, _SHOWN, _SHOWN
+_brief.maxlist = _brief.maxtuple = _brief.maxdict = _brief.maxset = _brief.maxfrozenset = 3
 
 
 def printable_text(text: str, most: int) -> str:
@@ -65,3 +73,12 @@ def printable_values(value: Any, most: int) -> Any:
     if isinstance(value, list):
         return [printable_values(item, most) for item in value]
     return value
+
+
+def brief(value: object) -> str:
+    """Return a value from a file as a message shows it: in one line, of bounded length and cost."""
+    try:
+        shown = _brief.repr(value)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+        shown = f"a {type(value).__name__}"  # a number of too many digits
+    return printable_line(shown, _SHOWN)

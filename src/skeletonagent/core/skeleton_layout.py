@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from skeletonagent.core.joint_names import LIMBS, limb_of, sides_and_rests
-from skeletonagent.core.outside_files import brief
+from skeletonagent.core.outside_text import brief
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.joint_names import canonical_name
 from skeletonagent.core.layout import SkeletonLayout, layout_by_name
-from skeletonagent.core.outside_files import brief, read_outside_text
-from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.outside_files import read_outside_text
+from skeletonagent.core.outside_text import brief, printable_line
 from skeletonagent.core.yaml_text import parse_yaml
 
 _FIELDS = frozenset({"name", "joints", "bones", "center", "root", "pairs"})

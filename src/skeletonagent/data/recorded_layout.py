@@ -10,8 +10,7 @@ import numpy as np
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
-from skeletonagent.core.outside_files import brief
-from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.outside_text import brief, printable_line
 from skeletonagent.core.skeleton_layout import joint_index
 
 

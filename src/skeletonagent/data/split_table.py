@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.outside_files import brief
-from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.outside_text import brief, printable_line
 from skeletonagent.core.sequences import Split
 
 

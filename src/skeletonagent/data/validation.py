@@ -16,8 +16,7 @@ import numpy as np
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.core.outside_files import brief
-from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.outside_text import brief, printable_line
 from skeletonagent.core.sequences import Split
 from skeletonagent.data.benchmarks import BENCHMARKS
 from skeletonagent.data.recorded_layout import read_layout

@@ -10,7 +10,7 @@ their words makes cached answers unusable.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -126,18 +126,6 @@ class JointDetailsAnswer(AnswerSchema):
         return "\n".join(f"{joint.spoken()}: {_line(joint.text)}" for joint in self.joints)
 
 
-class KeyFeaturesAnswer(AnswerSchema):
-    """What tells the action from all others."""
-
-    sentence: FieldText = Field(
-        description="One sentence of fewer than 50 words, body parts named without labels."
-    )
-
-    def text(self) -> str:
-        """Return the sentence."""
-        return _line(self.sentence)
-
-
 class ClaimFields(BaseModel):
     """A difference that can be measured."""
 
@@ -188,6 +176,36 @@ def _with_claims_required(schema: dict[str, Any]) -> None:
     schema["required"] = list(schema["properties"])
 
 
+def _claims_line(claims: Sequence[ClaimFields]) -> str:
+    """Return claims as they stand in a line, set apart by semicolons."""
+    return "; ".join(filter(None, (claim.line() for claim in claims)))
+
+
+class KeyFeaturesAnswer(AnswerSchema):
+    """What tells the action from all others."""
+
+    model_config = ConfigDict(json_schema_extra=_with_claims_required)
+
+    sentence: FieldText = Field(
+        description="One sentence of fewer than 50 words, body parts named without labels."
+    )
+    claims: list[ClaimFields] = Field(
+        default=[],
+        description="Up to 8 differences from all other actions that can be measured, the surest "
+        "first.",
+    )
+
+    def claims_line(self) -> str:
+        """Return the claims, set apart by semicolons."""
+        return _claims_line(self.claims)
+
+    def text(self) -> str:
+        """Return the sentence and, with claims, a line of these."""
+        line = self.claims_line()
+        claims = f"\nClaims: {line}" if line else ""
+        return f"{_line(self.sentence)}{claims}"
+
+
 class DistinctionAnswer(AnswerSchema):
     """What sets the action apart from those it is mistaken for."""
 
@@ -203,7 +221,7 @@ class DistinctionAnswer(AnswerSchema):
 
     def claims_line(self) -> str:
         """Return the claims, set apart by semicolons."""
-        return "; ".join(filter(None, (claim.line() for claim in self.claims)))
+        return _claims_line(self.claims)
 
     def text(self) -> str:
         """Return a line of joints, a line with the difference and, with claims, one of these."""

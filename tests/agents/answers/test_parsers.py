@@ -165,6 +165,18 @@ def test_a_sentence_must_fit_the_text_encoder() -> None:
     check_answer(said(Step.OVERVIEW, SENTENCE), KINECT_25, lambda text: False)
 
 
+def test_a_description_may_claim_what_can_be_measured() -> None:
+    answer = f"{SENTENCE}\nClaims: right hand height more; tail speed more; foot speed less than x"
+    content = check_answer(said(Step.KEY_FEATURES, answer), KINECT_25)
+    assert content.sentence == SENTENCE
+    assert list(map(str, content.claims)) == ["right hand height more"]
+    assert len(content.left_out) == 2
+    assert check_answer(said(Step.KEY_FEATURES, SENTENCE), KINECT_25).claims == ()
+    for text in (f"Claims: head speed more\n{SENTENCE}", f"{SENTENCE}\n{SENTENCE}\nClaims: none"):
+        with pytest.raises(AnswerError, match="one sentence on one line"):
+            check_answer(said(Step.KEY_FEATURES, text), KINECT_25)
+
+
 def test_of_many_critical_joints_four_to_eight_are_described() -> None:
     def described(count: int, critical: str) -> None:
         lines = "\n".join(f"{KINECT_25.label(v)}: moves." for v in range(count))

@@ -71,6 +71,25 @@ def _sentence(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
     return text
 
 
+def _key_features(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
+    before, claims = _apart_from_claims(lines)
+    sentence = _sentence(before, layout)
+    return None if sentence is None else "\n".join([sentence, *claims])
+
+
+def _apart_from_claims(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the lines before the claims, and the claims as one line or none."""
+    split = (part.strip() for line in lines for part in _NEXT_KEY.split(line))
+    parts = [part for part in split if part.strip("-•")]
+    place = next((n for n, line in enumerate(parts) if _key(line).lower() == CLAIMS_KEY), None)
+    if place is None:
+        return list(lines), []
+    first = strip_bullet(parts[place]).partition(":")[2]
+    claims = [strip_bullet(line).strip(" ;,.") for line in (first, *parts[place + 1 :])]
+    listed = "; ".join(filter(None, claims))
+    return parts[:place], [f"Claims: {listed}"] if listed else []
+
+
 def _body_parts(lines: Sequence[str], layout: SkeletonLayout) -> str | None:
     parts = [part for line in _unbroken(lines) for part in SEVERAL_PARTS.split(strip_bullet(line))]
     texts: dict[str, str] = {}
@@ -123,7 +142,7 @@ _CLEANERS: Mapping[Step, Callable[[Sequence[str], SkeletonLayout], str | None]] 
     Step.BODY_PARTS: _body_parts,
     Step.CRITICAL_JOINTS: _critical_joints,
     Step.JOINT_DETAILS: _joint_details,
-    Step.KEY_FEATURES: _sentence,
+    Step.KEY_FEATURES: _key_features,
     Step.DISTINGUISH: _distinction,
 }
 
@@ -195,8 +214,11 @@ def _ascending(joints: Sequence[int]) -> list[int] | None:
 
 def prune_answer(step: Step, lines: Sequence[str], layout: SkeletonLayout) -> list[str]:
     """Return an answer's lines without notes around them and without joints that exist nowhere."""
-    if step in (Step.OVERVIEW, Step.KEY_FEATURES):
+    if step is Step.OVERVIEW:
         return _without_notes(lines)
+    if step is Step.KEY_FEATURES:
+        before, claims = _apart_from_claims(lines)
+        return [*_without_notes(before), *claims]
     if step is Step.DISTINGUISH:
         kept = _without_notes(_within(lines, _keyed(_TARGETED)))
         return [_existing_labels(line, layout) for line in kept]
@@ -210,10 +232,11 @@ def prune_answer(step: Step, lines: Sequence[str], layout: SkeletonLayout) -> li
 
 def shorten_sentence(step: Step, text: str) -> Iterator[str]:
     """Yield a clean answer with its sentence cut at the end of a clause, the longest first."""
-    lines = text.split("\n") if step is Step.DISTINGUISH else [text]
-    before, after = lines[:-1][:1], lines[2:]
-    sentence = "\n".join(lines[len(before) : len(lines) - len(after)])
-    if step not in (Step.OVERVIEW, Step.KEY_FEATURES, Step.DISTINGUISH) or "\n" in sentence:
+    lines = text.split("\n")
+    place = min(1, len(lines) - 1) if step is Step.DISTINGUISH else 0
+    before, sentence, after = lines[:place], lines[place], lines[place + 1 :]
+    is_sentence = step in (Step.OVERVIEW, Step.KEY_FEATURES, Step.DISTINGUISH)
+    if not is_sentence or any(_key(line).lower() != CLAIMS_KEY for line in after):
         return
     for boundary in reversed(list(_BOUNDARY.finditer(sentence))):
         cut = sentence[: boundary.start()]

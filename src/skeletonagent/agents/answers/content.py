@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from skeletonagent.agents.answers import checks, parsers
 from skeletonagent.agents.answers.claim_lines import read_claims
@@ -96,7 +97,11 @@ def check_typed_answer(
         case OverviewAnswer():
             return _sentence(exchange, answer.sentence, layout, checks.MAX_OVERVIEW_WORDS)
         case KeyFeaturesAnswer():
-            return _sentence(exchange, answer.sentence, layout, checks.MAX_WORDS)
+            content = _sentence(exchange, answer.sentence, layout, checks.MAX_WORDS)
+            claims, left_out = read_claims(
+                _single_line(answer.claims_line()), exchange.question, layout
+            )
+            return replace(content, claims=claims, left_out=left_out)
         case BodyPartsAnswer():
             fields = answer.model_dump().items()
             entries = [(name.capitalize(), _single_line(text)) for name, text in fields]

@@ -105,8 +105,7 @@ def parse_distinction(exchange: Exchange, layout: SkeletonLayout) -> AnswerConte
     if keys != list(DISTINCTION):
         raise answer_error(exchange, "the 'Joints:' line must come first")
     (_, labels), (_, sentence) = entries
-    if re.search(rf"\b{CLAIMS_KEY}\s*:", sentence, re.IGNORECASE):
-        raise answer_error(exchange, "the claims need a line of their own")
+    _require_apart(exchange, sentence)
     most = checks.MAX_DISTINGUISHING
     claims, left_out = read_claims(claims_line[1], exchange.question, layout)
     return AnswerContent(
@@ -115,6 +114,31 @@ def parse_distinction(exchange: Exchange, layout: SkeletonLayout) -> AnswerConte
         claims=claims,
         left_out=left_out,
     )
+
+
+def parse_key_features(exchange: Exchange, layout: SkeletonLayout) -> AnswerContent:
+    """Return the sentence and the claims that set the class apart from all others.
+
+    Raises:
+        AnswerError: If it is not one line, and perhaps one of ``Claims:`` after it, or the sentence
+            fails a check.
+    """
+    *lines, last = check_wording(exchange)
+    key, _, claims_line = last.partition(":")
+    if not lines or key.strip().lower() != CLAIMS_KEY:
+        lines, claims_line = [*lines, last], ""
+    if len(lines) != 1:
+        raise answer_error(exchange, f"one sentence on one line is needed, not {len(lines)} lines")
+    _require_apart(exchange, lines[0])
+    claims, left_out = read_claims(claims_line, exchange.question, layout)
+    sentence = checks.check_sentence(exchange, lines[0], layout, checks.MAX_WORDS)
+    return AnswerContent(sentence=sentence, claims=claims, left_out=left_out)
+
+
+def _require_apart(exchange: Exchange, sentence: str) -> None:
+    """Refuse a sentence that claims follow on the same line."""
+    if re.search(rf"\b{CLAIMS_KEY}\s*:", sentence, re.IGNORECASE):
+        raise answer_error(exchange, "the claims need a line of their own")
 
 
 def _apart_from_claims(entries: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -130,7 +154,7 @@ _PARSERS: Mapping[Step, Parser] = MappingProxyType(
         Step.BODY_PARTS: parse_body_parts,
         Step.CRITICAL_JOINTS: parse_critical_joints,
         Step.JOINT_DETAILS: parse_joint_details,
-        Step.KEY_FEATURES: parse_sentence,
+        Step.KEY_FEATURES: parse_key_features,
         Step.DISTINGUISH: parse_distinction,
     }
 )

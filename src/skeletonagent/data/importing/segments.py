@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.outside_files import brief, read_outside_text
-from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.outside_files import read_outside_text
+from skeletonagent.core.outside_text import brief, printable_line
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.importing.labels import PARTS, LabelledRecording
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.outside_files import brief, read_outside_bytes, require_file
-from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.outside_files import read_outside_bytes, require_file
+from skeletonagent.core.outside_text import brief, printable_line
 from skeletonagent.core.recording import KeypointRecording
 
 _HEAD_BYTES = 1 << 16

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.outside_files import brief
-from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.outside_text import brief, printable_line
 from skeletonagent.core.sequences import Split
 from skeletonagent.data.readers.safe_pickle import load_restricted
 from skeletonagent.data.validation import UNLABELLED

@@ -15,12 +15,11 @@ import numpy as np
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.outside_files import (
     UNREADABLE,
-    brief,
     decoding_problem,
     problem_line,
     require_file,
 )
-from skeletonagent.core.outside_text import printable_line
+from skeletonagent.core.outside_text import brief, printable_line
 from skeletonagent.core.pickle_scan import scan_pickle
 
 _MOST_AXES = 32
