@@ -49,7 +49,7 @@ def with_claims(fitted: KernelRidge) -> KernelRidge:
         ["both feet speed more", "left hand reach less"],
     )
     claims = tuple(parse_claims(of_class) for of_class in lines)
-    prior = fit_claim_prior(claims, learned())
+    prior, _ = fit_claim_prior(claims, learned())
     return replace(fitted, claim_prior=prior, claim_weight=0.5)
 
 

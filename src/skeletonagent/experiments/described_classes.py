@@ -38,17 +38,18 @@ def _against_all(guidance: ClassGuidance) -> tuple[Claim, ...]:
     return tuple(claim for claim in guidance.claims if not claim.rival)
 
 
-def fit_claim_prior(claims: ClassClaims, train: ClipStore) -> ClaimPrior | None:
-    """Return the prior scores in units of training samples; None without any claim.
+def fit_claim_prior(
+    claims: ClassClaims, train: ClipStore
+) -> tuple[ClaimPrior, Float[Tensor, "n y"]]:
+    """Return the prior in units of training samples, and the scores of these.
 
     Args:
-        claims: Claims about each class.
+        claims: Claims about each class, at least one in all.
         train: The training samples.
     """
-    if not any(claims):
-        return None
     features = measure_motion(train, torch.arange(len(train)))
-    return ClaimPrior.fit(claims, train.layout, features)
+    prior = ClaimPrior.fit(claims, train.layout, features)
+    return prior, prior.scores(train.layout, features)
 
 
 def scores_by_claims(prior: ClaimPrior, store: ClipStore) -> Float[Tensor, "n y"]:

@@ -141,9 +141,8 @@ class KernelRidge:
             2 * torch.nn.functional.one_hot(train.labels.cpu(), train.num_classes).double() - 1
         )
         intercept = targets.mean(dim=0)
-        scores = fit_claim_prior(claims, train)
-        prior = None if scores is None else scores_by_claims(scores, train).double()
-        solution = solve_kernel_ridge(kernel, targets, _groups(train), prior)
+        prior, scores = fit_claim_prior(claims, train) if any(claims) else (None, None)
+        solution = solve_kernel_ridge(kernel, targets, _groups(train), scores)
         dual = solution.dual.float()
         return cls(
             rocket=rocket,
@@ -156,7 +155,7 @@ class KernelRidge:
             dual=dual,
             intercept=intercept.float(),
             sharpness=solution.sharpness,
-            claim_prior=scores if solution.prior_weight else None,
+            claim_prior=prior if solution.prior_weight else None,
             claim_weight=solution.prior_weight * (1 + weight) / weight,
         )
 

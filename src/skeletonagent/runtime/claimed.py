@@ -58,6 +58,8 @@ class FittedClaims:
         for name, size in (sizes | {"center": len(claims)}).items():
             if arrays[f"claims.{name}"].shape != (size,):
                 raise ValueError(f"claims.{name} of other than {size} numbers")
+        if arrays["claims.spread"].size != 1:
+            raise ValueError("claims.spread is no single number")
         mean, scale, center = (arrays[f"claims.{name}"] for name in ("mean", "scale", "center"))
         return cls(claims, mean, scale, center, float(arrays["claims.spread"]))
 

@@ -67,7 +67,13 @@ class FittedRidge:
             claims = FittedClaims.from_arrays(arrays)
             if claims is not None and len(claims.claims) != len(arrays["intercept"]):
                 raise ValueError(f"claims about {len(claims.claims)} classes")
-        except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
+        except (
+            safetensors.SafetensorError,
+            KeyError,
+            ValueError,
+            TypeError,
+            RecursionError,
+        ) as error:
             raise DataError(f"is no kernel ridge classifier: {error}", path=path) from error
         return cls(rocket, arrays, persons, claims)
 

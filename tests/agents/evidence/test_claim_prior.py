@@ -93,6 +93,8 @@ def test_scores_are_kept_in_tensors() -> None:
         ("claims.center", torch.zeros(2)),
         ("claims.mean", torch.zeros(9)),
         ("claims.scale", torch.zeros(1, 1)),
+        ("claims.mean", torch.zeros(9, dtype=torch.bfloat16)),
+        ("claims.spread", torch.ones(2)),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(name: str, value: bytes | torch.Tensor) -> None:

@@ -38,23 +38,11 @@ def parse_overview(exchange: Exchange, layout: SkeletonLayout) -> AnswerContent:
     """Return the overview's one sentence.
 
     Raises:
-        AnswerError: As :func:`parse_sentence`, but it may be longer.
-    """
-    sentence = _single_line(exchange, "one sentence on one line is needed")
-    return AnswerContent(
-        sentence=checks.check_sentence(exchange, sentence, layout, checks.MAX_OVERVIEW_WORDS)
-    )
-
-
-def parse_sentence(exchange: Exchange, layout: SkeletonLayout) -> AnswerContent:
-    """Return the answer's one sentence.
-
-    Raises:
         AnswerError: If it is empty, a refusal, of several lines, or fails a check on sentences.
     """
     sentence = _single_line(exchange, "one sentence on one line is needed")
     return AnswerContent(
-        sentence=checks.check_sentence(exchange, sentence, layout, checks.MAX_WORDS)
+        sentence=checks.check_sentence(exchange, sentence, layout, checks.MAX_OVERVIEW_WORDS)
     )
 
 

@@ -20,7 +20,7 @@ from skeletonagent.agents.evidence.claim_values import measure_claims
 from skeletonagent.agents.evidence.motion_features import MotionFeatures
 from skeletonagent.core.claims import Claim
 from skeletonagent.core.layout import SkeletonLayout
-from skeletonagent.runtime.claimed import PRIOR_SATURATION
+from skeletonagent.runtime.claimed import PRIOR_SATURATION, FittedClaims
 
 ClassClaims = tuple[tuple[Claim, ...], ...]
 """Claims about each class, in label order; none about a class of which nothing is known."""
@@ -107,20 +107,14 @@ class ClaimPrior:
             KeyError: If a tensor is missing.
             ValueError: If tensors do not fit each other, or a claim cannot be read.
         """
-        if "claims.lines" not in tensors:
+        named = {name: tensors[name] for name in tensors if name.startswith("claims.")}
+        found = FittedClaims.from_arrays({name: t.double().numpy() for name, t in named.items()})
+        if found is None:
             return None
-        lines = json.loads(bytes(tensors["claims.lines"].to(torch.uint8).tolist()))
-        if not isinstance(lines, list) or not all(isinstance(one, list) for one in lines):
-            raise ValueError("the claims are no lists of lines")
-        claims = tuple(tuple(Claim.parse(str(line)) for line in one) for one in lines)
-        distinct = len(_distinct(claims))
-        sizes = {"mean": distinct, "scale": distinct, "center": len(claims)}
-        for name, size in sizes.items():
-            if tensors[f"claims.{name}"].shape != (size,):
-                shape = tuple(tensors[f"claims.{name}"].shape)
-                raise ValueError(f"claims.{name} of shape {shape}, not {size}")
-        mean, scale, center = (tensors[f"claims.{name}"] for name in sizes)
-        return cls(claims, mean, scale, center, float(tensors["claims.spread"]))
+        mean, scale, center = (
+            torch.from_numpy(part).float() for part in (found.mean, found.scale, found.center)
+        )
+        return cls(found.claims, mean, scale, center, found.spread)
 
 
 def _distinct(claims: Sequence[Sequence[Claim]]) -> tuple[Claim, ...]:
