@@ -93,6 +93,7 @@ def test_what_is_no_classifier_is_refused(fitted: KernelRidge) -> None:
         {"weights": np.zeros((2, 2), np.float32)},
         {"rocket.series.0.padded": np.array([999])},
         {"rocket.series.0.biases": np.zeros(3, np.float32)},
+        {"claims.lines": np.frombuffer(b"[" * 100_000, dtype=np.uint8)},
     ):
         with pytest.raises(DataError, match="is no kernel ridge classifier"):
             FittedRidge.from_bytes(safetensors.numpy.save(arrays | damage), HERE, 2)
