@@ -102,10 +102,10 @@ class Archive:
             DataError: See :func:`read_archive`.
         """
         meta_path, arrays_path = locate_archive(path)
-        meta = check_metadata(_read_metadata(meta_path), meta_path, require_labels)
+        meta = check_metadata(read_archive_metadata(meta_path), meta_path, require_labels)
         arrays = read_arrays(arrays_path, mode, require_labels)
         if not require_labels:
-            arrays = _with_labels(arrays, meta)
+            arrays = with_archive_labels(arrays, meta)
         content = check_content(meta, arrays, meta_path, arrays_path, require_labels)
         return cls(content, arrays, arrays_path)
 
@@ -263,7 +263,12 @@ def in_least_type(numbers: np.ndarray, least: type[np.signedinteger[Any]]) -> np
     return numbers.astype(least if fits else np.int64)
 
 
-def _read_metadata(path: Path) -> Any:
+def read_archive_metadata(path: Path) -> Any:
+    """Return the content of an archive's JSON, as it is there.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
     content = read_outside_bytes(path, _LARGEST_JSON)
     try:
         return json.loads(content.decode("utf-8-sig"))
@@ -271,7 +276,7 @@ def _read_metadata(path: Path) -> Any:
         raise DataError(f"cannot be read as JSON: {problem_line(error)}", path=path) from error
 
 
-def _with_labels(
+def with_archive_labels(
     arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]
 ) -> Mapping[str, np.ndarray]:
     """Return the arrays with labels; without any, or without class names, all are unlabelled."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
+from skeletonagent.core.collected_warnings import collected_warnings
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.joint_matching import match_joints
@@ -116,15 +116,13 @@ def _with_rate(recording: InputRecording, usual_fps: float | None) -> InputRecor
 def _recordings(source: RecordingSource, input_format: InputFormat) -> Sequence[InputRecording]:
     if isinstance(source, KeypointRecording):
         return [fit_recording(source, input_format)]
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    with collected_warnings() as words:
         recordings = (
             _of_path(Path(source).expanduser(), input_format)
             if isinstance(source, (str, Path))
             else [_of_array(source, input_format)]
         )
-    words = tuple(dict.fromkeys(str(warning.message) for warning in caught))
-    return [replace(r, warnings=(*words, *r.warnings)) for r in recordings]
+    return [replace(r, warnings=(*dict.fromkeys(words), *r.warnings)) for r in recordings]
 
 
 def _of_path(path: Path, input_format: InputFormat) -> Sequence[InputRecording]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from skeletonagent.core.collected_warnings import collected_warnings
 from skeletonagent.core.errors import DataError, SkeletonAgentError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
@@ -18,7 +19,11 @@ from skeletonagent.core.program import program_name
 from skeletonagent.core.streams import Stream
 from skeletonagent.evaluation.ensemble import fuse
 from skeletonagent.experiments.metadata import RecognizerMetadata
-from skeletonagent.inference.recording_input import RecordingSource, read_recordings
+from skeletonagent.inference.recording_input import (
+    InputRecording,
+    RecordingSource,
+    read_recordings,
+)
 from skeletonagent.inference.recording_segments import (
     CLIPS_AT_ONCE,
     segment_recording,
@@ -104,7 +109,27 @@ class RecordingSegmenter:
             DataError: If the source cannot be read or lacks joints.
             ConfigError: If a setting is out of its range.
         """
-        predictions = []
+        return [
+            self.segment_read(recording, options, top_k, batch_size, num_clips)
+            for recording in self.read(source, fps, image_size)
+        ]
+
+    def read(
+        self,
+        source: RecordingSource,
+        fps: float | None = None,
+        image_size: ImageSize | None = None,
+    ) -> list[InputRecording]:
+        """Return the recordings of a source as the recognizer takes them.
+
+        Args:
+            source: A recording, an array, or the path of a file or folder.
+            fps: Frames a second, if recordings do not say them.
+            image_size: Width and height of the image in pixels, if recordings lack them.
+
+        Raises:
+            DataError: If the source cannot be read or lacks joints.
+        """
         clips = self.metadata.training_clips
         recordings = read_recordings(
             source,
@@ -114,30 +139,35 @@ class RecordingSegmenter:
             usual_fps=clips.fps if clips else None,
         )
         coordinates = self.metadata.input_format.coordinates
-        for read in recordings:
-            recording = with_joined_persons(without_persons_twice(read), coordinates)
-            sizes = {
-                "image_size": recording.image_size,
-                "batch_size": batch_size,
-                "num_clips": num_clips,
-            }
-            task, remarks = self._task(options, top_k, recording.fps, sizes)
-            if unlike := SourceCheck(self.metadata).of_recording(recording.joints, recording.fps):
-                remarks.append(unlike)
-            if (
-                self.metadata.training_clips is None
-                and self.persons > 1
-                and len(recording.persons) > 1
-            ):
-                remarks.append(
-                    "the run does not say which of its classes are of two persons; each person is "
-                    "recognized alone. Train again to have pairs"
-                )
-            at_once = 1 if batch_size == 1 else CLIPS_AT_ONCE
-            predictions.append(
-                segment_recording(recording, task, self.description, remarks, at_once)
+        return [
+            with_joined_persons(without_persons_twice(recording), coordinates)
+            for recording in recordings
+        ]
+
+    def segment_read(
+        self,
+        recording: InputRecording,
+        options: SegmentOptions,
+        top_k: int = 5,
+        batch_size: int | None = None,
+        num_clips: int | None = None,
+    ) -> RecordingPrediction:
+        """Return the actions in a recording of :meth:`read`; see :meth:`segment`."""
+        sizes = {
+            "image_size": recording.image_size,
+            "batch_size": batch_size,
+            "num_clips": num_clips,
+        }
+        task, remarks = self._task(options, top_k, recording.fps, sizes)
+        if unlike := SourceCheck(self.metadata).of_recording(recording.joints, recording.fps):
+            remarks.append(unlike)
+        if self.metadata.training_clips is None and self.persons > 1 and len(recording.persons) > 1:
+            remarks.append(
+                "the run does not say which of its classes are of two persons; each person is "
+                "recognized alone. Train again to have pairs"
             )
-        return predictions
+        at_once = 1 if batch_size == 1 else CLIPS_AT_ONCE
+        return segment_recording(recording, task, self.description, remarks, at_once)
 
     def stream(
         self,
@@ -164,8 +194,7 @@ class RecordingSegmenter:
     def _task(
         self, options: SegmentOptions, top_k: int, fps: float | None, sizes: Mapping[str, Any]
     ) -> tuple[StreamTask, list[str]]:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with collected_warnings() as words:
             settings = resolve_settings(
                 options,
                 class_names=self.metadata.class_names,
@@ -182,7 +211,7 @@ class RecordingSegmenter:
             persons=self.persons,
             top_k=top_k,
         )
-        return task, [str(warning.message) for warning in caught]
+        return task, words
 
 
 def only_recording(

@@ -24,7 +24,7 @@ from skeletonagent.training.settings import DistributedSettings, Precision
 
 T = TypeVar("T")
 
-LIVENESS_TIMEOUT = 5.0
+LIVENESS_TIMEOUT = 3.0
 """Seconds in which a rank has to answer once another one is missed."""
 
 
