@@ -103,6 +103,13 @@ def test_a_damaged_classifier_is_refused(text: str, file: Path, tmp_path: Path) 
         sa.load(tmp_path / "model.onnx")
 
 
+def test_a_file_without_the_ending_is_told_to_have_it(file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "model.bin"
+    other.write_bytes(file.read_bytes())
+    with pytest.raises(ConfigError, match=r"model\.bin is a file without the ending \.onnx"):
+        sa.load(other)
+
+
 def test_what_was_exported_is_not_exported_again(exported: Predictor, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exported already and has no weights"):
         exported.export(tmp_path / "again.onnx")
