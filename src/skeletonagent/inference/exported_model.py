@@ -283,8 +283,8 @@ def exported_file(path: Path, engine: str) -> Path | None:
     is_file = path.suffix.lower() == ".onnx" and not path.is_dir()
     if path.is_file() and not is_file:
         raise ConfigError(
-            f"{path} is a file without the ending .onnx; name a run directory, or give the exported "
-            "file this ending"
+            f"{path} is a file without the ending .onnx; name a run directory, or give the "
+            "exported file this ending"
         )
     if engine == "torch" and is_file:
         raise ConfigError(f"{path} runs in ONNX Runtime; for PyTorch, name the run directory")
