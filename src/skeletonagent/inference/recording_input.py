@@ -228,7 +228,7 @@ def _fit_joints(
     names = recording.joint_names if layout is None else layout.joints
     if names is None:
         return _unnamed_joints(values, recording, wanted, words)
-    order = _places(names, layout, wanted)
+    order = joint_places(names, layout, wanted)
     fitted = np.full((*values.shape[:2], wanted.num_joints, values.shape[-1]), np.nan, np.float32)
     for joint, place in enumerate(order):
         if place is not None:
@@ -249,10 +249,16 @@ def _fit_joints(
     return fitted
 
 
-def _places(
+def joint_places(
     names: Sequence[str], layout: SkeletonLayout | None, wanted: SkeletonLayout
 ) -> list[int | None]:
-    """Return the given joint that each wanted one is: of the same name, or of one that means it."""
+    """Return the given joint that each wanted one is: of the same name, or of one that means it.
+
+    Args:
+        names: Names of the given joints.
+        layout: Their skeleton, where it is known.
+        wanted: Skeleton of the wanted joints.
+    """
     places = {canonical_name(name): place for place, name in enumerate(names)}
     alike: Sequence[int | None] = [None] * wanted.num_joints
     if len(set(names)) == len(names):

@@ -159,12 +159,14 @@ class _MovingBody:
 
     @property
     def _head(self) -> int | None:
-        """The joint that distances from the head are measured to, if there is one."""
-        return next((v for v in map(self._joint_called, _HEADS) if v is not None), None)
+        return head_joint(self.layout)
 
-    def _joint_called(self, word: str) -> int | None:
-        names = map(self.layout.display_name, range(self.layout.num_joints))
-        return next((v for v, name in enumerate(names) if word in name.split()), None)
+
+def head_joint(layout: SkeletonLayout) -> int | None:
+    """Return the joint that distances from the head are measured to, None if there is none."""
+    names = [layout.display_name(joint).split() for joint in range(layout.num_joints)]
+    found = (next((v for v, name in enumerate(names) if word in name), None) for word in _HEADS)
+    return next((joint for joint in found if joint is not None), None)
 
 
 def _lengths(x: Float[np.ndarray, "t v c"]) -> Float[np.ndarray, "t v"]:
