@@ -8,7 +8,17 @@ import tempfile
 from pathlib import Path
 
 from tests.fuzz.child import READERS
-from tests.fuzz.run import fuzz
+from tests.fuzz.run import FuzzResult, fuzz
+
+PERIOD = 100
+"""Files between two lines about the progress."""
+
+
+def watch(number: int, result: FuzzResult) -> None:
+    """Print how far it is."""
+    done = sum(result.outcomes.values())
+    if done % PERIOD == 0:
+        sys.stderr.write(f"{done} files, the last is {number}; {len(result.problems)} wrong\n")
 
 
 def main() -> int:
@@ -23,7 +33,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         numbers = range(options.first, options.first + options.count)
-        result = fuzz(folder, options.seed, numbers, tuple(options.kinds))
+        result = fuzz(folder, options.seed, numbers, tuple(options.kinds), watch)
     last = options.first + options.count - 1
     lines = [f"seed {options.seed}, cases {options.first} to {last}", "| kind | outcome | files |",
              "|---|---|---:|"]  # fmt: skip

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -108,7 +108,13 @@ class FuzzResult:
     problems: dict[int, str] = field(default_factory=dict)
 
 
-def fuzz(folder: Path, seed: int, numbers: range, kinds: tuple[str, ...] = ()) -> FuzzResult:
+def fuzz(
+    folder: Path,
+    seed: int,
+    numbers: range,
+    kinds: tuple[str, ...] = (),
+    watch: Callable[[int, FuzzResult], object] = lambda number, result: None,
+) -> FuzzResult:
     """Return what became of mutated files.
 
     Args:
@@ -116,6 +122,7 @@ def fuzz(folder: Path, seed: int, numbers: range, kinds: tuple[str, ...] = ()) -
         seed: Seed; a case depends on it and on its number alone.
         numbers: Numbers of the cases.
         kinds: Kinds of files; all if empty.
+        watch: Called after each case with its number and what became of all so far.
     """
     examples = write_examples(folder / "examples")
     chosen = {kind: paths for kind, paths in examples.items() if not kinds or kind in kinds}
@@ -132,6 +139,7 @@ def fuzz(folder: Path, seed: int, numbers: range, kinds: tuple[str, ...] = ()) -
                 shutil.rmtree(path.parent)
             else:
                 result.problems[number] = f"{path}: {outcome}"
+            watch(number, result)
     return result
 
 
