@@ -94,7 +94,7 @@ def browser_description(model: ExportedModel) -> dict[str, Any]:
             "has_image_sizes": given.has_image_sizes,
         },
         "full_layout": layout_facts(prepare.full_layout),
-        "middles": _middles() if given.layout.joints == COCO_17.joints else None,
+        "middles": middle_joints() if given.layout.joints == COCO_17.joints else None,
         "poses": metadata.poses and metadata.poses.to_json(),
         "training_clips": clips and clips.to_json(),
         "statistics": metadata.statistics and metadata.statistics.to_json(),
@@ -110,7 +110,7 @@ def browser_description(model: ExportedModel) -> dict[str, Any]:
             }
             for of_class in model.guidance.classes
         ],
-        "claims": None if ridge is None else _claims(ridge.claims, prepare.full_layout),
+        "claims": None if ridge is None else claimed_classes(ridge.claims, prepare.full_layout),
         "layouts": {name: _known_layout(one, given.layout) for name, one in LAYOUTS.items()},
         "constants": _constants(),
         "limits": _LIMITS,
@@ -118,8 +118,8 @@ def browser_description(model: ExportedModel) -> dict[str, Any]:
 
 
 _DATA = (
-    "origin", "scale", "orientation", "orientation_per", "gaps", "imputation", "absent_rule", "dims",
-    "storage_dtype",
+    "origin", "scale", "orientation", "orientation_per", "gaps", "imputation", "absent_rule",
+    "dims", "storage_dtype",
 )  # fmt: skip
 _CLIPS = (
     "frames", "stream", "test_clips", "test_sampling", "motion_rule", "confidence_rule", "sampling",
@@ -133,7 +133,7 @@ def _plain(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _middles() -> dict[str, list[int]]:
+def middle_joints() -> dict[str, list[int]]:
     """Return the joints whose middles are added to those of COCO-17."""
     return {
         f"{part}s": [COCO_17.joints.index(f"{side} {part}") for side in ("left", "right")]
@@ -159,7 +159,7 @@ def _constants() -> dict[str, Any]:
     return {**found, "checked_seconds": CHECKED_SECONDS, "advice": source_check.ADVICE}
 
 
-def _claims(claims: FittedClaims | None, layout: SkeletonLayout) -> dict[str, Any] | None:
+def claimed_classes(claims: FittedClaims | None, layout: SkeletonLayout) -> dict[str, Any] | None:
     """Return the claims about classes by the joints that show them; None if nothing counts."""
     if claims is None:
         return None
