@@ -57,7 +57,7 @@ def failing(error: BaseException) -> Any:
 
 def test_all_commands_are_there() -> None:
     assert set(COMMANDS) == {
-        ("demo",), ("train",), ("baseline",), ("evaluate",), ("predict",), ("export",),
+        ("demo",), ("train",), ("baseline",), ("evaluate",), ("predict",), ("export",), ("serve",),
         ("ensemble",), ("ablate",), ("convert-checkpoint",), ("data", "list"), ("data", "check"),
         ("data", "convert"), ("data", "download"), ("data", "import"), ("data", "view"),
         ("dialogues", "import"), ("pose", "fetch"), ("pose", "estimate"),

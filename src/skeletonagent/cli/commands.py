@@ -42,6 +42,11 @@ COMMANDS: CommandTable = {
         "export_command",
         "Export a trained recognizer for other software, checked against PyTorch.",
     ),
+    "serve": LazyCommand(
+        f"{_CLI}.serve",
+        "serve_command",
+        "Serve a recognizer over HTTP: predictions, streams, and a page to try it on.",
+    ),
     "ensemble": LazyCommand(
         f"{_CLI}.ensemble",
         "ensemble",

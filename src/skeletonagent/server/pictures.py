@@ -1,0 +1,45 @@
+"""Videos and single pictures of clients, if the pose models are there."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+
+from skeletonagent.core.errors import SkeletonAgentError
+from skeletonagent.core.input_format import InputFormat
+from skeletonagent.core.layout import MEDIAPIPE_33
+from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.inference.recording_input import fit_recording
+from skeletonagent.pose.fetch import find_pose_models
+from skeletonagent.video.reading import INSTALL_VIDEO
+
+_NEEDED = ("av", "ai_edge_litert", "PIL", "scipy")
+
+
+def why_no_pictures(input_format: InputFormat) -> str:
+    """Return why joints cannot be found in pictures for a recognizer; nothing if they can.
+
+    Args:
+        input_format: Joints and channels of the recognizer.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        return f"videos are not taken: {', '.join(missing)} are missing here; {INSTALL_VIDEO}"
+    try:
+        find_pose_models()
+        fit_recording(_somebody(input_format.coordinates), input_format)
+    except SkeletonAgentError as error:
+        return f"videos are not taken: {error}"
+    return ""
+
+
+def _somebody(coordinates: int) -> KeypointRecording:
+    """Return a recording as pose estimation would return it."""
+    shape = (1, 1, MEDIAPIPE_33.num_joints)
+    return KeypointRecording(
+        name="video",
+        joints=np.ones((*shape, coordinates)),
+        layout=MEDIAPIPE_33,
+        confidence=np.ones(shape),
+    )
