@@ -48,7 +48,7 @@ class Engine:
         return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
@@ -59,7 +59,7 @@ def chromium() -> Iterator[Any]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(chromium: Any) -> Engine:
     page, problems = chromium.new_page(), []
     page.on("pageerror", lambda error: problems.append(str(error)))
