@@ -37,6 +37,11 @@ COMMANDS: CommandTable = {
         "predict_files",
         "Predict the action of samples that have no labels, or find the actions in recordings.",
     ),
+    "merge-predictions": LazyCommand(
+        f"{_CLI}.predict_large",
+        "merge_command",
+        "Merge the parts that 'predict --out' wrote into one file.",
+    ),
     "export": LazyCommand(
         f"{_CLI}.export",
         "export_command",

@@ -14,6 +14,7 @@ from skeletonagent.cli.console import (
     warnings_on_console,
 )
 from skeletonagent.cli.live import check_video_options, predict_live
+from skeletonagent.cli.predict_large import DEFAULT_TOP_K, LargeOptions, predict_large
 from skeletonagent.cli.prediction_tables import (
     PredictedFile,
     plain_predictions,
@@ -45,7 +46,9 @@ def predict_files(
             "'export' wrote."
         ),
     ],
-    top_k: Annotated[int, typer.Option(min=1, help="Classes to print for each sample.")] = 5,
+    top_k: Annotated[
+        int, typer.Option(min=1, help="Classes to print for each sample.")
+    ] = DEFAULT_TOP_K,
     segments: Annotated[
         bool | None,
         typer.Option(
@@ -107,6 +110,30 @@ def predict_files(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print a line for each class or segment as CSV.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for predictions of a large archive or folder, in parts (Parquet)."
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="With --out: share I/N of the parts, or 'auto' in a SLURM array."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="With --out: workers of Ray, 'local' or the address of a cluster."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --cluster: workers; 2 by default.")
+    ] = None,
+    part_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --out: clips (512) or files (32) of a part."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With --out: keep parts that are done, and go on.")
+    ] = False,
 ) -> None:
     """Predict the action of samples that have no labels, or find the actions in recordings.
 
@@ -125,6 +152,8 @@ def predict_files(
       skeletonagent predict dance.mp4 --run runs/mine --save-video actions.mp4
 
       skeletonagent predict 0 --run runs/mine --live --seconds 60
+
+      skeletonagent predict skeletons/mine --run utd.onnx --out runs/labels --shard 1/4
     """
     from skeletonagent.inference.loading import open_predictor
     from skeletonagent.inference.segment_settings import SegmentOptions
@@ -133,8 +162,15 @@ def predict_files(
     if as_json and as_csv:
         raise ConfigError("--json and --csv exclude each other; choose one")
     options = SegmentOptions(window, stride, threshold, rest)
-    if segments is None and options != SegmentOptions():
-        segments = True
+    segments = True if segments is None and options != SegmentOptions() else segments
+    large = LargeOptions(out, shard, cluster, workers, part_size, resume)
+    if large != LargeOptions():
+        large.require_alone(live or as_csv or bool(save_video) or top_k != DEFAULT_TOP_K)
+        predict_large(
+            files, large, as_json, run=run, segments=segments, options=options, fps=fps,
+            image_size=image_size, engine=engine, device=device, overrides=tuple(set_ or ()),
+        )  # fmt: skip
+        return
     with warnings_on_console():
         model = open_predictor(run, device, engine=engine, overrides=set_ or ())
         if model.choice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,8 @@ class OnnxSession:
 
         Args:
             path: The file; weights outside it are not read.
-            threads: Threads of the CPU; None takes as many as there are cores.
+            threads: Threads of the CPU; None takes ``OMP_NUM_THREADS``, as PyTorch does, or as
+                many as there are cores.
 
         Raises:
             ConfigError: If ONNX Runtime is not installed.
@@ -61,7 +63,7 @@ class OnnxSession:
                 "exported recognizers need onnxruntime; pip install 'skeletonagent[onnx]'"
             ) from error
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = threads or _threads_of_environment()
         options.log_severity_level = 4  # what goes wrong is raised
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
@@ -122,6 +124,12 @@ class OnnxSession:
         except Exception as error:  # the runtime's errors have no common base
             raise DataError(f"the model fails: {problem_line(error)}", path=self.path) from error
         return logits, features
+
+
+def _threads_of_environment() -> int:
+    """Return the number of threads that the environment asks for, 0 if it asks for none."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isascii() and asked.isdecimal() else 0
 
 
 def class_probabilities(logits: Float[np.ndarray, "n y"]) -> Float[np.ndarray, "n y"]:

@@ -69,7 +69,7 @@ def read_samples(
         ]
     else:
         samples = [sample_from_array(joints, "0", input_format)]
-    return [_with_size_and_rate(sample, image_size, fps) for sample in samples]
+    return [with_size_and_rate(sample, image_size, fps) for sample in samples]
 
 
 def _are_samples(items: Sequence[Any]) -> bool:
@@ -171,7 +171,7 @@ def _wrong_shape(shape: tuple[int, ...], input_format: InputFormat) -> str:
     return f": {' and '.join(wrong)}"
 
 
-def _with_size_and_rate(
+def with_size_and_rate(
     sample: SkeletonSequence, size: ImageSize | None, fps: float | None
 ) -> SkeletonSequence:
     """Return a sample with the size of its image and its frame rate, where it has none."""
@@ -226,7 +226,22 @@ def _load(path: Path) -> Any:
 def _read_archive(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:
     """Yield the samples of a skeleton archive, which needs no labels and no splits."""
     archive = Archive.open(path, mode="c", require_labels=False)
-    layout = archive.content.layout
+    require_joints(archive.content.layout, input_format, path)
+    for sequence in archive.sequences(confidence=input_format.has_confidence):
+        yield checked_sample(sequence, input_format, path)
+
+
+def require_joints(layout: SkeletonLayout, input_format: InputFormat, path: Path) -> None:
+    """Check that an archive has the joints of a recognizer, or those that can be completed.
+
+    Args:
+        layout: Skeleton of the archive.
+        input_format: Joints and channels the recognizer was trained on.
+        path: The archive, for the message.
+
+    Raises:
+        DataError: If it has others.
+    """
     completed = _is_coco_20(input_format.layout) and layout.joints == COCO_17.joints
     if layout.joints != input_format.layout.joints and not completed:
         raise DataError(
@@ -234,19 +249,20 @@ def _read_archive(path: Path, input_format: InputFormat) -> Iterator[SkeletonSeq
             f"was trained on the {input_format.layout.num_joints} of {input_format.layout.name}",
             path=path,
         )
-    for sequence in archive.sequences(confidence=input_format.has_confidence):
-        yield _checked(sequence, input_format, path)
 
 
 def _read_pickle(path: Path, input_format: InputFormat) -> Iterator[SkeletonSequence]:
     """Yield the samples of a PYSKL pickle, which needs no labels and no splits."""
     for sequence in read_pyskl_sequences(path, input_format.has_confidence, require_labels=False):
-        yield _checked(sequence, input_format, path)
+        yield checked_sample(sequence, input_format, path)
 
 
-def _checked(sequence: SkeletonSequence, input_format: InputFormat, path: Path) -> SkeletonSequence:
+def checked_sample(
+    sequence: SkeletonSequence, input_format: InputFormat, path: Path | None = None
+) -> SkeletonSequence:
+    """Return a sample of a file as :func:`sample_from_array` returns one, errors as there."""
     sample = sample_from_array(sequence.joints, sequence.sample_id, input_format, path)
-    return _with_size_and_rate(sample, sequence.image_size, sequence.fps)
+    return with_size_and_rate(sample, sequence.image_size, sequence.fps)
 
 
 _READERS: Mapping[str, Callable[[Path, InputFormat], Iterator[SkeletonSequence]]] = {
