@@ -50,7 +50,7 @@ export function button(name, text, onClick, attributes = {}) {
 }
 
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-export const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
+export const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}%`;
 
 /** Return a time as a clock shows it: 1:05.20. */
 export function clockTime(seconds, digits = 2) {
@@ -61,6 +61,12 @@ export function clockTime(seconds, digits = 2) {
 
 /** Return a count with its noun: "1 frame", "3 frames". */
 export const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** Return words as a sentence: with a capital in front and a full stop. */
+export function asSentence(text) {
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
+}
 
 let silence = 0;
 /** Say something to those who hear the page. */

@@ -13,6 +13,8 @@
  * @property {string} backbone
  * @property {string} engine
  * @property {boolean} video
+ * @property {string} [why_no_video]  Why videos and the camera cannot be used, in a sentence.
+ * @property {string[]} [warnings]
  * @property {number} persons
  * @property {Object<string, number>} limits
  * @property {Object<string, string>} sentences  Sentence of the guidance for each class, if any.
@@ -56,6 +58,9 @@
  *
  * @typedef {object} StreamEvent
  * @property {"frame"|"window"|"segment"|"warning"|"error"|"end"} type
+ *   `frame`: `t` in seconds and `bodies`, joints by person in pixels of the picture; with `names`
+ *   and `bones`, in the first one, where these are other joints than those of the model. `window`: `person`, `label`,
+ *   `score`, `top`. `segment`: a {@link Segment}, or one under `segment`. `warning` and `error`: `text`.
  *
  * @typedef {object} Stream
  * @property {(frame: {t: number, picture?: HTMLCanvasElement, bodies?: Object<string, Joints>}) => boolean} push
@@ -66,7 +71,7 @@
  * @typedef {object} Recognizer
  * @property {() => Promise<Model>} describe
  * @property {(file: File|object, options?: PredictOptions) => Promise<Prediction>} predict
- * @property {(options: {fps: number, kind: "keypoints"|"pictures", onEvent: (event: StreamEvent) => void}) => Promise<Stream>} openStream
+ * @property {(options: {fps: number, kind: "keypoints"|"pictures", imageSize?: [number, number], onEvent: (event: StreamEvent) => void}) => Promise<Stream>} openStream
  *   Events are those of `WS /stream`; of pictures, a `frame` event says `t` and the bodies in
  *   pixels of the canvas. Failures come as `{type: "error", text}`, after which the stream is over.
  * @property {boolean} acceptsVideo  Known after `describe()`.

@@ -53,7 +53,7 @@ export class ServerRecognizer {
     return this.#ask(`predict?${query}`, request);
   }
 
-  async openStream({ fps, kind, onEvent }) {
+  async openStream({ fps, kind, imageSize, onEvent }) {
     const address = new URL("stream", this.#base);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(address);
@@ -63,7 +63,7 @@ export class ServerRecognizer {
       socket.onerror = socket.onclose = () => reject(new RecognizerError("The server does not take a stream. Is it still running?"));
     });
     if (this.#token) socket.send(JSON.stringify({ token: this.#token }));
-    socket.send(JSON.stringify({ fps, kind }));
+    socket.send(JSON.stringify({ fps, kind, ...(imageSize && { image_size: imageSize }) }));
     return serverStream(socket, onEvent);
   }
 
