@@ -47,6 +47,11 @@ COMMANDS: CommandTable = {
         "export_command",
         "Export a trained recognizer for other software, checked against PyTorch.",
     ),
+    "page": LazyCommand(
+        f"{_CLI}.page",
+        "page_command",
+        "Write the page as one file, in which a recognizer runs without a server.",
+    ),
     "serve": LazyCommand(
         f"{_CLI}.serve",
         "serve_command",

@@ -11,10 +11,11 @@ import numpy as np
 
 from skeletonagent.core.claims import Claim, claim_joints
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.core.layout import COCO_17, LAYOUTS, SkeletonLayout
+from skeletonagent.core.layout import COCO_17, COCO_20, LAYOUTS, SkeletonLayout
 from skeletonagent.core.motion_feature import MotionFeature
 from skeletonagent.core.outside_files import read_outside_bytes
 from skeletonagent.core.program import program_name
+from skeletonagent.experiments import training_statistics
 from skeletonagent.inference import bodies_in_frame, movement, segment_settings, source_check
 from skeletonagent.inference.exported_model import ExportedModel
 from skeletonagent.inference.recording_input import joint_places
@@ -95,6 +96,7 @@ def browser_description(model: ExportedModel) -> dict[str, Any]:
         },
         "full_layout": layout_facts(prepare.full_layout),
         "middles": middle_joints() if given.layout.joints == COCO_17.joints else None,
+        "completed_middles": middle_joints() if given.layout.joints == COCO_20.joints else None,
         "poses": metadata.poses and metadata.poses.to_json(),
         "training_clips": clips and clips.to_json(),
         "statistics": metadata.statistics and metadata.statistics.to_json(),
@@ -149,7 +151,9 @@ def _known_layout(layout: SkeletonLayout, wanted: SkeletonLayout) -> dict[str, A
 
 def _constants() -> dict[str, Any]:
     """Return the numbers by which recordings are cut into segments and compared."""
-    modules = (bodies_in_frame, movement, segment_settings, source_check)
+    modules = (
+        bodies_in_frame, movement, segment_settings, source_check, training_statistics,
+    )  # fmt: skip
     found = {
         name.lower(): value
         for module in modules

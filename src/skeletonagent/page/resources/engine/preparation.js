@@ -252,8 +252,14 @@ function upright(bodies, layout) {
   });
 }
 
-/** Return bodies with the middles of hips and shoulders, and the thorax between them. */
-function withMiddles(bodies, { hips, shoulders }, ofSeenJoints) {
+/**
+ * Return bodies with the middles of hips and shoulders, and the thorax between them.
+ * @param {BodyArrays} bodies
+ * @param {{hips: number[], shoulders: number[]}} ends
+ * @param {boolean} ofSeenJoints Whether a middle is absent where one of its ends is.
+ * @returns {BodyArrays}
+ */
+export function withMiddles(bodies, { hips, shoulders }, ofSeenJoints) {
   const { persons, length, joints, channels, coordinates } = bodies;
   const count = persons * length;
   const frames = new Float32Array(count * (joints + 3) * channels);

@@ -1,0 +1,156 @@
+"""ONNX Runtime Web: taken out of its published package once, kept in the user's cache.
+
+The package (MIT) is published on npm's registry. It is downloaded as a file, verified, and not
+installed; npm is not needed. Decision record 0032 says why it is not part of this package.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from importlib.resources import files
+from pathlib import Path
+
+from skeletonagent.core.errors import ConfigError, DataError
+from skeletonagent.core.files import write_atomically
+from skeletonagent.data.downloads import download
+
+VERSION = "1.30.0"
+"""Version of ONNX Runtime Web."""
+
+PACKAGE = f"onnxruntime-web-{VERSION}.tgz"
+"""Name of the package's file."""
+
+REGISTRY = "https://registry.npmjs.org"
+"""Registry that it is downloaded from, unless ``NPM_CONFIG_REGISTRY`` names another one."""
+
+_INTEGRITY = (
+    "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+)
+"""SHA-512 of the package in base64, as the registry states it."""
+
+_CONTENT: Mapping[str, tuple[str, str]] = {
+    "ort.wasm.bundle.min.mjs": (
+        "package/dist/ort.wasm.bundle.min.mjs",
+        "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
+    ),
+    "ort-wasm-simd-threaded.wasm": (
+        "package/dist/ort-wasm-simd-threaded.wasm",
+        "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+    ),
+}
+"""Place in the package and SHA-256 of each file in the cache."""
+
+FETCH_RUNTIME = "skeletonagent page fetch"
+"""Command that fetches it."""
+
+
+@dataclass(frozen=True)
+class WebRuntime:
+    """Files of ONNX Runtime Web.
+
+    Args:
+        module: Module in JavaScript.
+        wasm: ONNX Runtime itself.
+    """
+
+    module: Path
+    wasm: Path
+
+
+def web_runtime_licence() -> str:
+    """Return the licence of ONNX Runtime Web, whose package names it without its text."""
+    place = files("skeletonagent.page") / "resources" / "engine" / "onnxruntime-web.LICENSE"
+    return place.read_text(encoding="utf-8")
+
+
+def web_runtime_folder() -> Path:
+    """Return the folder of ONNX Runtime Web in the user's cache (``XDG_CACHE_HOME``)."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "skeletonagent" / "page" / PACKAGE.removesuffix(".tgz")
+
+
+def find_web_runtime(folder: Path | None = None) -> WebRuntime:
+    """Return the files that were fetched.
+
+    Args:
+        folder: Folder with the files; None for that of the user's cache.
+
+    Raises:
+        ConfigError: If they were not fetched yet.
+        DataError: If a file is not the published one.
+    """
+    folder = folder or web_runtime_folder()
+    for name, (_, digest) in _CONTENT.items():
+        path = folder / name
+        if not path.is_file():
+            raise ConfigError(
+                f"ONNX Runtime Web is not there yet ({path}); fetch it with '{FETCH_RUNTIME}'"
+            )
+        with path.open("rb") as file:
+            if file_digest(file, "sha256").hexdigest() != digest:
+                raise DataError(
+                    f"is not the published file; delete it and run '{FETCH_RUNTIME}'", path=path
+                )
+    return WebRuntime(*(folder / name for name in _CONTENT))
+
+
+def fetch_web_runtime(folder: Path | None = None, package: Path | None = None) -> WebRuntime:
+    """Download ONNX Runtime Web unless it is there, and return its files.
+
+    Args:
+        folder: Folder for the files; None for that of the user's cache.
+        package: Package that was downloaded already, for machines without a network; it stays.
+
+    Raises:
+        DataError: If the package cannot be downloaded, or is not the published one.
+    """
+    folder = folder or web_runtime_folder()
+    try:
+        return find_web_runtime(folder)
+    except (ConfigError, DataError):
+        pass  # absent or damaged: fetched below
+    try:
+        if package is not None:
+            _extract(package, folder)
+        else:
+            with tempfile.TemporaryDirectory() as downloads:
+                registry = os.environ.get("NPM_CONFIG_REGISTRY") or REGISTRY
+                address = f"{registry.rstrip('/')}/onnxruntime-web/-/{PACKAGE}"
+                _extract(download(address, Path(downloads) / PACKAGE), folder)
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror}", path=folder) from error
+    return find_web_runtime(folder)
+
+
+def _extract(package: Path, folder: Path) -> None:
+    """Write the files of a package, and their licence.
+
+    Raises:
+        DataError: If it is not the published one.
+    """
+    if not package.is_file():
+        raise DataError("there is no such file", path=package)
+    with package.open("rb") as file:
+        found = base64.b64encode(file_digest(file, "sha512").digest()).decode()
+    if found != _INTEGRITY:
+        raise DataError(
+            f"is not {PACKAGE} as it was published: its SHA-512 is {found}, expected is "
+            f"{_INTEGRITY}",
+            path=package,
+        )
+    with tarfile.open(package, "r:gz") as archive:
+        for name, (member, digest) in _CONTENT.items():
+            part = archive.extractfile(member)
+            content = b"" if part is None else part.read()
+            if sha256(content).hexdigest() != digest:
+                raise DataError(f"holds another {name} than expected", path=package)
+            with write_atomically(folder / name) as target:
+                target.write(content)
+    with write_atomically(folder / "LICENSE") as target:
+        target.write(web_runtime_licence().encode())
