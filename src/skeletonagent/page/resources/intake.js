@@ -47,7 +47,7 @@ export class Intake {
     const takes = recognizer.acceptsVideo ? "a keypoint file or a video" : "a keypoint file";
     this.options = html("details", { class: "options" }, html("summary", {}, "Options"),
       html("div", { class: "fields" },
-        html("label", {}, html("span", {}, "Least probability of a label ", this.thresholdText), this.threshold),
+        html("label", { for: "threshold" }, html("span", {}, "Least probability of a label ", this.thresholdText), this.threshold),
         html("label", { class: "inline" }, this.whole, " the whole recording is one action")));
     this.actions = html("div", { class: "choices" }, this.choose, this.camera);
     this.drop = html("div", { class: "drop" }, figure(), html("h1", {}, "What are they doing?"),

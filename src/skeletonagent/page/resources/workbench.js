@@ -119,8 +119,10 @@ export class Workbench {
 
   /** Select the next action, or the one before. */
   selectNext(step) {
-    const items = this.labels?.items ?? [], at = items.findIndex((item) => item.id === this.#selected);
-    const next = items[at < 0 ? 0 : at + step];
+    const { items } = this.labels, { frame } = this.#playback;
+    const at = items.findIndex((item) => item.id === this.#selected && item.start <= frame && frame < item.end);
+    const beside = step > 0 ? items.find((item) => item.start > frame) : items.findLast((item) => item.start < frame);
+    const next = at < 0 ? beside : items[at + step];
     if (!next) return;
     this.select(next.id);
     say(`${next.label}, person ${next.person}, from ${clockTime(next.start / this.#content.recording.fps)}`);
