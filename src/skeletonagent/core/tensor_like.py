@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 
 @runtime_checkable
 class TensorLike(Protocol):
@@ -22,7 +24,7 @@ def as_numpy(value: Any) -> Any:
 
     What is no tensor is returned as it is.
     """
-    if not isinstance(value, TensorLike):
-        return value
+    if isinstance(value, np.ndarray) or not isinstance(value, TensorLike):
+        return value  # an array is told at once, a tensor by its attributes
     tensor: Any = value.detach().cpu()
     return (tensor.float() if tensor.is_floating_point() else tensor).numpy()

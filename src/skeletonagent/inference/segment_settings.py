@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ class SegmentSettings:
         """Return the lengths of clips."""
         return WindowRules(self.window, self.stride, self.longest, preview)
 
-    @property
+    @cached_property
     def span_rules(self) -> SpanRules:
         """What counts as movement."""
         return SpanRules(
