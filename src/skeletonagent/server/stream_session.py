@@ -164,6 +164,7 @@ class PictureSession(StreamSession):
             RequestError: If it cannot be read.
         """
         image, now = read_picture(content), time.monotonic()
+        first = self._begin is None
         self._begin = now if self._begin is None else self._begin
         moment = now - self._begin
         assert self.estimator is not None
@@ -175,6 +176,11 @@ class PictureSession(StreamSession):
             "t": round(moment, 3),
             "bodies": {name: joint_lists(body[None], 1)[0] for name, body in pixels.items()},
         }
+        if first:  # these joints are not those of the recognizer
+            frame |= {
+                "names": list(MEDIAPIPE_33.joints),
+                "bones": list(map(list, MEDIAPIPE_33.bones)),
+            }
         return [frame, *events]
 
     def _pixels(self, person: PersonPose) -> Float[np.ndarray, "v c"]:
