@@ -81,6 +81,15 @@ def serve_command(
     upload_seconds: Annotated[
         float, typer.Option(help="Time for a body to come, and for an answer to be taken.")
     ] = _DEFAULT.upload_seconds,
+    read_seconds: Annotated[
+        float, typer.Option(help="Time to read a keypoint file.")
+    ] = _DEFAULT.read_seconds,
+    video_seconds: Annotated[
+        float, typer.Option(help="Time to find the persons in a video.")
+    ] = _DEFAULT.video_seconds,
+    max_memory: Annotated[
+        float, typer.Option(help="Memory that reading a file may need, in megabytes.")
+    ] = _DEFAULT.max_memory,
     idle_seconds: Annotated[
         float, typer.Option(help="Time after which a silent stream is ended.")
     ] = _DEFAULT.idle_seconds,
@@ -106,7 +115,8 @@ def serve_command(
         max_upload=max_upload, max_frames=max_frames, max_persons=max_persons,
         max_active=max_active, max_queue=max_queue, max_streams=max_streams,
         max_connections=max_connections, rate=rate, header_seconds=header_seconds,
-        upload_seconds=upload_seconds, idle_seconds=idle_seconds, stop_seconds=stop_seconds,
+        upload_seconds=upload_seconds, read_seconds=read_seconds, video_seconds=video_seconds,
+        max_memory=max_memory, idle_seconds=idle_seconds, stop_seconds=stop_seconds,
     )  # fmt: skip
     try:
         from skeletonagent.server.running import read_token, serve_recognizer

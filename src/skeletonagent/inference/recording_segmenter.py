@@ -26,9 +26,8 @@ from skeletonagent.inference.recording_input import (
 )
 from skeletonagent.inference.recording_segments import (
     CLIPS_AT_ONCE,
+    prepare_recordings,
     segment_recording,
-    with_joined_persons,
-    without_persons_twice,
 )
 from skeletonagent.inference.samples import ImageSize
 from skeletonagent.inference.segment_settings import SegmentOptions, resolve_settings
@@ -130,19 +129,15 @@ class RecordingSegmenter:
         Raises:
             DataError: If the source cannot be read or lacks joints.
         """
-        clips = self.metadata.training_clips
-        recordings = read_recordings(
-            source,
-            self.metadata.input_format,
-            fps=fps,
-            image_size=image_size,
-            usual_fps=clips.fps if clips else None,
+        return prepare_recordings(
+            source, self.metadata.input_format, self.usual_fps, fps=fps, image_size=image_size
         )
-        coordinates = self.metadata.input_format.coordinates
-        return [
-            with_joined_persons(without_persons_twice(recording), coordinates)
-            for recording in recordings
-        ]
+
+    @property
+    def usual_fps(self) -> float | None:
+        """Frames a second of the training clips; None if unknown."""
+        clips = self.metadata.training_clips
+        return clips.fps if clips else None
 
     def segment_read(
         self,

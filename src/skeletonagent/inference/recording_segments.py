@@ -9,9 +9,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from skeletonagent.core.input_format import InputFormat
 from skeletonagent.data.joined_persons import join_persons
 from skeletonagent.inference.bodies_in_frame import LEAST_JOINTS
-from skeletonagent.inference.recording_input import InputRecording
+from skeletonagent.inference.recording_input import (
+    InputRecording,
+    RecordingSource,
+    read_recordings,
+)
+from skeletonagent.inference.samples import ImageSize
 from skeletonagent.inference.segment_settings import ASSUMED_FPS
 from skeletonagent.inference.segment_stream import SegmentEvent, SegmentStream, StreamTask
 from skeletonagent.inference.segments import ActionSegment, PersonSpans, RecordingPrediction
@@ -19,6 +25,35 @@ from skeletonagent.inference.spans import FrameSpan
 
 CLIPS_AT_ONCE = 64
 """Clips of a recording that are classified together."""
+
+
+def prepare_recordings(
+    source: RecordingSource,
+    input_format: InputFormat,
+    usual_fps: float | None,
+    *,
+    fps: float | None = None,
+    image_size: ImageSize | None = None,
+) -> list[InputRecording]:
+    """Return the recordings of a source, each person of which is one body with a name of its own.
+
+    Args:
+        source: A recording, an array, or the path of a file or folder.
+        input_format: Joints and channels of the recognizer.
+        usual_fps: Frames a second of the training clips, which are taken where none are known.
+        fps: Frames a second, if recordings do not say them.
+        image_size: Width and height of the image in pixels, if recordings lack them.
+
+    Raises:
+        DataError: If the source cannot be read or lacks joints.
+    """
+    recordings = read_recordings(
+        source, input_format, fps=fps, image_size=image_size, usual_fps=usual_fps
+    )
+    return [
+        with_joined_persons(without_persons_twice(recording), input_format.coordinates)
+        for recording in recordings
+    ]
 
 
 def segment_recording(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from threading import Event
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
@@ -28,17 +28,19 @@ from skeletonagent.server.answer_forms import (
 from skeletonagent.server.bodies import header, read_body
 from skeletonagent.server.guard import Guard
 from skeletonagent.server.measurements import METRICS_TYPE, ServerMeasurements
+from skeletonagent.server.reading import ReadUpload
 from skeletonagent.server.request_json import KeypointsBody
-from skeletonagent.server.server_errors import RequestError, server_is_full
+from skeletonagent.server.rooms import FileRoom, RequestRoom
+from skeletonagent.server.server_errors import RequestError
 from skeletonagent.server.service import RecognitionOptions, RecognitionService
 from skeletonagent.server.streams import StreamRoom
 from skeletonagent.server.uploads import FIELD, UploadedFile, private_folder, uploaded_file
-from skeletonagent.server.videos import VideoWorker
 from skeletonagent.video.reading import is_video
 
-Result = TypeVar("Result")
-
 _LONGEST_PROBLEM = 500
+_ASKED_SECONDS = 0.5
+_VIDEOS_WAITING = 4
+"""Videos that may wait for the one that is looked at."""
 
 
 class PredictQuery(BaseModel):
@@ -60,46 +62,12 @@ class PredictQuery(BaseModel):
     keypoints: bool = Field(
         False, description="Whether the answer holds joints, and probabilities over time."
     )
+    fps: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = Field(
+        None, description="Frames a second, in place of what the recording says."
+    )
     recording: Annotated[str, Field(max_length=500)] | None = Field(
         None, description="Name of the recording to take, where a file has several."
     )
-
-
-class RequestRoom:
-    """Room for requests that are worked on, each in a thread, and for some that wait.
-
-    Args:
-        active: Number of threads.
-        waiting: Number of requests that may wait for one.
-    """
-
-    def __init__(self, active: int, waiting: int) -> None:
-        self._threads = ThreadPoolExecutor(active, thread_name_prefix="request")
-        self._active, self._most = active, active + waiting
-        self.count = 0
-
-    @property
-    def waiting(self) -> int:
-        """Number of requests that wait."""
-        return max(0, self.count - self._active)
-
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Return what a function returns in a thread.
-
-        Raises:
-            RequestError: If there is no room.
-        """
-        if self.count >= self._most:
-            raise server_is_full("too many requests wait")
-        self.count += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self.count -= 1
-
-    def close(self) -> None:
-        """Take no more requests; those that wait are dropped."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class ServerApp:
@@ -117,7 +85,9 @@ class ServerApp:
         self.service, self.settings = service, service.settings
         self.measurements = measurements
         self.room = RequestRoom(self.settings.max_active, self.settings.max_queue)
-        self.videos = VideoWorker(service)
+        seconds, memory = self.settings.read_seconds, self.settings.max_memory
+        self.files = FileRoom(seconds, memory, self.settings.max_queue)
+        self.videos = FileRoom(self.settings.video_seconds, memory, _VIDEOS_WAITING)
         self.api = _api(self._lifespan)
         self.guard = Guard(self.api, self.settings, token, measurements)
         self.streams = StreamRoom(service, self.guard.is_token, measurements)
@@ -134,8 +104,8 @@ class ServerApp:
             try:
                 yield
             finally:
-                self.videos.close()
-                self.room.close()
+                for room in (self.room, self.files, self.videos):
+                    room.close()
                 self.streams.close()
                 self.service.thread.close()
 
@@ -182,7 +152,7 @@ class ServerApp:
 
     async def predict(self, request: Request, query: Annotated[PredictQuery, Query()]) -> Response:
         """Return the actions in a recording: keypoints in JSON, a keypoint file or a video."""
-        question = RecognitionOptions(**query.model_dump())
+        options = RecognitionOptions(**query.model_dump())
         headers, limits = request.scope["headers"], self.settings
         kind = header(headers, b"content-type").partition(";")[0].strip().lower()
         if header(headers, b"content-encoding").lower() not in ("", "identity"):
@@ -191,31 +161,42 @@ class ServerApp:
             content = await read_body(
                 request.receive, headers, limits.body_bytes, limits.upload_seconds
             )
-            return await self._answer(lambda: self.service.answer_json(content, question))
+            return await self._answer(lambda: self.service.answer_json(content, options))
         if kind != "multipart/form-data":
             raise RequestError(
                 415, "send application/json, or a file as multipart/form-data", closes=True
             )
-        async with AsyncExitStack() as stack:
-            file = await stack.enter_async_context(
-                uploaded_file(
-                    request.receive,
-                    headers,
-                    self._folder,
-                    limits.upload_bytes,
-                    limits.upload_seconds,
-                )
-            )
-            if is_video(file.path):
-                answer = await self.videos.answer(file, question, request.is_disconnected)
-                return await self._answer(answer, file)
-            return await self._answer(
-                lambda: self.service.answer_file(file.path, file.title, question), file
-            )
+        async with uploaded_file(
+            request.receive, headers, self._folder, limits.upload_bytes, limits.upload_seconds
+        ) as file:
+            upload = await self._read(request, file, options)
+        return await self._answer(lambda: self.service.answer_upload(upload, options))
 
-    async def _answer(
-        self, work: Callable[[], dict[str, Any]], file: UploadedFile | None = None
-    ) -> Response:
+    async def _read(
+        self, request: Request, file: UploadedFile, options: RecognitionOptions
+    ) -> ReadUpload:
+        """Return what is in a file, read by a process of its own while the client waits.
+
+        Raises:
+            RequestError: If it cannot be read.
+            ClientGone: If the client leaves.
+        """
+        reader = self.files
+        if is_video(file.path):
+            if self.service.no_pictures:
+                raise RequestError(415, self.service.no_pictures)
+            reader = self.videos
+        task, gone = self.service.upload_task(file.path, file.title, options), Event()
+        work = asyncio.ensure_future(reader.run(task, lambda: not gone.is_set()))
+        try:
+            while not (await asyncio.wait({work}, timeout=_ASKED_SECONDS))[0]:
+                if await request.is_disconnected():
+                    gone.set()
+            return await work
+        finally:
+            gone.set()
+
+    async def _answer(self, work: Callable[[], dict[str, Any]]) -> Response:
         """Return what a function finds, as JSON; problems of the data are the client's."""
 
         def answer() -> bytes:
@@ -223,7 +204,7 @@ class ServerApp:
                 return _dumped(work())
             except (SkeletonAgentError, MemoryError) as error:
                 said = str(error) or "the recording needs too much memory"
-                raise RequestError(422, _cleaned(said, file)) from error
+                raise RequestError(422, printable_line(said, _LONGEST_PROBLEM)) from error
 
         return Response(await self.room.run(answer), media_type="application/json")
 
@@ -305,11 +286,6 @@ def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 
 def _dumped(value: Any) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _cleaned(text: str, file: UploadedFile | None) -> str:
-    """Return what is said about a client's data, without our paths."""
-    return printable_line(file.without_path(text) if file else text, _LONGEST_PROBLEM)
 
 
 def build_app(service: RecognitionService, token: str, measurements: ServerMeasurements) -> Guard:

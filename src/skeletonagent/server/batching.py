@@ -21,6 +21,7 @@ from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.inference.stream_recognizer import StreamRecognizer
+from skeletonagent.server.server_errors import RequestError
 
 if TYPE_CHECKING:
     from skeletonagent.core.clips import SkeletonData
@@ -55,6 +56,7 @@ class BatchThread:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._under_way = 0
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
 
@@ -65,6 +67,7 @@ class BatchThread:
 
     def close(self) -> None:
         """End the thread after what is waiting; it is not waited for."""
+        self._is_closed = True
         self._jobs.put(None)
 
     @contextmanager
@@ -85,7 +88,10 @@ class BatchThread:
 
         Raises:
             DataError: If they cannot be predicted.
+            RequestError: If the thread was ended.
         """
+        if self._is_closed:
+            raise _server_stops()
         job = _Job(model, samples, num_clips)
         self._jobs.put(job)
         return job.done.result()
@@ -100,7 +106,14 @@ class BatchThread:
                 self._seen(sum(len(job.samples) for job in alike))
                 _predict_jobs(alike)
             if not goes_on:
+                break
+        while True:
+            try:
+                left = self._jobs.get_nowait()
+            except queue.Empty:
                 return
+            if left is not None:
+                left.done.set_exception(_server_stops())
 
     def _batch(self, first: _Job) -> tuple[list[_Job], bool]:
         """Return jobs to predict together, and whether there may be more later."""
@@ -118,6 +131,10 @@ class BatchThread:
             jobs.append(job)
             count += len(job.samples)
         return jobs, True
+
+
+def _server_stops() -> RequestError:
+    return RequestError(503, "the server stops", retry_after=1)
 
 
 def _predict_jobs(jobs: Sequence[_Job]) -> None:

@@ -110,6 +110,8 @@ class Guard:
                 await answer.fail(error.status, error.detail, error.headers)
             except ClientGone:
                 await answer.fail(499, "the client left", {"Connection": "close"})
+            except asyncio.CancelledError:  # the time to finish is over
+                await answer.fail(503, "the server stops", {"Retry-After": "1"})
             except TimeoutError:
                 raise  # an answer that nobody takes; the connection is ended
             except Exception:

@@ -30,7 +30,7 @@ TOKEN_VARIABLE = "SKELETONAGENT_TOKEN"
 _SHORTEST_TOKEN = 16
 _LARGEST_HEAD = 16_384
 _LARGEST_MESSAGE = 2_000_000
-_THREADS = ("request", "video", "stream")
+_THREADS = ("request", "file", "stream")
 _LAST_SECONDS = 1.0
 
 

@@ -26,8 +26,8 @@ from skeletonagent.inference.segments import RecordingPrediction, trimmed_clips
 from skeletonagent.server.batching import BatchedRecognizer, BatchThread, SeenBatch
 from skeletonagent.server.drawn_keypoints import SeenKeypoints
 from skeletonagent.server.pictures import why_no_pictures
-from skeletonagent.server.request_json import parse_keypoints, require_size
-from skeletonagent.server.server_errors import RequestError
+from skeletonagent.server.reading import ReadUpload, UploadTask
+from skeletonagent.server.request_json import parse_keypoints
 from skeletonagent.server.settings import ServeSettings
 from skeletonagent.server.timeline import score_timeline
 
@@ -44,6 +44,7 @@ class RecognitionOptions:
         clips: Whether the recording gets one label as a whole.
         keypoints: Whether the answer holds the joints, and the probabilities over time.
         recording: Name of the recording to take, where a file has several.
+        fps: Frames a second, if the recording does not say them.
     """
 
     threshold: float | None = None
@@ -53,9 +54,10 @@ class RecognitionOptions:
     clips: bool = False
     keypoints: bool = False
     recording: str | None = None
+    fps: float | None = None
 
     @property
-    def options(self) -> SegmentOptions:
+    def segments(self) -> SegmentOptions:
         """Settings of the segments."""
         return SegmentOptions(self.window, self.stride, self.threshold)
 
@@ -139,7 +141,7 @@ class RecognitionService:
             "warnings": words,
         }
 
-    def answer_json(self, content: bytes, question: RecognitionOptions) -> dict[str, Any]:
+    def answer_json(self, content: bytes, options: RecognitionOptions) -> dict[str, Any]:
         """Return the prediction of the keypoints in a body of JSON.
 
         Raises:
@@ -151,88 +153,69 @@ class RecognitionService:
             recording = parse_keypoints(
                 content, self.predictor.input_format, limits.max_frames, limits.max_persons
             )
-            return self._answer(self.predictor.segmenter.read(recording), question, None)
+            (read,) = self.predictor.segmenter.read(recording, options.fps)
+            return self._answer(read, options, None)
 
-    def answer_file(self, path: Path, name: str, question: RecognitionOptions) -> dict[str, Any]:
-        """Return the prediction of a keypoint file.
+    def upload_task(self, path: Path, name: str, options: RecognitionOptions) -> UploadTask:
+        """Return how an uploaded file is to be read.
 
         Args:
             path: The file.
-            name: Its name in the answer.
-            question: What is asked.
-
-        Raises:
-            RequestError: If it is too large.
-            DataError: If it cannot be read, or lacks joints.
+            name: Its name, for people to read.
+            options: What is asked.
         """
-        recordings = self.predictor.segmenter.read(path)
-        if len(recordings) == 1:
-            recordings = [replace(recordings[0], name=name)]
-        with self.thread.request():
-            return self._answer(recordings, question, None)
+        return UploadTask(
+            path=path,
+            name=name,
+            input_format=self.predictor.input_format,
+            usual_fps=self.predictor.segmenter.usual_fps,
+            fps=options.fps,
+            recording=options.recording,
+            most_frames=self.settings.max_frames,
+            most_persons=self.settings.max_persons,
+        )
 
-    def answer_video(
-        self,
-        seen: KeypointRecording,
-        recognized: KeypointRecording,
-        words: Sequence[str],
-        question: RecognitionOptions,
-    ) -> dict[str, Any]:
-        """Return the prediction of a video.
-
-        Args:
-            seen: Joints in pixels.
-            recognized: Joints as the recognizer takes them.
-            words: What is to be said about their estimation.
-            question: What is asked.
-        """
+    def answer_upload(self, upload: ReadUpload, options: RecognitionOptions) -> dict[str, Any]:
+        """Return the prediction of a file that was read."""
         with self.thread.request():
-            recordings = self.predictor.segmenter.read(recognized)
-            with_words = [replace(r, warnings=(*words, *r.warnings)) for r in recordings]
-            return self._answer(with_words, question, seen)
+            return self._answer(upload.recording, options, upload.seen)
 
     def _answer(
         self,
-        recordings: Sequence[InputRecording],
-        question: RecognitionOptions,
+        recording: InputRecording,
+        options: RecognitionOptions,
         seen: KeypointRecording | None,
     ) -> dict[str, Any]:
-        recording = _chosen(recordings, question.recording)
-        limits = self.settings
-        require_size(
-            recording.num_frames, len(recording.joints), limits.max_frames, limits.max_persons
-        )
-        recording = replace(recording, source=None)
         with collected_warnings() as words:
-            if question.clips:
-                prediction = self._clip(recording, question)
+            if options.clips:
+                prediction = self._clip(recording, options)
             else:
                 prediction = self.predictor.segmenter.segment_read(
-                    recording, question.options, question.top_k
+                    recording, options.segments, options.top_k
                 )
             answer = prediction.to_json()
             answer["engine"]["runs"] = [self.name]  # no path of this machine
-            if question.keypoints:
+            if options.keypoints:
                 answer |= self._keypoints(recording, prediction, seen)
         answer["warnings"] = list(dict.fromkeys([*answer["warnings"], *words]))
         return answer
 
-    def _clip(self, recording: InputRecording, question: RecognitionOptions) -> RecordingPrediction:
+    def _clip(self, recording: InputRecording, options: RecognitionOptions) -> RecordingPrediction:
         """Return a recording with one label as a whole."""
         predictor, given = self.predictor, self.predictor.input_format
         with collected_warnings() as words:
             found = predictor.predict(
                 recording.joints,
-                top_k=question.top_k,
+                top_k=options.top_k,
                 fps=recording.fps,
                 image_size=recording.image_size,
             )
         layout, engine = given.layout.name, predictor.segmenter.description
         (clip,) = trimmed_clips(found, recording.name, layout, engine)
         (segment,) = clip.segments
-        if question.threshold is not None and segment.score < question.threshold:
+        if options.threshold is not None and segment.score < options.threshold:
             segment = replace(segment, label=UNKNOWN_LABEL)
-        if question.window or question.stride:
+        if options.window or options.stride:
             words.append("window and stride say nothing about a clip as a whole")
         return replace(
             clip,
@@ -287,21 +270,3 @@ class RecognitionService:
         with collected_warnings() as words:
             stream = self.predictor.stream(fps=fps, image_size=image_size)
         return stream, words
-
-
-def _chosen(recordings: Sequence[InputRecording], name: str | None) -> InputRecording:
-    """Return the recording of a name, or the only one.
-
-    Raises:
-        RequestError: If there is none, or several and no name.
-    """
-    named = [recording for recording in recordings if name in (None, recording.name)]
-    if len(named) == 1:
-        return named[0]
-    shown = ", ".join(recording.name for recording in recordings[:5])
-    more = ", ..." if len(recordings) > 5 else ""
-    raise RequestError(
-        422,
-        f"the file holds {len(recordings)} recordings; choose one by its name with recording=NAME: "
-        f"{shown}{more}",
-    )

@@ -35,6 +35,9 @@ class ServeSettings:
         rate: Requests a second of one client address, on average; 0 for any number.
         header_seconds: Time in which the head of a request has to come, in seconds.
         upload_seconds: Time in which a body has to come, and an answer to be taken, in seconds.
+        read_seconds: Time in which a keypoint file has to be read, in seconds.
+        video_seconds: Time in which persons have to be found in a video, in seconds.
+        max_memory: Memory that reading a file may need, in megabytes.
         idle_seconds: Time after which a stream is ended to which nothing comes, in seconds.
         stop_seconds: Time for requests that are under way when the server is stopped, in seconds.
     """
@@ -54,6 +57,9 @@ class ServeSettings:
     rate: float = 100.0
     header_seconds: float = 10.0
     upload_seconds: float = 60.0
+    read_seconds: float = 60.0
+    video_seconds: float = 600.0
+    max_memory: float = 4000.0
     idle_seconds: float = 60.0
     stop_seconds: float = 10.0
 

@@ -45,10 +45,6 @@ class UploadedFile:
         """Name without its ending."""
         return _SUFFIXES.sub("", self.name) or self.name
 
-    def without_path(self, text: str) -> str:
-        """Return a text with the client's name in place of the path here."""
-        return text.replace(str(self.path), self.name).replace(str(self.path.parent), "")
-
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
