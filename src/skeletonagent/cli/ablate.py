@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from skeletonagent.cli.ablate_jobs import LaunchOptions, study_display, train_by_launcher
 from skeletonagent.cli.console import console, output, print_json, print_remark
 from skeletonagent.cli.options import RecipeOption, SetOption
 from skeletonagent.core.errors import ConfigError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from skeletonagent.experiments.measurements import RowResult
     from skeletonagent.experiments.plans import StudyPlan
     from skeletonagent.experiments.study import Study
-    from skeletonagent.experiments.workers import RunUpdate
 
 STUDY_NAMES = (
     "components, sources, text-encoders, alpha-beta, difficulty, guidance, compact, readouts"
@@ -72,6 +72,24 @@ def ablate(
         str | None,
         typer.Option(help="Devices with commas: several runs at once, a process on each."),
     ] = None,
+    launcher: Annotated[
+        str | None,
+        typer.Option(help="Train runs as jobs: 'local' or 'slurm' by submitit, or 'ray'."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --launcher: jobs at once; 2, of slurm and ray all."),
+    ] = None,
+    job: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --launcher: NAME=VALUE of jobs, such as slurm_partition=gpu; repeatable."
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="With --launcher ray: address of a cluster in place of this machine."),
+    ] = None,
     row: Annotated[
         list[str] | None,
         typer.Option(help="One more row, such as agents.chat=analyst; may be repeated."),
@@ -101,7 +119,11 @@ def ablate(
       skeletonagent ablate sources --row "agents.chat=analyst agents.max_rivals=3" --out runs/rows
 
       skeletonagent ablate guidance --benchmark utd-mhad --data utd_mhad --devices cpu,cpu
+
+      skeletonagent ablate guidance --data utd_mhad --out runs/jobs --launcher local --jobs 2
     """
+    launched = LaunchOptions(launcher, jobs, tuple(job or ()), address)
+    launched.require_fitting(devices)
     from skeletonagent.experiments.datasets import prepare_dataset
     from skeletonagent.experiments.planned_runs import require_free_folders
     from skeletonagent.experiments.presets import ROTATING_SPLITS, require_variants
@@ -135,7 +157,9 @@ def ablate(
     name = f"{benchmark or preset}{', held out' if study.validated else ''}"
     if page:
         require_tables(page, selected, name)  # fails before the first run
-    if devices:
+    if launched.launcher:
+        train_by_launcher(study, launched)
+    elif devices:
         _train_on_devices(study, devices.split(","))
     else:
         _train_here(study)
@@ -162,24 +186,11 @@ def _folder(plan: str, out: Path | None, benchmark: str | None) -> Path:
 
 def _train_on_devices(study: Study, devices: Sequence[str]) -> None:
     """Train the runs that are not finished, several at once, and write the tables after each."""
-    from skeletonagent.cli.progress import print_failure
     from skeletonagent.experiments.run import train_quietly
-    from skeletonagent.experiments.tables import write_results
-    from skeletonagent.experiments.workers import RunStatus, train_on_devices
+    from skeletonagent.experiments.workers import train_on_devices
 
     runs = {study.directory(key): config for key, config in study.unfinished().items()}
-    finished = 0
-
-    def show(update: RunUpdate) -> None:
-        nonlocal finished
-        print_failure(update)
-        if update.status is RunStatus.FINISHED:
-            finished += 1
-            name = escape(str(update.out))
-            console.print(f"{name} is finished, {finished} of {len(runs)}", soft_wrap=True)
-            write_results(study)
-
-    train_on_devices(runs, devices, train_quietly, on_update=show)
+    train_on_devices(runs, devices, train_quietly, on_update=study_display(study, len(runs)))
 
 
 def _train_here(study: Study) -> None:

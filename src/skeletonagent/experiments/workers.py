@@ -275,7 +275,7 @@ class _Pool:
             status = RunStatus.FAILED  # somebody else stopped this one worker
         if status is RunStatus.FAILED:
             self.failed[out] = result.problem
-            _mark_failed(out, result.problem)
+            mark_failed(out, result.problem)
             if self.logs:
                 with log_path(out).open("a", encoding="utf-8") as log:
                     log.write(f"error: {result.problem}\n")
@@ -283,7 +283,7 @@ class _Pool:
         self.notify(RunUpdate(out, worker.device, status, result.problem))
 
 
-def _mark_failed(out: Path, problem: str) -> None:
+def mark_failed(out: Path, problem: str) -> None:
     """Write to a run that has begun why its training ended, where its reader looks for problems."""
     run = RunDirectory(out)
     if run.exists:

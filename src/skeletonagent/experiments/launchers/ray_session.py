@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,9 @@ LOCAL = "local"
 
 _OBJECT_STORE_BYTES = 100 << 20
 """Memory for objects that processes share: numbers of parts and short reports."""
+
+_CONNECT_SECONDS = 10.0
+"""Time that a cluster may take to accept a connection."""
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
@@ -40,6 +44,7 @@ def ray_session(address: str, workers: int) -> Iterator[Any]:
     Raises:
         ConfigError: If Ray is not installed, or the address cannot be reached.
     """
+    _require_listener(address)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -59,14 +64,33 @@ def ray_session(address: str, workers: int) -> Iterator[Any]:
             **options, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=False
         )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise ConfigError(
-            f"no Ray cluster at {address}: {problem_line(error)}; --cluster local and --launcher "
-            "ray start one on this machine"
-        ) from error
+        raise _no_cluster(address, error) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Check that somebody listens at an address with a port, for which Ray would wait long.
+
+    Raises:
+        ConfigError: If nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: BaseException) -> ConfigError:
+    return ConfigError(
+        f"no Ray cluster at {address}: {problem_line(error)}; --cluster local and --launcher ray "
+        "start one on this machine"
+    )
 
 
 def _imported() -> Any:
