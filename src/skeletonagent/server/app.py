@@ -25,7 +25,7 @@ from skeletonagent.server.answer_forms import (
     ModelAnswer,
     PredictionAnswer,
 )
-from skeletonagent.server.bodies import header, read_body
+from skeletonagent.server.bodies import ClientGone, header, read_body
 from skeletonagent.server.guard import Guard
 from skeletonagent.server.measurements import METRICS_TYPE, ServerMeasurements
 from skeletonagent.server.reading import ReadUpload
@@ -224,6 +224,11 @@ def _api(lifespan: Any) -> FastAPI:
         assert isinstance(error, RequestError)
         return _json({"detail": error.detail}, error.status, error.headers)
 
+    async def fail(_: Request, error: Exception) -> Response:
+        if isinstance(error, ClientGone):
+            return _json({"detail": "the client left"}, 499)
+        return _json({"detail": "the server made a mistake, which its log shows"}, 500)
+
     async def refuse_query(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         mistake = error.errors()[0]
@@ -243,6 +248,8 @@ def _api(lifespan: Any) -> FastAPI:
         return _json({"detail": sentence}, error.status_code, error.headers or {})
 
     api.add_exception_handler(RequestError, refuse)
+    api.add_exception_handler(ClientGone, fail)
+    api.add_exception_handler(Exception, fail)
     api.add_exception_handler(RequestValidationError, refuse_query)
     api.add_exception_handler(HTTPException, refuse_route)
     return api

@@ -16,6 +16,7 @@ _FULL_ANSWER = (
     b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(_FULL), _FULL)
 )
 _MOST_SEEN = 64
+_REFUSED_SECONDS = 1.0
 """Connections above the limit that are answered at once; further ones are ended without a word."""
 
 
@@ -26,22 +27,32 @@ class LimitedConnection(H11Protocol):
     """Limits; a class for each server has its own, see :func:`connection_class`."""
 
     _timer: asyncio.TimerHandle | None = None
+    _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a client, or send it away."""
         super().connection_made(transport)
         over = len(self.connections) - self.settings.max_connections
         if over > 0:
-            if over <= _MOST_SEEN:
-                transport.write(_FULL_ANSWER)
-            transport.close()
+            self._send_away(over)
+        else:
+            self._watch()
+
+    def _send_away(self, over: int) -> None:
+        """Say that the server is full; what the client sends meanwhile is not looked at."""
+        self._is_refused = True
+        if over > _MOST_SEEN:
+            self.transport.abort()
             return
-        self._watch()
+        self.transport.write(_FULL_ANSWER)
+        self.transport.write_eof()
+        self._timer = self.loop.call_later(_REFUSED_SECONDS, self._end)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, of which the first of a head start its time."""
-        super().data_received(data)
-        self._watch()
+        if not self._is_refused:
+            super().data_received(data)
+            self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a client that is gone."""

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from skeletonagent.server.bodies import AsgiReceive, ClientGone, header
+from skeletonagent.server.bodies import AsgiReceive, header
 from skeletonagent.server.measurements import ServerMeasurements
 from skeletonagent.server.server_errors import RequestError
 from skeletonagent.server.settings import ServeSettings
@@ -108,15 +108,12 @@ class Guard:
                 await self._inner(scope, receive, answer.send)
             except RequestError as error:
                 await answer.fail(error.status, error.detail, error.headers)
-            except ClientGone:
-                await answer.fail(499, "the client left", {"Connection": "close"})
             except asyncio.CancelledError:  # the time to finish is over
                 await answer.fail(503, "the server stops", {"Retry-After": "1"})
             except TimeoutError:
                 raise  # an answer that nobody takes; the connection is ended
-            except Exception:
+            except Exception:  # answered by then
                 _LOG.exception("%s failed", _route(scope["path"]))
-                await answer.fail(500, "the server made a mistake, which its log shows", {})
         finally:
             seconds = time.perf_counter() - begin
             self._measurements.count_request(_route(scope["path"]), answer.status, seconds)

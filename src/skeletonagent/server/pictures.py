@@ -11,7 +11,7 @@ from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import MEDIAPIPE_33
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.inference.recording_input import fit_recording
-from skeletonagent.pose.fetch import find_pose_models
+from skeletonagent.pose.fetch import FETCH_COMMAND, find_pose_models
 from skeletonagent.video.reading import INSTALL_VIDEO
 
 _NEEDED = ("av", "ai_edge_litert", "PIL", "scipy")
@@ -28,9 +28,12 @@ def why_no_pictures(input_format: InputFormat) -> str:
         return f"videos are not taken: {', '.join(missing)} are missing here; {INSTALL_VIDEO}"
     try:
         find_pose_models()
+    except SkeletonAgentError:  # its text names a folder of this machine
+        return f"videos are not taken: the pose models are not there; {FETCH_COMMAND}"
+    try:
         fit_recording(_somebody(input_format.coordinates), input_format)
     except SkeletonAgentError as error:
-        return f"videos are not taken: {error}"
+        return f"videos are not taken: what is found in them {error}"
     return ""
 
 

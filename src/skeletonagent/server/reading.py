@@ -64,11 +64,15 @@ class UploadTask:
         found = prepare_recordings(
             self.path, self.input_format, self.usual_fps, fps=self.fps, image_size=None
         )
-        if len(found) == 1:
-            found = [replace(found[0], name=self.name)]
+        found = [replace(recording, name=self._own_name(recording.name)) for recording in found]
         recording = chosen_recording(found, self.recording)
         self._require_size(recording.num_frames, len(recording.joints))
         return ReadUpload(replace(recording, warnings=self._named(recording.warnings)))
+
+    def _own_name(self, name: str) -> str:
+        """Return the name of a recording with the client's name of the file in place of ours."""
+        file, *within = name.split("/")
+        return "/".join([self.name if file == self.path.stem else file, *within])
 
     def _video(self) -> ReadUpload:
         with collected_warnings() as words:

@@ -55,7 +55,7 @@ class FrameMessage(StreamMessage):
 
 
 def frame_bodies(
-    frame: FrameMessage, input_format: InputFormat, most: int = 1000
+    frame: FrameMessage, input_format: InputFormat, most: int
 ) -> Mapping[str, Float[np.ndarray, "v c"]]:
     """Return the bodies of a frame by the names of their persons; NaN where nothing was seen.
 

@@ -136,7 +136,9 @@ class StreamRoom:
             frame = parse_body(message.encode(), FrameMessage)
             if frame.end:
                 return session.finish(), True
-            return session.push(frame.t, frame_bodies(frame, session.input_format)), False
+            most = self.service.settings.max_persons
+            bodies = frame_bodies(frame, session.input_format, most)
+            return session.push(frame.t, bodies), False
 
     async def _run(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

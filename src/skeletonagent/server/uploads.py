@@ -22,7 +22,7 @@ FIELD = "file"
 """Name of the field that holds the file."""
 
 _MOST_HEADERS = 16_000
-"""Bytes of the headers within a form, with the lines between its fields."""
+"""Bytes of a form beside its file: the parser refuses longer headers than that."""
 
 _SUFFIXES = re.compile(r"(?:\.[A-Za-z0-9_]{1,12}){1,2}$")
 _MOST_NAME = 200
@@ -125,7 +125,6 @@ class _FileForm:
     _path: Path | None = None
     _name: str = ""
     _parts: int = 0
-    _header_bytes: int = 0
     _field: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
     _headers: dict[bytes, bytes] = field(default_factory=dict)
@@ -137,17 +136,10 @@ class _FileForm:
         self._headers = {}
 
     def header_name(self, data: bytes, start: int, end: int) -> None:
-        self._count_header(end - start)
         self._field += data[start:end]
 
     def header_value(self, data: bytes, start: int, end: int) -> None:
-        self._count_header(end - start)
         self._value += data[start:end]
-
-    def _count_header(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > _MOST_HEADERS:
-            raise RequestError(431, "the headers within the form are too long", closes=True)
 
     def header_end(self) -> None:
         self._headers[bytes(self._field).lower()] = bytes(self._value)
