@@ -61,7 +61,7 @@ def main(
                     name = f"report-{part}-{width}-{theme}.png"
                     picture = _picture(page, part, width, tallest)
                     with write_atomically(out / name) as file:
-                        file.write(_reduced(picture, kilobytes))
+                        file.write(reduced_picture(picture, kilobytes))
                     typer.echo(f"{out / name}: {(out / name).stat().st_size / 1000:.0f} kB")
                 context.close()
         browser.close()
@@ -82,7 +82,7 @@ def _picture(page: Any, part: str, width: int, tallest: int) -> bytes:
     return picture
 
 
-def _reduced(picture: bytes, kilobytes: int) -> bytes:
+def reduced_picture(picture: bytes, kilobytes: int) -> bytes:
     """Return a picture as PNG with as many colours as fit, all of them if they do."""
     for colours in (None, 256, 64, 24):
         image = Image.open(io.BytesIO(picture)).convert("RGB")

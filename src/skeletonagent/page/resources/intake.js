@@ -3,7 +3,7 @@
 import { asSentence, button, counted, html, icon, percent, svg } from "./dom.js";
 import { hasCamera } from "./camera.js";
 
-const MOST_CLASSES = 24;
+const MOST_CLASSES = 30;
 const VIDEO = /\.(mp4|mov|mkv|webm|avi|m4v)$/i;
 const HELLO = "M60 36V72L47 110M60 72L73 110M81 48L60 44L41 50L33 74";
 const HELLO_ARM = "M81 48L95 24";

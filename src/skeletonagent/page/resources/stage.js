@@ -22,6 +22,7 @@ export class Stage {
   #picture = null;
   #marks = { persons: new Set(), weights: new Map(), focus: null };
   #captions = () => [];
+  #taken = [];
 
   /** @param {import("./theme.js").Looks} looks */
   constructor(looks) {
@@ -80,6 +81,7 @@ export class Stage {
     const project = this.#projection(width, height);
     if (!project) return;
     if (this.recording.coordinates === 3) paintFloor(context, this.recording, project);
+    this.#taken = [];
     const captions = new Map(this.#captions(this.frame).map(({ person, text }) => [person, text]));
     for (const person of this.recording.persons) {
       const joints = this.recording.between(person, this.frame);
@@ -96,7 +98,7 @@ export class Stage {
     paintJoints(context, points, { marked, focus: focus && this.recording.jointIndex(focus), ...paint });
     const several = this.recording.persons.length > 1;
     const text = [several && person, caption].filter(Boolean).join("  ");
-    if (text) paintCaption(context, points, text, paint, size);
+    if (text) this.#taken.push(paintCaption(context, points, text, paint, size, this.#taken));
   }
 
   #trails(context, person, marked, project) {
@@ -267,12 +269,16 @@ function paintJoints(context, points, { marked, focus, over, colour: dot }) {
   });
 }
 
-function paintCaption(context, points, text, { over, colour: line }, [width, height]) {
+/** Write a caption above a person, below those that are there already; return its place. */
+function paintCaption(context, points, text, { over, colour: line }, [width, height], taken) {
   const seen = points.filter(Boolean);
   const middle = seen.reduce((sum, [x]) => sum + x, 0) / seen.length, top = Math.min(...seen.map(([, y]) => y));
   context.font = "600 14px system-ui, sans-serif";
   const breadth = context.measureText(text).width + 20;
-  const x = clamp(middle - breadth / 2, 6, Math.max(6, width - breadth - 6)), y = clamp(top - 44, 6, height - 32);
+  const x = clamp(middle - breadth / 2, 6, Math.max(6, width - breadth - 6));
+  let y = clamp(top - 44, 6, height - 32);
+  const meets = (other) => Math.abs(other.y - y) < 29 && other.x < x + breadth + 4 && x < other.x + other.breadth + 4;
+  while (taken.some(meets) && y < height - 60) y += 30;
   context.fillStyle = over ? "rgb(10 14 20 / 82%)" : colour("--card");
   context.strokeStyle = line;
   context.lineWidth = 1.5;
@@ -283,4 +289,5 @@ function paintCaption(context, points, text, { over, colour: line }, [width, hei
   context.fillStyle = over ? "#ffffff" : colour("--ink");
   context.textBaseline = "middle";
   context.fillText(text, x + 10, y + 13.5);
+  return { x, y, breadth };
 }

@@ -4,6 +4,8 @@ import { clockTime, html, percent } from "./dom.js";
 import { UNKNOWN } from "./labels.js";
 
 const MOST_TOP = 5;
+/** Classes of less are left out, beyond the first two. */
+const LEAST_TOP = 0.005;
 
 /** The selected action, explained. */
 export class Why {
@@ -44,16 +46,19 @@ export class Why {
       : "These joints moved most; the bars show how they share the movement.";
     const chips = joints.map(({ joint, weight }) => html("li", {},
       html("button", {
-        type: "button", class: "joint", "aria-label": `Show ${joint}, ${percent(weight)} of the movement`,
+        type: "button", class: "joint", "aria-label": `Show ${spaced(joint)}, ${percent(weight)} of the movement`,
         on: {
           pointerenter: () => this.onJoint(joint), pointerleave: () => this.onJoint(null),
           focus: () => this.onJoint(joint), blur: () => this.onJoint(null),
         },
-      }, html("span", { class: "name" }, joint), html("span", { class: "meter" }, html("i", { style: { width: `${100 * weight}%` } })), html("span", { class: "share" }, percent(weight)))));
+      }, html("span", { class: "name" }, spaced(joint)), html("span", { class: "meter" }, html("i", { style: { width: `${100 * weight}%` } })), html("span", { class: "share" }, percent(weight)))));
     return html("section", { "aria-label": "Joints that mattered" }, html("h3", {}, html("span", { class: "ring", "aria-hidden": "true" }), " Joints that mattered"),
       html("p", { class: "dim small" }, why), html("ul", { class: "joints" }, chips));
   }
 }
+
+/** Return the name of a joint in words. */
+const spaced = (joint) => joint.replace(/[_\s]+/g, " ");
 
 function heading(item, { recording, threshold }, looks) {
   const unknown = item.label === UNKNOWN;
@@ -70,7 +75,7 @@ function heading(item, { recording, threshold }, looks) {
 
 function bars(item, looks) {
   return html("section", { "aria-label": "Most probable actions" }, html("h3", {}, "Most probable"),
-    html("ol", { class: "bars" }, item.top.slice(0, MOST_TOP).map(({ label, score }) => html("li", { class: label === item.label ? "chosen" : null },
+    html("ol", { class: "bars" }, item.top.filter(({ score }, place) => place < 2 || (place < MOST_TOP && score >= LEAST_TOP)).map(({ label, score }) => html("li", { class: label === item.label ? "chosen" : null },
       html("span", { class: "name" }, label), html("span", { class: "share" }, percent(score, score < 0.1 ? 1 : 0)),
       html("i", { "aria-hidden": "true", style: { width: `${100 * score}%`, "--class": `var(${looks.ofClass(label).variable})` } })))));
 }

@@ -253,11 +253,11 @@ export class Workbench {
     this.place.replaceChildren(
       this.notices,
       html("div", { class: "upper" },
-        html("div", { class: "card theatre" }, stage.box, transport, this.legend),
+        html("div", { class: "card theatre" }, stage.box, transport, html("div", { class: "under" }, this.legend, why.now)),
         html("div", { class: "card times" },
           html("div", { class: "head" }, html("h2", {}, "Timeline"), editor.history, timeline.zoomer),
           timeline.view, scoreLegend, editor.form),
-        html("div", { class: "card side" }, why.box, why.now)),
+        html("div", { class: "card side" }, why.box)),
       html("div", { class: "lower" },
         html("div", { class: "card" }, html("h2", {}, "All actions"), editor.list),
         html("div", { class: "card" }, html("h2", {}, "Take it with you"), this.save.box)));
