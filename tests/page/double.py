@@ -176,8 +176,10 @@ class Double:
             t = seen / fps
             await socket.send_json({"type": "frame", "t": t, "bodies": {"1": shown.tolist()}})
             if seen == 8:
-                await socket.send_json({"type": "window", "person": "1", "frame": seen,
-                                        "label": "lift_left", "score": 0.7, "top": []})  # fmt: skip
+                first_word = {"type": "window", "person": "1", "frame": seen, "label": "lift_left"}
+                await socket.send_json(
+                    {**first_word, "score": 0.7, "top": segment("1", 0, 0, 8)["top"]}
+                )
             if seen == 12:
                 await socket.send_json({"type": "warning", "text": "frames came late"})
             if seen == 20:

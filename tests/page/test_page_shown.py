@@ -67,7 +67,9 @@ def test_the_skeletons_move_turn_and_are_scrubbed(browser: Any, double: Double) 
         page.keyboard.press("d")
         assert visit.picture() != turned
         page.locator("#speed").select_option("0.25")
-        assert "At 0:01.67" in page.inner_text(".now") and "lift_left 9" in page.inner_text(".now")
+        assert "Window around 0:01.67" in page.inner_text(
+            ".now"
+        ) and "lift_left 9" in page.inner_text(".now")
 
 
 def test_the_selection_follows_the_playhead(browser: Any, double: Double) -> None:
@@ -176,9 +178,11 @@ def test_options_go_with_the_file(browser: Any, double: Double) -> None:
         assert "50%, as learned in training" in page.inner_text(".options")
         page.locator("#threshold").fill("0.8")
         page.locator("#whole").check()
+        page.locator("#recording").fill(" second ")
         page.locator("#again").click()
         visit.until(lambda: len(double.asked) == 2)
-        assert double.asked[1]["threshold"] == "0.8" and double.asked[1]["clips"] == "true"
+        asked = double.asked[1]
+        assert (asked["threshold"], asked["clips"], asked["recording"]) == ("0.8", "true", "second")
         page.wait_for_selector("body[data-state=shown]")
 
 

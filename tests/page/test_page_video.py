@@ -88,6 +88,7 @@ def test_the_camera_shows_actions_as_they_come(
         page.wait_for_selector(".action")
         assert page.inner_text(".notices").endswith("frames came late")
         visit.spoken("lift_left, 88%")
+        assert page.locator(".scores .line").count() == 1  # of a movement that goes on
         assert "Stop the camera" in page.inner_text("#camera")
         page.locator("#camera").click()
         page.wait_for_selector("body[data-state=shown]")

@@ -23,6 +23,7 @@ class App {
   #camera = null;
   #underWay = null;
   #picture = null;
+  #name = "";
 
   /** @param {import("./recognizer.js").Recognizer} recognizer */
   constructor(recognizer) {
@@ -60,7 +61,7 @@ class App {
     const options = { ...this.intake.settings, signal: this.#underWay.signal, topK: 5, onProgress: (text, share) => this.intake.say(text, share) };
     const prediction = await this.#trying(() => this.recognizer.predict(file, options));
     this.#underWay = null;
-    if (!prediction) return this.#state(before, this.#file?.name);
+    if (!prediction) return this.#state(before);
     this.#file = file;
     await this.#show(file, prediction);
   }
@@ -87,15 +88,16 @@ class App {
     this.#camera = camera;
     if (!(await this.#trying(async () => { await camera.start(); return true; }))) {
       this.#camera = null;
-      return this.#state(before, this.#file?.name);
+      return this.#state(before);
     }
     this.#drop();
     this.#file = null;
-    const labels = new Labels([], 1), warnings = [];
+    const labels = new Labels([], 1), warnings = [], windows = [];
     this.#state("live", "Camera");
-    const content = { recording: camera.recording, prediction: null, labels, warnings, file: "camera.json", fromVideo: true };
+    const content = { recording: camera.recording, prediction: null, labels, warnings, windows, file: "camera.json", fromVideo: true };
     this.bench.show({ ...content, picture: camera.video, live: true, captions: (frame) => camera.captions(frame) });
     camera.addEventListener("frame", ({ detail }) => this.bench.grown(detail));
+    camera.addEventListener("window", ({ detail }) => this.bench.preview(detail));
     camera.addEventListener("segment", ({ detail }) => this.bench.grow(detail));
     camera.addEventListener("warning", ({ detail }) => { warnings.push(detail); this.bench.notice(warnings); });
     camera.addEventListener("stopped", ({ detail }) => this.#stopped(detail, content));
@@ -115,7 +117,8 @@ class App {
     say(`The camera is off. ${counted(labels.items.length, "action")} in ${clockTime(recording.seconds, 0)}.`);
   }
 
-  #state(state, name) {
+  #state(state, name = this.#name) {
+    this.#name = name;
     document.body.dataset.state = state;
     this.place.hidden = state !== "shown" && state !== "live";
     this.intake.again.hidden = !this.#file;

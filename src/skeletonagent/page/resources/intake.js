@@ -28,6 +28,7 @@ export class Intake {
     this.threshold = html("input", { type: "range", id: "threshold", min: 0, max: 1, step: 0.01 });
     this.thresholdText = html("output", { for: "threshold" });
     this.whole = html("input", { type: "checkbox", id: "whole" });
+    this.recording = html("input", { id: "recording", autocomplete: "off", spellcheck: "false", maxlength: 500 });
     this.again = button("again", "Recognize again", onAgain, { id: "again" });
     this.cancel = button("close", "Cancel", onCancel, { id: "cancel" });
     this.doing = html("p", { class: "doing" });
@@ -48,7 +49,8 @@ export class Intake {
     this.options = html("details", { class: "options" }, html("summary", {}, "Options"),
       html("div", { class: "fields" },
         html("label", { for: "threshold" }, html("span", {}, "Least probability of a label ", this.thresholdText), this.threshold),
-        html("label", { class: "inline" }, this.whole, " the whole recording is one action")));
+        html("label", { class: "inline" }, this.whole, " the whole recording is one action"),
+        html("label", {}, html("span", {}, "Name of the recording, where a file holds several"), this.recording)));
     this.actions = html("div", { class: "choices" }, this.choose, this.camera);
     this.drop = html("div", { class: "drop" }, figure(), html("h1", {}, "What are they doing?"),
       html("p", { class: "lead" }, `Drop ${takes} anywhere on this page.`), this.actions,
@@ -62,7 +64,7 @@ export class Intake {
   /** What was chosen under Options. */
   get settings() {
     const threshold = Number(this.threshold.value);
-    return { threshold: threshold === this.#model.threshold ? undefined : threshold, clips: this.whole.checked || undefined };
+    return { threshold: threshold === this.#model.threshold ? undefined : threshold, clips: this.whole.checked || undefined, recording: this.recording.value.trim() || undefined };
   }
 
   /** Show the wide place to drop onto, or the narrow line above a result. */

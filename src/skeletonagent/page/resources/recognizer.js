@@ -53,7 +53,8 @@
  * @property {number} [topK]
  * @property {number} [window]
  * @property {number} [stride]
- * @property {boolean} [clips]
+ * @property {boolean} [clips]  Whether the recording gets one label as a whole.
+ * @property {string} [recording]  Name of the recording to take, where a file holds several.
  * @property {(text: string, share?: number) => void} [onProgress]  Says what is done, and how much of it (0 to 1).
  *
  * @typedef {object} StreamEvent

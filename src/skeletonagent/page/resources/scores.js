@@ -33,10 +33,11 @@ export function shownClasses(windows) {
 }
 
 /**
- * Return a chart, as wide as all frames.
+ * Return a chart, as wide as all frames; null where no window was looked at.
  * @param {{windows: import("./recognizer.js").TimelineWindow[], frames: number, threshold: number|null, looks: import("./theme.js").Looks, person: string}} of
  */
 export function scoreChart({ windows, frames, threshold, looks, person }) {
+  if (!windows.length) return null;
   const classes = shownClasses(windows), best = new Set(windows.map(bestClass));
   const runs = unbroken(windows);
   const lines = classes.flatMap((label) => {
@@ -62,7 +63,6 @@ export function scoreChart({ windows, frames, threshold, looks, person }) {
 const bestClass = ({ scores }) => Object.entries(scores).reduce((best, other) => (other[1] > best[1] ? other : best), ["", 0])[0];
 
 function described(windows, classes, person) {
-  if (!windows.length) return `No probabilities over time of person ${person}`;
   const best = (label) => Math.max(...windows.map(({ scores }) => scores[label] ?? 0));
   return `Probabilities over time of person ${person}: ${classes.map((label) => `${label} up to ${percent(best(label))}`).join(", ")}`;
 }

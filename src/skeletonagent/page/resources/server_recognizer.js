@@ -38,7 +38,7 @@ export class ServerRecognizer {
 
   async predict(file, { signal, onProgress, ...options } = {}) {
     const query = new URLSearchParams({ keypoints: "true" });
-    for (const [name, key] of [["threshold", "threshold"], ["topK", "top_k"], ["window", "window"], ["stride", "stride"], ["clips", "clips"]]) {
+    for (const [name, key] of [["threshold", "threshold"], ["topK", "top_k"], ["window", "window"], ["stride", "stride"], ["clips", "clips"], ["recording", "recording"]]) {
       if (options[name] !== undefined && options[name] !== null) query.set(key, String(options[name]));
     }
     const request = { method: "POST", signal };

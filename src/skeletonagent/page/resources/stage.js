@@ -92,7 +92,7 @@ export class Stage {
   #person(context, person, joints, project, caption, size) {
     const look = this.looks.ofPerson(person), points = joints.map((place) => place && project(place));
     const { persons, weights, focus } = this.#marks, marked = persons.has(person) ? weights : new Map();
-    const paint = { over: this.isOver, colour: colour(look.variable), dashes: look.dashes };
+    const paint = { over: this.isOver, colour: colour(this.isOver ? look.over : look.variable), dashes: look.dashes };
     if (marked.size) this.#trails(context, person, marked, project);
     paintBones(context, points, this.recording.bones, paint);
     paintJoints(context, points, { marked, focus: focus && this.recording.jointIndex(focus), ...paint });

@@ -59,7 +59,8 @@ export class Looks {
   ofPerson(person) {
     if (!this.#persons.has(person)) this.#persons.set(person, this.#persons.size);
     const number = this.#persons.get(person);
-    return { number, variable: `--p${1 + (number % PERSON_DASHES.length)}`, dashes: PERSON_DASHES[number % PERSON_DASHES.length] };
+    const place = 1 + (number % PERSON_DASHES.length);
+    return { number, variable: `--p${place}`, over: `--o${place}`, dashes: PERSON_DASHES[number % PERSON_DASHES.length] };
   }
 }
 

@@ -7,6 +7,10 @@ import { scoreChart, windowsOf } from "./scores.js";
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
 const TICK_PIXELS = 76;
 const ZOOMS = [1, 2, 4, 8, 16, 32];
+/** Width that a usual action has at first, where that needs no zoom beyond the largest. */
+const LEGIBLE_PIXELS = 84, LARGEST_FIRST_ZOOM = 8;
+/** Time that is shown of a camera at least, in seconds. */
+const LIVE_SECONDS = 10;
 /** Share of the view that stays ahead of the playhead. */
 const AHEAD = 0.15;
 
@@ -39,8 +43,17 @@ export class Timeline {
   /** @param {{recording: import("./recording.js").Recording, labels: import("./labels.js").Labels, timeline: import("./recognizer.js").TimelineWindow[], threshold: number|null}} content */
   show(content) {
     this.#content = content;
-    this.#resize(0);
+    this.#resize(this.#legibleZoom());
     this.refresh();
+  }
+
+  /** Return the least zoom at which labels of usual actions can be read. */
+  #legibleZoom() {
+    const lengths = this.#content.labels.items.map((item) => item.end - item.start).sort((a, b) => a - b);
+    const usual = lengths[Math.floor(lengths.length / 2)] ?? this.frames;
+    const wanted = (LEGIBLE_PIXELS * this.frames) / (usual * (this.view.clientWidth || Infinity));
+    const found = ZOOMS.findIndex((zoom) => zoom >= wanted);
+    return clamp(found < 0 ? ZOOMS.length : found, 0, ZOOMS.indexOf(LARGEST_FIRST_ZOOM));
   }
 
   /** Draw all rows anew. */
@@ -59,7 +72,10 @@ export class Timeline {
     return [...new Set([...recording.persons, ...labels.items.map((item) => item.person), ...timeline.map((window) => window.person)])];
   }
 
-  get frames() { return Math.max(1, this.#content?.recording.frames ?? 1); }
+  get frames() {
+    const { frames, fps, live } = this.#content?.recording ?? { frames: 1 };
+    return Math.max(1, frames, live && !this.#content.ended ? LIVE_SECONDS * fps : 0);
+  }
 
   setFrame(frame) {
     this.#frame = frame;

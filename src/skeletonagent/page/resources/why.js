@@ -35,9 +35,9 @@ export class Why {
 
   /** Say what is probable at the place of the playhead. */
   showNow(shares, seconds) {
-    const shown = shares.slice(0, 3).map(({ label, score }) => `${label} ${percent(score)}`).join(", ");
+    const shown = shares.slice(0, 3).filter(({ score }) => score >= LEAST_TOP).map(({ label, score }) => `${label} ${percent(score)}`).join(", ");
     this.now.hidden = !shown;
-    this.now.replaceChildren(html("b", {}, `At ${clockTime(seconds)}`), ` ${shown}`);
+    this.now.replaceChildren(html("b", {}, `Window around ${clockTime(seconds)}`), ` ${shown}`);
   }
 
   #joints({ joints, joints_from: from }, label) {

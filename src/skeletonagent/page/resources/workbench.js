@@ -12,6 +12,8 @@ import { Why } from "./why.js";
 
 /** Length of an action that the reader adds, in seconds. */
 const NEW_ACTION_SECONDS = 1;
+/** Longest time that a first word on a movement stands for, in seconds. */
+const PREVIEW_SECONDS = 1;
 
 export class Workbench {
   /** @type {Labels|null} */
@@ -20,6 +22,7 @@ export class Workbench {
   #selected = null;
   #playback = new Playback(1, 1);
   #jointInFocus = null;
+  #refreshed = 0;
 
   /** @param {HTMLElement} place @param {import("./recognizer.js").Model} model */
   constructor(place, model) {
@@ -49,7 +52,7 @@ export class Workbench {
     this.#content = { threshold: prediction?.engine?.threshold ?? this.model.threshold ?? null, ...content, guessedRate: content.warnings.some((text) => text.startsWith("frames a second are unknown")) };
     this.labels = content.labels ?? new Labels(prediction?.segments ?? [], recording.frames);
     this.labels.addEventListener("change", ({ detail }) => this.#changed(detail));
-    this.windows = prediction?.timeline ?? [];
+    this.windows = content.windows ?? prediction?.timeline ?? [];
     for (const { label } of this.labels.items) if (label !== UNKNOWN) this.looks.ofClass(label);
     for (const person of recording.persons) this.looks.ofPerson(person);
     this.#playback = new Playback(recording.frames, recording.fps);
@@ -58,7 +61,8 @@ export class Workbench {
     this.place.hidden = false;
     this.place.classList.toggle("live", Boolean(content.live));
     this.stage.show(recording, picture);
-    this.timeline.show({ recording, labels: this.labels, timeline: this.windows, threshold: this.#content.threshold });
+    this.timeline.show({ recording, labels: this.labels, timeline: this.windows, threshold: this.#content.threshold, ended: !content.live });
+    this.#refreshed = 0;
     this.scrubber.max = String(this.#playback.last);
     this.notice(content.warnings);
     this.save.reset();
@@ -82,6 +86,10 @@ export class Workbench {
   grown(frame) {
     Object.assign(this.#playback, { frames: Math.max(this.#playback.frames, frame + 1), frame });
     this.scrubber.max = String(this.#playback.last);
+    if (frame - this.#refreshed > this.#playback.fps / 2) {
+      this.#refreshed = frame;
+      this.timeline.refresh();
+    }
     this.#moved();
   }
 
@@ -90,6 +98,14 @@ export class Workbench {
     const item = this.labels.grow(segment, this.#content.recording.frames);
     this.select(item.id, false);
     say(`${item.label}, ${percent(item.score)}`);
+  }
+
+  /** Take the first word on a movement of a stream: its probabilities until now. */
+  preview({ person, frame, top }) {
+    const before = this.windows.findLast((window) => window.person === person)?.end_frame ?? -Infinity;
+    const start = Math.max(0, before, frame - Math.round(PREVIEW_SECONDS * this.#content.recording.fps));
+    this.windows.push({ person, start_frame: start, end_frame: frame, scores: Object.fromEntries(top.map(({ label, score }) => [label, score])) });
+    this.timeline.refresh();
   }
 
   // Moving.
@@ -178,7 +194,7 @@ export class Workbench {
     const { frame, seconds } = this.#playback, { recording } = this.#content;
     this.stage.frame = frame;
     this.timeline.setFrame(frame);
-    if (this.#playback.playing) this.timeline.follow();
+    this.timeline.follow();
     this.scrubber.value = String(Math.round(frame));
     this.scrubber.setAttribute("aria-valuetext", `${clockTime(seconds)} of ${clockTime(recording.seconds)}`);
     this.clock.textContent = `${clockTime(seconds)} / ${clockTime(recording.seconds)}`;
@@ -249,7 +265,7 @@ export class Workbench {
       button("back", null, () => this.selectNext(-1), { class: "icon", "aria-label": "Previous action", title: "Previous action (Up)" }), this.playButton,
       button("forward", null, () => this.selectNext(1), { class: "icon", "aria-label": "Next action", title: "Next action (Down)" }),
       this.scrubber, this.clock, speed);
-    const scoreLegend = html("p", { class: "legend dim small" }, legendItem("curve", "probability over time"), legendItem("bar", "least probability of a label"), legendItem("swatch unknown", "unknown"));
+    const scoreLegend = html("p", { class: "legend dim small" }, legendItem("curve", "probability in a window that moves along"), legendItem("bar", "least probability of a label"), legendItem("swatch unknown", "unknown"));
     this.place.replaceChildren(
       this.notices,
       html("div", { class: "upper" },
