@@ -26,6 +26,11 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent train --data skeletons/sensor *": "it takes the archive beside it",
     "skeletonagent dialogues ping *": "it asks a language model; tests/cli/test_ping.py asks a "
     "server of its own",
+    "skeletonagent predict * --cluster *": "it starts Ray; tests/cluster/test_ray.py starts it once",
+    "skeletonagent ablate * --launcher *": "it starts jobs; tests/experiments/launchers does so",
+    "skeletonagent push runs/* *": "it sends to the Hugging Face Hub; tests/hub has a stand-in",
+    "skeletonagent pull *": "it fetches from there",
+    "skeletonagent predict * --run models/mine/model.onnx": "it follows that",
     "torchrun --nnodes *": "it takes several machines",
     "torchrun --nproc-per-node *": "it is run by a test of its own, with two processes",
     "pip install *": "it installs, from a package registry",

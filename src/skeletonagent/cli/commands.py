@@ -57,6 +57,16 @@ COMMANDS: CommandTable = {
         "serve_command",
         "Serve a recognizer over HTTP: predictions, streams, and a page to try it on.",
     ),
+    "push": LazyCommand(
+        f"{_CLI}.hub",
+        "push_command",
+        "Upload a recognizer to the Hugging Face Hub: exported file, weights and model card.",
+    ),
+    "pull": LazyCommand(
+        f"{_CLI}.hub",
+        "pull_command",
+        "Download a recognizer from the Hugging Face Hub, and check it before it is used.",
+    ),
     "ensemble": LazyCommand(
         f"{_CLI}.ensemble",
         "ensemble",

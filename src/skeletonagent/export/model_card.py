@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -22,7 +23,7 @@ def write_model_card(
     """Write the model card of an exported recognizer.
 
     Args:
-        exported: The recognizer as it was written.
+        exported: The recognizer as it was written; its difference is NaN where it is not known.
         path: File in Markdown to write.
         summaries: Results of the run, or of several that differ by their seed; none if unknown.
     """
@@ -50,10 +51,11 @@ def _lines(exported: ExportedFile, summaries: Sequence[Mapping[str, Any]]) -> It
         yield f"| {_cell(name)} | {_cell(value)} |"
     yield "\n## Accuracy\n"
     yield from _accuracy_lines(described, summaries)
-    yield (
-        f"\nOn random clips of 1, 2 and 17 at once, with absent bodies, the file differs from "
-        f"PyTorch by {exported.difference:.1e} of the largest value."
-    )
+    if not math.isnan(exported.difference):
+        yield (
+            f"\nOn random clips of 1, 2 and 17 at once, with absent bodies, the file differs from "
+            f"PyTorch by {exported.difference:.1e} of the largest value."
+        )
     yield "\n## Limits\n"
     yield from (f"- {limit}" for limit in _limits(described))
     yield "\n## Actions\n"
