@@ -90,8 +90,9 @@ def case(
             "joints": sample.joints.ravel().tolist(),
             "size": sample.image_size and list(sample.image_size),
             "wanted": [
-                {"clips": asdict(one), "values": SampleClips(one, ROOM).of(prepared, CLIPS).ravel().tolist()}
+                {"clips": asdict(one), "values": found.of(prepared, CLIPS).ravel().tolist()}
                 for one in clips
+                for found in [SampleClips(one, ROOM)]
             ],
         })  # fmt: skip
     return {

@@ -61,11 +61,11 @@ export class BrowserRecognizer {
     };
   }
 
-  async predict(file, { signal, onProgress, topK = 5, clips = false, ...options } = {}) {
+  async predict(file, { signal, onProgress, topK = 5, clips = false, fps, ...options } = {}) {
     return this.#told(async () => {
-      const recording = await this.#read(file);
-      const words = new Set();
-      const work = this.#work(recording, signal, onProgress, (word) => words.add(word));
+      const recording = await this.#read(file, fps);
+      const words = [];
+      const work = this.#work(recording, signal, onProgress, (word) => words.push(word));
       const answer = clips
         ? await this.#clip(recording, topK, options, work)
         : await this.#segments(recording, topK, options, work);
@@ -73,10 +73,9 @@ export class BrowserRecognizer {
       const { window, stride } = new SegmentSettings(wanted(options), this.#description, recording.fps);
       const scores = (parts) => work(parts, 1, "Scores over time");
       const timeline = await scoreTimeline(recording, { window, stride }, this.#description, scores);
-      const unlike = clips ? new SourceCheck(this.#description).ofClip(recording) : null;
-      if (unlike) words.add(unlike);
-      answer.warnings = [...new Set([...answer.warnings, ...words])];
-      return { ...answer, keypoints: drawnKeypoints(recording, this.#description.input), timeline };
+      const { remarks = [], ...whole } = answer;
+      whole.warnings = [...new Set([...whole.warnings, ...words, ...remarks])];
+      return { ...whole, keypoints: drawnKeypoints(recording, this.#description.input), timeline };
     });
   }
 
@@ -95,15 +94,16 @@ export class BrowserRecognizer {
   }
 
   /** Return the recording of a file as the recognizer takes it. */
-  async #read(file) {
+  async #read(file, fps) {
     const { input, limits } = this.#description;
     if (file instanceof Blob && file.size > limits.max_upload * 1e6) {
       throw new Error(`the file is larger than the ${limits.max_upload} MB that are taken`);
     }
     const found = await readKeypoints(file, input);
-    const read = found.sample
-      ? withRate(recordingOfSample(found.sample, this.#description), this.#description)
+    const fitted = found.sample
+      ? recordingOfSample(found.sample, this.#description)
       : fitRecording(found.recording, this.#description);
+    const read = withRate({ ...fitted, fps: fps || fitted.fps }, this.#description);
     const [persons, length] = read.shape;
     if (length > limits.max_frames || persons > limits.max_persons) {
       throw new Error(
@@ -141,10 +141,12 @@ export class BrowserRecognizer {
     const [, length] = recording.shape;
     const label = threshold !== undefined && top[0].score < threshold ? "unknown" : top[0].label;
     const seen = seenFrames(recording, input.coordinates, constants.least_joints);
-    const warnings = [...recording.warnings];
+    const remarks = [];
     if (clips && length > UNTRIMMED_FACTOR * clips.longest) {
-      warnings.push(`much longer than the training clips, of which 95 % have at most ${clips.longest} frames; one label is given to it as a whole`);
+      remarks.push(`much longer than the training clips, of which 95 % have at most ${clips.longest} frames: sample '0'. One label is given to each as a whole; segment() and 'predict --segments' find the actions within`);
     }
+    const unlike = new SourceCheck(this.#description).ofClip({ ...recording, name: "0" });
+    if (unlike) remarks.push(unlike);
     return {
       schema: "skeletonagent.prediction/1",
       name: recording.name,
@@ -165,7 +167,8 @@ export class BrowserRecognizer {
         explanation: { joints: [], joints_from: "movement", runner_up: top[1] ?? null, sentences: {} },
       }],
       persons: personSpans(recording, seen),
-      warnings,
+      warnings: recording.warnings,
+      remarks,
     };
   }
 

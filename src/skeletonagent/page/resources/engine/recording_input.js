@@ -50,18 +50,8 @@ export function fitRecording(recording, description) {
   const joints = anybody
     ? fitChannels(fitJoints(recording, description, warnings), recording, input, warnings)
     : new Float32Array(shape.reduce((a, b) => a * b)).fill(NaN);
-  return withRate(
-    {
-      name: recording.name,
-      shape,
-      joints,
-      persons: recording.persons,
-      fps: recording.fps,
-      imageSize: recording.imageSize,
-      warnings,
-    },
-    description,
-  );
+  const { name, fps, imageSize, persons: names } = recording;
+  return { name, shape, joints, persons: names, fps, imageSize, warnings };
 }
 
 /**

@@ -22,11 +22,12 @@ export function storedSample({ joints, shape }, { input, persons }, imageSize, n
     if (own.some(Number.isNaN)) own.fill(0);
     if (own.subarray(0, input.coordinates).some(Boolean)) seen[Math.floor(from / size)] += 1;
   }
-  if (!seen.some(Boolean)) note("no joint was seen, so its prediction says nothing");
+  if (!seen.some(Boolean)) note("sample '0': no joint was seen, so its prediction says nothing");
   if (shape[0] <= persons) return { shape, joints: stored, imageSize };
   if (seen.filter(Boolean).length > persons) {
     note(
-      `the recognizer has room for ${persons} of its ${shape[0]} bodies; those seen most are taken`,
+      `sample '0': the recognizer has room for ${persons} of its ${shape[0]} bodies; those seen ` +
+        "most are taken",
     );
   }
   const kept = largestFirst(seen).slice(0, persons).sort((a, b) => a - b);
