@@ -44,7 +44,7 @@ def test_every_width_scrolls_in_one_direction_only(
         assert visit.run(wider) <= width
         cut = visit.run(
             """[...document.querySelectorAll('button, input, select, p, h1, h2, td')]
-            .filter(e => e.offsetParent && !e.closest('.timeline, .unseen'))
+            .filter(e => e.checkVisibility() && !e.closest('.timeline, .unseen'))
             .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
             .map(e => e.outerHTML.slice(0, 80))"""
         )
@@ -56,7 +56,7 @@ def test_fingers_have_room(browser: Any, double: Double) -> None:
         visit.shown()
         small = visit.run(
             """[...document.querySelectorAll('button, select, summary, input, label.inline')]
-            .filter(e => e.offsetParent && !e.matches('.unseen, [type=checkbox]'))
+            .filter(e => e.checkVisibility() && !e.matches('.unseen, [type=checkbox]'))
             .filter(e => Math.min(e.offsetHeight, e.offsetWidth) < 24)
             .map(e => e.outerHTML.slice(0, 80))"""
         )
