@@ -141,7 +141,8 @@ def _predict_jobs(jobs: Sequence[_Job]) -> None:
     """Predict the samples of jobs together; where that fails, each by itself."""
     try:
         samples = [sample for job in jobs for sample in job.samples]
-        found = jobs[0].model.predict_samples(samples, None, jobs[0].num_clips)
+        with np.errstate(all="ignore"):  # numbers that come to nothing are told from results
+            found = jobs[0].model.predict_samples(samples, None, jobs[0].num_clips)
         parts = np.split(found.probs, np.cumsum([len(job.samples) for job in jobs])[:-1])
     except Exception as error:
         if len(jobs) == 1:

@@ -88,7 +88,7 @@ class UploadTask:
         )
         said = self._named((*words, *recording.warnings))
         seen = replace(poses.recording(), source=None)
-        return ReadUpload(replace(recording, warnings=said), seen)
+        return ReadUpload(replace(recording, source=None, warnings=said), seen)
 
     def _require_size(self, frames: int, persons: int) -> None:
         require_size(frames, persons, self.most_frames, self.most_persons)
