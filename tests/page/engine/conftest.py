@@ -16,6 +16,8 @@ from skeletonagent.page.browser_model import BrowserModel, description_text
 from skeletonagent.page.fetch import WebRuntime, find_web_runtime, web_runtime_folder
 from skeletonagent.page.files import page_files
 
+from .models import deep_model, flat_model
+
 FETCHED = web_runtime_folder()
 """Folder before the tests get caches of their own."""
 ORIGIN = "http://engine.invalid"
@@ -158,6 +160,16 @@ def runtime() -> WebRuntime:
         return find_web_runtime(FETCHED)
     except ConfigError:
         pytest.skip(f"needs ONNX Runtime Web: nothing at {FETCHED}")
+
+
+@pytest.fixture(scope="session")
+def flat_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return flat_model(tmp_path_factory.mktemp("flat"))
+
+
+@pytest.fixture(scope="session")
+def deep_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return deep_model(tmp_path_factory.mktemp("deep"))
 
 
 @pytest.fixture(scope="module")

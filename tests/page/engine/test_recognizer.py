@@ -22,16 +22,15 @@ from skeletonagent.server.stream_frames import StreamHead
 from skeletonagent.server.stream_session import StreamSession
 
 from .conftest import BrowserUser
-from .models import body_of, deep_model, flat_model, recording
+from .models import body_of, recording
 
 CLOSE = 1e-4
 """Largest difference of probabilities."""
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("models")
-    return {"flat": flat_model(folder), "deep": deep_model(folder)}
+def files(flat_file: Path, deep_file: Path) -> dict[str, Path]:
+    return {"flat": flat_file, "deep": deep_file}
 
 
 @pytest.fixture(scope="module")
