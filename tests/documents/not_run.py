@@ -31,6 +31,9 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent push runs/* *": "it sends to the Hugging Face Hub; tests/hub has a stand-in",
     "skeletonagent pull *": "it fetches from there",
     "skeletonagent predict * --run models/mine/model.onnx": "it follows that",
+    "skeletonagent page *": "it takes ONNX Runtime Web from npm's registry; tests/page/engine writes "
+    "and opens the page in one file",
+    "python -m benchmarks.page_engine *": "it takes that too",
     "skeletonagent serve *": "it runs until it is stopped; tests/server and tests/page serve",
     "torchrun --nnodes *": "it takes several machines",
     "torchrun --nproc-per-node *": "it is run by a test of its own, with two processes",
