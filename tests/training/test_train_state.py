@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from skeletonagent.core.errors import CheckpointError
+from skeletonagent.core.layout import COCO_17
+from skeletonagent.models.recognizer import build_recognizer
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.losses import SkeletonAgentLoss
-from skeletonagent.training.train_step import TrainState
+from skeletonagent.training.train_step import ModelWithLoss, TrainState
 
 SCALE = "loss.logit_scale"
 
@@ -72,3 +74,22 @@ def test_a_checkpoint_of_another_loss_is_refused(learning: Any) -> None:
         state.load(Checkpoint(1, plain.tensors(), {}))
     with pytest.raises(CheckpointError, match=r"logit_scale"):
         plain.load(Checkpoint(1, state.tensors(), {}))
+
+
+def test_a_mixed_copy_has_the_bodies_of_both_clips() -> None:
+    """Bodies of the batch are packed; all of the copy's are run, and absent ones not counted."""
+    torch.manual_seed(0)
+    recognizer = build_recognizer(
+        "stgcn++", COCO_17, channels=3, persons=2, num_classes=3, text_dim=8, width=8
+    )
+    model = ModelWithLoss(recognizer, SkeletonAgentLoss(mixup=1.0)).eval()
+    clips = torch.randn(4, 2, 8, 17, 3)
+    clips[1:3, 1] = 0
+    mixed = torch.lerp(clips, clips.roll(1, 0), 0.5)
+    labels, packed = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 1, 2, 4, 6, 7])
+    targets, guidance = torch.eye(3)[labels], (torch.rand(3, 17).round(), torch.randn(3, 8))
+    losses = [
+        model(clips, labels, bodies, mixed, targets, *guidance).losses for bodies in (packed, None)
+    ]
+    assert torch.isfinite(losses[0]).all()
+    torch.testing.assert_close(*losses)

@@ -85,6 +85,10 @@ class ModelWithLoss(nn.Module):
         """
         n = len(labels)
         inputs = clips if mixed_clips is None else torch.cat([clips, mixed_clips])
+        if bodies is not None and mixed_clips is not None:
+            # Which bodies a mixed clip has is known on the device alone, so that all are run.
+            slots = torch.arange(n * clips.shape[1], 2 * n * clips.shape[1], device=bodies.device)
+            bodies = torch.cat([bodies, slots])
         prediction: Prediction = self.recognizer(inputs, salient, bodies)
         clean = Prediction(*(output[:n] for output in prediction))
         losses = self.loss(clean, labels, GuidanceTensors(salient, text_table))
