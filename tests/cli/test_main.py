@@ -66,7 +66,7 @@ def test_all_commands_are_there() -> None:
         ("dialogues", "ping"), ("pretrain",),
         ("actions", "add"), ("actions", "list"), ("actions", "remove"),
         ("config", "show"), ("runs", "list"), ("runs", "show"), ("curve",),
-        ("merge-predictions",), ("push",), ("pull",),
+        ("merge-predictions",), ("page",), ("push",), ("pull",),
     }  # fmt: skip
 
 
