@@ -106,6 +106,21 @@ def test_persons_differ_in_more_than_colour(browser: Any, double: Double) -> Non
         assert visit.page.locator(".badge").all_inner_texts() == ["1", "2"]
 
 
+def test_two_together_names_and_everybody(browser: Any, double: Double) -> None:
+    first, second, third, fourth = answer()["segments"]
+    first["person"], second["person"], third["person"] = "1+2", "all", "anna <b>"
+    double.answer = answer(segments=[first, second, third, fourth])
+    with PageVisit(browser, double.address) as visit:
+        visit.shown()
+        rows = visit.page.locator(".row")
+        names = [each.get_attribute("aria-label").split(",")[0] for each in rows.all()]
+        assert names == ["Person 1", "Person 2", "Persons 1 and 2", "Everybody", "Anna <b>"]
+        both = visit.picture()
+        assert "persons 1 and 2" in visit.page.inner_text(".answer")
+        visit.page.locator(".list button", has_text="unknown").click()
+        assert visit.picture() != both
+
+
 def test_remarks_are_shown_in_their_words(browser: Any, double: Double) -> None:
     evil = "<img src=x onerror=alert(1)> was not seen"
     double.answer = answer(warnings=["frames a second are unknown; 30 are taken", evil, evil])

@@ -152,6 +152,14 @@ export class Labels extends EventTarget {
   }
 }
 
+/** Return whom an action is of, in words: numbers of a tracker, names, two together, or everybody. */
+export function personName(person) {
+  if (person === "all") return "everybody";
+  const together = person.split("+");
+  if (!together.every((each) => /^\d/.test(each))) return together.join(" and ");
+  return `${together.length > 1 ? "persons" : "person"} ${together.join(" and ")}`;
+}
+
 /** Return a label as the Python reader has it: one line, single spaces. */
 export const cleanLabel = (text) => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, " ").split(/\s+/).filter(Boolean).join(" ");
 

@@ -1,6 +1,7 @@
 // Probabilities of the classes over time, a chart for each person.
 
 import { html, percent, svg } from "./dom.js";
+import { personName } from "./labels.js";
 
 const MOST_CLASSES = 6;
 const LEAST_SHOWN = 0.1;
@@ -64,7 +65,7 @@ const bestClass = ({ scores }) => Object.entries(scores).reduce((best, other) =>
 
 function described(windows, classes, person) {
   const best = (label) => Math.max(...windows.map(({ scores }) => scores[label] ?? 0));
-  return `Probabilities over time of person ${person}: ${classes.map((label) => `${label} up to ${percent(best(label))}`).join(", ")}`;
+  return `Probabilities over time of ${personName(person)}: ${classes.map((label) => `${label} up to ${percent(best(label))}`).join(", ")}`;
 }
 
 /** Return windows that follow one another without a gap, together. */

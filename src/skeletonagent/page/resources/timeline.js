@@ -1,7 +1,7 @@
 // The timeline: for each person its actions and their probabilities, above one ruler.
 
 import { clamp, clockTime, html, onResize, percent } from "./dom.js";
-import { UNKNOWN } from "./labels.js";
+import { UNKNOWN, personName } from "./labels.js";
 import { scoreChart, windowsOf } from "./scores.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
@@ -108,11 +108,11 @@ export class Timeline {
     const { labels, timeline, threshold } = this.#content;
     const together = person.split("+"), own = labels.items.filter((item) => item.person === person);
     const look = this.looks.ofPerson(together[0]);
-    const name = together.length > 1 ? `Persons ${together.join(" and ")}` : `Person ${person}`;
+    const words = personName(person), name = words.charAt(0).toUpperCase() + words.slice(1);
     const actions = html("div", { class: "actions" }, own.map((item) => this.#action(item, name)));
     this.#rove(actions);
     return html("div", { class: "row", role: "group", "aria-label": `${name}, ${own.length === 1 ? "one action" : `${own.length} actions`}` },
-      html("p", { class: "who" }, html("span", { class: `badge dash${look.number % 4}`, style: { "--person": `var(${look.variable})` } }, together.length > 1 ? together.join("+") : person), " ", name),
+      html("p", { class: "who" }, html("span", { class: `badge dash${look.number % 4}`, style: { "--person": `var(${look.variable})` } }, person === "all" ? "∗" : person), words === person ? null : name),
       scoreChart({ windows: windowsOf(timeline, person), frames: this.frames, threshold, looks: this.looks, person }),
       actions);
   }

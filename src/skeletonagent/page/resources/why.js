@@ -1,7 +1,7 @@
 // Why an action was recognized: probabilities, the joints that mattered, the words against the runner-up.
 
 import { clockTime, html, percent } from "./dom.js";
-import { UNKNOWN } from "./labels.js";
+import { UNKNOWN, personName } from "./labels.js";
 
 const MOST_TOP = 5;
 /** Classes of less are left out, beyond the first two. */
@@ -64,12 +64,11 @@ function heading(item, { recording, threshold }, looks) {
   const unknown = item.label === UNKNOWN;
   const swatch = html("span", { class: `swatch${unknown ? " unknown" : ""}`, "aria-hidden": "true", style: unknown ? {} : { "--class": `var(${looks.ofClass(item.label).variable})` } });
   const time = `${clockTime(item.start / recording.fps)} to ${clockTime(item.end / recording.fps)}`;
-  const who = item.person.includes("+") ? `persons ${item.person.replaceAll("+", " and ")}` : `person ${item.person}`;
   const origin = { found: null, corrected: "corrected by you", added: "added by you" }[item.origin];
   return html("div", { class: "answer" },
     html("h2", {}, swatch, html("span", { class: "text" }, unknown ? "Unknown" : item.label)),
     item.score === null ? null : html("p", { class: "figure" }, percent(item.score)),
-    html("p", { class: "dim small" }, [who, time, origin].filter(Boolean).join(" · ")),
+    html("p", { class: "dim small" }, [personName(item.person), time, origin].filter(Boolean).join(" · ")),
     unknown && threshold ? html("p", { class: "small" }, `No action is probable enough: the best has ${percent(item.score ?? 0)}, and ${percent(threshold)} are asked for.`) : null);
 }
 

@@ -2,7 +2,7 @@
 
 import { button, clockTime, html, icon, percent, say } from "./dom.js";
 import { Editor, savePanel } from "./editor.js";
-import { Labels, UNKNOWN } from "./labels.js";
+import { Labels, UNKNOWN, personName } from "./labels.js";
 import { Playback, SPEEDS } from "./playback.js";
 import { scoresAt, windowsOf } from "./scores.js";
 import { Stage } from "./stage.js";
@@ -141,7 +141,7 @@ export class Workbench {
     const next = at < 0 ? beside : items[at + step];
     if (!next) return;
     this.select(next.id);
-    say(`${next.label}, person ${next.person}, from ${clockTime(next.start / this.#content.recording.fps)}`);
+    say(`${next.label}, ${personName(next.person)}, from ${clockTime(next.start / this.#content.recording.fps)}`);
   }
 
   // Correcting; the names are those that the form and the keys call.
