@@ -111,14 +111,14 @@ def exported(archive: Path, out: Path, graph: bytes | None = None, **settings: A
 
 
 def recording(
-    seed: int, joints: int, channels: int, persons: int = 1, actions: int = 3
+    seed: int, joints: int, channels: int, persons: int = 1, actions: int = 2
 ) -> np.ndarray:
     """Return actions with pauses between them, joints and frames absent, (M, T, V, C)."""
     rng = np.random.default_rng(seed)
     parts = []
     for number in range(actions):
         action = swinging(
-            number % 3, seed + number, 20 + 30 * (number == 2), persons, joints, channels
+            number % 3, seed + number, 20 + 30 * (number == 1), persons, joints, channels
         )
         still = np.repeat(action[:, -1:], 16, axis=1)
         parts += [action, still + rng.normal(0, 1e-3, still.shape)]
@@ -126,7 +126,7 @@ def recording(
     whole[rng.random(whole.shape[:-1]) < 0.04] = np.nan
     whole[:, 40:43] = np.nan
     if persons > 1:
-        whole[-1, 80:] = np.nan
+        whole[-1, 60:] = np.nan
     return whole
 
 

@@ -150,7 +150,7 @@ def test_files_are_read_as_the_server_reads_them(
     name: str,
     tmp_path: Path,
 ) -> None:
-    joints = recording(8, *SHAPES[name], persons=2, actions=2)
+    joints = recording(8, *SHAPES[name], persons=2)
     layout = COCO_17 if name == "flat" else KINECT_20
     written = write_files(tmp_path, joints, layout)
     for path in written if name == "flat" else written[:2]:
@@ -172,7 +172,7 @@ def test_files_are_read_as_the_server_reads_them(
 def test_what_is_unlike_the_training_clips_is_said_alike(
     browsers: dict[str, BrowserUser], servers: dict[str, RecognitionService]
 ) -> None:
-    joints = recording(3, 20, 3, actions=2)
+    joints = recording(3, 20, 3)
     changed = [
         joints[..., [1, 0, 2]] * 50,
         joints + np.random.default_rng(0).normal(0, 0.5, joints.shape),
@@ -193,7 +193,7 @@ def test_what_is_unlike_the_training_clips_is_said_alike(
 def test_streams_tell_what_those_of_the_server_tell(
     browsers: dict[str, BrowserUser], servers: dict[str, RecognitionService], name: str
 ) -> None:
-    joints = recording(6, *SHAPES[name], persons=2, actions=2)
+    joints = recording(6, *SHAPES[name], persons=2)
     times = np.arange(joints.shape[1]) / 15 + np.random.default_rng(0).uniform(
         0, 0.01, joints.shape[1]
     )

@@ -198,7 +198,9 @@ export class BrowserRecognizer {
       return await work();
     } catch (error) {
       if (error.name === "AbortError" || error instanceof RecognizerError) throw error;
-      throw new RecognizerError(error instanceof RangeError ? "The recording is too large for this browser." : error.message);
+      if (error instanceof RangeError) throw new RecognizerError("The recording is too large for this browser.");
+      const isOther = error instanceof TypeError; // such as a number where a list belongs
+      throw new RecognizerError(isOther ? "The file has another form than those that this page reads." : error.message);
     }
   }
 }
