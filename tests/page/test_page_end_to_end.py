@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.server.serving import served
+from tests.server.serving import TOKEN, served
 from tests.small_run import small_run
 
 from skeletonagent.core.errors import SkeletonAgentError
@@ -130,6 +130,21 @@ def test_a_keypoint_file_ends_in_its_actions_and_its_corrections_are_evaluated(
         assert [row["label"] for row in csv.DictReader(rows)] == [LEFT, RIGHT]
     metrics = evaluate_segments(predictor.segmenter, table).metrics
     assert metrics["f1"]["0.50"] == pytest.approx(1)
+
+
+def test_a_server_with_a_token_is_asked_with_it(
+    browser: Any, predictor: Predictor, tmp_path: Path
+) -> None:
+    file = recording(tmp_path / "lifts.json")
+    with (
+        served(predictor, token=TOKEN) as one,
+        PageVisit(browser, f"http://127.0.0.1:{one.port}/") as visit,
+    ):
+        visit.page.locator("#token").fill(TOKEN)
+        visit.page.keyboard.press("Enter")
+        visit.shown(file)
+        assert found(visit) == [LEFT, RIGHT]
+        visit.problems.clear()  # the browser itself writes of the first status
 
 
 def test_a_video_ends_in_its_action(

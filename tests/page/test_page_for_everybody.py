@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from .double import Double, answer, model
 from .visit import PageVisit
@@ -166,23 +167,20 @@ VIEWS: Mapping[str, Mapping[str, Any]] = {
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_no_serious_fault(browser: Any, double: Double, view: str) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
-    )
     double.model = model(warnings=["It was trained by an earlier version."])
     double.answer = answer(warnings=["joints are missing"])
     found = {}
     with PageVisit(browser, double.address, **VIEWS[view]) as visit:
         visit.ready()
-        found["empty"] = axe.Axe().run(visit.page).response
+        found["empty"] = Axe().run(visit.page).response
         visit.shown()
         visit.page.locator(".options summary").click()
         visit.page.get_by_role("button", name="Show less of the time").click()
-        found["shown"] = axe.Axe().run(visit.page).response
+        found["shown"] = Axe().run(visit.page).response
         visit.page.locator(".list button", has_text="unknown").click()
         visit.page.locator("#theme").focus()
         visit.page.keyboard.press("?")
-        found["keys"] = axe.Axe().run(visit.page).response
+        found["keys"] = Axe().run(visit.page).response
     faults = {
         (state, one["id"], node["html"][:120], node["failureSummary"][:200])
         for state, response in found.items()

@@ -62,7 +62,7 @@ class PageVisit:
         return self.page.evaluate(script)
 
     def until(self, happened: Callable[[], object]) -> None:
-        for _ in range(200):
+        for _ in range(400):
             if happened():
                 return
             self.page.wait_for_timeout(50)
