@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 LIMBS = ("torso", "left arm", "right arm", "left leg", "right leg")
 """Body parts of every layout; a joint of no limb belongs to the torso."""
@@ -30,6 +31,7 @@ _CAPITAL = re.compile(r"^([LR])(?=[A-Z][a-z])|(?<=[a-z0-9])([LR])$")
 _SIDES = {"l": "left", "r": "right"}
 
 
+@lru_cache(maxsize=1024)
 def side_and_rest(name: str) -> tuple[str, str]:
     """Return the side that a joint's name says, and the rest of the name.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -177,10 +178,8 @@ def body_array(frames: Bodies, joints: int) -> Float[np.ndarray, "m t v c"]:
     Raises:
         RequestError: If joints differ in their numbers.
     """
-    width = _one_length(
-        {len(joint) for frame in frames for body in frame for joint in body or () if joint},
-        "joints have {} and {} numbers; all need as many",
-    )
+    seen = filter(None, chain.from_iterable(body or () for frame in frames for body in frame))
+    width = _one_length(set(map(len, seen)), "joints have {} and {} numbers; all need as many")
     absent = [np.nan] * (width or 2)
     nobody = [absent] * joints
     persons = max(1, *map(len, frames)) if frames else 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -163,7 +163,7 @@ class PictureSession(StreamSession):
         Raises:
             RequestError: If it cannot be read.
         """
-        image, now = read_picture(content), time.monotonic()
+        image, now = read_picture(content), monotonic()
         first = self._begin is None
         self._begin = now if self._begin is None else self._begin
         moment = now - self._begin
