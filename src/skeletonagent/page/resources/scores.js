@@ -3,7 +3,7 @@
 import { html, percent, svg } from "./dom.js";
 import { personName } from "./labels.js";
 
-const MOST_CLASSES = 6;
+const MOST_CLASSES = 8;
 const LEAST_SHOWN = 0.1;
 /** Height of the drawing in its own units; it is stretched to the place that it has. */
 const HEIGHT = 100;
@@ -23,23 +23,24 @@ export function scoresAt(windows, frame) {
   return Object.entries(nearest.scores).map(([label, score]) => ({ label, score })).sort((a, b) => b.score - a.score);
 }
 
-/** Return the classes that are worth a line, the most probable first. */
-export function shownClasses(windows) {
+/** Return the classes that are worth a line: those that were recognized, then the most probable ones. */
+export function shownClasses(windows, labels) {
   const best = new Map();
   for (const { scores } of windows) {
     const two = Object.entries(scores).sort((a, b) => b[1] - a[1]).slice(0, 2);
     for (const [label, score] of two) if (score >= LEAST_SHOWN) best.set(label, Math.max(best.get(label) ?? 0, score));
   }
-  return [...best].sort((a, b) => b[1] - a[1]).slice(0, MOST_CLASSES).map(([label]) => label);
+  const rank = ([label, score]) => score + (labels.has(label) ? 1 : 0);
+  return [...best].sort((a, b) => rank(b) - rank(a)).slice(0, MOST_CLASSES).map(([label]) => label);
 }
 
 /**
  * Return a chart, as wide as all frames; null where no window was looked at.
- * @param {{windows: import("./recognizer.js").TimelineWindow[], frames: number, threshold: number|null, looks: import("./theme.js").Looks, person: string}} of
+ * @param {{windows: import("./recognizer.js").TimelineWindow[], frames: number, threshold: number|null, looks: import("./theme.js").Looks, person: string, labels: Set<string>}} of  `labels` are those of the person's actions.
  */
-export function scoreChart({ windows, frames, threshold, looks, person }) {
+export function scoreChart({ windows, frames, threshold, looks, person, labels }) {
   if (!windows.length) return null;
-  const classes = shownClasses(windows), best = new Set(windows.map(bestClass));
+  const classes = shownClasses(windows, labels), best = new Set(windows.map(bestClass));
   const runs = unbroken(windows);
   const lines = classes.flatMap((label) => {
     const { variable, dashes } = looks.ofClass(label);

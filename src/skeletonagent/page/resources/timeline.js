@@ -113,7 +113,7 @@ export class Timeline {
     this.#rove(actions);
     return html("div", { class: "row", role: "group", "aria-label": `${name}, ${own.length === 1 ? "one action" : `${own.length} actions`}` },
       html("p", { class: "who" }, html("span", { class: `badge dash${look.number % 4}`, style: { "--person": `var(${look.variable})` } }, person === "all" ? "∗" : person), words === person ? null : name),
-      scoreChart({ windows: windowsOf(timeline, person), frames: this.frames, threshold, looks: this.looks, person }),
+      scoreChart({ windows: windowsOf(timeline, person), frames: this.frames, threshold, looks: this.looks, person, labels: new Set(own.map((item) => item.label)) }),
       actions);
   }
 
