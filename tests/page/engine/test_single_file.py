@@ -50,6 +50,7 @@ def test_a_file_is_recognized_without_a_request(
     page.on("console", lambda message: problems.append(message.text))
     page.goto(page_file.as_uri())
     page.wait_for_selector("html[data-ready]")
+    assert "NumPy (.npy) and JSON" in page.inner_text("#intake")
     page.set_input_files("#file", str(tmp_path / "day.npy"))
     page.wait_for_selector("#workbench:not([hidden])")
     wanted = open_predictor(flat_file).segment(tmp_path / "day.npy")

@@ -20,6 +20,7 @@ const UNTRIMMED_FACTOR = 3;
 export class BrowserRecognizer {
   acceptsVideo = false;
   acceptsPictures = false;
+  formats = "CSV and other tables, NumPy (.npy) and JSON";
   #loading = null;
   #load;
   #description;

@@ -54,7 +54,7 @@ export class Intake {
     this.actions = html("div", { class: "choices" }, this.choose, this.camera);
     this.drop = html("div", { class: "drop" }, figure(), html("h1", {}, "What are they doing?"),
       html("p", { class: "lead" }, `Drop ${takes} anywhere on this page.`), this.actions,
-      html("p", { class: "dim small" }, `${FORMATS}. `, recognizer.acceptsVideo ? null : whyNoVideo(model)),
+      html("p", { class: "dim small" }, `${recognizer.formats ?? FORMATS}. `, recognizer.acceptsVideo ? null : whyNoVideo(model)),
       model.warnings?.length ? html("p", { class: "dim small" }, model.warnings.join(" ")) : null,
       this.options, known(model));
     this.work = html("div", { class: "working", hidden: true }, this.doing, this.progress, this.cancel);

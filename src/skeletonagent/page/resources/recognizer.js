@@ -75,6 +75,7 @@
  * @property {(options: {fps: number, kind: "keypoints"|"pictures", imageSize?: [number, number], onEvent: (event: StreamEvent) => void}) => Promise<Stream>} openStream
  *   Events are those of `WS /stream`; of pictures, a `frame` event says `t` and the bodies in
  *   pixels of the canvas. Failures come as `{type: "error", text}`, after which the stream is over.
+ * @property {string} [formats]  Keypoint files that it reads, in words, where these are not all.
  * @property {boolean} acceptsVideo  Known after `describe()`.
  * @property {boolean} acceptsPictures  Known after `describe()`.
  */
