@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from skeletonagent.core.outside_text import brief
 from skeletonagent.data.benchmarks import BENCHMARKS, Benchmark
 
 
@@ -72,10 +73,10 @@ def contradiction(benchmark: Benchmark, facts: SampleFacts) -> str:
     classes = len(benchmark.class_names)
     for sample, label in facts.labels.items():
         if label >= classes:
-            return f"it has {classes} classes, sample {sample!r} has the label {label}"
+            return f"it has {classes} classes, sample {brief(sample)} has the label {label}"
         said = _said_label(benchmark, sample)
         if said is not None and said != label:
-            return f"sample {sample!r} has the label {label}, by its name it would be {said}"
+            return f"sample {brief(sample)} has the label {label}, by its name it would be {said}"
     return ""
 
 
@@ -83,7 +84,7 @@ def _foreign_name(benchmark: Benchmark, facts: SampleFacts) -> str:
     foreign = [sample for sample in facts.labels if _said_label(benchmark, sample) is None]
     if not foreign:
         return ""
-    return f"{len(foreign)} of {len(facts.labels)} names are others, such as {foreign[0]!r}"
+    return f"{len(foreign)} of {len(facts.labels)} names are others, such as {brief(foreign[0])}"
 
 
 def _said_label(benchmark: Benchmark, sample: str) -> int | None:

@@ -188,6 +188,13 @@ def test_samples_with_labels_or_numbers_of_their_own_are_no_benchmark(
     assert reader.name == "p" and reader.class_names[0] == "class 0" and not reader.identity
 
 
+def test_endless_names_are_said_in_brief(tmp_path: Path) -> None:
+    """One name is another: a file of the fuzz run, whose warning had 10,000 characters."""
+    with pytest.warns(UserWarning, match="1 of 24 names are others") as said:
+        identified(tmp_path, lambda n, fields: n or fields.update(frame_dir=10_000 * "x"))
+    assert max(len(str(warning.message)) for warning in said) < 1000
+
+
 def test_numbers_of_classes_alone_are_no_benchmark(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="might be FineGYM.*add --benchmark finegym"):
         reader = pyskl_reader(write_finegym(tmp_path / "any.pkl"))
