@@ -124,8 +124,8 @@ def guidance_tensors_of(experiment: Experiment) -> GuidanceTensors:
 
 def learn(
     experiment: Experiment, guidance: GuidanceTensors, steps: int, on_step: Callable[[], None]
-) -> None:
-    """Take some steps of an epoch, by the program's own loop.
+) -> Tensor:
+    """Take some steps of an epoch, by the program's own loop; return the losses of each, (s, 4).
 
     Args:
         experiment: What learns.
@@ -149,6 +149,7 @@ def learn(
         on_step=lambda _: on_step(),
         stop=lambda: None,
     )
+    return progress.losses
 
 
 def sampler_of(experiment: Experiment) -> ClipSampler:
