@@ -166,9 +166,9 @@ def test_joints_and_probabilities_over_time_come_with_keypoints(
 
 
 def test_requests_that_come_together_have_the_answers_of_single_ones(server: Served) -> None:
-    bodies = [{"keypoints": as_lists(day(seed=seed)[0]), "fps": 30} for seed in range(12)]
+    bodies = [{"keypoints": as_lists(day(seed=seed)[0]), "fps": 30} for seed in range(6)]
     single = [server.predict(body, "?threshold=0").json for body in bodies]
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(6) as pool:
         together = list(pool.map(lambda body: server.predict(body, "?threshold=0").json, bodies))
     for one, other in zip(together, single, strict=True):
         alike(one, other)

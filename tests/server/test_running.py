@@ -45,6 +45,35 @@ def test_a_signal_ends_the_server_without_a_trace(file: Path, number: signal.Sig
     assert set(Path("/tmp").glob("skeletonagent-*")) <= before
 
 
+WITHOUT_TORCH = """
+import json, sys
+from importlib import abc
+class Refused(abc.MetaPathFinder):
+    def find_spec(self, name, *rest):
+        if name.partition(".")[0] in ("torch", "jinja2", "tokenizers", "pydantic_ai"):
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Refused())
+from skeletonagent.inference.loading import open_predictor
+from skeletonagent.server.running import build_server
+from skeletonagent.server.service import RecognitionOptions, RecognitionService
+from skeletonagent.server.settings import ServeSettings
+model = open_predictor(sys.argv[1])
+build_server(model, "mine", ServeSettings())
+service = RecognitionService(model, ServeSettings(), "mine")
+body = json.dumps({"keypoints": [[[n % 5, joint] for joint in range(17)] for n in range(30)]})
+for options in (RecognitionOptions(clips=True), RecognitionOptions(keypoints=True)):
+    print(service.answer_json(body.encode(), options)["schema"])
+"""
+
+
+def test_a_file_is_served_without_torch(file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(file)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["skeletonagent.prediction/1"] * 2
+
+
 def test_what_is_not_installed_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = builtins.__import__
 

@@ -25,7 +25,7 @@ def test_schemathesis_finds_nothing(server: Served, route: str) -> None:
 
     @seed(7)
     @settings(
-        max_examples=40 if route == "/predict" else 3,
+        max_examples=25 if route == "/predict" else 3,
         deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],
