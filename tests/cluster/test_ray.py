@@ -58,7 +58,7 @@ LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "0000000000000000000
 
 
 def test_a_killed_worker_costs_nothing_and_only_loopback_is_open(
-    archive: Path, file: Path, tmp_path: Path
+    archive: Path, file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     job = PredictionJob(archive, file, part_size=2)
     predict_here(pending_parts(job, tmp_path / "here"), lambda _: None)
@@ -79,6 +79,7 @@ def test_a_killed_worker_costs_nothing_and_only_loopback_is_open(
     merge_predictions([tmp_path / "out"], tmp_path / "out.parquet")
     assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "here.parquet").read_bytes()
     assert listeners and listeners <= LOOPBACK
+    assert "core_worker" not in capfd.readouterr().err
     nothing_left = pending_parts(job, tmp_path / "out", resume=True)
     predict_on_ray(nothing_left, "local", 2, show)
     assert len(reports) == 10
