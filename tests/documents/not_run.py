@@ -26,13 +26,14 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent train --data skeletons/sensor *": "it takes the archive beside it",
     "skeletonagent dialogues ping *": "it asks a language model; tests/cli/test_ping.py asks a "
     "server of its own",
-    "skeletonagent predict * --cluster *": "it starts Ray; tests/cluster/test_ray.py starts it once",
+    "skeletonagent predict * --cluster *": "it starts Ray; tests/cluster/test_ray.py starts it "
+    "once",
     "skeletonagent ablate * --launcher *": "it starts jobs; tests/experiments/launchers does so",
     "skeletonagent push runs/* *": "it sends to the Hugging Face Hub; tests/hub has a stand-in",
     "skeletonagent pull *": "it fetches from there",
     "skeletonagent predict * --run models/mine/model.onnx": "it follows that",
-    "skeletonagent page *": "it takes ONNX Runtime Web from npm's registry; tests/page/engine writes "
-    "and opens the page in one file",
+    "skeletonagent page *": "it takes ONNX Runtime Web from npm's registry; "
+    "tests/page/engine writes and opens the page in one file",
     "python -m benchmarks.page_engine *": "it takes that too",
     "skeletonagent serve *": "it runs until it is stopped; tests/server and tests/page serve",
     "torchrun --nnodes *": "it takes several machines",
