@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -295,9 +297,23 @@ def test_clients_that_leave_are_no_failures(server: Served) -> None:
     assert server.predict(BODY).status == 200
 
 
-def test_a_file_is_gone_after_its_request(server: Served, tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", swinging(0, 1, 16))
-    before = set(Path("/tmp").glob("skeletonagent-*/*"))
-    assert server.upload((tmp_path / "a.npy").read_bytes(), "a.npy").status == 200
-    assert server.upload(b"junk", "a.npy").status == 422
-    assert set(Path("/tmp").glob("skeletonagent-*/*")) == before
+def test_a_file_is_gone_after_its_request(
+    model: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = io.BytesIO()
+    np.save(content, swinging(0, 1, 16))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with served(model) as server:
+        (folder,) = tmp_path.glob("skeletonagent-*")
+        assert folder.stat().st_mode & 0o77 == 0
+        assert server.upload(content.getvalue(), "a.npy").status == 200
+        assert server.upload(b"junk", "a.npy").status == 422
+        with connected(server) as client:
+            body, kind = form(("file", "a.npy", b"x" * 1000))
+            client.sendall(head(len(body), kind) + body[:200])
+        assert server.ask("/health").status == 200
+        until = time.monotonic() + 10
+        while list(folder.iterdir()) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert list(folder.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
 import re
 import signal
 import subprocess
@@ -19,10 +20,11 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.server.settings import ServeSettings
 
 
-def started(file: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
+def started(file: Path, folder: Path) -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "skeletonagent", "serve", str(file), "--port", "0", *options],
+        [sys.executable, "-m", "skeletonagent", "serve", str(file), "--port", "0"],
         stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(folder)},
         text=True,
     )
     assert process.stderr is not None
@@ -33,16 +35,17 @@ def started(file: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_server_without_a_trace(file: Path, number: signal.Signals) -> None:
-    before = set(Path("/tmp").glob("skeletonagent-*"))
-    process, address = started(file)
+def test_a_signal_ends_the_server_without_a_trace(
+    file: Path, number: signal.Signals, tmp_path: Path
+) -> None:
+    process, address = started(file, tmp_path)
     with urllib.request.urlopen(f"{address}model", timeout=20) as answer:
         assert json.load(answer)["name"] == "mine"
     process.send_signal(number)
     assert process.wait(20) == 0
     assert process.stderr is not None
     assert process.stderr.read() == "stopped\n"
-    assert set(Path("/tmp").glob("skeletonagent-*")) <= before
+    assert not list(tmp_path.glob("skeletonagent-*"))
 
 
 WITHOUT_TORCH = """
