@@ -5,8 +5,8 @@ pauses between them; a second person beside the first one shows other clips. The
 a server of the command line, and Chromium without a window draws it.
 
 Example, the pictures of the guide to the page:
-  skeletonagent train utd-mhad --data utd_mhad --out runs/utd --preset-size tiny
-  python -m benchmarks.page_pictures runs/utd utd_mhad --out docs/images
+  skeletonagent train synthetic --out runs/synthetic --preset-size tiny
+  python -m benchmarks.page_pictures runs/synthetic synthetic --out docs/images
 """
 
 from __future__ import annotations

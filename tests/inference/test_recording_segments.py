@@ -136,7 +136,7 @@ def test_a_rest_class_is_found_by_its_name() -> None:
         (np.zeros((30, 17, 2)), "nobody is seen"),
         (RECORDING[:1], "one frame"),
         (np.repeat(RECORDING[:1], 50, axis=0), "no action of person 1"),
-        (RECORDING[20:26], "movement(s) of less than 0.25 s"),
+        (RECORDING[20:26], "a movement of less than 0.25 s is left out"),
         (np.where(np.arange(17)[:, None] == 3, np.inf, RECORDING), "infinite numbers"),
         (RECORDING, "frames a second are unknown"),
     ],

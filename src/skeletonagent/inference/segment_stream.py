@@ -141,12 +141,12 @@ class SegmentStream:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What was left out or taken for something else so far, in words."""
-        short = (
-            f"{self._too_short} movement(s) of less than {SHORTEST_SECONDS} s are left out"
-            if self._too_short
-            else None
-        )
-        return (*self._words, *([short] if short else []))
+        limit = f"less than {SHORTEST_SECONDS} s"
+        if not self._too_short:
+            return tuple(self._words)
+        if self._too_short == 1:
+            return (*self._words, f"a movement of {limit} is left out")
+        return (*self._words, f"{self._too_short} movements of {limit} are left out")
 
     def push(self, frame: FrameBodies, timestamp: float | None = None) -> list[StreamEvent]:
         """Take the next frame, and return what is known now that was not before.

@@ -57,8 +57,10 @@ export class SegmentStream {
   get warnings() {
     const { shortest_seconds: seconds } = this.task.settings.constants;
     const words = [...this.#words];
-    if (this.#tooShort) {
-      words.push(`${this.#tooShort} movement(s) of less than ${seconds} s are left out`);
+    if (this.#tooShort === 1) {
+      words.push(`a movement of less than ${seconds} s is left out`);
+    } else if (this.#tooShort) {
+      words.push(`${this.#tooShort} movements of less than ${seconds} s are left out`);
     }
     return words;
   }
