@@ -43,8 +43,13 @@ def test_others_still_see_warnings() -> None:
     def warn() -> None:
         warnings.warn("from elsewhere", stacklevel=1)
 
-    with pytest.warns(UserWarning, match="from elsewhere"), collected_warnings() as texts:
-        thread = threading.Thread(target=warn)
-        thread.start()
-        thread.join()
+    def collect_beside() -> list[str]:
+        with collected_warnings() as texts:
+            thread = threading.Thread(target=warn)
+            thread.start()
+            thread.join()
+        return texts
+
+    with pytest.warns(UserWarning, match="from elsewhere"):
+        texts = collect_beside()
     assert texts == []
