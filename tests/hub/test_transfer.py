@@ -68,9 +68,9 @@ def test_exported_file_weights_and_card_are_sent_and_nothing_else(
 
 @pytest.mark.usefixtures("key")
 def test_what_comes_back_predicts_as_what_was_sent(
-    pushed: StandIn, run: Path, tmp_path: Path
+    pushed: StandIn, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pushed.files["me/actions"]["notes.pkl"] = b"never fetched"
+    monkeypatch.setitem(pushed.files["me/actions"], "notes.pkl", b"never fetched")
     pulled = pull_model("me/actions", tmp_path / "got", endpoint=pushed.endpoint)
     assert pulled.left_out == ("notes.pkl",)
     assert {path.name for path in (tmp_path / "got").iterdir()} == set(pulled.sizes)
