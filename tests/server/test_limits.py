@@ -304,6 +304,7 @@ def test_a_file_is_gone_after_its_request(
     np.save(content, swinging(0, 1, 16))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with served(model) as server:
+        assert server.ask("/health").status == 200  # it has begun
         (folder,) = tmp_path.glob("skeletonagent-*")
         assert folder.stat().st_mode & 0o77 == 0
         assert server.upload(content.getvalue(), "a.npy").status == 200
