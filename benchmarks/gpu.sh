@@ -21,13 +21,14 @@ while [ $# -gt 0 ]; do
     *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; [ "$1" = --help ] && exit 0; exit 2 ;;
   esac
 done
-mkdir -p "$out" && rm -f "$out"/*.json "$out"/*.log "$out/lines.txt"
+mkdir -p "$out" && : >"$out/lines.txt"
 
 # line NAME SECONDS MODULE OPTIONS... runs a benchmark within its limit.
 line() {
   local name="$1" limit="$2" begun; shift 2
   [ -n "$only" ] && [[ ",$only," != *",$name,"* ]] && return
   [ -n "$dry" ] && limit=$((30 * limit)) # a busy machine may be slow
+  rm -f "$out/$name.json"
   begun=$SECONDS
   timeout --kill-after=5 "$limit" "$python" -m "$@" --json "$out/$name.json" \
     >"$out/$name.log" 2>&1 </dev/null

@@ -42,7 +42,7 @@ def test_a_training_on_one_gpu(
 ) -> None:
     """No step waits, no test batch waits, and losses and result are those of the CPU."""
     of_steps: list[int] = []
-    of_batches: list[int] = []
+    of_batches: list[list[int]] = []
     add, test_batches = train_epoch.EpochState.add, evaluation.iterate_batches
 
     def added(state: Any, *arguments: Any) -> None:
@@ -50,9 +50,11 @@ def test_a_training_on_one_gpu(
         of_steps.append(len(mode.waits))
 
     def iterated(*arguments: Any) -> Any:
+        marks: list[int] = []
         for batch in test_batches(*arguments):
-            of_batches.append(len(mode.waits))
             yield batch
+            marks.append(len(mode.waits))
+        of_batches.append(marks)
 
     on_cpu = result_of(tmp_path / "cpu", *settings)
     monkeypatch.setattr(train_epoch.EpochState, "add", added)
@@ -60,7 +62,9 @@ def test_a_training_on_one_gpu(
     with pretended_cuda() as mode:
         result = result_of(tmp_path / "gpu", *settings, "device=cuda:0")
     assert [*Counter(of_steps).values()] == [3, 3], of_steps  # three steps of two epochs
-    assert len(of_batches) > 1
+    assert of_batches
+    for marks in of_batches:  # the first batch sees which lengths there are
+        assert len(marks) > 2 and len({*marks}) == 1, of_batches
     assert result["top1"] == on_cpu["top1"]
     records, wanted = (
         [json.loads(line) for line in (tmp_path / place / "run" / "metrics.jsonl").open()]

@@ -10,10 +10,10 @@ import typer
 
 from skeletonagent.cli.console import (
     print_json,
-    print_remark,
     warnings_on_console,
 )
 from skeletonagent.cli.live import check_video_options, predict_live
+from skeletonagent.cli.opened_model import open_model
 from skeletonagent.cli.predict_large import DEFAULT_TOP_K, LargeOptions, predict_large
 from skeletonagent.cli.prediction_tables import (
     PredictedFile,
@@ -155,7 +155,6 @@ def predict_files(
 
       skeletonagent predict skeletons/mine --run utd.onnx --out runs/labels --shard 1/4
     """
-    from skeletonagent.inference.loading import open_predictor
     from skeletonagent.inference.segment_settings import SegmentOptions
 
     check_video_options(files, save_video, live)
@@ -172,13 +171,7 @@ def predict_files(
         )  # fmt: skip
         return
     with warnings_on_console():
-        model = open_predictor(run, device, engine=engine, overrides=set_ or ())
-        if model.choice:
-            print_remark(model.choice)
-        if not model.is_exported:
-            from skeletonagent.inference.action_examples import knowing_actions
-
-            model = knowing_actions(model)
+        model = open_model(run, device, engine, set_ or ())
         task = _Task(model, options, top_k, fps, image_size, seconds, max_persons, smooth)
         if live or (save_video is not None and is_camera(files[0])):
             results = [task.live(files[0], live, save_video)]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from skeletonagent.cli.console import print_remark, warnings_on_console
+from skeletonagent.cli.opened_model import open_model
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.server.settings import ServeSettings
 
@@ -128,17 +129,10 @@ def serve_command(
             "pip install 'skeletonagent[serve]'"
         ) from error
     from skeletonagent.inference.exported_model import EXPORTED_NAME
-    from skeletonagent.inference.loading import open_predictor
 
     token = read_token(token_file, settings)
     with warnings_on_console():
-        model = open_predictor(run, device, engine=engine, overrides=set_ or ())
-        if model.choice:
-            print_remark(model.choice)
-        if not model.is_exported:
-            from skeletonagent.inference.action_examples import knowing_actions
-
-            model = knowing_actions(model)
+        model = open_model(run, device, engine, set_ or ())
     title = name or (run.resolve().parent.name if run.name == EXPORTED_NAME else run.stem)
     serve_recognizer(
         model, title, settings, token, lambda at: print_remark(f"{title}: {at} (Ctrl-C stops)")

@@ -10,14 +10,20 @@ import base64
 import os
 import tarfile
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
 from importlib.resources import files
 from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.files import write_atomically
+from skeletonagent.core.published_files import (
+    PublishedContent,
+    altered_file,
+    digest_of_file,
+    missing_file,
+    take_out,
+    user_cache_folder,
+)
 from skeletonagent.data.downloads import download
 
 VERSION = "1.30.0"
@@ -34,7 +40,7 @@ _INTEGRITY = (
 )
 """SHA-512 of the package in base64, as the registry states it."""
 
-_CONTENT: Mapping[str, tuple[str, str]] = {
+_CONTENT: PublishedContent = {
     "ort.wasm.bundle.min.mjs": (
         "package/dist/ort.wasm.bundle.min.mjs",
         "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
@@ -71,8 +77,7 @@ def web_runtime_licence() -> str:
 
 def web_runtime_folder() -> Path:
     """Return the folder of ONNX Runtime Web in the user's cache (``XDG_CACHE_HOME``)."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "skeletonagent" / "page" / PACKAGE.removesuffix(".tgz")
+    return user_cache_folder() / "page" / PACKAGE.removesuffix(".tgz")
 
 
 def find_web_runtime(folder: Path | None = None) -> WebRuntime:
@@ -86,17 +91,14 @@ def find_web_runtime(folder: Path | None = None) -> WebRuntime:
         DataError: If a file is not the published one.
     """
     folder = folder or web_runtime_folder()
-    for name, (_, digest) in _CONTENT.items():
-        path = folder / name
-        if not path.is_file():
-            raise ConfigError(
-                f"ONNX Runtime Web is not there yet ({path}); fetch it with '{FETCH_RUNTIME}'"
-            )
-        with path.open("rb") as file:
-            if file_digest(file, "sha256").hexdigest() != digest:
-                raise DataError(
-                    f"is not the published file; delete it and run '{FETCH_RUNTIME}'", path=path
-                )
+    if path := missing_file(folder, _CONTENT):
+        raise ConfigError(
+            f"ONNX Runtime Web is not there yet ({path}); fetch it with '{FETCH_RUNTIME}'"
+        )
+    if path := altered_file(folder, _CONTENT):
+        raise DataError(
+            f"is not the published file; delete it and run '{FETCH_RUNTIME}'", path=path
+        )
     return WebRuntime(*(folder / name for name in _CONTENT))
 
 
@@ -136,8 +138,7 @@ def _extract(package: Path, folder: Path) -> None:
     """
     if not package.is_file():
         raise DataError("there is no such file", path=package)
-    with package.open("rb") as file:
-        found = base64.b64encode(file_digest(file, "sha512").digest()).decode()
+    found = base64.b64encode(digest_of_file(package, "sha512")).decode()
     if found != _INTEGRITY:
         raise DataError(
             f"is not {PACKAGE} as it was published: its SHA-512 is {found}, expected is "
@@ -145,12 +146,11 @@ def _extract(package: Path, folder: Path) -> None:
             path=package,
         )
     with tarfile.open(package, "r:gz") as archive:
-        for name, (member, digest) in _CONTENT.items():
+
+        def read(member: str) -> bytes:
             part = archive.extractfile(member)
-            content = b"" if part is None else part.read()
-            if sha256(content).hexdigest() != digest:
-                raise DataError(f"holds another {name} than expected", path=package)
-            with write_atomically(folder / name) as target:
-                target.write(content)
+            return b"" if part is None else part.read()
+
+        take_out(read, _CONTENT, folder, package)
     with write_atomically(folder / "LICENSE") as target:
         target.write(web_runtime_licence().encode())

