@@ -24,6 +24,7 @@ from rich.table import Table
 from skeletonagent.cli.console import console, print_json
 from skeletonagent.data.benchmarks import missing_ntu
 from skeletonagent.data.convert.pipeline import convert_dataset
+from skeletonagent.data.part_running import parts_by_processes
 from skeletonagent.data.readers.ntu import ntu_reader
 
 DISTINCT = 300
@@ -49,7 +50,10 @@ def main(
         began, worked = time.perf_counter(), cpu_seconds()
         with memory.watched():
             done = convert_dataset(
-                ntu_reader(raw), Path(folder) / "ntu60", processes=processes, progress=memory.note
+                ntu_reader(raw),
+                Path(folder) / "ntu60",
+                run=parts_by_processes(processes),
+                progress=memory.note,
             )
         seconds, worked = time.perf_counter() - began, cpu_seconds() - worked
     facts = {

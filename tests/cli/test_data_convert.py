@@ -270,3 +270,22 @@ def test_a_layout_is_assumed_only_if_the_data_confirm_it(tmp_path: Path, typed: 
     assert status == 0 and "20 (mine)" in shown and "!" not in told
     status, _, told = typed(*call, "kinect-20", "--overwrite")
     assert status == 0 and "! layout kinect-20: bones join joints that are far apart" in told
+
+
+def test_shards_read_and_the_same_command_makes_the_archive(tmp_path: Path, typed: Typed) -> None:
+    write_ntu(tmp_path / "raw")
+    command = ["data", "convert", tmp_path / "raw", "--processes", "1", "--out"]
+    typed(*command, tmp_path / "one", "--part-size", "4")
+    shared = [*command, tmp_path / "two"]
+    status, shown, _ = typed(*shared, "--part-size", "4", "--shard", "1/2", "--json")
+    assert status == 0
+    assert json.loads(shown) | {"folder": ""} == {
+        "shard": "1/2", "folder": "", "made": 3, "done_before": 0, "parts": 5
+    }  # fmt: skip
+    _, told, remarks = typed(*shared, "--shard", "2/2")
+    assert "shard 2/2: 2 part(s) of 5 made" in told and "without --shard" in remarks
+    assert typed(*shared)[0] == 0
+    for one in (tmp_path / "one").iterdir():
+        assert (tmp_path / "two" / one.name).read_bytes() == one.read_bytes()
+    status, _, problem = typed(*shared, "--shard", "1/2", "--cluster", "local")
+    assert status == 2 and "exclude each other" in problem

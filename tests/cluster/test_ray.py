@@ -5,17 +5,28 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.data.miniature_raw import write_ntu
 
+from skeletonagent.cluster import ray_parts, ray_workers
 from skeletonagent.cluster.job import OpenedJob, PartReport
 from skeletonagent.cluster.merging import merge_predictions
+from skeletonagent.cluster.ray_parts import parts_by_ray
 from skeletonagent.cluster.ray_workers import PartWorker, predict_on_ray
 from skeletonagent.cluster.settings import PredictionJob
 from skeletonagent.cluster.sharded import pending_parts, predict_here
 from skeletonagent.core.errors import ConfigError
+from skeletonagent.data.convert.pipeline import convert_dataset
+from skeletonagent.data.part_running import WritablePart
+from skeletonagent.data.readers.ntu import ntu_reader
 from skeletonagent.experiments.launchers import ray_session
 
 pytestmark = pytest.mark.slow
@@ -57,9 +68,29 @@ def addresses_of_listeners(processes: set[int]) -> set[str]:
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 
 
+@pytest.fixture(scope="module")
+def session() -> Iterator[Any]:
+    """Start one cluster for all tests, which takes most of their time."""
+    with ray_session.ray_session("local", 2) as ray:
+        yield ray
+
+
+@pytest.fixture
+def shared_session(session: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Have commands take the cluster that is there, in place of one of their own."""
+    for module in (ray_workers, ray_parts):
+        monkeypatch.setattr(module, "ray_session", lambda *_: nullcontext(session))
+    return session
+
+
 def test_a_killed_worker_costs_nothing_and_only_loopback_is_open(
-    archive: Path, file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    archive: Path,
+    file: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    shared_session: Any,
 ) -> None:
+    del shared_session
     job = PredictionJob(archive, file, part_size=2)
     predict_here(pending_parts(job, tmp_path / "here"), lambda _: None)
     merge_predictions([tmp_path / "here"], tmp_path / "here.parquet")
@@ -83,6 +114,52 @@ def test_a_killed_worker_costs_nothing_and_only_loopback_is_open(
     nothing_left = pending_parts(job, tmp_path / "out", resume=True)
     predict_on_ray(nothing_left, "local", 2, show)
     assert len(reports) == 10
+
+
+@dataclass(frozen=True)
+class EndingPart:
+    """Part whose first worker is killed.
+
+    Args:
+        part: The part.
+    """
+
+    part: WritablePart
+
+    def write(self) -> int:
+        lost = Path("lost")  # in the folder of the command
+        if not lost.exists():
+            lost.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.part.write()
+
+
+def test_archives_are_made_by_workers_of_whom_one_is_killed(
+    tmp_path: Path, shared_session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared_session.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.chdir(tmp_path)
+    write_ntu(Path("raw"))
+    reader = ntu_reader(Path("raw"))
+    progress = [(0, 0)]
+
+    def note(*step: int) -> None:
+        progress.append((step[0], step[1]))
+
+    def run(parts: Iterator[WritablePart]) -> Iterator[int]:
+        return parts_by_ray("local", 2)(EndingPart(part) for part in parts)
+
+    convert_dataset(reader, Path("here"), progress=note, part_size=4)
+    convert_dataset(reader, Path("ray"), progress=note, part_size=4, run=run)
+    assert progress[-1] == (18, 18) and Path("lost").exists()
+    files = sorted(path.name for path in Path("here").iterdir())
+    assert [(Path("ray") / name).read_bytes() for name in files] == [
+        (Path("here") / name).read_bytes() for name in files
+    ]
+    assert Path("ray.json").read_bytes() == Path("here.json").read_bytes()
+    monkeypatch.setattr(ray_parts, "program_name", lambda: "another")
+    with pytest.raises(ConfigError, match=r"a worker has skeletonagent .* the same version"):
+        convert_dataset(reader, Path("again"), progress=note, part_size=4, run=run)
 
 
 def test_a_worker_that_sees_something_else_says_so(

@@ -15,9 +15,10 @@ from skeletonagent.cluster.folder import PredictionFolder
 from skeletonagent.cluster.job import PartReport
 from skeletonagent.cluster.merging import merge_predictions
 from skeletonagent.cluster.rows import PROPERTIES, ROWS_SCHEMA
-from skeletonagent.cluster.settings import PredictionJob, Shard
+from skeletonagent.cluster.settings import PredictionJob
 from skeletonagent.cluster.sharded import pending_parts, predict_here
 from skeletonagent.core.errors import ConfigError, DataError, RunInUseError
+from skeletonagent.core.shard import Shard
 from skeletonagent.inference.loading import open_predictor
 from skeletonagent.inference.segment_settings import SegmentOptions
 

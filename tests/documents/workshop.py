@@ -56,7 +56,7 @@ def furnish(folder: Path) -> None:
     write_uav(folder / "uav_skeletons")
     _recordings(folder / "recordings")
     for name, source in _sources(downloads).items():
-        convert_dataset(source, archives / name, processes=1, progress=lambda done, of: None)
+        convert_dataset(source, archives / name, progress=lambda done, of: None)
     for name, (splits, classes) in SMALL_SETS.items():
         write_archive(small_set(name, splits, classes), archives)
     _dialogues(folder / "gpt4o_dialogues.zip")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -20,6 +19,13 @@ from skeletonagent.cli.console import (
     warnings_on_console,
 )
 from skeletonagent.cli.options import BENCHMARK_NAMES
+from skeletonagent.cli.part_options import (
+    ClusterOption,
+    PartOptions,
+    ShardOption,
+    WorkersOption,
+    print_share,
+)
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import LAYOUTS, SkeletonLayout
 from skeletonagent.data.downloads import DOWNLOADS
@@ -50,8 +56,15 @@ def convert(
         Path | None, typer.Option(help="A pickle's class names, one a line, in label order.")
     ] = None,
     processes: Annotated[
-        int, typer.Option(min=1, help="Number of processes that read files.")
-    ] = os.cpu_count() or 1,
+        int | None,
+        typer.Option(min=1, help="Processes that read files; as many as there are cores."),
+    ] = None,
+    shard: ShardOption = None,
+    cluster: ClusterOption = None,
+    workers: WorkersOption = None,
+    part_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples that are read together (1000).")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an archive in that folder.")
     ] = False,
@@ -61,7 +74,8 @@ def convert(
 ) -> None:
     """Convert a public data set into a skeleton archive.
 
-    The format of PATH is detected. The same command again continues a conversion that was stopped.
+    The format of PATH is detected. The same command again continues a conversion that was stopped,
+    and makes the archive of what others have read by --shard.
 
     Example:
       skeletonagent data convert ntu60_3danno.pkl --out skeletons/ntu60
@@ -74,9 +88,16 @@ def convert(
     from skeletonagent.cli.summaries import print_conversion, print_skipped
     from skeletonagent.data.benchmarks import expected_counts
     from skeletonagent.data.convert.layout_confirmation import confirm_layout
-    from skeletonagent.data.convert.pipeline import convert_dataset, require_free_folder
+    from skeletonagent.data.convert.pipeline import (
+        convert_dataset,
+        convert_share,
+        require_free_folder,
+    )
     from skeletonagent.data.reader_detection import detect_reader
 
+    parts = PartOptions(shard, cluster, workers, processes)
+    parts.require_one_way()
+    share = parts.share
     require_free_folder(out, overwrite=overwrite)
     with warnings_on_console(), console.status(f"reading {escape(str(path))}"):
         reader = detect_reader(path, _benchmark(benchmark), kpfiles, _layout(layout), classes)
@@ -87,9 +108,17 @@ def convert(
     if reason:
         print_remark(f"taken for {reader.layout.name}, {reason}; --layout takes another")
     with file_progress(reader.title, MofNCompleteColumn()) as progress, _named(path):
-        conversion = convert_dataset(
-            reader, out, processes=processes, progress=progress, overwrite=overwrite
-        )
+        given: dict[str, Any] = {
+            "part_size": part_size,
+            "overwrite": overwrite,
+        }
+        if share is not None:
+            done = convert_share(reader, out, share, run=parts.run(), progress=progress, **given)
+        else:
+            conversion = convert_dataset(reader, out, run=parts.run(), progress=progress, **given)
+    if share is not None:
+        print_share(done, share, as_json)
+        return
     print_skipped(reader, conversion)
     if not as_json:
         print_conversion(reader, conversion)

@@ -20,16 +20,15 @@ from skeletonagent.cli.console import (
     print_warning,
     warnings_on_console,
 )
+from skeletonagent.cli.part_options import DEFAULT_WORKERS, PartOptions
 from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.shard import Shard
 
 if TYPE_CHECKING:
     from skeletonagent.cluster.job import PartReport
 
 DEFAULT_TOP_K = 5
 """Classes that are printed for each sample unless another number is asked for."""
-
-DEFAULT_WORKERS = 2
-"""Workers of a Ray cluster unless another number is asked for."""
 
 _MOST_REMARKS = 10
 
@@ -88,11 +87,8 @@ def predict_large(
         raise ConfigError("--shard, --cluster, --workers, --part-size and --resume need --out")
     if len(files) != 1:
         raise ConfigError("--out takes one archive or folder; name the others in further commands")
-    if large.shard and large.cluster:
-        raise ConfigError("--shard and --cluster exclude each other: a cluster shares parts itself")
-    if large.workers and not large.cluster:
-        raise ConfigError("--workers is for --cluster; elsewhere, each shard is a process")
-    from skeletonagent.cluster.settings import PredictionJob, Shard
+    PartOptions(large.shard, large.cluster, large.workers).require_one_way()
+    from skeletonagent.cluster.settings import PredictionJob
     from skeletonagent.cluster.sharded import pending_parts, predict_here
 
     job = PredictionJob(files[0], part_size=large.part_size, **settings)

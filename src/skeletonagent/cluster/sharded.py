@@ -9,9 +9,10 @@ from pathlib import Path
 
 from skeletonagent.cluster.folder import PredictionFolder
 from skeletonagent.cluster.job import OpenedJob, PartReport
-from skeletonagent.cluster.settings import PredictionJob, Shard
+from skeletonagent.cluster.settings import PredictionJob
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import lock_file
+from skeletonagent.core.shard import Shard
 
 ReportPart = Callable[[PartReport], None]
 """Function that is called with each part that was predicted."""

@@ -1,4 +1,4 @@
-"""Conversions: an archive holds what was read, a kill costs a shard, no failure leaves any."""
+"""Conversions: an archive holds what was read, a kill costs a part, no failure leaves any."""
 
 from __future__ import annotations
 
@@ -15,11 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonagent.core.clips import ClipStore, SkeletonSequence, Split
-from skeletonagent.core.errors import DataError
+from skeletonagent.core.errors import ConfigError, DataError, RunInUseError
 from skeletonagent.core.layout import SkeletonLayout
+from skeletonagent.core.shard import Shard
+from skeletonagent.data import part_running
 from skeletonagent.data.archive import find_archives, read_archive
-from skeletonagent.data.convert import pipeline
-from skeletonagent.data.convert.pipeline import Conversion, DatasetReader, convert_dataset
+from skeletonagent.data.convert import parts, pipeline
+from skeletonagent.data.convert.pipeline import (
+    Conversion,
+    DatasetReader,
+    convert_dataset,
+    convert_share,
+)
+from skeletonagent.data.part_folder import PartFolder
+from skeletonagent.data.part_running import parts_by_processes
 
 CHAIN = SkeletonLayout("toy", ("head", "neck", "hip"), ((0, 1), (1, 2)), center=2)
 
@@ -96,8 +105,8 @@ def toy_reader(
 
 
 def convert(reader: DatasetReader, out: Path, processes: int = 1, **options: Any) -> Conversion:
-    options = {"progress": lambda done, total: None, "shard_size": 5, **options}
-    return convert_dataset(reader, out, processes=processes, **options)
+    options = {"progress": lambda done, total: None, "part_size": 5, **options}
+    return convert_dataset(reader, out, run=parts_by_processes(processes), **options)
 
 
 def failing(error: BaseException) -> Any:
@@ -212,12 +221,43 @@ def test_several_processes_write_the_same_archive_as_one(tmp_path: Path) -> None
     convert_dataset(
         toy_reader(),
         tmp_path / "two",
-        processes=2,
+        run=parts_by_processes(2),
         progress=lambda done, total: steps.append((done, total)),
-        shard_size=5,
+        part_size=5,
     )
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert steps[0] == (0, 12) and steps[-1] == (12, 12) and steps == sorted(steps)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_shares_of_several_processes_make_the_same_archive(tmp_path: Path, count: int) -> None:
+    numbers = range(23)
+    steps: list[tuple[int, int]] = []
+    whole = convert(toy_reader(numbers, odd), tmp_path / "one", part_size=3)
+    out = tmp_path / "toy"
+    for index in range(count, 0, -1):
+        share = Shard(index, count)
+        options = {"progress": lambda *step: steps.append(step), "part_size": 3}
+        done = convert_share(toy_reader(numbers, odd), out, share, **options)
+        assert (done.made, done.done_before, done.parts) == (len(share.parts(8)), 0, 8)
+        again = convert_share(toy_reader(numbers, odd), out, share, **options)
+        assert (again.made, again.done_before) == (0, done.made) and not out.exists()
+    assert steps[-1][0] == steps[-1][1]
+    with pytest.raises(ConfigError, match=r"holds parts of 3; leave --part-size out"):
+        convert(toy_reader(numbers, odd), out, part_size=4)
+    with PartFolder.beside(out).locked(Shard(1, 9)), pytest.raises(RunInUseError):
+        convert(toy_reader(numbers, odd), out, part_size=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "write_part", failing(AssertionError("nothing is read again")))
+        joined = convert(toy_reader(numbers, odd), out, part_size=None)
+    assert replace(joined, archive=whole.archive) == whole
+    assert contents(out) == contents(tmp_path / "one")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "one",
+        "one.json",
+        "toy",
+        "toy.json",
+    ]
 
 
 def test_what_was_read_before_a_kill_is_not_read_again(
@@ -260,7 +300,7 @@ def counted(number: int) -> SkeletonSequence:
     ],
     ids=["an item", "all items", "classes", "name", "confidence", "layout"],
 )
-def test_shards_of_another_reader_are_not_used(
+def test_parts_of_another_reader_are_not_used(
     tmp_path: Path, other: DatasetReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -278,7 +318,7 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.M
     for n, file in enumerate(files):
         file.write_text(str(n))
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.Shards, "write_arrays", failing(MemoryError()))
+        patch.setattr(pipeline.ConvertedParts, "write_arrays", failing(MemoryError()))
         with pytest.raises(MemoryError):
             convert(toy_reader(files, read_text), tmp_path / "toy")
     files[3].write_text("33")
@@ -322,7 +362,7 @@ def test_a_failure_while_merging_leaves_no_archive_and_can_be_resumed(
 def test_a_process_that_ends_is_one_clear_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline.ProcessPoolExecutor, "submit", failing(BrokenProcessPool()))
+    monkeypatch.setattr(part_running.ProcessPoolExecutor, "submit", failing(BrokenProcessPool()))
     with pytest.raises(DataError, match="a reading process was ended"):
         convert(toy_reader(), tmp_path / "toy", processes=2)
 

@@ -286,7 +286,6 @@ def test_files_on_the_list_of_missing_ones_are_left_out_and_reported(tmp_path: P
     done = convert_dataset(
         ntu_reader(tmp_path / "raw", None),
         tmp_path / "out",
-        processes=1,
         progress=lambda done, total: None,
     )
     reasons = {item.sample.split(".")[0]: item.reason for item in done.skipped}

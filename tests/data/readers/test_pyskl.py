@@ -35,7 +35,7 @@ PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 
 
 def converted(reader: DatasetReader, folder: Path) -> Conversion:
-    return convert_dataset(reader, folder / "out", processes=1, progress=lambda done, total: None)
+    return convert_dataset(reader, folder / "out", progress=lambda done, total: None)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -1,7 +1,8 @@
 """Conversion of a data set into a skeleton archive, in little memory and resumable.
 
-Samples are read in shards, by several processes; each shard is a file in ``NAME.partial``. At the
-end the shards are merged into the arrays of the archive, a folder that is renamed when complete.
+Samples are read in parts, by several processes or machines; each part is a file in
+``NAME.partial``. At the end the parts are joined to the arrays of the archive, a folder that is
+renamed when complete.
 """
 
 from __future__ import annotations
@@ -10,12 +11,9 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +21,15 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.sequences import SkeletonSequence, Split
+from skeletonagent.core.shard import Shard
 from skeletonagent.data.archive import read_arrays
-from skeletonagent.data.convert.shards import Shards, ShardTask, SkippedSample, write_shard
+from skeletonagent.data.convert.parts import ConvertedParts, PartJob, PartTask, SkippedSample
+from skeletonagent.data.part_folder import PartFolder, ShareOfParts
+from skeletonagent.data.part_running import RunParts, one_after_another
 from skeletonagent.data.validation import check_content
 
-SHARD_SIZE = 1000
-"""Samples in a shard, which a process has in memory and which are read again after a kill."""
+SAMPLES_OF_A_PART = 1000
+"""Samples of a part, which a process has in memory and which are read again after a kill."""
 
 
 @dataclass(frozen=True)
@@ -90,56 +91,96 @@ def convert_dataset(
     reader: DatasetReader,
     out: Path,
     *,
-    processes: int,
     progress: Callable[[int, int], None],
+    run: RunParts = one_after_another,
     overwrite: bool = False,
-    shard_size: int = SHARD_SIZE,
+    part_size: int | None = None,
 ) -> Conversion:
     """Write the samples of a data set as a folder archive ``out`` with ``out.json`` beside it.
 
-    A conversion that was killed is resumed when it is started again.
+    Parts that are there, of a conversion that was stopped or by :func:`convert_share`, are kept.
 
     Args:
         reader: Reader of the samples.
         out: Folder of the archive, whose name becomes the archive's.
-        processes: Number of processes that read samples; with 1, or a single shard, samples are
-            read in this process.
         progress: Function called with the number of samples done and in all.
+        run: Function that has parts written; by default, and where there is but one, this
+            process does.
         overwrite: Whether an existing archive may be replaced.
-        shard_size: Number of samples in a shard.
+        part_size: Number of samples in a part; by default that of the parts that are there.
 
     Raises:
         DataError: If ``out`` must not be replaced, or no archive can be made of the samples.
+        ConfigError: If parts of another size are there.
+        RunInUseError: If another process writes parts or the archive.
     """
     require_free_folder(out, overwrite=overwrite)
-    partial = _beside(out, ".partial")
-    shards = _write_shards(reader, partial, shard_size, processes, progress)
-    try:
-        shards.check()
-        splits = reader.splits(shards.ids)
-        complete = _complete_splits(splits)
-    except DataError:
-        shutil.rmtree(partial)  # no later conversion can be resumed from there
-        raise
-    merged = partial / "merged"
-    shutil.rmtree(merged, ignore_errors=True)
-    merged.mkdir()
-    shards.write_arrays(merged, has_confidence=reader.has_confidence)
-    metadata = json.dumps(_metadata(reader, complete, shards.skipped), indent=1)
-    try:
-        check_content(json.loads(metadata), read_arrays(merged, "r"), _beside(out, ".json"), out)
-    except DataError:
-        shutil.rmtree(partial)
-        raise
-    _put_in_place(merged, out, metadata)
-    shutil.rmtree(partial)
+    plan = _Plan.open(reader, out, part_size)
+    partial = plan.folder
+    with partial.locked(None):
+        paths, _ = plan.write(range(plan.count), run, progress)
+        parts = ConvertedParts(paths)
+        try:
+            parts.check()
+            splits = reader.splits(parts.ids)
+            complete = _complete_splits(splits)
+        except DataError:
+            partial.remove()  # no later conversion can be resumed from there
+            raise
+        merged = partial.path / "merged"
+        shutil.rmtree(merged, ignore_errors=True)
+        merged.mkdir()
+        parts.write_arrays(merged, has_confidence=reader.has_confidence)
+        metadata = json.dumps(_metadata(reader, complete, parts.skipped), indent=1)
+        arrays = read_arrays(merged, "r")
+        try:
+            check_content(json.loads(metadata), arrays, _beside(out, ".json"), out)
+        except DataError:
+            partial.remove()
+            raise
+        _put_in_place(merged, out, metadata)
+        partial.remove()
     return Conversion(
         archive=out,
-        samples=len(shards.ids),
-        frames=int(shards.shapes[:, 1].sum()),
-        skipped=shards.skipped,
+        samples=len(parts.ids),
+        frames=int(parts.shapes[:, 1].sum()),
+        skipped=parts.skipped,
         splits={name: (len(split.train), len(split.test)) for name, split in splits.items()},
     )
+
+
+def convert_share(
+    reader: DatasetReader,
+    out: Path,
+    shard: Shard,
+    *,
+    progress: Callable[[int, int], None],
+    run: RunParts = one_after_another,
+    overwrite: bool = False,
+    part_size: int | None = None,
+) -> ShareOfParts:
+    """Write a share of the parts of an archive, which :func:`convert_dataset` then makes.
+
+    Args:
+        reader: Reader of the samples.
+        out: Folder of the archive.
+        shard: The share; each is of one process at a time, and all may be at work at once.
+        progress: Function called with the number of samples done and in all of the share.
+        run: Function that has parts written.
+        overwrite: Whether an existing archive may be replaced in the end.
+        part_size: Number of samples in a part; by default that of the parts that are there.
+
+    Raises:
+        DataError: If ``out`` must not be replaced.
+        ConfigError: If parts of another size are there.
+        RunInUseError: If another process writes the same share.
+    """
+    require_free_folder(out, overwrite=overwrite)
+    plan = _Plan.open(reader, out, part_size)
+    numbers = shard.parts(plan.count)
+    with plan.folder.locked(shard):
+        _, there = plan.write(numbers, run, progress)
+    return ShareOfParts(plan.folder.path, len(numbers) - there, there, plan.count)
 
 
 def require_free_folder(out: Path, *, overwrite: bool) -> None:
@@ -164,6 +205,74 @@ def require_free_folder(out: Path, *, overwrite: bool) -> None:
         raise DataError("there is an archive already; overwrite it or name another", path=existing)
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """Parts of a conversion.
+
+    Args:
+        reader: Reader of the samples.
+        folder: Folder of the parts.
+        size: Number of items of a part.
+    """
+
+    reader: DatasetReader
+    folder: PartFolder
+    size: int
+
+    @classmethod
+    def open(cls, reader: DatasetReader, out: Path, part_size: int | None) -> _Plan:
+        if not reader.items:
+            raise DataError(f"{reader.title}: there are no samples to convert")
+        folder = PartFolder.beside(out)
+        return cls(reader, folder, folder.part_size(part_size, SAMPLES_OF_A_PART))
+
+    @property
+    def count(self) -> int:
+        """Number of parts."""
+        return -(-len(self.reader.items) // self.size)
+
+    def jobs(self, numbers: range) -> Iterator[PartJob]:
+        """Yield parts, each with its file.
+
+        The name of a file is a digest of all that its content depends on, so that an existing file
+        has the right content.
+        """
+        reader = self.reader
+        classes, channels = len(reader.class_names), _channels(reader)
+        for number in numbers:
+            first = number * self.size
+            items = list(reader.items[first : first + self.size])
+            pickled = pickle.dumps(
+                PartTask(first, items, reader.read, reader.layout, classes, channels)
+            )
+            digest = sha256(pickled)
+            states = [_file_state(item) for item in items]
+            digest.update(repr((reader.name, reader.has_confidence, states)).encode())
+            name = f"{first}-{first + len(items) - 1}-{digest.hexdigest()[:32]}.npz"
+            yield PartJob(number, pickled, len(items), self.folder.path / name)
+
+    def write(
+        self, numbers: range, run: RunParts, progress: Callable[[int, int], None]
+    ) -> tuple[tuple[Path, ...], int]:
+        """Have parts written; return their files, and how many were there."""
+        paths: list[Path] = []
+        done = there = 0
+        total = sum(min(self.size, len(self.reader.items) - n * self.size) for n in numbers)
+
+        def noted() -> Iterator[PartJob]:
+            nonlocal there
+            for job in self.jobs(numbers):
+                paths.append(job.path)
+                there += job.path.is_file()
+                yield job
+
+        progress(done, total)
+        for items in (run if len(numbers) > 1 else one_after_another)(noted()):
+            done += items
+            progress(done, total)
+        return tuple(paths), there
+
+
 def _complete_splits(splits: Mapping[str, Split]) -> dict[str, Split]:
     """Return the splits that have a training and a test set, or raise a DataError if none has."""
     complete = {name: split for name, split in splits.items() if split.train and split.test}
@@ -185,55 +294,9 @@ def _put_in_place(merged: Path, out: Path, metadata: str) -> None:
     write_text(_beside(out, ".json"), metadata)
 
 
-def _write_shards(
-    reader: DatasetReader,
-    partial: Path,
-    shard_size: int,
-    processes: int,
-    progress: Callable[[int, int], None],
-) -> Shards:
-    """Read all samples into shards, except those of shards that exist already."""
-    total, done = len(reader.items), 0
-    if not total:
-        raise DataError(f"{reader.title}: there are no samples to convert")
-    partial.mkdir(parents=True, exist_ok=True)
-    progress(done, total)
-    paths: list[Path] = []
-    jobs = _jobs(reader, partial, shard_size, paths)
-    for items in _run(jobs, processes if total > shard_size else 1):
-        done += items
-        progress(done, total)
-    return Shards(tuple(paths))
-
-
-def _jobs(
-    reader: DatasetReader, partial: Path, shard_size: int, paths: list[Path]
-) -> Iterator[tuple[bytes, int, Path]]:
-    """Yield pickled task, number of items and file of each shard; append the file to ``paths``.
-
-    The name of a file is a digest of all that its content depends on, so that an existing file
-    has the right content.
-    """
-    classes, channels = len(reader.class_names), _channels(reader)
-    for first in range(0, len(reader.items), shard_size):
-        items = list(reader.items[first : first + shard_size])
-        pickled = pickle.dumps(
-            ShardTask(first, items, reader.read, reader.layout, classes, channels)
-        )
-        digest = sha256(pickled)
-        digest.update(
-            repr(
-                (reader.name, reader.has_confidence, [_file_state(item) for item in items])
-            ).encode()
-        )
-        name = f"{first}-{first + len(items) - 1}-{digest.hexdigest()[:32]}.npz"
-        paths.append(partial / name)
-        yield pickled, len(items), paths[-1]
-
-
 def _channels(reader: DatasetReader) -> int:
     """Return the number of channels of the first readable sample, which all must have."""
-    for item in reader.items[:SHARD_SIZE]:
+    for item in reader.items[:SAMPLES_OF_A_PART]:
         with suppress(DataError):
             return int(reader.read(item).joints.shape[-1])
     return 3 + reader.has_confidence
@@ -245,39 +308,6 @@ def _file_state(item: Any) -> tuple[int, int] | None:
         return None
     status = item.stat()
     return status.st_size, status.st_mtime_ns
-
-
-def _run(jobs: Iterator[tuple[bytes, int, Path]], processes: int) -> Iterator[int]:
-    """Yield the number of items of each shard once it is written, in any order.
-
-    At most one shard more than there are processes is pending, so that memory stays constant.
-    """
-    if processes <= 1:
-        yield from (_write_if_missing(*job) for job in jobs)
-        return
-    pending: set[Future[int]] = set()
-    # A fork would copy the locks of threads, which PyTorch has.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        try:
-            for job in jobs:
-                pending.add(pool.submit(_write_if_missing, *job))
-                if len(pending) > processes:
-                    ready, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in ready)
-            yield from (future.result() for future in pending)
-        except BrokenProcessPool as error:
-            raise DataError(
-                "a reading process was ended, perhaps for want of memory; start again, with fewer "
-                "processes: what was read is kept"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _write_if_missing(pickled: bytes, items: int, path: Path) -> int:
-    if not path.is_file():
-        write_shard(pickled, path)
-    return items
 
 
 def _metadata(

@@ -1,4 +1,4 @@
-"""Shards of a conversion: files of samples that were read, before they become an archive."""
+"""Parts of a conversion: files of samples that were read, before they become an archive."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class SkippedSample:
 
 
 @dataclass(frozen=True)
-class ShardTask:
-    """Task of a process: the items of a shard and how to read them.
+class PartTask:
+    """Task of a process: the items of a part and how to read them.
 
     Args:
-        first: Position of the shard's first item among all.
+        first: Position of the part's first item among all.
         items: Arguments of ``read``, one for each sample.
         read: Top-level, picklable function that reads a sample.
         layout: Skeleton that every sample must have.
@@ -55,9 +55,32 @@ class ShardTask:
     channels: int
 
 
-def write_shard(pickled: bytes, path: Path) -> None:
-    """Read the samples of a pickled :class:`ShardTask` and write them and the skipped ones."""
-    task: ShardTask = pickle.loads(pickled)
+@dataclass(frozen=True)
+class PartJob:
+    """Part that is still to be written, in a form that any process can take.
+
+    Args:
+        number: Number of the part.
+        task: Pickled :class:`PartTask`.
+        items: Number of its items.
+        path: File of the part.
+    """
+
+    number: int
+    task: bytes
+    items: int
+    path: Path
+
+    def write(self) -> int:
+        """Write the part unless it is there; return the number of its items."""
+        if not self.path.is_file():
+            write_part(self.task, self.path)
+        return self.items
+
+
+def write_part(pickled: bytes, path: Path) -> None:
+    """Read the samples of a pickled :class:`PartTask` and write them and the skipped ones."""
+    task: PartTask = pickle.loads(pickled)
     kept: list[SkeletonSequence] = []
     skipped: list[tuple[str, str]] = []
     for number, item in enumerate(task.items, task.first):
@@ -102,7 +125,7 @@ def _with_absent_joints(sequence: SkeletonSequence) -> SkeletonSequence:
     return replace(sequence, joints=joints.astype(sequence.joints.dtype, copy=False))
 
 
-def _check(sequence: SkeletonSequence, task: ShardTask) -> None:
+def _check(sequence: SkeletonSequence, task: PartTask) -> None:
     """Check that a sample fits into the archive, or raise a DataError."""
     shape, v = sequence.joints.shape, task.layout.num_joints
     problem = None
@@ -136,11 +159,11 @@ def _reason(error: DataError) -> str:
 
 
 @dataclass(frozen=True)
-class Shards:
-    """Written shards of a data set.
+class ConvertedParts:
+    """Written parts of a data set.
 
     Args:
-        paths: Files of the shards, in the order of the samples.
+        paths: Files of the parts, in the order of the samples.
     """
 
     paths: tuple[Path, ...]
@@ -173,7 +196,7 @@ class Shards:
             raise DataError("is there more than once; remove the copies", sample=repeated)
 
     def write_arrays(self, folder: Path, *, has_confidence: bool) -> None:
-        """Write the arrays of an archive into a folder, the joints shard by shard."""
+        """Write the arrays of an archive into a folder, the joints part by part."""
         shapes, images = self.shapes, self._concatenated("image")
         subjects = self._concatenated("subject")
         rows = shapes[:, 0] * shapes[:, 1]
@@ -209,12 +232,12 @@ class Shards:
                     confidence.write(joints[..., coordinates:].tobytes())
 
     def _concatenated(self, name: str) -> np.ndarray:
-        """Return an array of all shards."""
+        """Return an array of all parts."""
         return np.concatenate([_array(path, name) for path in self.paths])
 
 
-def _array(shard: Path, name: str) -> np.ndarray:
-    with np.load(shard, allow_pickle=False) as file:
+def _array(part: Path, name: str) -> np.ndarray:
+    with np.load(part, allow_pickle=False) as file:
         array: np.ndarray = file[name]
     return array
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from skeletonagent.cluster.settings import Shard
 from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.shard import Shard
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
