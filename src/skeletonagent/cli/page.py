@@ -10,10 +10,12 @@ import typer
 from rich.markup import escape
 
 from skeletonagent.cli.console import output, print_remark, warnings_on_console
-from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.errors import ConfigError, SkeletonAgentError
 
 if TYPE_CHECKING:
+    from skeletonagent.core.input_format import InputFormat
     from skeletonagent.inference.exported_model import ExportedModel
+    from skeletonagent.page.browser_pose import BrowserPose
 
 _FETCH = "fetch"
 
@@ -30,12 +32,21 @@ def page_command(
         Path | None,
         typer.Option(help="The package of ONNX Runtime Web, if it was downloaded already."),
     ] = None,
+    pose: Annotated[
+        bool | None,
+        typer.Option(
+            "--pose/--no-pose",
+            help="Take videos and the camera; if neither is given, where the pose models are "
+            "there and fit.",
+        ),
+    ] = None,
 ) -> None:
     """Write the page as one file, in which a recognizer runs without a server.
 
     The file opens in a browser from anywhere, and sends nothing to anybody. It holds ONNX Runtime
     Web (MIT, 6 MB), which 'page fetch' downloads from npm's registry into your cache, once; npm is
-    not needed. It takes keypoint files: CSV, NPY and JSON.
+    not needed. It takes keypoint files, CSV, NPY and JSON; and, after 'pose fetch', videos and the
+    camera, whose pictures stay in the browser (9 MB more).
 
     Examples:
       skeletonagent page fetch
@@ -62,9 +73,33 @@ def page_command(
 
     files = find_web_runtime() if runtime is None else fetch_web_runtime(package=runtime)
     with warnings_on_console(), tempfile.TemporaryDirectory() as folder:
-        model = BrowserModel.of(_exported(Path(run), Path(folder)))
-        write_text(out, single_file(model, files))
+        exported = _exported(Path(run), Path(folder))
+        models = _pose(exported.metadata.input_format, pose)
+        write_text(out, single_file(BrowserModel.of(exported, models), files))
     print_remark(f"written: {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+def _pose(given: InputFormat, wanted: bool | None) -> BrowserPose | None:
+    """Return the pose models for a recognizer; None, which is said, if they cannot be used.
+
+    Args:
+        given: Joints and channels of the recognizer.
+        wanted: Whether there have to be any; None if they may be missing.
+
+    Raises:
+        SkeletonAgentError: If there have to be some, and cannot be.
+    """
+    from skeletonagent.page.browser_pose import BrowserPose
+
+    if wanted is False:
+        return None
+    try:
+        return BrowserPose.of(given)
+    except SkeletonAgentError as error:
+        if wanted:
+            raise
+        print_remark(f"the page takes neither videos nor the camera: {error}")
+        return None
 
 
 def _exported(path: Path, folder: Path) -> ExportedModel:

@@ -21,6 +21,7 @@ from skeletonagent.inference.exported_model import ExportedModel
 from skeletonagent.inference.recording_input import joint_places
 from skeletonagent.inference.segment_settings import choose_rest, choose_threshold
 from skeletonagent.inference.segment_stream import CHECKED_SECONDS
+from skeletonagent.page.browser_pose import NO_POSE, BrowserPose, pose_facts
 from skeletonagent.page.layout_facts import layout_facts
 from skeletonagent.page.onnx_fields import without_properties
 from skeletonagent.runtime.claimed import FittedClaims
@@ -42,21 +43,30 @@ class BrowserModel:
         description: What the engine computes with, as plain values.
         graph: The network in ONNX, without texts beside it.
         ridge: Classifier beside the network in the form of safetensors; None if there is none.
+        pose: Pose models, with which it takes videos and the camera; None if there are none.
     """
 
     description: dict[str, Any]
     graph: bytes
     ridge: bytes | None
+    pose: BrowserPose | None = None
 
     @classmethod
-    def of(cls, model: ExportedModel) -> BrowserModel:
+    def of(cls, model: ExportedModel, pose: BrowserPose | None = None) -> BrowserModel:
         """Return an exported recognizer as the engine takes it.
+
+        Args:
+            model: The recognizer.
+            pose: Pose models, whose constants become part of its description.
 
         Raises:
             ConfigError: If it uses a setting that the engine does not know.
         """
         graph = without_properties(read_outside_bytes(model.path, _MOST_BYTES, "an ONNX model"))
-        return cls(browser_description(model), graph, model.ridge)
+        description = browser_description(model)
+        if pose is not None:
+            description |= {"pose": pose_facts(), "why_no_pose": ""}
+        return cls(description, graph, model.ridge, pose)
 
 
 def browser_description(model: ExportedModel) -> dict[str, Any]:
@@ -116,6 +126,8 @@ def browser_description(model: ExportedModel) -> dict[str, Any]:
         "layouts": {name: _known_layout(one, given.layout) for name, one in LAYOUTS.items()},
         "constants": _constants(),
         "limits": _LIMITS,
+        "pose": None,
+        "why_no_pose": NO_POSE,
     }
 
 

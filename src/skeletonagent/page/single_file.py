@@ -59,9 +59,11 @@ def single_file(model: BrowserModel, runtime: WebRuntime) -> str:
     }
     if model.ridge is not None:
         parts["ridge"] = model.ridge
+    if model.pose is not None:
+        parts |= {"pose-detector": model.pose.detector, "pose-landmarks": model.pose.landmarks}
     data = "\n".join(_data(name, content) for name, content in parts.items())
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    html = _replaced(_CHARSET, html, lambda found: f"{found[0]}\n{meta}\n{_notice()}")
+    html = _replaced(_CHARSET, html, lambda found: f"{found[0]}\n{meta}\n{_notice(model)}")
     html = _replaced(_STYLES, html, lambda _: f"<style>{styles}</style>")
     html = _replaced(_ICON, html, _inline_icon)
     return _replaced(_SCRIPT, html, lambda _: f'{data}\n<script type="module">{script}</script>')
@@ -115,5 +117,11 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _notice() -> str:
-    return f"<!-- Holds ONNX Runtime Web.\n{web_runtime_licence()}-->"
+def _notice(model: BrowserModel) -> str:
+    notices = [f"Holds ONNX Runtime Web.\n{web_runtime_licence()}"]
+    if model.pose is not None:
+        notices.append(
+            "Holds the detection and landmark models of MediaPipe's BlazePose, converted to ONNX.\n"
+            f"{model.pose.licence}"
+        )
+    return "\n".join(f"<!-- {notice}-->" for notice in notices)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-import numpy as np
-
 from skeletonagent.core.errors import SkeletonAgentError
 from skeletonagent.core.input_format import InputFormat
-from skeletonagent.core.layout import MEDIAPIPE_33
-from skeletonagent.core.recording import KeypointRecording
-from skeletonagent.inference.recording_input import fit_recording
+from skeletonagent.inference.pose_joints import require_pose_joints
 from skeletonagent.pose.fetch import FETCH_COMMAND, find_pose_models
 from skeletonagent.video.reading import INSTALL_VIDEO
 
@@ -31,18 +27,7 @@ def why_no_pictures(input_format: InputFormat) -> str:
     except SkeletonAgentError:  # its text names a folder of this machine
         return f"videos are not taken: the pose models are not there; {FETCH_COMMAND}"
     try:
-        fit_recording(_somebody(input_format.coordinates), input_format)
+        require_pose_joints(input_format)
     except SkeletonAgentError as error:
         return f"videos are not taken: what is found in them {error}"
     return ""
-
-
-def _somebody(coordinates: int) -> KeypointRecording:
-    """Return a recording as pose estimation would return it."""
-    shape = (1, 1, MEDIAPIPE_33.num_joints)
-    return KeypointRecording(
-        name="video",
-        joints=np.ones((*shape, coordinates)),
-        layout=MEDIAPIPE_33,
-        confidence=np.ones(shape),
-    )

@@ -11,27 +11,32 @@ import { SourceCheck } from "./engine/source_check.js";
 import { storedSample } from "./engine/stored_samples.js";
 import { StreamSession } from "./engine/stream_session.js";
 import { scoreTimeline } from "./engine/timeline.js";
+import { isVideo } from "./intake.js";
+import { BrowserPoses } from "./pose/browser_poses.js";
+import { PictureStream } from "./pose/picture_stream.js";
 import { RecognizerError } from "./recognizer.js";
 
-const NO_VIDEO = "This page recognizes keypoints alone; for videos and the camera, use 'skeletonagent serve'.";
 const UNTRIMMED_FACTOR = 3;
 
 /** @implements {import("./recognizer.js").Recognizer} */
 export class BrowserRecognizer {
-  acceptsVideo = false;
-  acceptsPictures = false;
   formats = "CSV and other tables, NumPy (.npy) and JSON";
   #loading = null;
+  #loadingPoses = null;
   #load;
+  #loadPose;
   #description;
 
   /**
    * @param {any} description  Description of the recognizer, see `page/browser_model.py`.
    * @param {() => Promise<import("./engine/exported_model.js").ExportedModel>} load  Loads it, once it is needed.
+   * @param {() => Promise<{detector: any, landmarks: any}>} [loadPose]  Loads the pose models, once they are needed.
    */
-  constructor(description, load) {
+  constructor(description, load, loadPose = undefined) {
     this.#description = description;
     this.#load = load;
+    this.#loadPose = loadPose;
+    this.acceptsVideo = this.acceptsPictures = Boolean(description.pose && loadPose);
   }
 
   async describe() {
@@ -53,8 +58,8 @@ export class BrowserRecognizer {
       pair_classes: all.class_names.filter((_, label) => all.pairs[label]),
       backbone: all.backbone,
       engine: "browser",
-      video: false,
-      why_no_video: NO_VIDEO,
+      video: this.acceptsVideo,
+      why_no_video: all.why_no_pose,
       persons: all.persons,
       limits: all.limits,
       sentences: Object.fromEntries(sentences.filter(([, sentence]) => sentence)),
@@ -64,7 +69,7 @@ export class BrowserRecognizer {
 
   async predict(file, { signal, onProgress, topK = 5, clips = false, fps, ...options } = {}) {
     return this.#told(async () => {
-      const recording = await this.#read(file, fps);
+      const { recording, seen } = await this.#read(file, fps, { signal, onProgress });
       const words = [];
       const work = this.#work(recording, signal, onProgress, (word) => words.push(word));
       const answer = clips
@@ -76,13 +81,17 @@ export class BrowserRecognizer {
       const timeline = await scoreTimeline(recording, { window, stride }, this.#description, scores);
       const { remarks = [], ...whole } = answer;
       whole.warnings = [...new Set([...whole.warnings, ...words, ...remarks])];
-      return { ...whole, keypoints: drawnKeypoints(recording, this.#description.input), timeline };
+      const keypoints = seen
+        ? drawnKeypoints(seen, { coordinates: 2, layout: this.#description.pose.layout })
+        : drawnKeypoints(recording, this.#description.input);
+      return { ...whole, keypoints, timeline };
     });
   }
 
   async openStream({ fps, kind, onEvent }) {
-    if (kind !== "keypoints") throw new RecognizerError(NO_VIDEO);
+    if (kind === "pictures" && !this.acceptsPictures) throw new RecognizerError(this.#description.why_no_pose);
     return this.#told(async () => {
+      const poses = kind === "pictures" ? await this.#poses() : null;
       const settings = new SegmentSettings({}, this.#description, fps);
       const check = new SourceCheck(this.#description);
       const task = {
@@ -90,16 +99,18 @@ export class BrowserRecognizer {
         checkSource: (frames) => check.ofFrames(frames, fps),
       };
       settings.remarks.forEach((text) => onEvent({ type: "warning", text }));
-      return new StreamSession(task, fps, onEvent);
+      const session = new StreamSession(task, fps, onEvent);
+      return poses ? new PictureStream(poses, session, onEvent) : session;
     });
   }
 
-  /** Return the recording of a file as the recognizer takes it. */
-  async #read(file, fps) {
+  /** Return the recording of a file as the recognizer takes it, and of a video its joints in pixels. */
+  async #read(file, fps, options) {
     const { input, limits } = this.#description;
     if (file instanceof Blob && file.size > limits.max_upload * 1e6) {
       throw new Error(`the file is larger than the ${limits.max_upload} MB that are taken`);
     }
+    if (file instanceof Blob && isVideo(file)) return this.#readVideo(file, options);
     const found = await readKeypoints(file, input);
     const fitted = found.sample
       ? recordingOfSample(found.sample, this.#description)
@@ -111,7 +122,23 @@ export class BrowserRecognizer {
         `the recording has ${length} frames and ${persons} persons; up to ${limits.max_frames} and ${limits.max_persons} are taken`,
       );
     }
-    return withJoinedPersons(withoutPersonsTwice(read), input.coordinates);
+    return { recording: withJoinedPersons(withoutPersonsTwice(read), input.coordinates), seen: null };
+  }
+
+  async #readVideo(file, options) {
+    const { why_no_pose: why, input } = this.#description;
+    if (!this.acceptsVideo) throw new RecognizerError(why);
+    options.onProgress?.("Loading the pose models");
+    const poses = await (await this.#poses()).ofVideo(file, options);
+    const fitted = fitRecording(poses.recording(input.coordinates === 3), this.#description);
+    const seen = poses.recording(false);
+    return { recording: withJoinedPersons(fitted, input.coordinates), seen };
+  }
+
+  /** Return the pose models, which are loaded once. */
+  async #poses() {
+    this.#loadingPoses ??= this.#loadPose();
+    return new BrowserPoses(this.#description, await this.#loadingPoses);
   }
 
   async #segments(recording, topK, options, work) {

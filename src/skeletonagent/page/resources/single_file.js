@@ -4,6 +4,7 @@ import * as ort from "onnxruntime-web";
 import { startPage } from "./app.js";
 import { BrowserRecognizer } from "./browser_recognizer.js";
 import { ExportedModel } from "./engine/exported_model.js";
+import { PoseModel } from "./pose/pose_model.js";
 
 /** Return the bytes that an element of the page holds, null if there is none. */
 async function embedded(name) {
@@ -18,11 +19,15 @@ async function embedded(name) {
 
 async function start() {
   const description = JSON.parse(new TextDecoder().decode(await embedded("description")));
+  let runtime = null;
+  const wasm = () => (runtime ??= embedded("wasm"));
   const load = async () => {
     const parts = { description, graph: await embedded("graph"), ridge: await embedded("ridge") };
-    return ExportedModel.open(parts, ort, await embedded("wasm"));
+    return ExportedModel.open(parts, ort, await wasm());
   };
-  await startPage(new BrowserRecognizer(description, load));
+  const poseModel = async (name) => PoseModel.open(ort, await embedded(`pose-${name}`), await wasm());
+  const loadPose = async () => ({ detector: await poseModel("detector"), landmarks: await poseModel("landmarks") });
+  await startPage(new BrowserRecognizer(description, load, loadPose));
 }
 
 start().catch((error) => {

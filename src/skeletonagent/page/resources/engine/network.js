@@ -21,12 +21,7 @@ export class Network {
    * @returns {Promise<Network>}
    */
   static async open(ort, graph, wasm) {
-    ort.env.wasm.numThreads = 1;
-    ort.env.wasm.proxy = false;
-    ort.env.wasm.wasmBinary = wasm;
-    ort.env.logLevel = "error";
-    const session = await ort.InferenceSession.create(graph, { executionProviders: ["wasm"] });
-    return new Network(ort, session);
+    return new Network(ort, await openSession(ort, graph, wasm));
   }
 
   /**
@@ -46,6 +41,21 @@ export class Network {
       softmax(logits.data.subarray(clip * classes, (clip + 1) * classes)),
     );
   }
+}
+
+/**
+ * Return a session of a file, on the processor, in one thread.
+ * @param {any} ort Module of ONNX Runtime Web.
+ * @param {Uint8Array} graph The file.
+ * @param {Uint8Array} wasm ONNX Runtime itself.
+ * @returns {Promise<any>}
+ */
+export async function openSession(ort, graph, wasm) {
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.proxy = false;
+  ort.env.wasm.wasmBinary = wasm;
+  ort.env.logLevel = "error";
+  return ort.InferenceSession.create(graph, { executionProviders: ["wasm"] });
 }
 
 /** Return the softmax of logits. */
