@@ -9,7 +9,16 @@ import torch
 from torch import nn
 
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
-from skeletonagent.models.blocks import Conv1x1, ConvBNSequence, STBlock, conv1x1, shortcut
+from skeletonagent.models.blocks import (
+    Conv1x1,
+    ConvBNSequence,
+    FrameConv,
+    STBlock,
+    conv1x1,
+    frames_to_maps,
+    present,
+    shortcut,
+)
 
 
 def test_conv1x1_function_is_a_convolution() -> None:
@@ -53,6 +62,30 @@ def test_conv1x1_is_torchs_convolution_with_its_parameters() -> None:
     unbiased = expected - theirs.bias[:, None, None]
     torch.testing.assert_close(ours(x, add_bias=False), unbiased)
     torch.testing.assert_close(ours(x, slice(2), add_bias=False), unbiased[:, :2])
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_a_convolution_over_frames_is_torchs_with_its_gradients(kernel: int) -> None:
+    torch.manual_seed(3)
+    ours = FrameConv(4, 6, kernel)
+    torch.manual_seed(3)
+    theirs = nn.Conv2d(4, 6, (kernel, 1), padding=(kernel // 2, 0), bias=False)
+    assert torch.equal(ours.weight, theirs.weight)
+    x, probe = torch.randn(3, 7, 4), torch.randn(3, 6, 7, 1)
+    results = []
+    for layer in (ours, theirs):
+        leaf = frames_to_maps(x).clone().requires_grad_()
+        y = layer(leaf)
+        results.append((y, *torch.autograd.grad((y * probe).sum(), (leaf, layer.weight))))
+    for actual, expected in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected)
+    assert results[0][0].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_values_other_than_zero_are_present() -> None:
+    values = torch.tensor([0.0, -0.0, 3.0, -1e-30, float("inf")], requires_grad=True)
+    assert present(values).tolist() == [0, 0, 1, 1, 1]
+    assert not present(values).requires_grad
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -42,33 +42,63 @@ class SyncableBatchNorm2d(nn.BatchNorm2d):
                 that of ``x + skipped_bias``. In training it changes nothing but the running mean,
                 and its gradient is zero.
         """
+        weight, variance = self.weight, self.running_var
         if skipped_bias is None:
-            return self._normalise(x, self.running_mean, self.bias)
+            return self._normalise(x, self.running_mean, variance, weight, self.bias)
         if not self.training:
-            scale = self.weight * (self.running_var + self.eps).rsqrt()
-            return self._normalise(x, self.running_mean, self.bias + scale * skipped_bias)
+            bias = self.bias + weight * (variance + self.eps).rsqrt() * skipped_bias
+            return self._normalise(x, self.running_mean, variance, weight, bias)
         mean = (self.running_mean - skipped_bias).detach()
         # A gradient of zero rather than none: DistributedDataParallel waits for all of them.
-        normed = self._normalise(x, mean, self.bias + 0 * skipped_bias)
+        normed = self._normalise(x, mean, variance, weight, self.bias + 0 * skipped_bias)
         self.running_mean.copy_((mean + skipped_bias).detach())
         return normed
 
+    def transposed(
+        self, x: Float[Tensor, "b c t v"], sizes: tuple[int, int]
+    ) -> Float[Tensor, "b c t v"]:
+        """Return maps normalised whose channels are the norm's in another order.
+
+        Args:
+            x: Maps.
+            sizes: Rows and columns of the norm's channels; the maps' are those of the transposed
+                matrix. So maps need not be copied into the order of the parameters.
+        """
+
+        def turned(values: Float[Tensor, " c"]) -> Float[Tensor, " c"]:
+            columns: Tensor = values.unflatten(0, sizes).mT
+            return columns.flatten()
+
+        mean, variance = turned(self.running_mean), turned(self.running_var)
+        normed = self._normalise(x, mean, variance, turned(self.weight), turned(self.bias))
+        if self.training:
+            for kept, moved in ((self.running_mean, mean), (self.running_var, variance)):
+                kept.copy_(moved.unflatten(0, sizes[::-1]).mT.flatten())
+        return normed
+
     def _normalise(
-        self, x: Float[Tensor, "b c t v"], mean: Float[Tensor, " c"], bias: Float[Tensor, " c"]
+        self,
+        x: Float[Tensor, "b c t v"],
+        mean: Float[Tensor, " c"],
+        variance: Float[Tensor, " c"],
+        weight: Float[Tensor, " c"],
+        bias: Float[Tensor, " c"],
     ) -> Float[Tensor, "b c t v"]:
         """Return the maps, normalised; in training the running statistics are moved in place."""
         if self.training:
             self.num_batches_tracked.add_(1)
             if self.all_reduce is not None:
-                return self._normalise_jointly(x, mean, bias, self.all_reduce)
+                return self._normalise_jointly(x, mean, variance, weight, bias, self.all_reduce)
         return functional.batch_norm(
-            x, mean, self.running_var, self.weight, bias, self.training, self.momentum, self.eps
+            x, mean, variance, weight, bias, self.training, self.momentum, self.eps
         )
 
     def _normalise_jointly(
         self,
         x: Float[Tensor, "b c t v"],
         running_mean: Float[Tensor, " c"],
+        running_variance: Float[Tensor, " c"],
+        weight: Float[Tensor, " c"],
         bias: Float[Tensor, " c"],
         all_reduce: AllReduce,
     ) -> Float[Tensor, "b c t v"]:
@@ -81,8 +111,8 @@ class SyncableBatchNorm2d(nn.BatchNorm2d):
         variance = all_reduce(centred.square().sum(dims)) / count
         unbiased = variance * (count / (count - 1).clamp(min=1))
         running_mean.lerp_(mean.detach(), self.momentum)
-        self.running_var.lerp_(unbiased.detach(), self.momentum)
-        scale = self.weight * (variance + self.eps).rsqrt()
+        running_variance.lerp_(unbiased.detach(), self.momentum)
+        scale = weight * (variance + self.eps).rsqrt()
         return torch.addcmul(bias[:, None, None], centred, scale[:, None, None]).to(x.dtype)
 
 

@@ -67,6 +67,34 @@ class ConvBNSequence(nn.Sequential):
         return x
 
 
+class FrameConv(nn.Conv2d):
+    """Convolution over frames of maps of one joint, with channels last in memory.
+
+    Parameters, their names and their initial values are those of ``nn.Conv2d``. With frames as
+    columns of an image, not as rows of one column each, a CPU has less overhead, and a kernel of
+    one frame is a matrix product.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel: Frames that are seen at once, an odd number.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
+        super().__init__(
+            in_channels, out_channels, (kernel, 1), padding=(kernel // 2, 0), bias=False
+        )
+
+    def forward(self, x: Float[Tensor, "b c t 1"]) -> Float[Tensor, "b d t 1"]:
+        """Return the convolved maps."""
+        around = self.kernel_size[0] // 2
+        if around:
+            convolved = functional.conv2d(x.mT, self.weight.mT, self.bias, padding=(0, around))
+            return convolved.mT
+        rows = functional.linear(x.squeeze(3).mT, self.weight.flatten(1), self.bias)
+        return frames_to_maps(rows)
+
+
 def conv1x1(
     weight: Float[Tensor, "d c 1 1"],
     x: Float[Tensor, "b c t v"],
@@ -95,6 +123,11 @@ def shortcut(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
     return ConvBNSequence(
         Conv1x1(in_channels, out_channels, stride), SyncableBatchNorm2d(out_channels)
     )
+
+
+def present(values: Float[Tensor, "*a"]) -> Float[Tensor, "*a"]:
+    """Return one where a value is not zero, else zero: numbers, which are quicker than truths."""
+    return values.detach().sign().abs_()
 
 
 class STBlock(nn.Module):

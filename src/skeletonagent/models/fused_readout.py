@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from skeletonagent.models.blocks import present
 from skeletonagent.models.readouts import (
     InputLayers,
     TemporalReadout,
@@ -59,7 +60,7 @@ class FusedInputLayers(nn.Module):
     def forward(self, values: Float[Tensor, "n t f"]) -> Float[Tensor, "n t w"]:
         """Return the embedded frames."""
         normed = torch.addcmul(self.shift, values, self.scale)
-        embedded: Tensor = self.layers(normed.mul_(values.ne(0)))
+        embedded: Tensor = self.layers(normed.mul_(present(values)))
         return embedded
 
 

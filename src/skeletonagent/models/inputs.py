@@ -94,14 +94,19 @@ class InputFeatures(nn.Module):
         others_present: Bool[Tensor, "n m t v"],
     ) -> Float[Tensor, "n m t v k"]:
         """Return the distance from every joint to the targets of a body."""
-        targets, targets_present = others[..., self.targets, :], others_present[..., self.targets]
-        squares = clips.new_zeros(*clips.shape[:-1], len(self.targets))
-        # Channel by channel: sums over so few numbers are slow.
-        for one, other in zip(clips.unbind(-1), targets.unbind(-1), strict=True):
+        # Channel by channel, each side by side in memory: sums over so few numbers are slow. In
+        # place, since such large tensors are written to fresh memory, which is slower still.
+        ends = others.movedim(-1, 0).index_select(-1, self.targets)
+        squares: Tensor | None = None
+        for one, other in zip(clips.movedim(-1, 0).contiguous(), ends, strict=True):
             difference = one[..., :, None] - other[..., None, :]
-            squares = squares.addcmul_(difference, difference)
-        distances = squares.clamp_(min=SMALLEST_SQUARE).sqrt_()
-        return distances * present[..., None].float() * targets_present[..., None, :].float()
+            if squares is None:
+                squares = difference.square_()
+            else:
+                squares = squares.addcmul_(difference, difference)
+        assert squares is not None
+        seen = present.float()[..., None] * others_present[..., None, self.targets].float()
+        return seen.mul_(squares.clamp_(min=SMALLEST_SQUARE).sqrt_())
 
 
 def distance_targets(layout: SkeletonLayout) -> tuple[int, ...]:

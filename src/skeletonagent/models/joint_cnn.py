@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
-from skeletonagent.models.blocks import frames_to_maps
+from skeletonagent.models.blocks import frames_to_maps, present
 
 SLOPE = 0.2
 """Slope of the leaky rectifiers below zero."""
@@ -36,10 +36,10 @@ class FeatureNormStem(nn.Module):
         joints = clips.flatten(0, 1)
         joints = joints if bodies is None else joints[bodies]
         v, c = joints.shape[2:]
-        values = frames_to_maps(joints.transpose(2, 3).flatten(2))  # b (c v) t 1
-        normed = self.norm(values) * values.ne(0)
-        maps: Tensor = normed.squeeze(-1).unflatten(1, (c, v)).transpose(2, 3)
-        return maps.contiguous(memory_format=torch.channels_last)
+        values = frames_to_maps(joints.flatten(2))  # b (v c) t 1, the parameters are (c v)
+        normed = self.norm.transposed(values, (c, v)) * present(values)
+        maps: Tensor = normed.squeeze(-1).unflatten(1, (v, c))
+        return maps.permute(0, 2, 3, 1)
 
 
 class JointTokens(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d
 
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
-from skeletonagent.models.blocks import frames_to_maps
+from skeletonagent.models.blocks import FrameConv, frames_to_maps, present
 from skeletonagent.models.person_pooling import mean_over_persons, person_weights
 from skeletonagent.models.settings import PersonPooling, ReadoutKind
 
@@ -109,7 +109,7 @@ class InputLayers(nn.Module):
 
     def forward(self, values: Float[Tensor, "n c t 1"]) -> Float[Tensor, "n w t 1"]:
         """Return the embedded frames."""
-        embedded: Tensor = self.layers(self.norm(values) * values.ne(0))
+        embedded: Tensor = self.layers(self.norm(values) * present(values))
         return embedded
 
 
@@ -236,7 +236,7 @@ def inputs_by_frame(values: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n t f"
 def _conv_norm(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
     """Return a convolution over frames with norm and rectifier."""
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, (kernel, 1), padding=(kernel // 2, 0), bias=False),
+        FrameConv(in_channels, out_channels, kernel),
         SyncableBatchNorm2d(out_channels),
         nn.LeakyReLU(0.2),
     )
