@@ -87,12 +87,14 @@ class FrameConv(nn.Conv2d):
 
     def forward(self, x: Float[Tensor, "b c t 1"]) -> Float[Tensor, "b d t 1"]:
         """Return the convolved maps."""
-        around = self.kernel_size[0] // 2
-        if around:
-            convolved = functional.conv2d(x.mT, self.weight.mT, self.bias, padding=(0, around))
-            return convolved.mT
-        rows = functional.linear(x.squeeze(3).mT, self.weight.flatten(1), self.bias)
-        return frames_to_maps(rows)
+        around, rows = self.kernel_size[0] // 2, x.squeeze(3).mT  # b t c
+        if not around:
+            return frames_to_maps(functional.linear(rows, self.weight.flatten(1), self.bias))
+        # Channels last also by the strides of the axes of length one, which tell torch so.
+        weight = self.weight.mT.contiguous(memory_format=torch.channels_last)
+        image = rows[:, None].movedim(-1, 1)  # b c 1 t
+        convolved = functional.conv2d(image, weight, self.bias, padding=(0, around))
+        return frames_to_maps(convolved.squeeze(2).mT)
 
 
 def conv1x1(
