@@ -17,6 +17,13 @@ from skeletonagent.cli.console import (
     print_warning,
     warnings_on_console,
 )
+from skeletonagent.cli.part_options import (
+    ClusterOption,
+    PartOptions,
+    ShardOption,
+    WorkersOption,
+    print_share,
+)
 from skeletonagent.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -92,8 +99,15 @@ def import_data(
     test_share: Annotated[float, typer.Option(help="Share of the test set, if it is drawn.")] = 0.3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
     processes: Annotated[
-        int, typer.Option(min=1, help="Processes that read the files; for thousands of files.")
-    ] = 1,
+        int | None, typer.Option(min=1, help="Processes that read the files; one by default.")
+    ] = None,
+    shard: ShardOption = None,
+    cluster: ClusterOption = None,
+    workers: WorkersOption = None,
+    part_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Read a folder in parts of so many files, in little memory."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an archive of that name.")
     ] = False,
@@ -104,7 +118,9 @@ def import_data(
     """Import recordings of any keypoint format into an archive.
 
     Formats are found out by what is in the files. So is the skeleton: it is printed with the
-    reason for it, and written beside the archive as a layout file and as a picture.
+    reason for it, and written beside the archive as a layout file and as a picture. Large folders
+    are read in parts, by processes or machines, if one of --part-size, --shard and --cluster is
+    given; the same command again goes on with an import that was stopped.
 
     Examples:
       skeletonagent data import clips --out skeletons/gym
@@ -113,11 +129,23 @@ def import_data(
 
       skeletonagent data import long --out skeletons/day --labels table.csv --rest nothing
     """
+    from rich.progress import MofNCompleteColumn
+
+    from skeletonagent.cli.progress import file_progress
     from skeletonagent.data.importing.build import ClipOptions
     from skeletonagent.data.importing.imported import describe_import, write_imported
-    from skeletonagent.data.importing.pipeline import ImportOptions, import_recordings
+    from skeletonagent.data.importing.in_parts import ImportInParts
+    from skeletonagent.data.importing.pipeline import (
+        ImportOptions,
+        check_import_options,
+        import_recordings,
+    )
     from skeletonagent.data.importing.short_gaps import parse_gap_limit
+    from skeletonagent.data.part_folder import PartFolder
 
+    parts = PartOptions(shard, cluster, workers, processes)
+    parts.require_one_way()
+    share = parts.share
     target = _target(out, overwrite)
     options = ImportOptions(
         pattern=pattern,
@@ -136,11 +164,23 @@ def import_data(
             persons, None if fill_gaps is None else parse_gap_limit(fill_gaps), min_confidence
         ),
         drop_empty=drop_empty,
-        processes=processes,
+        processes=processes or 1,
     )
-    with warnings_on_console(), console.status(f"reading {escape(str(source))}"):
-        imported = import_recordings(source.expanduser(), target.stem, options)
-        write_imported(imported, target.parent, source)
+    check_import_options(options)
+    folder = PartFolder.beside(target.with_suffix(""))
+    if part_size or cluster or share or folder.path.is_dir():
+        with warnings_on_console(), file_progress(target.stem, MofNCompleteColumn()) as progress:
+            reading = ImportInParts(
+                source.expanduser(), options, folder, progress, parts.run(usual=1), part_size
+            )
+            if share is not None:
+                print_share(reading.read_share(share), share, as_json)
+                return
+            imported = reading.write_archive(target, source)
+    else:
+        with warnings_on_console(), console.status(f"reading {escape(str(source))}"):
+            imported = import_recordings(source.expanduser(), target.stem, options)
+            write_imported(imported, target.parent, source)
     if as_json:
         from skeletonagent.data.importing.imported import layout_path, picture_path
 

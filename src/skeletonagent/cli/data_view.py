@@ -111,9 +111,9 @@ def _samples(data: SkeletonData) -> Viewed:
 
 
 def _recordings(source: Path, layout: str | None) -> Viewed:
-    from skeletonagent.data.importing.build import sequence_of_clip
+    from skeletonagent.core.sequences import SkeletonSequence
+    from skeletonagent.data.importing.build import archived_joints
     from skeletonagent.data.importing.joint_mapping import map_joints
-    from skeletonagent.data.importing.labels import LabelledRecording
     from skeletonagent.data.keypoints.reading import read_keypoints
     from skeletonagent.report.clip_view import ViewedClip
 
@@ -121,14 +121,18 @@ def _recordings(source: Path, layout: str | None) -> Viewed:
     given = None if layout is None else f"--layout {layout}"
     mapping = map_joints(recordings, given, name=source.stem, accept=True)
     print_remark(f"layout {mapping.layout.name}: {mapping.reason}")
-    items = [LabelledRecording(recording, recording.name) for recording in recordings]
     viewed = [
         ViewedClip(
-            sequence_of_clip(item, 0, None, has_confidence=False),
-            item.label,
-            fps=item.recording.fps,
+            SkeletonSequence(
+                archived_joints(recording, has_confidence=False),
+                0,
+                recording.name,
+                image_size=recording.image_size,
+            ),
+            recording.label or "",
+            fps=recording.fps,
         )
-        for item in items
+        for recording in recordings
     ]
     return source.stem, mapping.layout, viewed, recordings[0].coordinates
 

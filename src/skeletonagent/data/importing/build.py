@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.recording import KeypointRecording
-from skeletonagent.core.sequences import SkeletonSequence
 from skeletonagent.data.importing.labels import LabelledRecording
 from skeletonagent.data.importing.short_gaps import fill_short_gaps, frames_of_limit
 from skeletonagent.data.joined_persons import joined_recording
@@ -121,30 +120,22 @@ def origin_shift(clips: Sequence[KeypointRecording]) -> tuple[int, float] | None
     return int(share.argmax()), float(np.median(sizes)) or 1.0
 
 
-def sequence_of_clip(
-    item: LabelledRecording,
-    label: int,
-    subject: int | None,
-    has_confidence: bool,
-    shift: float = 0.0,
-) -> SkeletonSequence:
-    """Return a clip as an archive holds it, with zeros where nothing was seen.
+def archived_joints(
+    clip: KeypointRecording, has_confidence: bool, shift: float = 0.0
+) -> Float32[np.ndarray, "m t v c"]:
+    """Return the joints of a clip as an archive holds them, with zeros where nothing was seen.
 
     Args:
-        item: The clip.
-        label: Class index.
-        subject: Number of the person, None if unknown.
+        clip: The clip.
         has_confidence: Whether the keypoint confidence comes after the coordinates.
         shift: Number that is added to all coordinates.
     """
-    clip = item.recording
     seen = clip.seen[..., None]
     joints: Float[np.ndarray, "m t v c"] = np.where(seen, clip.joints + shift, 0)
     if has_confidence:
         scores = clip.seen * 1.0 if clip.confidence is None else np.nan_to_num(clip.confidence)
         joints = np.concatenate([joints, np.clip(scores, 0, 1)[..., None]], axis=-1)
-    size = clip.image_size
-    return SkeletonSequence(joints.astype(np.float32), label, clip.name, subject, size)
+    return joints.astype(np.float32)
 
 
 def number_subjects(names: Sequence[str]) -> Mapping[str, int]:

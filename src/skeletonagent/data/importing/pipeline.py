@@ -8,21 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
+import numpy as np
+import torch
+
+from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.layout import LAYOUTS
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.importing.build import (
     ClipOptions,
     ImportCounts,
+    archived_joints,
     clip_of_recording,
     number_subjects,
     origin_shift,
     require_own_names,
-    sequence_of_clip,
 )
 from skeletonagent.data.importing.imported import ImportedData
 from skeletonagent.data.importing.joint_mapping import JointMapping, map_joints
+from skeletonagent.data.importing.kept_arrays import ArraysInMemory
 from skeletonagent.data.importing.labels import (
     LabelledRecording,
     label_by_folder,
@@ -96,8 +100,30 @@ def import_recordings(source: Path, name: str, options: ImportOptions) -> Import
         DataError: If nothing can be read, labels are not known, or the layout contradicts the
             data.
     """
-    _check_options(options)
+    check_import_options(options)
     recordings = read_keypoints(source, options.layout, options.format, options.processes)
+    return imported_data(source, name, options, recordings, ArraysInMemory())
+
+
+def imported_data(
+    source: Path,
+    name: str,
+    options: ImportOptions,
+    recordings: Sequence[KeypointRecording],
+    arrays: ArraysInMemory,
+) -> ImportedData:
+    """Return the data set of recordings that were read; see :func:`import_recordings`.
+
+    Args:
+        source: What they were read from.
+        name: Name of the data set.
+        options: Options.
+        recordings: The recordings.
+        arrays: Where joints are kept.
+
+    Raises:
+        DataError: If labels are not known, or the layout contradicts the data.
+    """
     recordings = [_with_rate(recording, options.fps) for recording in recordings]
     given = None if options.layout is None else f"--layout {options.layout}"
     mapping = map_joints(recordings, given, name=_free_name(name), accept=options.accept_layout)
@@ -105,7 +131,9 @@ def import_recordings(source: Path, name: str, options: ImportOptions) -> Import
     items, labels = _labelled(source, recordings, options)
     counts = ImportCounts()
     clips = [
-        replace(item, recording=clip_of_recording(item.recording, options.clips, counts))
+        replace(
+            item, recording=arrays.keep(clip_of_recording(item.recording, options.clips, counts))
+        )
         for item in items
     ]
     _warn_of_counts(counts, options)
@@ -116,9 +144,7 @@ def import_recordings(source: Path, name: str, options: ImportOptions) -> Import
     require_own_names(clips)
     split = _split(clips, options)
     subjects = number_subjects([item.subject for item in clips])
-    sequences, classes = _sequences(clips, mapping, subjects)
-    has_confidence = sequences[0].joints.shape[-1] > clips[0].recording.coordinates
-    store = ClipStore.from_sequences(sequences, mapping.layout, classes, has_confidence)
+    store = _store(clips, mapping, subjects, arrays)
     rates = tuple(item.recording.fps for item in clips)
     fps = rates[0] if len(set(rates)) == 1 else None
     return ImportedData(
@@ -135,7 +161,12 @@ def import_recordings(source: Path, name: str, options: ImportOptions) -> Import
     )
 
 
-def _check_options(options: ImportOptions) -> None:
+def check_import_options(options: ImportOptions) -> None:
+    """Check that options go together.
+
+    Raises:
+        ConfigError: If they do not.
+    """
     problems = []
     if options.pattern is not None and options.labels is not None:
         problems.append("labels come from --pattern or from --labels, not from both")
@@ -166,7 +197,7 @@ def _labelled(
         rows = read_label_table(options.labels, options.unit)
         items, line, remarks = label_by_table(items, rows, options.labels, options.rest)
         for remark in remarks:
-            warnings.warn(remark, stacklevel=3)
+            warnings.warn(remark, stacklevel=4)
         if not items:
             raise DataError("has no rows", path=options.labels)
         return items, line
@@ -198,15 +229,18 @@ def _split(clips: Sequence[LabelledRecording], options: ImportOptions) -> Chosen
         names = ", ".join(split.missing[:_SHOWN])
         warnings.warn(
             f"{len(split.missing)} class(es) are not in both sets of the split: {names}",
-            stacklevel=3,
+            stacklevel=4,
         )
     return split
 
 
-def _sequences(
-    clips: Sequence[LabelledRecording], mapping: JointMapping, subjects: Mapping[str, int]
-) -> tuple[list[SkeletonSequence], tuple[str, ...]]:
-    """Return the clips as an archive holds them, and the names of the classes."""
+def _store(
+    clips: Sequence[LabelledRecording],
+    mapping: JointMapping,
+    subjects: Mapping[str, int],
+    arrays: ArraysInMemory,
+) -> ClipStore:
+    """Return the clips as an archive holds them."""
     recordings = [item.recording for item in clips]
     classes = tuple(sorted({item.label for item in clips}, key=_natural))
     origin = origin_shift(recordings)
@@ -215,21 +249,33 @@ def _sequences(
             f"coordinates are relative to {mapping.layout.display_name(origin[0])}, which is at "
             f"zero in all frames; {origin[1]:.3g} is added to all of them, since zero means not "
             "seen in an archive",
-            stacklevel=3,
+            stacklevel=4,
         )
     scored = any(recording.confidence is not None for recording in recordings)
     known = all(item.subject for item in clips)
-    sequences = [
-        sequence_of_clip(
-            item,
-            classes.index(item.label),
-            subjects[item.subject] if known else None,
-            scored,
-            origin[1] if origin else 0.0,
-        )
-        for item in clips
-    ]
-    return sequences, classes
+    sizes = [recording.image_size for recording in recordings]
+    shapes = np.array([recording.joints.shape[:2] for recording in recordings], dtype=np.int64)
+    ends = shapes.prod(axis=1).cumsum()
+    starts = ends - shapes.prod(axis=1)
+    frames = arrays.empty(
+        (int(ends[-1]), recordings[0].num_joints, recordings[0].coordinates + scored)
+    )
+    for item, start, end in zip(clips, starts, ends, strict=True):
+        joints = archived_joints(item.recording, scored, origin[1] if origin else 0.0)
+        frames[start:end] = joints.reshape(-1, *joints.shape[2:])
+    return ClipStore(
+        frames=torch.from_numpy(frames),
+        starts=torch.from_numpy(starts),
+        lengths=torch.from_numpy(shapes[:, 1].copy()),
+        persons=torch.from_numpy(shapes[:, 0].copy()),
+        labels=torch.tensor([classes.index(item.label) for item in clips]),
+        sample_ids=tuple(recording.name for recording in recordings),
+        subjects=tuple(subjects[item.subject] for item in clips) if known else None,
+        layout=mapping.layout,
+        class_names=classes,
+        has_confidence=scored,
+        image_sizes=None if None in sizes else torch.tensor(sizes, dtype=torch.float32),
+    )
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -240,7 +286,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _warn_of_layout(mapping: JointMapping) -> None:
     for problem in mapping.problems:
-        warnings.warn(f"layout {mapping.layout.name}: {problem}", stacklevel=3)
+        warnings.warn(f"layout {mapping.layout.name}: {problem}", stacklevel=4)
 
 
 def _warn_of_counts(counts: ImportCounts, options: ImportOptions) -> None:
@@ -249,19 +295,19 @@ def _warn_of_counts(counts: ImportCounts, options: ImportOptions) -> None:
         warnings.warn(
             f"{len(counts.empty)} clip(s) in which nobody is ever seen {done}: "
             f"{_listed(counts.empty)}",
-            stacklevel=3,
+            stacklevel=4,
         )
     if counts.joined:
         warnings.warn(
             f"{len(counts.joined)} clip(s) in which persons whom a tracker numbered anew in the "
             f"same place are joined: {_listed(counts.joined)}",
-            stacklevel=3,
+            stacklevel=4,
         )
     if counts.crowded:
         warnings.warn(
             f"{counts.bodies_left_out} bodies left out of {counts.crowded} clip(s) with more than "
             f"{options.clips.persons}; those seen most are kept (--persons)",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

@@ -65,4 +65,4 @@ def remarks_gathered() -> Iterator[None]:
         more = len(places) - _MOST_PLACES
         listed = ", ".join(list(places)[:_MOST_PLACES])
         where = f"{listed} and {more} more" if more > 0 else listed
-        warnings.warn(f"{where}: {text}", stacklevel=4)
+        warnings.warn(f"{where}: {text}", stacklevel=5)
