@@ -28,6 +28,7 @@ NOT_RUN: Mapping[str, str] = {
     "server of its own",
     "skeletonagent predict * --cluster *": "it starts Ray; tests/cluster/test_ray.py starts it "
     "once",
+    "skeletonagent data import * --cluster *": "it starts Ray, too",
     "skeletonagent ablate * --launcher *": "it starts jobs; tests/experiments/launchers does so",
     "skeletonagent push runs/* *": "it sends to the Hugging Face Hub; tests/hub has a stand-in",
     "skeletonagent pull *": "it fetches from there",
