@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from skeletonagent.experiments.datasets import open_dataset as open_dataset
     from skeletonagent.experiments.datasets import write_dataset as write_dataset
     from skeletonagent.experiments.pretraining import pretrain as pretrain
+    from skeletonagent.hub.transfer import pull_model as pull
+    from skeletonagent.hub.transfer import push_model as push
     from skeletonagent.inference.action_examples import add_action as add_action
     from skeletonagent.inference.action_examples import knowing_actions as knowing_actions
     from skeletonagent.inference.evaluate import Evaluation as Evaluation
@@ -77,13 +79,15 @@ _MODULES = {
     "load": "inference.loading",
     "open_dataset": "experiments.datasets",
     "pretrain": "experiments.pretraining",
+    "pull": "hub.transfer",
+    "push": "hub.transfer",
     "read_keypoints": "data.keypoints.reading",
     "train": "api",
     "write_dataset": "experiments.datasets",
 }
 """Module that defines each public name."""
 
-_DEFINED_AS = {"load": "open_predictor"}
+_DEFINED_AS = {"load": "open_predictor", "pull": "pull_model", "push": "push_model"}
 """Public names that are defined under another name."""
 
 __all__ = [
@@ -116,6 +120,8 @@ __all__ = [
     "load",
     "open_dataset",
     "pretrain",
+    "pull",
+    "push",
     "read_keypoints",
     "train",
     "write_dataset",

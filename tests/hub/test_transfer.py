@@ -18,6 +18,7 @@ from tests.cli.invocation import invoke
 from tests.hub.stand_in import KEY, StandIn, stand_in
 from tests.small_run import samples, small_archive, small_run
 
+import skeletonagent as sa
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.hub.contents import CARD, LISTING, MODEL, WEIGHTS, HubContents
 from skeletonagent.hub.transfer import pull_model, push_model
@@ -71,12 +72,12 @@ def test_what_comes_back_predicts_as_what_was_sent(
     pushed: StandIn, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(pushed.files["me/actions"], "notes.pkl", b"never fetched")
-    pulled = pull_model("me/actions", tmp_path / "got", endpoint=pushed.endpoint)
-    assert pulled.left_out == ("notes.pkl",)
+    pulled = sa.pull("me/actions", str(tmp_path / "got"), endpoint=pushed.endpoint)
+    assert pulled.left_out == ("notes.pkl",) and pulled.model == tmp_path / "got" / MODEL
     assert {path.name for path in (tmp_path / "got").iterdir()} == set(pulled.sizes)
     assert not [path for _, path in pushed.requests if path.endswith("notes.pkl")]
     joints = [sample.joints for sample in samples(4)]
-    found = open_predictor(tmp_path / "got" / MODEL).predict(joints)
+    found = sa.load(pulled.model).predict(joints)
     wanted = open_predictor(run, "cpu", engine="torch").predict(joints)
     np.testing.assert_allclose(found.probs, wanted.probs, atol=1e-4)
     with pytest.raises(ConfigError, match="exists already"):
@@ -87,7 +88,7 @@ def test_what_comes_back_predicts_as_what_was_sent(
 def test_an_exported_file_is_sent_as_it_is(pushed: StandIn, tmp_path: Path) -> None:
     file = tmp_path / "mine.onnx"
     file.write_bytes(pushed.files["me/actions"][MODEL])
-    trial = push_model(file, "me/other", dry_run=True, endpoint=pushed.endpoint)
+    trial = sa.push(str(file), "me/other", dry_run=True, endpoint=pushed.endpoint)
     assert trial.url is None and set(trial.sizes) == {MODEL, CARD, LISTING}
     assert "me/other" not in pushed.files
     sent = push_model(file, "me/other", public=True, endpoint=pushed.endpoint)

@@ -73,7 +73,6 @@ def pull_command(
     Examples:
       skeletonagent pull me/utd-actions --out models/utd
     """
-    from skeletonagent.hub.contents import MODEL
     from skeletonagent.hub.transfer import pull_model
 
     pulled = pull_model(repository, out, revision=revision)
@@ -86,7 +85,7 @@ def pull_command(
         )  # fmt: skip
         return
     output.print(_table(pulled.sizes))
-    print_remark(f"'skeletonagent predict FILES --run {out / MODEL}' uses it")
+    print_remark(f"'skeletonagent predict FILES --run {pulled.model}' uses it")
 
 
 def _table(sizes: Mapping[str, int]) -> Table:

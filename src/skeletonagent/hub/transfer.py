@@ -60,9 +60,14 @@ class PulledModel:
     revision: str
     left_out: tuple[str, ...] = ()
 
+    @property
+    def model(self) -> Path:
+        """The recognizer's file, which :func:`skeletonagent.load` opens."""
+        return self.folder / MODEL
+
 
 def push_model(
-    path: Path,
+    path: str | Path,
     repository: str,
     *,
     license: str = "",
@@ -86,9 +91,13 @@ def push_model(
         ConfigError: If a name or a key is wrong, or a package is missing.
         DataError: If the Hub cannot be reached or refuses.
         SkeletonAgentError: If the recognizer cannot be exported.
+
+    Examples:
+        >>> import skeletonagent as sa
+        >>> sa.push("runs/utd", "me/utd-actions", license="own recordings")  # doctest: +SKIP
     """
     _require_name(repository)
-    with contents_of(path, license) as contents:
+    with contents_of(Path(path), license) as contents:
         sizes = dict(contents.sizes)
         if dry_run:
             return PushedModel(repository, sizes)
@@ -105,7 +114,7 @@ def push_model(
 
 
 def pull_model(
-    repository: str, out: Path, *, revision: str | None = None, endpoint: str | None = None
+    repository: str, out: str | Path, *, revision: str | None = None, endpoint: str | None = None
 ) -> PulledModel:
     """Download a recognizer, and check it as a file of unknown origin before it is there.
 
@@ -121,8 +130,14 @@ def pull_model(
         ConfigError: If a name or a key is wrong, ``out`` exists, or a package is missing.
         DataError: If the Hub cannot be reached or has no such recognizer, or a file is not what it
             is listed as.
+
+    Examples:
+        >>> import skeletonagent as sa
+        >>> pulled = sa.pull("me/utd-actions", "models/utd")  # doctest: +SKIP
+        >>> model = sa.load(pulled.model)  # doctest: +SKIP
     """
     _require_name(repository)
+    out = Path(out)
     if os.path.lexists(out):
         raise ConfigError(f"{out} exists already; choose another --out")
     hub = _client()
