@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from skeletonagent.agents.evidence.chance import holm, p_values
+from skeletonagent.agents.evidence.chance import WelchTest, holm
 
 
 def test_p_values_are_those_of_welchs_test() -> None:
@@ -16,18 +16,19 @@ def test_p_values_are_those_of_welchs_test() -> None:
     first, second = rng.normal(0, 1, (9, 5)), rng.normal(0.8, 3, (14, 5))
     parts = [group.var(axis=0, ddof=1) / len(group) for group in (first, second)]
     squares = parts[0] ** 2 / 8 + parts[1] ** 2 / 13
-    ours = p_values(
+    ours = WelchTest.of(
         torch.tensor(first.mean(axis=0) - second.mean(axis=0)),
         torch.tensor(parts[0] + parts[1]),
         torch.tensor(squares),
-    )
+    ).p_values()
     expected = stats.ttest_ind(first, second, equal_var=False).pvalue
     np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-9)
 
 
 def test_where_nothing_varies_nothing_is_shown() -> None:
     zero = torch.zeros(2, dtype=torch.double)
-    assert p_values(torch.tensor([0.0, 3.0]).double(), zero, zero).tolist() == [1.0, 1.0]
+    test = WelchTest.of(torch.tensor([0.0, 3.0]).double(), zero, zero)
+    assert test.p_values().tolist() == [1.0, 1.0]
 
 
 def stepwise(p: list[float]) -> list[float]:
@@ -43,6 +44,11 @@ def stepwise(p: list[float]) -> list[float]:
 def test_correction_is_holms(p: list[float]) -> None:
     corrected = holm(torch.tensor(p, dtype=torch.double)).tolist()
     np.testing.assert_allclose(corrected, stepwise(p), rtol=1e-12)
+
+
+def test_rows_are_corrected_by_themselves() -> None:
+    p = torch.tensor([[0.01, 0.04, 0.03], [0.5, 0.001, 0.02]])
+    assert torch.equal(holm(p), torch.stack([holm(row) for row in p]))
 
 
 def test_one_test_needs_no_correction() -> None:

@@ -107,10 +107,7 @@ def test_effects_against_all_are_those_against_each_other_class(shift: float) ->
         weights = torch.ones(len(others), dtype=torch.double)
         if name in ("a", "c") and label:
             continue
-        plain, ordered = (
-            part.against(label, others, weights).size
-            for part in (evidence._plain, evidence._ordered)
-        )
+        plain, ordered = evidence._moments.against(label, others, weights).size
         against = evidence.against_all(name)
         for left, right in COCO_17.pairs:
             pair = [left, right]
@@ -143,6 +140,10 @@ def test_effects_against_each_rival_are_those_against_it_alone(store: ClipStore)
         torch.testing.assert_close(effects.size, alone.size)
         for name in ("either", "beyond", "moves"):
             assert torch.equal(getattr(effects, name), getattr(alone, name))
+    mixture, *each = evidence.against_and_each("class 0", rivals, rivals[:1])
+    assert len(each) == 1
+    assert torch.equal(each[0].size, evidence.against_each("class 0", rivals)[0].size)
+    assert evidence.against("class 0", rivals) is mixture
     with pytest.raises(KeyError):
         evidence.against_each("class 0", ["yoga"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -82,17 +82,20 @@ class Analyst:
         if question.joints != self.evidence.layout.joints:
             raise self._error(question, "the clips have other joints than the question")
         rivals = question.rivals if question.step is Step.DISTINGUISH else ()
+        claimed = [name for name in rivals if name != question.action][:CLAIMED_RIVALS]
         try:
-            effects = (
-                self.evidence.against(question.action, rivals)
+            together, *single = (
+                self.evidence.against_and_each(question.action, rivals, claimed)
                 if rivals
-                else self.evidence.against_all(question.action)
+                else [self.evidence.against_all(question.action)]
             )
         except KeyError as error:
             raise self._error(question, f"there are no training clips of {error}") from None
-        return self._answer(question, effects.ranked)
+        return self._answer(question, together.ranked, dict(zip(claimed, single, strict=True)))
 
-    def _answer(self, question: Question, effects: EffectSizes) -> Answer:
+    def _answer(
+        self, question: Question, effects: EffectSizes, against: Mapping[str, EffectSizes]
+    ) -> Answer:
         layout, action = self.evidence.layout, _spoken(question.action)
         targeted = question.step is Step.DISTINGUISH
         joints = decisive_joints(layout, effects, *(DISTINGUISHING if targeted else DETAILED))
@@ -122,23 +125,17 @@ class Analyst:
         distinction = DistinctionAnswer(
             joints=named,
             difference=_sentence(action, rivals, clauses),
-            claims=list(map(claim_fields, self._claims(question))),
+            claims=list(map(claim_fields, self._claims(question.action, against))),
         )
         return Answer.typed(distinction, caveats=caveats)
 
-    def _claims(self, question: Question) -> list[Claim]:
+    def _claims(self, action: str, against: Mapping[str, EffectSizes]) -> list[Claim]:
         """Return what differs from the most frequent rivals one by one, or from all classes."""
         layout = self.evidence.layout
+        most = MAX_CLAIMS // max(1, len(against))
         claims: list[Claim] = []
-        rivals = [name for name in question.rivals if name != question.action][:CLAIMED_RIVALS]
-        against = (
-            self.evidence.against_each(question.action, rivals)
-            if rivals
-            else [self.evidence.against_all(question.action)]
-        )
-        for rival, effects in zip(rivals or [""], against, strict=True):
+        for rival, effects in (against or {"": self.evidence.against_all(action)}).items():
             joints = decisive_joints(layout, effects.ranked, 1, DISTINGUISHING[1])
-            most = MAX_CLAIMS // max(1, len(rivals))
             claims += effect_claims(layout, effects.ranked, joints, rival, most)
         return claims
 

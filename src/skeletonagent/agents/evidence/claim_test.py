@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from scipy.special import nctdtrinc  # type: ignore[import-untyped]
 from torch import Tensor
 
-from skeletonagent.agents.evidence.chance import SIGNIFICANCE, holm, p_values
+from skeletonagent.agents.evidence.chance import SIGNIFICANCE, WelchTest, holm
 from skeletonagent.agents.evidence.claim_values import measure_claims
 from skeletonagent.agents.evidence.effect_sizes import NEGLIGIBLE
 from skeletonagent.agents.evidence.measured_clips import MeasuredClips
@@ -119,7 +119,9 @@ class ClaimTester:
             torch.tensor([getattr(one, name) for one in tested], dtype=torch.double)
             for name in ("off", "error", "squares")
         )
-        corrected = iter(holm(p_values(off, error, squares)).tolist() if tested else [])
+        corrected = iter(
+            holm(WelchTest.of(off, error, squares).p_values()).tolist() if tested else []
+        )
         return tuple(
             ClaimResult(claim) if one is None else _result(claim, one, next(corrected))
             for claim, one in zip(claims, compared, strict=True)

@@ -28,11 +28,12 @@ def decisive_joints(
     score, either = effects.proven
     moves = effects.moves.tolist()
     moving = max((s for s, move in zip(score, moves, strict=True) if move), default=0.0)
+    smallest = SHARE * max(score)
     chosen: list[int] = []
     for joint in sorted(range(len(score)), key=lambda v: -score[v]):
         unit = {joint, layout.mirror[joint]} if either[joint] else {joint}
         new = sorted(unit - set(chosen))
-        large = 0 < SHARE * max(score) <= score[joint] and (moves[joint] or score[joint] >= moving)
+        large = 0 < smallest <= score[joint] and (moves[joint] or score[joint] >= moving)
         if large and len(chosen) + len(new) <= most:
             chosen += new
     raw, _ = effects.decisive

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from skeletonagent.agents.evidence.chance import SIGNIFICANCE, holm
+from skeletonagent.agents.evidence.chance import SIGNIFICANCE, WelchTest, holm
 from skeletonagent.agents.evidence.feature_moments import (
     Difference,
     FeatureMoments,
@@ -36,14 +36,14 @@ MOTIONS = (
     MotionFeature.SYMMETRY,
 )
 """Features of how much a joint moves."""
-_MOTION_COLUMNS = [list(MotionFeature).index(feature) for feature in MOTIONS]
+_OF_MOTION = torch.tensor([feature in MOTIONS for feature in MotionFeature])
 _RANGE_COLUMNS = [
     list(MotionFeature).index(feature)
     for feature in (MotionFeature.VERTICAL_RANGE, MotionFeature.HORIZONTAL_RANGE)
 ]
 """Columns of how far a joint moves; its speed is left out, since it is mostly sensor noise."""
-_MORE_COLUMNS = [*_RANGE_COLUMNS, list(MotionFeature).index(MotionFeature.SPEED)]
-_SINGLE_COLUMNS = [n for n, q in enumerate(MotionFeature) if q not in PAIR_FEATURES]
+_MORE_COLUMNS = torch.tensor([*_RANGE_COLUMNS, list(MotionFeature).index(MotionFeature.SPEED)])
+_SINGLE_COLUMNS = torch.tensor([n for n, q in enumerate(MotionFeature) if q not in PAIR_FEATURES])
 STILLNESS = 0.5
 """Weight of what keeps still, since most joints keep still in most actions."""
 STILL = 0.5
@@ -94,9 +94,8 @@ class EffectSizes:
 
         That is: moving less than others do, and all else about a joint that does not move.
         """
-        still = (~self.moves)[:, None].repeat(1, self.size.shape[1])
-        still[:, _MOTION_COLUMNS] |= self.size[:, _MOTION_COLUMNS] < 0
-        return replace(self, size=torch.where(still, STILLNESS, 1.0) * self.size)
+        still = ~self.moves[:, None] | ((self.size < 0) & _OF_MOTION)
+        return replace(self, size=torch.where(still, STILLNESS * self.size, self.size))
 
     @cached_property
     def decisive(self) -> tuple[list[float], list[bool]]:
@@ -109,8 +108,9 @@ class EffectSizes:
         return self._largest(self.size * self.beyond)
 
     def _largest(self, size: Float[Tensor, "v q"]) -> tuple[list[float], list[bool]]:
-        best = size[:, _SINGLE_COLUMNS].abs().max(dim=1)
-        either = self.either[:, _SINGLE_COLUMNS].gather(1, best.indices[:, None]).flatten()
+        best = size.index_select(1, _SINGLE_COLUMNS).abs().max(dim=1)
+        column = _SINGLE_COLUMNS[best.indices]
+        either = self.either.gather(1, column[:, None]).flatten()
         return best.values.tolist(), either.tolist()
 
 
@@ -157,17 +157,7 @@ class Evidence:
         """
         known = self._latest.get(action)
         if known is None or known[0] != tuple(rivals):
-            label = self._labels[action]
-            others = torch.tensor([self._labels[rival] for rival in rivals], dtype=torch.long)
-            weights = 1 / torch.arange(1.0, len(rivals) + 1, dtype=torch.double)
-            others, weights = others[others != label], weights[others != label]
-            plain = self._plain.against(label, others, weights)
-            ordered = self._ordered.against(label, others, weights)
-            known = (
-                tuple(rivals),
-                self._effects(label, *self._of_clearer_sides(plain, ordered, self.ranging[label])),
-            )
-            self._latest[action] = known
+            return self.against_and_each(action, rivals, ())[0]
         return known[1]
 
     def against_each(self, action: str, rivals: Sequence[str]) -> list[EffectSizes]:
@@ -176,15 +166,30 @@ class Evidence:
         Raises:
             KeyError: If a class is unknown or has no clips.
         """
+        return self._effects(self._labels[action], self._from_each(action, rivals))
+
+    def against_and_each(
+        self, action: str, rivals: Sequence[str], single: Sequence[str]
+    ) -> list[EffectSizes]:
+        """Return :meth:`against` some rivals, and :meth:`against_each` of others after it.
+
+        They are computed together, which is quicker.
+
+        Raises:
+            KeyError: If a class is unknown or has no clips.
+        """
         label = self._labels[action]
         others = torch.tensor([self._labels[rival] for rival in rivals], dtype=torch.long)
-        difference, either = self._of_clearer_sides(
-            self._plain.against_each(label, others),
-            self._ordered.against_each(label, others),
-            self.ranging[label],
-        )
-        cells = zip(difference.size, difference.p, either, strict=True)
-        return [self._effects(label, Difference(d, p), e) for d, p, e in cells]
+        weights = 1 / torch.arange(1.0, len(rivals) + 1, dtype=torch.double)
+        mixture = self._moments.against(label, others[others != label], weights[others != label])
+        first = Difference(mixture.size[None], WelchTest(*(part[None] for part in mixture.test)))
+        effects = self._effects(label, Difference.joined([first, self._from_each(action, single)]))
+        self._latest[action] = (tuple(rivals), effects[0])
+        return effects
+
+    def _from_each(self, action: str, rivals: Sequence[str]) -> Difference:
+        others = torch.tensor([self._labels[rival] for rival in rivals], dtype=torch.long)
+        return self._moments.against_each(self._labels[action], others)
 
     def against_all(self, action: str) -> EffectSizes:
         """Return how a class differs from all others, with equal weights.
@@ -195,44 +200,58 @@ class Evidence:
         return self._against_all[self._labels[action]]
 
     def _of_clearer_sides(
-        self, plain: Difference, ordered: Difference, ranging: Bool[Tensor, "*z v"]
-    ) -> tuple[Difference, Bool[Tensor, "*y v q"]]:
+        self, kinds: Difference, ranging: Bool[Tensor, "*z v"]
+    ) -> tuple[Float[Tensor, "*y v q"], Float[Tensor, "*y v q"], Bool[Tensor, "*y v q"]]:
         """Return plain differences, and those of the ordered sides where they are clearly larger.
 
         Where only one side moves, that is the side meant. Where one of the two differences was
         chosen, its p-value is doubled.
 
-        Returns:
-            The differences, and whether they are of the ordered sides.
-        """
-        size, p = plain.size.clone(), plain.p.clone()
-        either = torch.zeros_like(size, dtype=torch.bool)
-        if self.layout.pairs:
-            pairs = torch.tensor(self.layout.pairs)
-            # Of one side can be said that the larger value is larger, or the smaller smaller.
-            larger, smaller = ordered.size[..., pairs, :].unbind(dim=-2)
-            sides = torch.stack([larger.clamp(min=0), smaller.clamp(max=0)], dim=-2)
-            stronger = sides.abs().argmax(dim=-2, keepdim=True)
-            sharpest = sides.gather(-2, stronger)
-            of_pairs = plain.size[..., pairs, :]
-            clearer = sharpest.abs() > ONE_SIDED * of_pairs.abs().amax(dim=-2, keepdim=True)
-            left, right = ranging[..., pairs].unbind(dim=-1)
-            clearer &= (left == right)[..., None, None]
-            size[..., pairs, :] = torch.where(clearer, sharpest, of_pairs)
-            either[..., pairs, :] = clearer.expand_as(of_pairs)
-            of_sharpest = ordered.p[..., pairs, :].gather(-2, stronger)
-            p[..., pairs, :] = 2 * torch.where(clearer, of_sharpest, plain.p[..., pairs, :])
-        return Difference(size, p.clamp(max=1.0)), either
+        Args:
+            kinds: Plain differences, and beside them those of the ordered sides.
+            ranging: Whether a joint moves far in the class.
 
-    def _effects(
-        self, label: int, difference: Difference, either: Bool[Tensor, "v q"]
-    ) -> EffectSizes:
-        """Return a class's effects, those beyond chance and the joints that move marked."""
-        size = difference.size
-        significant = holm(difference.p.flatten()).view_as(size) < SIGNIFICANCE
+        Returns:
+            Sizes, p-values, and whether they are of the ordered sides.
+        """
+        size = kinds.size[..., 0, :, :].clone()
+        ratio, freedom = (part[..., 0, :, :].clone() for part in kinds.test)
+        either = torch.zeros_like(size, dtype=torch.bool)
+        if not self.layout.pairs:
+            return size, WelchTest(ratio, freedom).p_values(), either
+        pairs = torch.tensor(self.layout.pairs)
+        of_sides, *tests = (part[..., 1, :, :][..., pairs, :] for part in (kinds.size, *kinds.test))
+        # Of one side can be said that the larger value is larger, or the smaller smaller.
+        larger, smaller = of_sides.unbind(dim=-2)
+        sides = torch.stack([larger.clamp(min=0), smaller.clamp(max=0)], dim=-2)
+        stronger = sides.abs().argmax(dim=-2, keepdim=True)
+        sharpest = sides.gather(-2, stronger)
+        of_pairs = size[..., pairs, :]
+        clearer = sharpest.abs() > ONE_SIDED * of_pairs.abs().amax(dim=-2, keepdim=True)
+        left, right = ranging[..., pairs].unbind(dim=-1)
+        clearer &= (left == right)[..., None, None]
+        size[..., pairs, :] = torch.where(clearer, sharpest, of_pairs)
+        either[..., pairs, :] = clearer.expand_as(of_pairs)
+        for part, ordered in zip((ratio, freedom), tests, strict=True):
+            chosen = ordered.gather(-2, stronger)
+            part[..., pairs, :] = torch.where(clearer, chosen, part[..., pairs, :])
+        p = WelchTest(ratio, freedom).p_values()
+        p[..., pairs, :] *= 2
+        return size, p.clamp(max=1.0), either
+
+    def _effects(self, labels: int | slice, kinds: Difference) -> list[EffectSizes]:
+        """Return effects, those beyond chance and the joints that move marked.
+
+        Args:
+            labels: Class of all differences, or the classes of each.
+            kinds: Differences of the joints as they are, and with their sides ordered.
+        """
+        ranging = self.ranging[labels]
+        size, p, either = self._of_clearer_sides(kinds, ranging)
+        significant = holm(p.flatten(-2)).view_as(size) < SIGNIFICANCE
         beyond = significant & (size.abs() > NEGLIGIBLE)
-        more = (beyond & (size > 0))[:, _MORE_COLUMNS].any(dim=1)
-        return EffectSizes(size, either, beyond, self.ranging[label] | more)
+        moves = ranging | (beyond & (size > 0)).index_select(-1, _MORE_COLUMNS).any(dim=-1)
+        return [EffectSizes(*one) for one in zip(size, either, beyond, moves, strict=True)]
 
     @cached_property
     def _labels(self) -> Mapping[str, int]:
@@ -256,19 +275,11 @@ class Evidence:
     @cached_property
     def _against_all(self) -> Sequence[EffectSizes]:
         """Effects of each class against all others."""
-        difference, either = self._of_clearer_sides(
-            self._plain.against_all(), self._ordered.against_all(), self.ranging
-        )
-        cells = zip(difference.size, difference.p, either, strict=True)
-        return [self._effects(y, Difference(d, p), e) for y, (d, p, e) in enumerate(cells)]
+        return self._effects(slice(None), self._moments.against_all())
 
     @cached_property
-    def _plain(self) -> RegularizedMoments:
-        return RegularizedMoments.of(self.plain)
-
-    @cached_property
-    def _ordered(self) -> RegularizedMoments:
-        return RegularizedMoments.of(self.ordered)
+    def _moments(self) -> RegularizedMoments:
+        return RegularizedMoments.of(self.plain, self.ordered)
 
 
 def measure_evidence(source: ClipLoader | ClipStore, samples: Int[Tensor, " n"]) -> Evidence:

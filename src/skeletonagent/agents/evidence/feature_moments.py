@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from skeletonagent.agents.evidence.chance import p_values
+from skeletonagent.agents.evidence.chance import WelchTest
 
 PRIOR_CLIPS = 2.0
 """Clips of typical variance added to those of a class, so that few clips cannot look exact."""
@@ -38,20 +39,27 @@ class FeatureMoments:
 
 @dataclass(frozen=True)
 class Difference:
-    """Difference of a class from others.
+    """Difference of classes from others.
 
     Args:
         size: Cohen's d; 0 where it is not known.
-        p: p-value of Welch's test of the two means; 1 where it is not known or nothing varies.
+        test: Welch's test of the two means; its ratio is 0 where it is not known.
     """
 
     size: Float[Tensor, "*y v q"]
-    p: Float[Tensor, "*y v q"]
+    test: WelchTest
+
+    @classmethod
+    def joined(cls, parts: Sequence[Difference]) -> Difference:
+        """Return differences one after another."""
+        fields = zip(*((part.size, *part.test) for part in parts), strict=True)
+        size, ratio, freedom = map(torch.cat, fields)
+        return cls(size, WelchTest(ratio, freedom))
 
 
 @dataclass(frozen=True)
 class RegularizedMoments:
-    """Moments with a variance that few clips do not make too small.
+    """Moments with a variance that few clips do not make too small, one kind beside another.
 
     Args:
         mean: Mean as measured.
@@ -62,35 +70,39 @@ class RegularizedMoments:
         freedom: Degrees of freedom of :attr:`uncertainty`.
     """
 
-    mean: Float[Tensor, "y v q"]
-    variance: Float[Tensor, "y v q"]
-    floor: Float[Tensor, " q"]
-    known: Bool[Tensor, "y v q"]
-    uncertainty: Float[Tensor, "y v q"]
-    freedom: Float[Tensor, "y v q"]
+    mean: Float[Tensor, "y k v q"]
+    variance: Float[Tensor, "y k v q"]
+    floor: Float[Tensor, "k 1 q"]
+    known: Bool[Tensor, "y k v q"]
+    uncertainty: Float[Tensor, "y k v q"]
+    freedom: Float[Tensor, "y k v q"]
 
     @classmethod
-    def of(cls, moments: FeatureMoments) -> RegularizedMoments:
-        """Return the regularized moments of those measured."""
-        clips, seen = moments.clips.double(), moments.known.any(dim=0)
-        squares = clips * moments.variance
+    def of(cls, *kinds: FeatureMoments) -> RegularizedMoments:
+        """Return the regularized moments of one or more kinds that were measured."""
+        mean, variance, clips, known = (
+            torch.stack([getattr(moments, name) for moments in kinds], dim=1)
+            for name in ("mean", "variance", "clips", "known")
+        )
+        clips, seen = clips.double(), known.any(dim=0)
+        squares = clips * variance
         typical = squares.sum(dim=0) / clips.sum(dim=0).clamp(min=1)
         variance = (squares + PRIOR_CLIPS * typical) / (clips + PRIOR_CLIPS)
-        floor = FLOOR * typical.sum(dim=0) / seen.sum(dim=0).clamp(min=1) + 1e-8
+        joints = seen.sum(dim=1, keepdim=True).clamp(min=1)
+        floor = FLOOR * typical.sum(dim=1, keepdim=True) / joints + 1e-8
         freedom = (clips - 1).clamp(min=0) + PRIOR_CLIPS
         unbiased = squares.sum(dim=0) / (clips - 1).clamp(min=0).sum(dim=0).clamp(min=1)
         uncertainty = (squares + PRIOR_CLIPS * unbiased) / freedom / clips.clamp(min=1)
-        return cls(
-            moments.mean, variance, floor, moments.known, uncertainty * moments.known, freedom
-        )
+        return cls(mean, variance, floor, known, uncertainty * known, freedom)
 
     def against(
         self, label: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
     ) -> Difference:
         """Return the difference of a class from the mixture of others."""
         if not len(others):
-            return Difference(torch.zeros_like(self.mean[label]), torch.ones_like(self.mean[label]))
-        known, share = self.known[others], (weights / weights.sum())[:, None, None]
+            nothing = torch.zeros_like(self.mean[label])
+            return Difference(nothing, WelchTest(nothing, torch.ones_like(nothing)))
+        known, share = self.known[others], (weights / weights.sum())[:, None, None, None]
         if not bool(known.all()):
             share = share * known
             share = share / share.sum(dim=0).clamp(min=1e-12)
@@ -104,7 +116,7 @@ class RegularizedMoments:
         squares = own.square() / self.freedom[label]
         squares = squares + (parts.square() / self.freedom[others]).sum(dim=0)
         return Difference(
-            off / (pooled + self.floor).sqrt(), p_values(off, own + parts.sum(dim=0), squares)
+            off / (pooled + self.floor).sqrt(), WelchTest.of(off, own + parts.sum(dim=0), squares)
         )
 
     def against_each(self, label: int, others: Int[Tensor, " r"]) -> Difference:
@@ -115,7 +127,7 @@ class RegularizedMoments:
         error = self.uncertainty[label] + self.uncertainty[others]
         own = self.uncertainty[label].square() / self.freedom[label]
         squares = own + self.uncertainty[others].square() / self.freedom[others]
-        return Difference(off / (pooled + self.floor).sqrt(), p_values(off, error, squares))
+        return Difference(off / (pooled + self.floor).sqrt(), WelchTest.of(off, error, squares))
 
     def against_all(self) -> Difference:
         """Return the difference of each class from all others with equal weights.
@@ -136,10 +148,10 @@ class RegularizedMoments:
         squares = self.uncertainty.square() / self.freedom
         error = self.uncertainty + _sum_of_others(self.uncertainty) / others.square()
         squares = squares + _sum_of_others(squares) / others.pow(4)
-        return Difference(off / (pooled + self.floor).sqrt(), p_values(off, error, squares))
+        return Difference(off / (pooled + self.floor).sqrt(), WelchTest.of(off, error, squares))
 
 
-def _sum_of_others(values: Float[Tensor, "y v q"]) -> Float[Tensor, "y v q"]:
+def _sum_of_others(values: Float[Tensor, "y k v q"]) -> Float[Tensor, "y k v q"]:
     """Return the sum over all other classes of each."""
     return values.sum(dim=0) - values
 
