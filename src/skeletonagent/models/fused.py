@@ -19,8 +19,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from skeletonagent.models.backbones import Backbone
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
 from skeletonagent.models.blocks import ConvBNSequence, STBlock
-from skeletonagent.models.fused_readout import FusedTemporalReadout
+from skeletonagent.models.fused_readout import FusedFeatureNormStem, FusedTemporalReadout
 from skeletonagent.models.graph_conv import DGGraphConv
+from skeletonagent.models.joint_cnn import FeatureNormStem
 from skeletonagent.models.person_pooling import bodies_to_run, mean_over_persons
 from skeletonagent.models.readouts import MeanReadout, Pooled, Readout, TemporalReadout
 from skeletonagent.models.recognizer import Recognizer, join_inputs
@@ -47,7 +48,7 @@ class FusedRecognizer(nn.Module):
         self.out_channels = recognizer.backbone.out_channels
         backbone = recognizer.backbone
         self.inputs = copy.deepcopy(recognizer.inputs)
-        self.stem = copy.deepcopy(backbone.stem)
+        self.stem = _fuse_stem(backbone.stem)
         self.blocks, self.channels_last = _fuse_blocks(backbone, dtype)
         self.readout = _fuse_readout(recognizer.readout)
         self.cls_head = copy.deepcopy(recognizer.cls_head)
@@ -69,12 +70,9 @@ class FusedRecognizer(nn.Module):
             bodies: Bodies that are present; None runs all.
         """
         bodies = bodies_to_run(self.person_pooling, bodies)
-        run = bodies
-        if run is None:
-            run = torch.arange(clips.shape[0] * clips.shape[1], device=clips.device)
         inputs = [clips] if self.inputs is None else self.inputs(clips)
         joined = join_inputs(inputs)
-        maps = (self._maps(joined, part) for part in self._split(run, clips))
+        maps = (self._maps(joined, part) for part in self._split(bodies, clips))
         if isinstance(self.readout, MeanReadout):  # never keeps the maps of all bodies
             means = torch.cat([part.mean(dim=(2, 3)) for part in maps])
             return mean_over_persons(means, clips, self.person_pooling, bodies)
@@ -84,18 +82,21 @@ class FusedRecognizer(nn.Module):
         return pooled.features if isinstance(pooled, Pooled) else pooled
 
     def _split(
-        self, bodies: Int[Tensor, " b"], clips: Float[Tensor, "n m t v c"]
-    ) -> Sequence[Int[Tensor, " a"]]:
-        """Return the bodies that are run at once, one part after another."""
+        self, bodies: Int[Tensor, " b"] | None, clips: Float[Tensor, "n m t v c"]
+    ) -> Sequence[Int[Tensor, " a"] | None]:
+        """Return the bodies that are run at once, one part after another; None for all."""
         if self.cpu_chunk_size is None or clips.device.type != "cpu":
             return (bodies,)
         body_size = clips.shape[2] * clips.shape[3] * self.out_channels
         at_once = torch.get_num_threads() * max(1, self.cpu_chunk_size // body_size)
-        parts: Sequence[Tensor] = bodies.split(at_once)
+        slots = clips.shape[0] * clips.shape[1]
+        if bodies is None and slots <= at_once:
+            return (None,)
+        parts: Sequence[Tensor] = (torch.arange(slots) if bodies is None else bodies).split(at_once)
         return parts
 
     def _maps(
-        self, inputs: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"]
+        self, inputs: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
     ) -> Float[Tensor, "b d s v"]:
         """Return the maps of bodies in float32."""
         x: Tensor = self.stem(inputs, bodies)
@@ -212,6 +213,11 @@ def fuse_for_inference(
             bodies at once, in a graph that does not depend on their number or the machine.
     """
     return FusedRecognizer(recognizer, dtype, cpu_chunk_size).eval().requires_grad_(False)
+
+
+def _fuse_stem(stem: nn.Module) -> nn.Module:
+    """Return a stem for inference."""
+    return FusedFeatureNormStem(stem) if isinstance(stem, FeatureNormStem) else copy.deepcopy(stem)
 
 
 def _fuse_blocks(backbone: Backbone, dtype: torch.dtype) -> tuple[nn.Sequential, bool]:

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from skeletonagent.models.batch_norm import SyncableBatchNorm2d
 from skeletonagent.models.blocks import present
+from skeletonagent.models.joint_cnn import FeatureNormStem
 from skeletonagent.models.readouts import (
     InputLayers,
     TemporalReadout,
@@ -46,21 +48,55 @@ class FusedFrameConv(nn.Module):
         return functional.leaky_relu_(convolved, self.slope)
 
 
+class FusedInputNorm(nn.Module):
+    """Norm of input features in evaluation, which leaves absent values at zero.
+
+    Args:
+        norm: The norm.
+        order: Channels of the norm in the order of the features; None if it is the same.
+    """
+
+    def __init__(self, norm: SyncableBatchNorm2d, order: Int[Tensor, " f"] | None = None) -> None:
+        super().__init__()
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        shift = norm.bias - scale * norm.running_mean
+        self.scale = nn.Parameter(scale if order is None else scale[order])
+        self.shift = nn.Parameter(shift if order is None else shift[order])
+
+    def forward(self, values: Float[Tensor, "n t f"]) -> Float[Tensor, "n t f"]:
+        """Return the normalised values."""
+        return torch.addcmul(self.shift, values, self.scale).mul_(present(values))
+
+
+class FusedFeatureNormStem(nn.Module):
+    """:class:`FeatureNormStem` in evaluation."""
+
+    def __init__(self, stem: FeatureNormStem) -> None:
+        super().__init__()
+        channels = torch.arange(stem.norm.num_features).unflatten(0, (-1, stem.joints))
+        self.norm = FusedInputNorm(stem.norm, channels.mT.flatten())
+
+    def forward(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b c t v"]:
+        """Return the normalised bodies."""
+        joints = clips.flatten(0, 1)
+        joints = joints if bodies is None else joints[bodies]
+        normed: Tensor = self.norm(joints.flatten(2))
+        return normed.view_as(joints).permute(0, 3, 1, 2)
+
+
 class FusedInputLayers(nn.Module):
     """:class:`InputLayers` in evaluation."""
 
     def __init__(self, layers: InputLayers) -> None:
         super().__init__()
-        norm = layers.norm
-        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        self.scale = nn.Parameter(scale)
-        self.shift = nn.Parameter(norm.bias - scale * norm.running_mean)
+        self.norm = FusedInputNorm(layers.norm)
         self.layers = nn.Sequential(*(FusedFrameConv(layer) for layer in layers.layers))
 
     def forward(self, values: Float[Tensor, "n t f"]) -> Float[Tensor, "n t w"]:
         """Return the embedded frames."""
-        normed = torch.addcmul(self.shift, values, self.scale)
-        embedded: Tensor = self.layers(normed.mul_(present(values)))
+        embedded: Tensor = self.layers(self.norm(values))
         return embedded
 
 
