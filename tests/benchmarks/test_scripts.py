@@ -14,7 +14,17 @@ import typer
 from benchmarks.stand_in import StandIn
 from typer.testing import CliRunner
 
-from benchmarks import epoch, held_out, inference, measuring, pipeline, report, scaling, throughput
+from benchmarks import (
+    compact,
+    epoch,
+    held_out,
+    inference,
+    measuring,
+    pipeline,
+    report,
+    scaling,
+    throughput,
+)
 from skeletonagent.agents import prompts
 from skeletonagent.agents.answers.content import check_answer
 from skeletonagent.core.clips import SkeletonData
@@ -100,6 +110,13 @@ def test_inference(tmp_path: Path) -> None:
     assert all(row["apart"] < 1e-2 for row in full)
     assert max(row["gflops_per_clip"] for row in full[:2]) < full[2]["gflops_per_clip"]
     assert all(row["ms_per_clip"] > 0 for row in found["rows"])
+
+
+def test_compact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compact, "SEQUENCES", 75)
+    found = figures(compact.main, tmp_path, "--steps", "1", "--repeats", "1", sizes=())
+    assert [row["bodies"] for row in found["rows"]] == [1, 2]
+    assert all(min(numbers(row)) > 0 for row in found["rows"])
 
 
 def test_epoch(tmp_path: Path) -> None:

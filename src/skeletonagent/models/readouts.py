@@ -157,7 +157,8 @@ class TemporalReadout(nn.Module):
         bodies: Int[Tensor, " b"] | None,
     ) -> Pooled:
         """Return the features of clips; see :meth:`MeanReadout.forward`."""
-        x_pre = mean_over_persons(maps.amax(dim=2), clips, pooling, bodies)
+        strongest = maps.movedim(1, -1).amax(dim=1).mT  # channels are last in memory
+        x_pre = mean_over_persons(strongest, clips, pooling, bodies)
         frames = maps.shape[2]
         joined = [self.maps(frames_to_maps(maps_by_frame(maps, clips, pooling, bodies)))]
         for layers, values in zip(self.inputs, filter(_has_channels, inputs), strict=True):
