@@ -36,6 +36,9 @@ NOT_RUN: Mapping[str, str] = {
     "skeletonagent page *": "it takes ONNX Runtime Web from npm's registry; "
     "tests/page/engine writes and opens the page in one file",
     "python -m benchmarks.page_engine *": "it takes that too",
+    "python -m benchmarks.mannequin *": "it draws pictures of a data set; "
+    "tests/benchmarks/test_mannequin.py draws two",
+    "python -m benchmarks.page_pose *": "it takes that and the pose models",
     "skeletonagent serve *": "it runs until it is stopped; tests/server and tests/page serve",
     "torchrun --nnodes *": "it takes several machines",
     "torchrun --nproc-per-node *": "it is run by a test of its own, with two processes",

@@ -45,7 +45,8 @@ class PageVisit:
         return [
             url
             for url in self.requests
-            if not url.startswith((f"http://{own}", f"ws://{own}", "blob:", "data:"))
+            if url != self.address
+            and not url.startswith((f"http://{own}", f"ws://{own}", "blob:", "data:"))
         ]
 
     def ready(self) -> PageVisit:

@@ -90,6 +90,21 @@ def test_the_command_writes_the_same_file_each_time(
         invoke("page", deep_file, "--out", tmp_path / "one.html")
 
 
+def test_without_pose_models_the_page_takes_keypoints_alone(
+    flat_file: Path, runtime: WebRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "skeletonagent").mkdir()
+    (tmp_path / "skeletonagent" / "page").symlink_to(FETCHED.parent)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    said = " ".join(invoke("page", flat_file, "--out", tmp_path / "a.html").err.split())
+    assert "neither videos nor the camera" in said and "'skeletonagent pose fetch'" in said
+    assert "embedded-pose" not in (tmp_path / "a.html").read_text(encoding="utf-8")
+    with pytest.raises(ConfigError, match="pose fetch"):
+        invoke("page", flat_file, "--out", tmp_path / "b.html", "--pose")
+    invoke("page", flat_file, "--out", tmp_path / "c.html", "--no-pose")
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "c.html").read_bytes()
+
+
 def test_what_cannot_be_written_is_said(
     deep_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,7 +73,7 @@ export class Camera extends EventTarget {
 
   #send(t) {
     if (!this.#running || this.video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
-    this.canvas.getContext("2d").drawImage(this.video, 0, 0, this.canvas.width, this.canvas.height);
+    this.canvas.getContext("2d", { willReadFrequently: true }).drawImage(this.video, 0, 0, this.canvas.width, this.canvas.height);
     this.#stream.push({ t, picture: this.canvas });
   }
 

@@ -9,6 +9,8 @@ const HELLO = "M60 36V72L47 110M60 72L73 110M81 48L60 44L41 50L33 74";
 const HELLO_ARM = "M81 48L95 24";
 const FORMATS = "CSV, NumPy, OpenPose, COCO, MMPose, MediaPipe, DeepLabCut, SLEAP, BVH, C3D, TRC and more";
 
+const NO_CAMERA = "This browser gives its camera to pages of https, of this computer or of a file alone.";
+
 export const isVideo = (file) => file.type.startsWith("video/") || VIDEO.test(file.name);
 
 /** Where recordings come in. */
@@ -55,6 +57,7 @@ export class Intake {
     this.drop = html("div", { class: "drop" }, figure(), html("h1", {}, "What are they doing?"),
       html("p", { class: "lead" }, `Drop ${takes} anywhere on this page.`), this.actions,
       html("p", { class: "dim small" }, `${recognizer.formats ?? FORMATS}. `, recognizer.acceptsVideo ? null : whyNoVideo(model)),
+      recognizer.acceptsPictures && !camera ? html("p", { class: "dim small" }, NO_CAMERA) : null,
       model.warnings?.length ? html("p", { class: "dim small" }, model.warnings.join(" ")) : null,
       this.options, known(model));
     this.work = html("div", { class: "working", hidden: true }, this.doing, this.progress, this.cancel);

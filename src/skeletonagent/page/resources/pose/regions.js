@@ -74,23 +74,22 @@ export function crop(image, region, side, repeated, { scale, shift }) {
     for (let column = 0; column < side; column += 1) {
       const px = left + cos * column - sin * row;
       const py = top + sin * column + cos * row;
-      const [x, y] = [Math.floor(px), Math.floor(py)];
-      const [dx, dy] = [px - x, py - y];
-      const isWithin = x >= 0 && y >= 0 && x + 1 < width && y + 1 < height;
-      if (!isWithin && !repeated && (x < -1 || y < -1 || x >= width || y >= height)) {
-        to += 3;
-        continue;
-      }
-      const [x0, x1] = [clamped(x, width), clamped(x + 1, width)];
-      const [y0, y1] = [clamped(y, height) * width, clamped(y + 1, height) * width];
-      const [a, b, c, d] = [4 * (y0 + x0), 4 * (y0 + x1), 4 * (y1 + x0), 4 * (y1 + x1)];
-      const isBlack = !isWithin && !repeated;
-      const [w0, w1] = isBlack ? [Number(x >= 0), Number(x + 1 < width)] : [1, 1];
-      const [h0, h1] = isBlack ? [Number(y >= 0), Number(y + 1 < height)] : [1, 1];
-      for (let channel = 0; channel < 3; channel += 1) {
-        const upper = h0 * between(w0 * data[a + channel], w1 * data[b + channel], dx);
-        const lower = h1 * between(w0 * data[c + channel], w1 * data[d + channel], dx);
-        values[to + channel] = Math.floor(between(upper, lower, dy)) * scale + shift;
+      const x = Math.floor(px), y = Math.floor(py), dx = px - x, dy = py - y;
+      if (x >= 0 && y >= 0 && x + 1 < width && y + 1 < height) {
+        const upper = 4 * (y * width + x), lower = upper + 4 * width;
+        for (let channel = 0; channel < 3; channel += 1) {
+          const a = data[upper + channel], c = data[lower + channel];
+          const high = a + (data[upper + channel + 4] - a) * dx;
+          const low = c + (data[lower + channel + 4] - c) * dx;
+          values[to + channel] = Math.floor(high + (low - high) * dy) * scale + shift;
+        }
+      } else {
+        for (let channel = 0; channel < 3; channel += 1) {
+          const at = (across, down) => pixel(image, x + across, y + down, channel, repeated);
+          const high = at(0, 0) + (at(1, 0) - at(0, 0)) * dx;
+          const low = at(0, 1) + (at(1, 1) - at(0, 1)) * dx;
+          values[to + channel] = Math.floor(high + (low - high) * dy) * scale + shift;
+        }
       }
       to += 3;
     }
@@ -98,8 +97,12 @@ export function crop(image, region, side, repeated, { scale, shift }) {
   return values;
 }
 
-const clamped = (place, length) => Math.min(Math.max(place, 0), length - 1);
-const between = (one, other, share) => one + (other - one) * share;
+/** Return a value of a picture, also beyond its rim. */
+function pixel({ width, height, data }, x, y, channel, repeated) {
+  if (!repeated && (x < 0 || y < 0 || x >= width || y >= height)) return 0;
+  const [column, row] = [Math.min(Math.max(x, 0), width - 1), Math.min(Math.max(y, 0), height - 1)];
+  return data[4 * (row * width + column) + channel];
+}
 
 /** Return whether a region shows nothing of a picture. */
 function isOutside({ width, height }, region) {
