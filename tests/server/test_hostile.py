@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from tests.server.serving import Served, as_lists, form
 from tests.small_run import swinging
 
-from skeletonagent.server.request_json import KeypointsBody
+from skeletonagent.core.input_format import InputFormat
+from skeletonagent.core.layout import COCO_17
+from skeletonagent.server import request_json
+from skeletonagent.server.request_json import KeypointsBody, parse_keypoints
+from skeletonagent.server.server_errors import RequestError
 
 BODY = as_lists(swinging(0, 1, 16)[0])
 JSON = {"Content-Type": "application/json"}
@@ -213,3 +217,38 @@ def test_bytes_in_a_good_body_are_answered(
     answer = server.predict(good[:place] + junk + good[place + dropped :])
     assert answer.status in (200, 400, 413, 422)
     assert answer.status == 200 or answer.detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"keypoints": BODY, "fps": 30, "name": "a\tb"},
+        {"frames": [[one, one] for one in BODY], "image_size": [640, 480]},
+        {"frames": [[[[*joint, 1] for joint in one]] for one in BODY], "layout": "coco-17"},
+        {"keypoints": [[[1, -2.5e38]] * 17]},
+        {"keypoints": [*BODY, None]},
+        {"frames": [[None], [BODY[0], BODY[1]], []]},
+    ],
+)
+def test_regular_bodies_are_read_as_those_that_are_checked_one_by_one(
+    body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = InputFormat(COCO_17, 3, has_confidence=True)
+    content = json.dumps(body).encode()
+    quick = parse_keypoints(content, given, 100, 5)
+    monkeypatch.setattr(request_json, "_regular_body", lambda _: None)
+    slow = parse_keypoints(content, given, 100, 5)
+    for name, value in vars(slow).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(vars(quick)[name], value)
+        else:
+            assert vars(quick)[name] == value
+
+
+@pytest.mark.parametrize("name", sorted(BODIES.keys() - {"wrong layout", "no layout"}))
+def test_bodies_with_mistakes_are_never_taken_for_regular_ones(name: str) -> None:
+    if name.startswith("twice"):
+        with pytest.raises(RequestError, match="a key twice"):
+            request_json._regular_body(BODIES[name][0])
+    else:
+        assert request_json._regular_body(BODIES[name][0]) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from skeletonagent.core.skeleton_layout import SkeletonLayout
 
@@ -42,6 +43,7 @@ def unseen_bone_sources(
     return other, [beyond.get(v, v) for v in child], [layout.parents[v] for v in parent]
 
 
+@lru_cache(maxsize=64)
 def axis_joints(
     layout: SkeletonLayout,
 ) -> tuple[Sequence[int], Sequence[int], Sequence[tuple[int, int]]]:
@@ -54,6 +56,7 @@ def axis_joints(
     return upper, lower, trunk or layout.pairs
 
 
+@lru_cache(maxsize=64)
 def nth_neighbors(layout: SkeletonLayout) -> list[list[int]]:
     """Return the n-th neighbor of each joint along its bones, or the joint itself, for each n."""
     ends = [[*bone, *reversed(bone)] for bone in layout.bones]
@@ -67,6 +70,7 @@ def nth_neighbors(layout: SkeletonLayout) -> list[list[int]]:
     ]
 
 
+@lru_cache(maxsize=64)
 def foot_joints(layout: SkeletonLayout) -> tuple[list[int], list[int]]:
     """Return the joints at the front and at the back of the feet."""
     names = [layout.display_name(joint) for joint in range(layout.num_joints)]

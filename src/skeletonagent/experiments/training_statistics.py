@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,8 @@ class UsualRange:
         """
         above = (values - self.median) / max(self.high - self.median, least)
         below = (self.median - values) / max(self.median - self.low, least)
-        deviations: np.ndarray = np.nan_to_num(np.maximum(above, below))
+        largest = np.maximum(above, below)
+        deviations: np.ndarray = np.where(np.isnan(largest), 0.0, largest)
         return deviations
 
     def to_json(self) -> list[float]:
@@ -144,10 +146,12 @@ class TrainingStatistics:
             measures: Measures of clips of the same joints and coordinates.
             rate: Frames a second over those of the training clips, where both are known.
         """
-        names = (*_CENTERS, "bone_weights")
-        centers = {name: np.array(getattr(self, name)) for name in names}
-        scalars = _scalars(measures, centers)
+        scalars = _scalars(measures, self._centers)
         return scalars | {"speed": scalars["speed"] + math.log(rate)}
+
+    @cached_property
+    def _centers(self) -> dict[str, Float[np.ndarray, "..."]]:
+        return {name: np.array(getattr(self, name)) for name in (*_CENTERS, "bone_weights")}
 
     def deviations(
         self, measures: ClipMeasures, rate: float = 1.0
@@ -156,10 +160,16 @@ class TrainingStatistics:
 
         Arguments are those of :meth:`scalars`.
         """
+        return self.deviations_of(self.scalars(measures, rate))
+
+    def deviations_of(
+        self, scalars: Mapping[str, Float[np.ndarray, " n"]]
+    ) -> dict[str, Float[np.ndarray, " n"]]:
+        """Return the deviations of what :meth:`scalars` returned."""
         far = FAR * (1 + _FEW / self.samples)
         return {
             name: getattr(self, name).deviations(values, _LEAST[name]) / far
-            for name, values in self.scalars(measures, rate).items()
+            for name, values in scalars.items()
         }
 
     def to_json(self) -> dict[str, Any]:

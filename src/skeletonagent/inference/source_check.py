@@ -38,6 +38,23 @@ _PIECES = 64
 
 
 @dataclass(frozen=True)
+class MeasuredClips:
+    """Clips as they are compared with the training clips.
+
+    Args:
+        measures: Their measures.
+        scalars: The numbers that are compared, by name.
+        deviations: How far these are from the training clips; above 1 is far.
+        statistics: Statistics of the training clips.
+    """
+
+    measures: ClipMeasures
+    scalars: Mapping[str, Float[np.ndarray, " n"]]
+    deviations: Mapping[str, Float[np.ndarray, " n"]]
+    statistics: TrainingStatistics
+
+
+@dataclass(frozen=True)
 class SourceCheck:
     """Comparison of recordings with the clips that a recognizer was trained on.
 
@@ -56,29 +73,28 @@ class SourceCheck:
         Args:
             samples: Samples as stored, in the input format of the recognizer.
         """
-        names = [sample.sample_id for sample in samples]
-        return self.of_measures(self.measures(samples), names, _common_rate(samples))
+        names, fps = [sample.sample_id for sample in samples], _common_rate(samples)
+        return self.of_measured(self.measured(samples, fps), names, fps)
 
-    def of_measures(
-        self, measures: ClipMeasures | None, names: Sequence[str], fps: float | None = None
+    def of_measured(
+        self, clips: MeasuredClips | None, names: Sequence[str], fps: float | None = None
     ) -> str | None:
         """Return in what clips that were measured are unlike the training clips, as of_clips.
 
         Args:
-            measures: What :meth:`measures` returns.
+            clips: What :meth:`measured` returns.
             names: Name of each clip.
             fps: Frames a second of all clips; None if unknown.
         """
-        words, statistics = self._rate_words(fps), self.metadata.statistics
+        words = self._rate_words(fps)
         named = list(names) if words else []
-        if statistics is not None and measures is not None:
-            factor = self._factor(fps)
-            far = self._far(statistics, measures, factor)
+        if clips is not None:
+            far = self._far(clips)
             unlike = np.any(list(far.values()), axis=0)
             if unlike.sum() > USUAL_SHARE * len(unlike):
                 named = named or [name for name, flag in zip(names, unlike, strict=True) if flag]
                 words += [
-                    _words(name, flags, statistics, measures, self, factor)
+                    self._words(name, flags, clips)
                     for name, flags in far.items()
                     if flags.sum() > unlike.sum() / 10
                 ]
@@ -96,14 +112,14 @@ class SourceCheck:
             fps: Frames a second; None if unknown.
         """
         statistics, clips = self.metadata.statistics, self.metadata.training_clips
-        words, factor = self._rate_words(fps), self._factor(fps)
-        measures = None
+        words, measured = self._rate_words(fps), None
         if statistics is not None and clips is not None:
-            measures = self.measures(_pieces(joints, max(2, round(factor * clips.median))))
-        if statistics is not None and measures is not None:
-            for name, flags in self._far(statistics, measures, factor, untrimmed=True).items():
+            length = max(2, round(self._factor(fps) * clips.median))
+            measured = self.measured(_pieces(joints, length), fps)
+        if measured is not None:
+            for name, flags in self._far(measured, untrimmed=True).items():
                 if flags.mean() > 0.5:
-                    words.append(_words(name, flags, statistics, measures, self, factor))
+                    words.append(self._words(name, flags, measured))
         return f"unlike the training clips: {'; '.join(words)}. {ADVICE}" if words else None
 
     def _factor(self, fps: float | None) -> float:
@@ -118,27 +134,27 @@ class SourceCheck:
             return []
         return [f"{fps:g} frames a second, the training clips had {clips.fps:g}"]
 
-    def deviations(
-        self, measures: ClipMeasures, fps: float | None = None
-    ) -> Float[np.ndarray, " n"]:
+    def largest_deviations(self, clips: MeasuredClips) -> Float[np.ndarray, " n"]:
         """Return the largest deviation of each clip from the training clips; above 1 is far.
 
-        Of a recognizer that keeps no statistics it is 0.
-
         Args:
-            measures: Measures of the clips.
-            fps: Frames a second of all clips; None if unknown.
+            clips: What :meth:`measured` returns.
         """
-        statistics = self.metadata.statistics
-        if statistics is None:
-            return np.zeros(len(measures))
-        found = statistics.deviations(measures, self._factor(fps))
-        counted = [values for name, values in found.items() if name not in self._taken_out]
+        counted = [
+            values for name, values in clips.deviations.items() if name not in self._taken_out
+        ]
         largest: np.ndarray = np.max(counted, axis=0)
         return largest
 
-    def measures(self, samples: Sequence[SkeletonSequence]) -> ClipMeasures | None:
-        """Return the measures of samples as stored; None without samples or statistics."""
+    def measured(
+        self, samples: Sequence[SkeletonSequence], fps: float | None = None
+    ) -> MeasuredClips | None:
+        """Return samples as they are compared; None without samples or statistics.
+
+        Args:
+            samples: Samples as stored.
+            fps: Frames a second of all of them; None if unknown.
+        """
         input_format, statistics = self.metadata.input_format, self.metadata.statistics
         if not samples or statistics is None:
             return None
@@ -147,32 +163,41 @@ class SourceCheck:
             for number, sample in enumerate(samples)
         ]
         coordinates = min(statistics.coordinates, input_format.coordinates)
-        return measures_of_samples(named, input_format.layout, coordinates)
+        measures = measures_of_samples(named, input_format.layout, coordinates)
+        scalars = statistics.scalars(measures, self._factor(fps))
+        return MeasuredClips(measures, scalars, statistics.deviations_of(scalars), statistics)
 
     def _far(
-        self,
-        statistics: TrainingStatistics,
-        measures: ClipMeasures,
-        factor: float = 1.0,
-        *,
-        untrimmed: bool = False,
+        self, clips: MeasuredClips, *, untrimmed: bool = False
     ) -> dict[str, Bool[np.ndarray, " n"]]:
         """Return which clips are far from the training clips, for each measure that counts.
 
         Args:
-            statistics: Statistics of the training clips.
-            measures: Measures of the clips.
-            factor: Frames a second over those of the training clips.
+            clips: The clips.
             untrimmed: Whether clips are pieces of a recording, which may be of stillness.
         """
-        deviations = statistics.deviations(measures, factor)
         skipped = self._taken_out
-        far = {name: values > 1 for name, values in deviations.items() if name not in skipped}
+        far = {name: values > 1 for name, values in clips.deviations.items() if name not in skipped}
         if untrimmed:
-            speed = statistics.scalars(measures, factor)["speed"]
-            far["speed"] &= np.nan_to_num(speed) > statistics.speed.median
+            speed = np.nan_to_num(clips.scalars["speed"])
+            far["speed"] &= speed > clips.statistics.speed.median
             del far["roughness"]
         return far
+
+    def _words(self, name: str, flags: Bool[np.ndarray, " n"], clips: MeasuredClips) -> str:
+        """Return in what the clips of a flag differ in a measure; see :meth:`_far`."""
+        statistics = clips.statistics
+        if name in ("misfit", "absent"):
+            ids = clips.measures.sample_ids
+            flagged = [sample for sample, flag in zip(ids, flags, strict=True) if flag]
+            of_these = clips.measures.of_samples(flagged)
+            if name == "misfit":
+                return self.bone_words(statistics, of_these)
+        values = clips.scalars[name][flags]
+        own = float(values[0] if len(values) == 1 else np.nanmedian(values))
+        if name == "absent":
+            return self.absent_words(statistics, of_these, own)
+        return _PHRASES[name](own, getattr(statistics, name).median)
 
     @property
     def _taken_out(self) -> set[str]:
@@ -238,10 +263,11 @@ def check_clips(
             stacklevel=3,
         )
     check = SourceCheck(metadata)
-    measures, fps = check.measures(samples), _common_rate(samples)
-    if problem := check.of_measures(measures, [sample.sample_id for sample in samples], fps):
+    fps = _common_rate(samples)
+    measured = check.measured(samples, fps)
+    if problem := check.of_measured(measured, [sample.sample_id for sample in samples], fps):
         warnings.warn(problem, stacklevel=3)
-    return np.zeros(len(samples)) if measures is None else check.deviations(measures, fps)
+    return np.zeros(len(samples)) if measured is None else check.largest_deviations(measured)
 
 
 def _common_rate(samples: Sequence[SkeletonSequence]) -> float | None:
@@ -289,25 +315,6 @@ _PHRASES: Mapping[str, Callable[[float, float], str]] = {
         else "feet point another way than the joints of the ankles say"
     ),
 }
-
-
-def _words(
-    name: str,
-    flags: Bool[np.ndarray, " n"],
-    statistics: TrainingStatistics,
-    measures: ClipMeasures,
-    check: SourceCheck,
-    factor: float = 1.0,
-) -> str:
-    """Return in what the clips of a flag differ in a measure; see ``SourceCheck._far``."""
-    flagged = [sample for sample, flag in zip(measures.sample_ids, flags, strict=True) if flag]
-    of_these = measures.of_samples(flagged)
-    if name == "misfit":
-        return check.bone_words(statistics, of_these)
-    own = float(np.nanmedian(statistics.scalars(of_these, factor)[name]))
-    if name == "absent":
-        return check.absent_words(statistics, of_these, own)
-    return _PHRASES[name](own, getattr(statistics, name).median)
 
 
 def _pieces(joints: Float[np.ndarray, "m t v c"], length: int) -> list[SkeletonSequence]:

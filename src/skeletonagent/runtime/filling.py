@@ -15,6 +15,8 @@ def without_gaps(bodies: BodyArrays, layout: SkeletonLayout) -> BodyArrays:
 
     For the rule see :func:`skeletonagent.data.gaps.interpolate_gaps`.
     """
+    if bodies.present.all():
+        return bodies
     joints = np.stack([
         _filled(own, present, layout)
         for own, present in zip(bodies.joints, bodies.present, strict=True)

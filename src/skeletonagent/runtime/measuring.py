@@ -48,11 +48,15 @@ def _measured(bodies: BodyArrays, layout: SkeletonLayout) -> dict[str, np.ndarra
     size = _mean_of_known(bones)
     steps = _differences(bodies.joints.astype(np.float64), bodies.present)
     changes = _differences(*steps)
-    squares, rough = (
-        _mean_of_known(_mean_of_bodies(*frame_means(np.square(moves).sum(axis=-1), known)))
-        for moves, known in (steps, changes)
+    squared = np.square(steps[0]).sum(axis=-1)
+    squares, ways, rough = (
+        _mean_of_bodies(*frame_means(values, known))
+        for values, known in (
+            (squared, steps[1]),
+            (np.sqrt(squared), steps[1]),
+            (np.square(changes[0]).sum(axis=-1), changes[1]),
+        )
     )
-    ways = _mean_of_bodies(*frame_means(np.sqrt(np.square(steps[0]).sum(axis=-1)), steps[1]))
     frames = bodies.visible.sum()
     seen = bodies.present.sum(axis=(0, 1)) / (frames if frames else np.nan)
     up, left = SampleAxes(bodies, layout, Origin.PERSON).of_bodies
@@ -61,7 +65,7 @@ def _measured(bodies: BodyArrays, layout: SkeletonLayout) -> dict[str, np.ndarra
             "size": np.asarray(size),
             "bones": np.log(bones / size),
             "speed": np.asarray(_mean_of_known(ways) / size),
-            "roughness": np.sqrt(rough / squares),
+            "roughness": np.sqrt(_mean_of_known(rough) / _mean_of_known(squares)),
             "absent": 1 - seen.mean(),
             "seen": seen,
             "up": _direction(up),
@@ -114,7 +118,8 @@ def _front(
     if bodies.coordinates != 3 or not feet or not ankles:
         return float("nan")
     places, known = frame_means(bodies.joints.astype(np.float64), bodies.present)
-    forward = (places * np.cross(left, up)[:, None]).sum(axis=-1)
+    ahead = left[:, [1, 2, 0]] * up[:, [2, 0, 1]] - left[:, [2, 0, 1]] * up[:, [1, 2, 0]]
+    forward = (places * ahead[:, None]).sum(axis=-1)
     measured = points(up) & points(left) & known[:, [*feet, *ankles]].all(axis=1)
     ways = forward[:, feet].mean(axis=1) - forward[:, ankles].mean(axis=1)
     return float(_mean_of_bodies(ways[:, None], measured[:, None])[0])

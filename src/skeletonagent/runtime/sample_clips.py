@@ -7,6 +7,7 @@ both give the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int, Num
@@ -16,6 +17,9 @@ from skeletonagent.core.streams import Stream
 from skeletonagent.data.clip_frames import sample_test_frames, sample_test_positions
 from skeletonagent.data.settings import ClipSettings, ConfidenceRule, FrameSampling
 from skeletonagent.runtime.preparation import PreparedSample, flattened
+
+_test_frames = lru_cache(maxsize=256)(sample_test_frames)
+"""Frames of test clips, which depend on lengths alone: seeding the generator takes longest."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class SampleClips:
         length, frames = sample.bodies.frames.shape[1], self.settings.frames
         if self._is_linear:
             return self._interpolated(sample, sample_test_positions(length, frames, count))
-        numbers = sample_test_frames(length, frames, count, self.settings.test_sampling)
+        numbers = _test_frames(length, frames, count, self.settings.test_sampling)
         joints = self._at_frames(sample, numbers)
         if not self.settings.differences_first:
             return joints
