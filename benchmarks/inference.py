@@ -145,7 +145,7 @@ def _timed(work: Callable[[], object], clock: Clock, repeats: int, clips: int) -
     if clock.device.type == "cuda":
         spread = clock.durations(work, repeats)
     else:
-        spread = _processor_time(work, repeats)
+        spread = processor_time(work, repeats)
     return {
         "ms_per_clip": 1e3 * spread.median / clips,
         "lower": 1e3 * spread.lower / clips,
@@ -155,7 +155,7 @@ def _timed(work: Callable[[], object], clock: Clock, repeats: int, clips: int) -
     }
 
 
-def _processor_time(work: Callable[[], object], repeats: int) -> Spread:
+def processor_time(work: Callable[[], object], repeats: int) -> Spread:
     """Return the processor time of some work, warmed up."""
     seconds = []
     for _ in range(1 + repeats):

@@ -2,7 +2,8 @@
 
 Maps are (bodies, channels, frames x joints) in the program. With 25 joints, rows of 25 T numbers
 are odd in the deeper blocks, which keeps tensor cores from being used; with channels last they are
-not.
+not. On a CPU, on one thread, products of rows reach MKL and convolutions of 16 bodies or more
+reach oneDNN.
 
 Example:
   python -m benchmarks.products --device cuda --precision bf16 --json products.json
@@ -19,6 +20,7 @@ import typer
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.inference import processor_time, single_thread
 from benchmarks.measuring import Clock, print_rows, write_facts
 from skeletonagent.training.distributed import describe_device, pick_device
 
@@ -39,15 +41,27 @@ def main(
 ) -> None:
     """Time each product in each layout, forward and for the gradient of its weight."""
     clock = Clock(pick_device(device))
+    with single_thread(clock.device):
+        rows = _rows(clock, bodies, frames, precision, repeats)
+    print_rows(f"products, {describe_device(clock.device)}, {precision}", rows)
+    facts = {"device": describe_device(clock.device), "torch": torch.__version__, "rows": rows}
+    write_facts({**facts, "bodies": bodies, "precision": precision}, json)
+
+
+def _rows(
+    clock: Clock, bodies: int, frames: int, precision: str, repeats: int
+) -> list[dict[str, object]]:
+    """Return what each product takes: on a CPU the processor's time, on a GPU the clock's."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    rows = []
+    timed = clock.durations if clock.device.type == "cuda" else processor_time
+    rows: list[dict[str, object]] = []
     for channels, width, fewer in BLOCKS:
         map_frames = frames // fewer
         flops = 2 * bodies * map_frames * JOINTS * channels * width
         x = torch.randn(bodies, channels, map_frames, JOINTS, device=clock.device, dtype=dtype)
         weight = torch.randn(width, channels, device=clock.device, dtype=dtype)
         for name, work in products(x, weight).items():
-            spread = clock.durations(work, repeats)
+            spread = timed(work, repeats)
             rows.append(
                 {
                     "block": f"{channels} to {width}, T={map_frames}",
@@ -56,9 +70,7 @@ def main(
                     "TFLOP/s": _flops(name, flops, x) / spread.median / 1e12,
                 }
             )
-    print_rows(f"products, {describe_device(clock.device)}, {precision}", rows)
-    facts = {"device": describe_device(clock.device), "torch": torch.__version__, "rows": rows}
-    write_facts({**facts, "bodies": bodies, "precision": precision}, json)
+    return rows
 
 
 def products(x: Tensor, weight: Tensor) -> Mapping[str, Callable[[], Any]]:
