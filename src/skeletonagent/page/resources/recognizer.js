@@ -20,7 +20,7 @@
  * @property {Object<string, string>} sentences  Sentence of the guidance for each class, if any.
  *
  * @typedef {{label: string, score: number}} Share
- * @typedef {object} Segment  An item of `segments` of a prediction (docs/guides/prediction.md).
+ * @typedef {object} Segment  An item of `segments` of a prediction (docs/guides/recordings_and_streams.md).
  * @property {string} person
  * @property {number} start_frame
  * @property {number} end_frame
