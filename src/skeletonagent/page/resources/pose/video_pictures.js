@@ -20,6 +20,7 @@ export class VideoPictures {
   #video;
   #canvas;
   #begin = 0;
+  #length = 1 / FALLBACK_FPS;
 
   /**
    * Open a video file.
@@ -76,8 +77,8 @@ export class VideoPictures {
     const { fps, count } = this;
     let [image, shown, repeated] = [null, null, 0];
     for (let tick = 0; tick < count; tick += 1) {
-      // Half a picture later than its beginning, which may be rounded.
-      await this.#seek(this.#begin + (tick + 0.5) / fps);
+      // Half a picture of the file later than its beginning, which may be rounded.
+      await this.#seek(this.#begin + tick / fps + this.#length / 2);
       const moment = this.#moment();
       const isSame = moment !== null && shown !== null && Math.abs(moment - shown) < SAME / fps;
       if (isSame) repeated += 1;
@@ -124,6 +125,7 @@ export class VideoPictures {
       const pictures = Math.round(passed / length);
       if (pictures > 0) length = passed / pictures;
     }
+    this.#length = length;
     const rate = 1 / length;
     const nth = Math.max(1, Math.ceil(rate / MOST_FPS - 0.05));
     this.fps = Number((rate / nth).toFixed(2));
