@@ -16,6 +16,7 @@ from tests.small_run import CLASSES, samples, small_archive, small_run
 from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.inference.source_check import SourceCheck
 from skeletonagent.training.run_directory import RunDirectory
 
 
@@ -129,7 +130,10 @@ def test_keypoint_files_are_recordings(run: Path, recording: Path, clip: Path) -
     (found,) = invoke("predict", table, "--run", run, "--fps", "30", "--json").json["recordings"]
     assert found["source"] == str(table) and len(found["segments"]) == 2
     clips = invoke("predict", table, "--run", run, "--clips", "--json").json
-    assert len(clips["samples"]) == 1
+    assert len(clips["samples"]) == 1 and clips["recordings"][0]["fps"] is None
+    timed = invoke("predict", table, "--run", run, "--clips", "--fps", "30", "--json").json
+    assert timed["recordings"][0]["fps"] == 30
+    assert timed["recordings"][0]["segments"][0]["end"] == round(len(joints) / 30, 3)
     with pytest.raises(ConfigError, match="do not fit into one table"):
         invoke("predict", table, clip, "--run", run, "--csv")
 
@@ -142,6 +146,14 @@ def test_what_cannot_be_predicted_is_refused(run: Path, clip: Path, tmp_path: Pa
     np.save(tmp_path / "wide.npy", np.zeros((5, 25, 3)))
     with pytest.raises(DataError, match=r"wanted is \(T, 17, 2\)"):
         invoke("predict", str(tmp_path / "wide.npy"), "--run", str(run))
+
+
+def test_evaluation_says_that_frame_rates_differ(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float | None] = []
+    monkeypatch.setattr(SourceCheck, "of_rate", lambda _, fps: rates.append(fps) or "other rate")
+    assert "! other rate" in invoke("evaluate", run, "--json").err and len(rates) == 1
 
 
 def test_evaluation_repeats_the_result_of_the_training(run: Path, tmp_path: Path) -> None:

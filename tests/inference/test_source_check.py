@@ -110,6 +110,9 @@ def test_trimmed_clips_at_another_frame_rate_are_said() -> None:
     usual = [replace(clip, fps=25.0) for clip in sequences(NEW)]
     assert SourceCheck(metadata_of()).of_clips(usual) is None
     assert SourceCheck(metadata_of(fps=None)).of_clips(halved[:0]) is None
+    said = SourceCheck(metadata_of()).of_rate(15.0)
+    assert said and said.startswith("unlike the training clips: 15 frames a second, the training")
+    assert SourceCheck(metadata_of()).of_rate(25.0) is SourceCheck(metadata_of()).of_rate(None)
     mixed = [*sequences(NEW), replace(sequences(NEW)[0], fps=15.0)]
     assert SourceCheck(metadata_of()).of_clips(mixed) is None
 

@@ -73,7 +73,8 @@ def evaluate(
     settings = model.config.data
     archive = str(data) if data else settings.archive
     opened = prepare_dataset(replace(settings, archive=archive))
-    result = evaluate_split(model, opened, split or (settings.split if data is None else None))
+    with warnings_on_console():
+        result = evaluate_split(model, opened, split or (settings.split if data is None else None))
     if predictions is not None:
         result.probabilities.save(predictions)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.splits import choose_split, evaluation_parts, evaluation_samples
 from skeletonagent.evaluation.metrics import evaluate_parts
 from skeletonagent.inference.predictor import Predictor
+from skeletonagent.inference.source_check import SourceCheck
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ def evaluate_split(
 ) -> Evaluation:
     """Return the accuracy on the test part of a preprocessed data set.
 
+    A data set of another frame rate than that of the training clips is warned of.
+
     Args:
         predictor: A trained recognizer.
         data: A data set as :func:`~skeletonagent.experiments.datasets.prepare_dataset` returns it.
@@ -65,6 +69,8 @@ def evaluate_split(
         CheckpointError: If the data set has other classes, joints or channels.
         ConfigError: If it has no such split.
     """
+    if problem := SourceCheck(predictor.models[0].metadata).of_rate(data.fps):
+        warnings.warn(problem, stacklevel=2)
     name, _ = choose_split(data, split)
     parts = evaluation_parts(data, name)
     samples = evaluation_samples(data.store, parts)

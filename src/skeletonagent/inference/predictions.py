@@ -59,6 +59,7 @@ class Predictions:
         novelty: How little each sample is what the recognizer knows, see
             :func:`~skeletonagent.inference.source_check.novelty`; above 1, it is another action
             than the classes, or from another source. Nothing if it was not measured.
+        fps: Frames a second of each sample, None where unknown; nothing if none was looked for.
 
     Examples:
         >>> import numpy as np
@@ -82,6 +83,7 @@ class Predictions:
     k: int = 5
     frames: tuple[int, ...] = ()
     novelty: Float[np.ndarray, " _"] = field(default_factory=lambda: np.zeros(0))
+    fps: tuple[float | None, ...] = ()
 
     @property
     def labels(self) -> Int[np.ndarray, " n"]:
@@ -136,6 +138,7 @@ class Predictions:
                 self.k,
                 self.frames[position],
                 self.novelty[position],
+                self.fps[position],
             )
         position = range(len(self))[position]
         return next(iter(self[position : position + 1]))

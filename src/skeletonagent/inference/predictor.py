@@ -32,8 +32,8 @@ from skeletonagent.inference.recording_segmenter import (
 from skeletonagent.inference.samples import (
     ImageSize,
     Joints,
-    frames_of,
     most_seen_bodies,
+    names_lengths_and_rates,
     read_samples,
 )
 from skeletonagent.inference.segment_settings import SegmentOptions, choose_threshold
@@ -201,8 +201,8 @@ class Predictor:
         deviations = check_clips(samples, self.models[0].metadata)
         probs = fused_probabilities(self.models, self.weights, samples, batch_size, num_clips)
         new = novelty(probs, deviations, self.threshold)
-        ids = tuple(sample.sample_id for sample in samples)
-        return Predictions(ids, probs, self.class_names, top_k, frames_of(samples), new)
+        ids, frames, rates = names_lengths_and_rates(samples)
+        return Predictions(ids, probs, self.class_names, top_k, frames, new, rates)
 
     def segment(
         self,

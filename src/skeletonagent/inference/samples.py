@@ -331,6 +331,12 @@ def stored_as_in_training(
     ]
 
 
-def frames_of(samples: Sequence[SkeletonSequence]) -> tuple[int, ...]:
-    """Return the number of frames of each sample."""
-    return tuple(int(sample.joints.shape[1]) for sample in samples)
+def names_lengths_and_rates(
+    samples: Sequence[SkeletonSequence],
+) -> tuple[tuple[str, ...], tuple[int, ...], tuple[float | None, ...]]:
+    """Return name, number of frames and frame rate of each sample."""
+    return (
+        tuple(sample.sample_id for sample in samples),
+        tuple(int(sample.joints.shape[1]) for sample in samples),
+        tuple(sample.fps for sample in samples),
+    )

@@ -217,7 +217,7 @@ def trimmed_clips(
         RecordingPrediction(
             name=clip.sample_id,
             source=source,
-            fps=None,
+            fps=rate,
             frames=frames,
             layout=layout,
             engine=engine,
@@ -233,7 +233,7 @@ def trimmed_clips(
                 ),
             ),
         )
-        for clip, frames in zip(predictions, predictions.frames, strict=True)
+        for clip, frames, rate in zip(predictions, predictions.frames, predictions.fps, strict=True)
     ]
 
 

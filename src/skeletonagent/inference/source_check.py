@@ -38,7 +38,7 @@ _PIECES = 64
 
 
 @dataclass(frozen=True)
-class MeasuredClips:
+class ClipComparison:
     """Clips as they are compared with the training clips.
 
     Args:
@@ -77,7 +77,7 @@ class SourceCheck:
         return self.of_measured(self.measured(samples, fps), names, fps)
 
     def of_measured(
-        self, clips: MeasuredClips | None, names: Sequence[str], fps: float | None = None
+        self, clips: ClipComparison | None, names: Sequence[str], fps: float | None = None
     ) -> str | None:
         """Return in what clips that were measured are unlike the training clips, as of_clips.
 
@@ -101,6 +101,15 @@ class SourceCheck:
         if not words:
             return None
         return f"unlike the training clips: {_names(named)}: {'; '.join(words)}. {ADVICE}"
+
+    def of_rate(self, fps: float | None) -> str | None:
+        """Return that a frame rate is unlike that of the training clips, None if it is not.
+
+        Args:
+            fps: Frames a second; None if unknown.
+        """
+        words = self._rate_words(fps)
+        return f"unlike the training clips: {words[0]}. {ADVICE}" if words else None
 
     def of_recording(self, joints: Float[np.ndarray, "m t v c"], fps: float | None) -> str | None:
         """Return in what an untrimmed recording is unlike the training clips, None if in nothing.
@@ -134,7 +143,7 @@ class SourceCheck:
             return []
         return [f"{fps:g} frames a second, the training clips had {clips.fps:g}"]
 
-    def largest_deviations(self, clips: MeasuredClips) -> Float[np.ndarray, " n"]:
+    def largest_deviations(self, clips: ClipComparison) -> Float[np.ndarray, " n"]:
         """Return the largest deviation of each clip from the training clips; above 1 is far.
 
         Args:
@@ -148,7 +157,7 @@ class SourceCheck:
 
     def measured(
         self, samples: Sequence[SkeletonSequence], fps: float | None = None
-    ) -> MeasuredClips | None:
+    ) -> ClipComparison | None:
         """Return samples as they are compared; None without samples or statistics.
 
         Args:
@@ -165,10 +174,10 @@ class SourceCheck:
         coordinates = min(statistics.coordinates, input_format.coordinates)
         measures = measures_of_samples(named, input_format.layout, coordinates)
         scalars = statistics.scalars(measures, self._factor(fps))
-        return MeasuredClips(measures, scalars, statistics.deviations_of(scalars), statistics)
+        return ClipComparison(measures, scalars, statistics.deviations_of(scalars), statistics)
 
     def _far(
-        self, clips: MeasuredClips, *, untrimmed: bool = False
+        self, clips: ClipComparison, *, untrimmed: bool = False
     ) -> dict[str, Bool[np.ndarray, " n"]]:
         """Return which clips are far from the training clips, for each measure that counts.
 
@@ -184,7 +193,7 @@ class SourceCheck:
             del far["roughness"]
         return far
 
-    def _words(self, name: str, flags: Bool[np.ndarray, " n"], clips: MeasuredClips) -> str:
+    def _words(self, name: str, flags: Bool[np.ndarray, " n"], clips: ClipComparison) -> str:
         """Return in what the clips of a flag differ in a measure; see :meth:`_far`."""
         statistics = clips.statistics
         if name in ("misfit", "absent"):
