@@ -1,11 +1,11 @@
-"""Pose estimation in the page and in Python: processor time of a picture, and how alike it is.
+r"""Pose estimation in the page and in Python: processor time of a picture, and how alike it is.
 
 Pictures of a video are looked at in headless Chromium, in one thread of WebAssembly, and in Python
 as the server does it, by turns of ten; the first ten of each are not measured. Of the server a
 picture also takes reading its JPEG. Needs ``skeletonagent page fetch`` and ``pose fetch``.
 
 Example:
-  python -m benchmarks.mannequin skeletons/utd_mhad --out rendered --only a01_s01_t01 --every 1 \\
+  python -m benchmarks.mannequin skeletons/utd_mhad --out rendered --only a01_s01_t01 --every 1 \
       --videos 1
   python -m benchmarks.page_pose rendered/a01_s01_t01.mp4
 """
