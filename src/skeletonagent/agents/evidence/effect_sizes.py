@@ -50,6 +50,9 @@ STILL = 0.5
 """A joint that moves less far than this share of the mean of all joints and classes keeps still."""
 
 
+_Names = tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class EffectSizes:
     """Effect sizes of a class against others.
@@ -158,7 +161,7 @@ class Evidence:
         known = self._latest.get(action)
         if known is None or known[0] != tuple(rivals):
             return self.against_and_each(action, rivals, ())[0]
-        return known[1]
+        return known[2][0]
 
     def against_each(self, action: str, rivals: Sequence[str]) -> list[EffectSizes]:
         """Return how a class differs from each of its rivals.
@@ -178,13 +181,16 @@ class Evidence:
         Raises:
             KeyError: If a class is unknown or has no clips.
         """
+        known = self._latest.get(action)
+        if known is not None and known[:2] == (tuple(rivals), tuple(single)):
+            return list(known[2])
         label = self._labels[action]
         others = torch.tensor([self._labels[rival] for rival in rivals], dtype=torch.long)
         weights = 1 / torch.arange(1.0, len(rivals) + 1, dtype=torch.double)
         mixture = self._moments.against(label, others[others != label], weights[others != label])
         first = Difference(mixture.size[None], WelchTest(*(part[None] for part in mixture.test)))
         effects = self._effects(label, Difference.joined([first, self._from_each(action, single)]))
-        self._latest[action] = (tuple(rivals), effects[0])
+        self._latest[action] = (tuple(rivals), tuple(single), tuple(effects))
         return effects
 
     def _from_each(self, action: str, rivals: Sequence[str]) -> Difference:
@@ -261,7 +267,9 @@ class Evidence:
         return {name: label for name, label in first.items() if counts[label]}
 
     @cached_property
-    def _latest(self) -> dict[str, tuple[tuple[str, ...], EffectSizes]]:
+    def _latest(
+        self,
+    ) -> dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[EffectSizes, ...]]]:
         """The latest rivals of each class and the effects against them, asked for several times."""
         return {}
 
