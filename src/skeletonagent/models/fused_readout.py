@@ -53,15 +53,18 @@ class FusedInputNorm(nn.Module):
 
     Args:
         norm: The norm.
-        order: Channels of the norm in the order of the features; None if it is the same.
+        groups: Number of groups of channels, of which the features have the first channel of every
+            group, then the second, and so on; with one group both have the same order.
     """
 
-    def __init__(self, norm: SyncableBatchNorm2d, order: Int[Tensor, " f"] | None = None) -> None:
+    def __init__(self, norm: SyncableBatchNorm2d, groups: int = 1) -> None:
         super().__init__()
         scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
         shift = norm.bias - scale * norm.running_mean
-        self.scale = nn.Parameter(scale if order is None else scale[order])
-        self.shift = nn.Parameter(shift if order is None else shift[order])
+        self.scale, self.shift = (
+            nn.Parameter(values.unflatten(0, (groups, -1)).mT.flatten())
+            for values in (scale, shift)
+        )
 
     def forward(self, values: Float[Tensor, "n t f"]) -> Float[Tensor, "n t f"]:
         """Return the normalised values."""
@@ -73,8 +76,7 @@ class FusedFeatureNormStem(nn.Module):
 
     def __init__(self, stem: FeatureNormStem) -> None:
         super().__init__()
-        channels = torch.arange(stem.norm.num_features).unflatten(0, (-1, stem.joints))
-        self.norm = FusedInputNorm(stem.norm, channels.mT.flatten())
+        self.norm = FusedInputNorm(stem.norm, stem.channels)
 
     def forward(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None

@@ -27,7 +27,7 @@ class FeatureNormStem(nn.Module):
 
     def __init__(self, joints: int, channels: int) -> None:
         super().__init__()
-        self.joints = joints
+        self.channels = channels
         self.norm = SyncableBatchNorm2d(joints * channels)
 
     def forward(
