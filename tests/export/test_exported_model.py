@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from tests.small_run import CLASSES, swinging
+from tests.small_run import CLASSES, samples, small_archive, small_run, swinging
 
 import skeletonagent as sa
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.experiments.datasets import prepare_dataset
 from skeletonagent.export.description import KERNEL_RIDGE, PROPERTY
 from skeletonagent.inference.evaluate import evaluate_split
-from skeletonagent.inference.predictor import Predictor
+from skeletonagent.inference.predictor import Predictor, load_predictor
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +130,22 @@ def test_models_of_others_are_refused(file: Path, tmp_path: Path) -> None:
         sa.load(bare)
     with pytest.raises(DataError, match="cannot be read as an ONNX model: No such file"):
         sa.load(tmp_path / "none.onnx")
+
+
+def test_a_file_has_the_base_of_its_classifier(tmp_path: Path) -> None:
+    """Features of the base follow those of the network, and probabilities are the run's."""
+    single = [replace(one, joints=one.joints[:1]) for one in samples()]
+    run = small_run(
+        small_archive(tmp_path / "archive", single), tmp_path / "run", kernel_ridge__weight=1.0
+    )
+    theirs = load_predictor(run.path, "cpu")
+    theirs.export(tmp_path / "model.onnx")
+    ours = sa.load(tmp_path / "model.onnx")
+    given = [clip[:1] for clip in clips()]
+    np.testing.assert_allclose(ours.predict(given).probs, theirs.predict(given).probs, atol=1e-5)
+    assert ours.features(given).shape == theirs.features(given).shape
+    ridge = ours.models[0].kernel_ridge
+    assert ridge is not None and ridge.base_width > 0
+    data = prepare_dataset(theirs.config.data)
+    found, wanted = (evaluate_split(model, data).probabilities.probs for model in (ours, theirs))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)

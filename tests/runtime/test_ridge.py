@@ -19,8 +19,10 @@ from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import DataError
 from skeletonagent.core.layout import COCO_17, KINECT_25, SkeletonLayout
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.experiments.base_kernel import BaseKernel
 from skeletonagent.experiments.described_classes import fit_claim_prior
 from skeletonagent.experiments.kernel_ridge import KernelRidge
+from skeletonagent.experiments.standardizer import Standardizer
 from skeletonagent.runtime.body_motion import motion_of_body
 from skeletonagent.runtime.ridge import FittedRidge
 
@@ -53,21 +55,36 @@ def with_claims(fitted: KernelRidge) -> KernelRidge:
     return replace(fitted, claim_prior=prior, claim_weight=0.5)
 
 
-@pytest.mark.parametrize("name", ["fitted", "with_claims"])
+@pytest.fixture(scope="module")
+def with_base(fitted: KernelRidge) -> KernelRidge:
+    """Return the classifier with a base of five features, which something else has."""
+    raw = torch.randn(len(fitted.dual), 5, generator=torch.Generator().manual_seed(0))
+    standardize = Standardizer.of(raw)
+    return replace(fitted, base=BaseKernel(standardize, standardize(raw), reach=3.0))
+
+
+BASE_FEATURES = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["fitted", "with_claims", "with_base"])
 def test_probabilities_are_those_of_torch(name: str, request: pytest.FixtureRequest) -> None:
     fitted = request.getfixturevalue(name)
     ours = FittedRidge.from_bytes(fitted.to_bytes(), HERE, persons=2)
     given = samples(70)
     store = replace(in_torch(given, COMPACT, SMALL_BODY), person_slots=2)
     prepared = [in_numpy(sample, COMPACT, SMALL_BODY) for sample in given]
-    wanted = fitted.log_probabilities(store).numpy()
-    found = np.stack([ours.log_probabilities(sample) for sample in prepared])
+    features = np.resize(BASE_FEATURES, (len(given), 5)) if name == "with_base" else None
+    in_torch_too = None if features is None else torch.from_numpy(features)
+    wanted = fitted.log_probabilities(store, in_torch_too).numpy()
+    rows = [None] * len(given) if features is None else features
+    found = np.stack([ours.log_probabilities(*pair) for pair in zip(prepared, rows, strict=True)])
     np.testing.assert_allclose(found, wanted, atol=2e-3)
     raw = np.random.default_rng(0).random((len(given), CLASSES + 1)).astype(np.float32)
     probs = raw / raw.sum(axis=1, keepdims=True)
     labels = np.zeros(len(given), dtype=np.int64)
-    both = fitted.join(ClassProbabilities(store.sample_ids, labels, probs), [store], 0.7)
-    np.testing.assert_allclose(ours.join(probs, prepared, 0.7), both.probs, atol=1e-3)
+    network = ClassProbabilities(store.sample_ids, labels, probs)
+    both = fitted.join(network, [store], 0.7, in_torch_too)
+    np.testing.assert_allclose(ours.join(probs, prepared, 0.7, features), both.probs, atol=1e-3)
 
 
 @pytest.mark.parametrize("layout", [SMALL_BODY, COCO_17, KINECT_25], ids=lambda x: x.name)

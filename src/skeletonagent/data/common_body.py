@@ -24,6 +24,9 @@ _PARENTS = {
     "hip": "middle of hips", "knee": "hip", "ankle": "knee", "foot": "ankle",
 }  # fmt: skip
 
+FEWEST_COMMON_JOINTS = 5
+"""Joints that a layout must share with the common body, for a base to encode it."""
+
 
 def _common_body() -> SkeletonLayout:
     joints = (*_MIDDLE, *_SIDES)

@@ -1,4 +1,4 @@
-"""Class probabilities of samples by a trained recognizer, on one rank or several."""
+"""Class probabilities and features of samples, on one rank or several."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from skeletonagent.core.predictions import ClassProbabilities
@@ -52,6 +52,34 @@ def predict(
         labels=loader.store.labels[samples].cpu().numpy(),
         probs=torch.cat(rows).cpu().numpy(),
     )
+
+
+@torch.inference_mode()
+def sample_features(
+    encode: Callable[..., Tensor],
+    loader: ClipLoader,
+    samples: Int[Tensor, " n"],
+    *,
+    batch_size: int = 64,
+    num_clips: int | None = None,
+) -> Float[Tensor, "n d"]:
+    """Return the features of samples, each a mean over its test clips, on the host.
+
+    Args:
+        encode: Function from clips and bodies to features.
+        loader: Loader of the clips.
+        samples: Indices of the samples.
+        batch_size: Number of clips at once, rounded down to whole samples, at least one.
+        num_clips: Number of clips of a sample, if not that of the loader's settings.
+    """
+    count = num_clips or loader.settings.test_clips
+    at_once = max(1, batch_size // count)
+    rows = []
+    for sampler, indices, on_host in iterate_batches(loader, samples.split(at_once)):
+        for batch in sampler.test_batches(indices, at_once, count, on_host):
+            features = encode(batch.clips, batch.bodies)
+            rows.append(features.unflatten(0, (-1, count)).mean(dim=1))
+    return torch.cat(rows).cpu()
 
 
 def predict_distributed(

@@ -11,7 +11,12 @@ import torch
 from skeletonagent.core.clips import ClipStore, JoinedSource, SkeletonData, Split
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.outside_text import printable_line
-from skeletonagent.data.common_body import as_common_body, common_joints, join_stores
+from skeletonagent.data.common_body import (
+    FEWEST_COMMON_JOINTS,
+    as_common_body,
+    common_joints,
+    join_stores,
+)
 from skeletonagent.data.orientation_statistics import describe_orientation
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import Gaps, Orientation, Scale
@@ -29,9 +34,6 @@ PERFORMANCES = 12
 
 SPLIT = "every-tenth"
 """Name of the only split: of each class every tenth clip is held out of the training."""
-
-FEWEST_COMMON_JOINTS = 5
-"""Joints that a source must share with the common body."""
 
 
 @dataclass(frozen=True)

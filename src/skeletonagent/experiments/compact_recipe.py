@@ -91,7 +91,7 @@ def compact_config(
             readout=ReadoutKind.TEMPORAL,
             dropout=0.5,
         ),
-        kernel_ridge=KernelRidgeSettings(weight=1.0),
+        kernel_ridge=KernelRidgeSettings(weight=1.0, base="auto"),
         loss=LossSettings(label_smoothing=0.1),
         training=TrainSettings(
             steps=recipe.steps,

@@ -30,6 +30,9 @@ from skeletonagent.training.initial_weights import (
 from skeletonagent.training.run_directory import RunDirectory
 from skeletonagent.training.settings import Freeze
 
+PACKAGED_BASE = "base"
+"""Name of the base that comes with the package, pre-trained on generated motions."""
+
 INITIAL_WEIGHTS = "initial_weights"
 """Key of the record in the metadata of a checkpoint and in ``summary.json``."""
 
@@ -58,13 +61,16 @@ def read_source(path: str | Path, stream: Stream | None = None) -> SourceRun:
     """Return the trained recognizer of a run, or of one checkpoint.
 
     Args:
-        path: Run directory, folder of a run for each stream, or folder of one checkpoint.
+        path: Run directory, folder of a run for each stream, or folder of one checkpoint; the name
+            of the base of the package, where there is nothing of that name.
         stream: Stream whose run is taken from such a folder.
 
     Raises:
         CheckpointError: If there is none, or it cannot be read.
     """
     place = Path(path).expanduser().resolve()
+    if str(path) == PACKAGED_BASE and not place.exists():
+        place = Path(__file__).with_name("resources") / PACKAGED_BASE
     if stream is not None and RunDirectory(place / stream.value).exists:
         place = place / stream.value
     if (place / STATE).exists():

@@ -12,7 +12,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.data.settings import DataSettings
 from skeletonagent.experiments.config import config_to_dict
 from skeletonagent.experiments.datasets import open_stored
-from skeletonagent.experiments.fine_tuning import read_source
+from skeletonagent.experiments.fine_tuning import PACKAGED_BASE, read_source
 from skeletonagent.models.settings import ModelSettings
 
 LEARNING_RATE = 0.001
@@ -24,8 +24,9 @@ def base_settings(
 ) -> dict[str, Any]:
     """Return the settings of a training that begins with a base, by name; none if it does not.
 
-    The recognizer is the base's, and of joints of pictures y points up, as it does in a base. All
-    else is the recipe that the training clips ask for.
+    The recognizer is the base's, of joints of pictures y points up, as it does in a base, and the
+    classifier beside the recognizer has the features of the base. All else is the recipe that the
+    training clips ask for.
 
     Args:
         source: Run that the weights are taken from.
@@ -48,6 +49,7 @@ def base_settings(
     values["clips.frames"] = plain["clips"]["frames"]
     values["training.learning_rate"] = LEARNING_RATE
     values["training.init_from"] = str(run.path)
+    values["kernel_ridge.base"] = str(source if str(source) == PACKAGED_BASE else run.path)
     if store.coordinates == 2:
         values["data.dims"] = 2
     return values

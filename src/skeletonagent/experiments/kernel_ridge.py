@@ -12,10 +12,10 @@ the decision values, with a weight that is chosen in the same way: none if claim
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -26,50 +26,32 @@ from torch import Tensor
 
 from skeletonagent.agents.evidence.claim_prior import ClaimPrior, ClassClaims
 from skeletonagent.core.clips import ClipStore
-from skeletonagent.core.errors import DataError
+from skeletonagent.core.errors import CheckpointError, ConfigError, DataError
 from skeletonagent.core.files import write_atomically
 from skeletonagent.core.outside_files import read_outside_bytes
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.projection import as_clips_show
+from skeletonagent.experiments.base_encoder import described_encoder
+from skeletonagent.experiments.base_kernel import BaseKernel
 from skeletonagent.experiments.described_classes import fit_claim_prior, scores_by_claims
-from skeletonagent.experiments.kernel_ridge_fit import solve_kernel_ridge
+from skeletonagent.experiments.kernel_ridge_fit import solve_kernel_ridge, subject_groups
 from skeletonagent.experiments.multirocket import MultiRocket
-from skeletonagent.experiments.sample_features import motion_features_of_bodies, resampled_series
-from skeletonagent.runtime.ridge import OUTLIER, require_ridge_shapes
+from skeletonagent.experiments.sample_features import (
+    sample_motion,
+    sample_series,
+    with_neutral_channels,
+)
+from skeletonagent.experiments.standardizer import Standardizer, gaussian, median_square_distance
+from skeletonagent.runtime.ridge import require_ridge_shapes
 
 MOST_KERNEL_SAMPLES = 3000
 """Training samples that the classifier is fitted to at most: its time grows with their cube."""
 
+_DAMAGED = (SafetensorError, CheckpointError, ConfigError, KeyError, ValueError, RuntimeError)
+"""Errors of a file that is no such classifier."""
+
 _NUM_FEATURES = 1512
 """Features of MultiRocket for each pooling operator; four times as many were no better."""
-
-
-@dataclass(frozen=True)
-class Standardizer:
-    """Shift and scale of features.
-
-    Args:
-        mean: Mean of each feature over the training samples.
-        scale: Its standard deviation there, 1 if it is constant.
-    """
-
-    mean: Float[Tensor, " f"]
-    scale: Float[Tensor, " f"]
-
-    @classmethod
-    def of(cls, features: Float[Tensor, "n f"]) -> Standardizer:
-        """Return shift and scale of the features; NaN where they are not known."""
-        known = ~features.isnan()
-        count = known.sum(dim=0).clamp(min=1)
-        mean = features.nan_to_num().sum(dim=0) / count
-        deviations = torch.where(known, features - mean, 0)
-        scale = (deviations.square().sum(dim=0) / count).sqrt()
-        return cls(mean, torch.where(scale > 1e-6, scale, 1.0))
-
-    def __call__(self, features: Float[Tensor, "n f"]) -> Float[Tensor, "n f"]:
-        """Return features of mean 0 and deviation 1; unknown ones are 0."""
-        standard = (features - self.mean) / self.scale
-        return standard.nan_to_num().clamp(-OUTLIER, OUTLIER)
 
 
 @dataclass(frozen=True)
@@ -90,6 +72,7 @@ class KernelRidge:
         claim_prior: Prior scores by what is claimed of each class; None if they do not count.
         claim_weight: Factor of these scores in the softmax: as much as left-out samples decide
             for, after the network's probabilities have joined.
+        base: Kernel on the features of a base, which adds to the other two; None if there is none.
     """
 
     rocket: MultiRocket
@@ -104,6 +87,7 @@ class KernelRidge:
     sharpness: float
     claim_prior: ClaimPrior | None = None
     claim_weight: float = 0.0
+    base: BaseKernel | None = None
 
     @classmethod
     def fit(
@@ -113,6 +97,7 @@ class KernelRidge:
         seed: int = 0,
         claims: ClassClaims = (),
         weight: float = 1.0,
+        base: BaseKernel | None = None,
     ) -> KernelRidge:
         """Return the classifier of training samples.
 
@@ -122,27 +107,30 @@ class KernelRidge:
             seed: Seed of MultiRocket's channels and biases.
             claims: Claims about each class; none at all if empty.
             weight: Weight with which the classifier is to join a network's probabilities.
+            base: Kernel on the features of a base of the same samples in the same order.
         """
         train = as_clips_show(store.subset(samples))
-        series, seen = _series(train)
+        series, seen = sample_series(train)
         means = (series.mean(dim=2) * seen).sum(dim=0) / seen.sum(dim=0).clamp(min=1)
-        series = _with_neutral_channels(series, seen, means)
+        series = with_neutral_channels(series, seen, means)
         rocket = MultiRocket.fit(series, torch.Generator().manual_seed(seed), _NUM_FEATURES)
         features = rocket.transform(series)
         of_rocket = Standardizer.of(features)
         features = of_rocket(features)
-        motion = _motion(train)
+        motion = sample_motion(train)
         of_motion = Standardizer.of(motion)
         motion = of_motion(motion)
-        reach = _median_square_distance(motion)
+        reach = median_square_distance(motion)
         linear = (features @ features.T).double() / features.shape[1]
-        kernel = linear + _gaussian(motion, motion, reach)
+        kernel = linear + gaussian(motion, motion, reach)
+        if base is not None:
+            kernel += base.of_training()
         targets = (
             2 * torch.nn.functional.one_hot(train.labels.cpu(), train.num_classes).double() - 1
         )
         intercept = targets.mean(dim=0)
         prior, scores = fit_claim_prior(claims, train) if any(claims) else (None, None)
-        solution = solve_kernel_ridge(kernel, targets, _groups(train), scores)
+        solution = solve_kernel_ridge(kernel, targets, subject_groups(train), scores)
         dual = solution.dual.float()
         return cls(
             rocket=rocket,
@@ -157,17 +145,27 @@ class KernelRidge:
             sharpness=solution.sharpness,
             claim_prior=prior if solution.prior_weight else None,
             claim_weight=solution.prior_weight * (1 + weight) / weight,
+            base=base,
         )
 
-    def log_probabilities(self, store: ClipStore) -> Float[Tensor, "n y"]:
+    def log_probabilities(
+        self, store: ClipStore, of_base: Float[Tensor, "n d"] | None = None
+    ) -> Float[Tensor, "n y"]:
         """Return the logarithms of the class probabilities of preprocessed samples, on the host.
+
+        Args:
+            store: Samples.
+            of_base: Their features as the base returns them, if there is a base.
 
         Raises:
             DataError: If the samples have other joints or bodies than those of the training.
         """
         features, motion = self.features(store)
-        similar = _gaussian(motion, self.motion, self.reach).float()
-        decisions = features @ self.weights + similar @ self.dual + self.intercept
+        similar = gaussian(motion, self.motion, self.reach)
+        if self.base is not None:
+            assert of_base is not None, "features of the base are missing"
+            similar += self.base.between(of_base)
+        decisions = features @ self.weights + similar.float() @ self.dual + self.intercept
         logs = (self.sharpness * decisions).log_softmax(dim=1)
         if self.claim_prior is None:
             return logs
@@ -181,18 +179,22 @@ class KernelRidge:
             DataError: If the samples have other joints or bodies than those of the training.
         """
         store = as_clips_show(store)
-        series, seen = _series(store)
-        motion = _motion(store)
+        series, seen = sample_series(store)
+        motion = sample_motion(store)
         if series.shape[1] != len(self.channel_means) or motion.shape[1] != self.motion.shape[1]:
             raise DataError(
                 f"the kernel ridge classifier was fitted to {len(self.channel_means)} time series "
                 f"of a sample, got {series.shape[1]}"
             )
-        series = _with_neutral_channels(series, seen, self.channel_means)
+        series = with_neutral_channels(series, seen, self.channel_means)
         return self.of_rocket(self.rocket.transform(series)), self.of_motion(motion)
 
     def join(
-        self, network: ClassProbabilities, stores: Iterable[ClipStore], weight: float
+        self,
+        network: ClassProbabilities,
+        stores: Iterable[ClipStore],
+        weight: float,
+        of_base: Float[Tensor, "n d"] | None = None,
     ) -> ClassProbabilities:
         """Return the weighted geometric mean of a network's probabilities and those of this.
 
@@ -203,19 +205,30 @@ class KernelRidge:
             network: Probabilities of the network.
             stores: The same preprocessed samples in the same order, in parts.
             weight: Weight of this where the network's is 1.
+            of_base: Features of the samples as the base returns them, if there is a base.
         """
         known = len(self.intercept)
         probs = torch.from_numpy(np.array(network.probs))
         mass = probs[:, :known].sum(dim=1, keepdim=True)
         best = probs[:, :known].amax(dim=1, keepdim=True).clamp(min=1e-12)
         logs = (probs[:, :known] / mass.clamp(min=1e-12)).clamp(min=1e-6).log()
-        own = torch.cat([self.log_probabilities(store) for store in stores]).to(logs)
+        own = torch.cat(list(self._by_part(stores, of_base))).to(logs)
         both = (logs + weight * own) / (1 + weight)
         probs[:, :known] = mass * both.softmax(dim=1)
         if probs.shape[1] > known:
             probs[:, known:] *= probs[:, :known].amax(dim=1, keepdim=True) / best
             probs /= probs.sum(dim=1, keepdim=True)
         return ClassProbabilities(network.sample_ids, network.labels, probs.numpy())
+
+    def _by_part(
+        self, stores: Iterable[ClipStore], of_base: Float[Tensor, "n d"] | None
+    ) -> Iterator[Float[Tensor, "k y"]]:
+        """Yield the logarithms of the class probabilities of each part of the samples."""
+        start = 0
+        for store in stores:
+            end = start + len(store)
+            yield self.log_probabilities(store, None if of_base is None else of_base[start:end])
+            start = end
 
     def save(self, path: Path) -> None:
         """Write the classifier to a safetensors file."""
@@ -241,7 +254,13 @@ class KernelRidge:
         if self.claim_prior is not None:
             tensors |= self.claim_prior.to_tensors()
             tensors["claim_weight"] = torch.tensor(self.claim_weight, dtype=torch.float64)
-        return safetensors.torch.save({name: part.contiguous() for name, part in tensors.items()})
+        texts = {}
+        if self.base is not None:
+            tensors |= self.base.to_tensors()
+            if self.base.encoder is not None:
+                texts["encoder"] = self.base.encoder.to_text()
+        parts = {name: part.contiguous() for name, part in tensors.items()}
+        return safetensors.torch.save(parts, metadata=texts)
 
     @classmethod
     def load(cls, path: Path) -> KernelRidge:
@@ -264,10 +283,25 @@ class KernelRidge:
             DataError: If they are none.
         """
         try:
-            classifier = cls._from_tensors(safetensors.torch.load(content))
-        except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+            tensors = safetensors.torch.load(content)
+            classifier = cls._from_tensors(tensors, described_encoder(content))
+        except _DAMAGED as error:
             raise DataError(f"is no kernel ridge classifier: {error}", path=path) from error
         return classifier
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What counts beside the samples, for a run's summary."""
+        facts: dict[str, Any] = {}
+        if self.claim_prior:
+            facts["claimed_classes"] = sum(map(bool, self.claim_prior.claims))
+        if self.base:
+            facts["base"] = self.base.name
+        return facts
+
+    def without_encoder(self) -> KernelRidge:
+        """Return the classifier for something that has the base itself, if there is one."""
+        return self if self.base is None else replace(self, base=self.base.without_encoder())
 
     def require_classes(self, count: int, path: Path) -> None:
         """Check that a recognizer has all classes of this; actions that were added follow them.
@@ -286,7 +320,7 @@ class KernelRidge:
             )
 
     @classmethod
-    def _from_tensors(cls, tensors: Mapping[str, Tensor]) -> KernelRidge:
+    def _from_tensors(cls, tensors: Mapping[str, Tensor], encoder: str | None) -> KernelRidge:
         rocket = MultiRocket.from_tensors(tensors)
         require_ridge_shapes(tensors, rocket.num_features)
         scores = ClaimPrior.from_tensors(tensors)
@@ -305,45 +339,5 @@ class KernelRidge:
             sharpness=float(tensors["sharpness"]),
             claim_prior=scores,
             claim_weight=0.0 if scores is None else float(tensors["claim_weight"]),
+            base=BaseKernel.from_tensors(tensors, encoder),
         )
-
-
-def _series(store: ClipStore) -> tuple[Float[Tensor, "n k t"], Float[Tensor, "n k"]]:
-    series, seen = resampled_series(store)
-    return torch.from_numpy(series), torch.from_numpy(seen)
-
-
-def _with_neutral_channels(
-    series: Float[Tensor, "n k t"], seen: Float[Tensor, "n k"], means: Float[Tensor, " k"]
-) -> Float[Tensor, "n k t"]:
-    """Return series in which a channel that was never seen is constant at its mean."""
-    return series + ((1 - seen) * means)[..., None]
-
-
-def _motion(store: ClipStore) -> Float[Tensor, "n q"]:
-    """Return motion features, NaN where they are not known."""
-    values, known = motion_features_of_bodies(store)
-    return torch.from_numpy(np.where(known, values, np.nan).astype(np.float32))
-
-
-def _median_square_distance(features: Float[Tensor, "n q"], most: int = 500) -> float:
-    """Return the median squared distance of two samples, of some evenly spread among many."""
-    distances = torch.pdist(features[:: math.ceil(len(features) / most)].double()).square()
-    return max(float(distances.median()) if len(distances) else 1.0, 1e-6)
-
-
-def _gaussian(
-    one: Float[Tensor, "n q"], other: Float[Tensor, "k q"], reach: float
-) -> Float[Tensor, "n k"]:
-    return (-torch.cdist(one.double(), other.double()).square() / reach).exp()
-
-
-def _groups(store: ClipStore) -> list[Int[Tensor, " _"]]:
-    """Return the samples of each subject; each sample alone where fewer than three are known."""
-    subjects = store.subjects
-    if subjects is None or len(set(subjects)) < 3:
-        return list(torch.arange(len(store)).split(1))
-    return [
-        torch.tensor([place for place, of in enumerate(subjects) if of == subject])
-        for subject in sorted(set(subjects))
-    ]

@@ -11,6 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from skeletonagent.core.clips import ClipStore
+
 _RIDGES = tuple(10.0 ** (exponent / 2) for exponent in range(-8, 7))
 """Ridges to choose from, as multiples of the kernel's mean diagonal."""
 _SHARPNESSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -113,3 +115,14 @@ def _known_elsewhere(
         own = labels[group].bincount(minlength=len(counts))
         kept.append(group[(counts > own)[labels[group]]])
     return torch.cat(kept).sort().values
+
+
+def subject_groups(store: ClipStore) -> list[Int[Tensor, " _"]]:
+    """Return the samples of each subject; each sample alone where fewer than three are known."""
+    subjects = store.subjects
+    if subjects is None or len(set(subjects)) < 3:
+        return list(torch.arange(len(store)).split(1))
+    return [
+        torch.tensor([place for place, of in enumerate(subjects) if of == subject])
+        for subject in sorted(set(subjects))
+    ]

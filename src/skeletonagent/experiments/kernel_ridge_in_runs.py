@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -15,14 +16,25 @@ from skeletonagent.agents.settings import OFFLINE
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.core.streams import Stream
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.splits import choose_split
+from skeletonagent.evaluation.predict import sample_features
+from skeletonagent.experiments.base_encoder import BaseEncoder
+from skeletonagent.experiments.base_kernel import BaseKernel
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.described_classes import claims_of_classes
+from skeletonagent.experiments.fine_tuning import PACKAGED_BASE, read_source
 from skeletonagent.experiments.kernel_ridge import MOST_KERNEL_SAMPLES, KernelRidge
 from skeletonagent.models.settings import ClaimSource
 from skeletonagent.training.run_directory import RunDirectory
+
+NO_BASE, AUTO_BASE = "none", "auto"
+"""Values of ``kernel_ridge.base`` that name no base."""
+
+FEW_SAMPLES = 10
+"""Training samples of a class, on average, up to which the base of the package is used."""
 
 
 def with_usable_kernel_ridge(config: Config, data: SkeletonData) -> tuple[Config, list[str]]:
@@ -43,6 +55,7 @@ def fit_kernel_ridge(
     train: Int[Tensor, " n"],
     guidance: Guidance,
     run: RunDirectory,
+    loader: ClipLoader,
 ) -> KernelRidge | None:
     """Fit the classifier of a run's training samples and write it; None where there is none.
 
@@ -52,6 +65,7 @@ def fit_kernel_ridge(
         train: Positions of all samples that were learned.
         guidance: Guidance that the training ended with.
         run: Run directory.
+        loader: Clips of the data set as the run's recognizer takes them.
     """
     weight = config.kernel_ridge.weight
     if not weight or len(data.store.labels[train.cpu()].unique()) < 2:
@@ -61,17 +75,83 @@ def fit_kernel_ridge(
         answered = None if config.agents.chat in OFFLINE else guidance
         own = claims_of_classes(data.store.class_names, answered)
         claims = controlled_claims(own, config.agents.control, config.seed)
-    classifier = KernelRidge.fit(data.store, train.cpu(), config.seed, claims, weight)
+    base = fit_base_kernel(config, loader, train)
+    classifier = KernelRidge.fit(data.store, train.cpu(), config.seed, claims, weight, base)
     classifier.save(run.kernel_ridge)
     return classifier
 
 
+def fit_base_kernel(
+    config: Config, loader: ClipLoader, train: Int[Tensor, " n"]
+) -> BaseKernel | None:
+    """Return the kernel on the features of a base; None where there is none, or it cannot be used.
+
+    Args:
+        config: Configuration of the run.
+        loader: Clips of the data set as the run's recognizer takes them.
+        train: Positions of the training samples.
+
+    Raises:
+        CheckpointError: If the base that the configuration names cannot be read.
+    """
+    name, store = config.kernel_ridge.base, loader.store
+    if name == NO_BASE:
+        return None
+    problem = _why_no_base(config, store)
+    few = len(train) <= FEW_SAMPLES * len(store.labels[train.cpu()].unique())
+    if name == AUTO_BASE:
+        if problem or not few:
+            return None
+        name = PACKAGED_BASE
+    encoder = None
+    if not problem:
+        problem = "it knows hardly a joint of these samples"
+        encoder = BaseEncoder.of_base(read_source(name), store.subset(train.cpu()))
+    if encoder is None:
+        warnings.warn(f"the base {name} is not used: {problem}", stacklevel=2)
+        return None
+    kernel = BaseKernel.fit(encoder, loader, train, 2 * config.training.batch_size)
+    return replace(kernel, name=name)
+
+
+def _why_no_base(config: Config, store: ClipStore) -> str:
+    """Return why no base can encode the clips of a run; nothing if one can."""
+    if config.clips.stream is not Stream.JOINT:
+        return f"it takes joints, and the stream is {config.clips.stream}"
+    if store.max_persons > 1:
+        return "it takes one person, and samples show several"
+    if store.has_confidence:
+        return "it takes no confidence of joints"
+    return ""
+
+
 def join_kernel_ridge(
-    classifier: KernelRidge, config: Config, loader: ClipLoader, network: ClassProbabilities
+    classifier: KernelRidge,
+    config: Config,
+    loader: ClipLoader,
+    network: ClassProbabilities,
+    num_clips: int | None = None,
+    encoder: Callable[..., Tensor] | None = None,
 ) -> ClassProbabilities:
-    """Return the probabilities of network and classifier together, for samples of a loader."""
-    samples = loader.store.indices(network.sample_ids)
-    return classifier.join(network, whole_samples(loader, samples), config.kernel_ridge.weight)
+    """Return the probabilities of network and classifier together, for samples of a loader.
+
+    Args:
+        classifier: The classifier.
+        config: Configuration of the run.
+        loader: Clips as the run's recognizer takes them.
+        network: Probabilities of the network.
+        num_clips: Test clips of a sample; by default those of the run.
+        encoder: Function from clips and bodies to the features of a base, in place of the
+            classifier's own.
+    """
+    samples, of_base = loader.store.indices(network.sample_ids), None
+    if classifier.base is not None:
+        encode = encoder or classifier.base.encoder
+        assert encode is not None, "the base is missing"
+        size = 2 * config.training.batch_size
+        of_base = sample_features(encode, loader, samples, batch_size=size, num_clips=num_clips)
+    stores = whole_samples(loader, samples)
+    return classifier.join(network, stores, config.kernel_ridge.weight, of_base)
 
 
 def whole_samples(

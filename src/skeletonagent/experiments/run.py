@@ -234,7 +234,8 @@ def _write(
     learned = trained.train
     if validation is None:
         learned = torch.cat([learned, trained.validation])
-    if classifier := fit_kernel_ridge(config, experiment.data, learned, guidance, run):
+    classifier = fit_kernel_ridge(config, experiment.data, learned, guidance, run, trained.loader)
+    if classifier:
         test = join_kernel_ridge(classifier, config, trained.loader, test)
         if validation is not None:
             validation = join_kernel_ridge(classifier, config, trained.loader, validation)
@@ -251,8 +252,7 @@ def _write(
     if test is not network:
         of_network = evaluate_parts(network, experiment.evaluation_parts)
         summary["network_top1"] = of_network[summary["split"]]["top1"]
-    if classifier and classifier.claim_prior:
-        summary["claimed_classes"] = sum(map(bool, classifier.claim_prior.claims))
+    summary |= {} if classifier is None else classifier.facts
     write_text(run.summary, json.dumps(summary, indent=1))
     return summary
 

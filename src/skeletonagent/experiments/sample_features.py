@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from torch import Tensor
 
 from skeletonagent.agents.evidence.motion_features import MotionFeatures, measure_motion
 from skeletonagent.core.clips import ClipStore
@@ -66,3 +67,22 @@ def _features_of_body(store: ClipStore, body: int) -> MotionFeatures:
     known = torch.zeros_like(values, dtype=torch.bool)
     values[samples], known[samples] = measured.values, measured.known
     return MotionFeatures(values, known)
+
+
+def sample_series(store: ClipStore) -> tuple[Float[Tensor, "n k t"], Float[Tensor, "n k"]]:
+    """Return :func:`resampled_series` as tensors."""
+    series, seen = resampled_series(store)
+    return torch.from_numpy(series), torch.from_numpy(seen)
+
+
+def with_neutral_channels(
+    series: Float[Tensor, "n k t"], seen: Float[Tensor, "n k"], means: Float[Tensor, " k"]
+) -> Float[Tensor, "n k t"]:
+    """Return series in which a channel that was never seen is constant at its mean."""
+    return series + ((1 - seen) * means)[..., None]
+
+
+def sample_motion(store: ClipStore) -> Float[Tensor, "n q"]:
+    """Return motion features, NaN where they are not known."""
+    values, known = motion_features_of_bodies(store)
+    return torch.from_numpy(np.where(known, values, np.nan).astype(np.float32))

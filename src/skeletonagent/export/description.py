@@ -107,6 +107,7 @@ class ExportDescription:
             "training": {"batch_size": batch_size}
         }
         metadata["config"]["data"]["archive"] = PurePath(config["data"]["archive"]).name
+        metadata["config"]["kernel_ridge"]["base"] = PurePath(config["kernel_ridge"]["base"]).name
         metadata["sources"] = [
             source | {"archive": source["archive"] and PurePath(source["archive"]).name}
             for source in metadata["sources"]

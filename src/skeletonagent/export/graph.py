@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from skeletonagent.core.errors import ConfigError, ExportError
 from skeletonagent.core.outside_files import problem_line
+from skeletonagent.experiments.base_encoder import BaseEncoder
 from skeletonagent.export.session import INPUTS, OUTPUTS
 from skeletonagent.models.fused import fuse_for_inference
 from skeletonagent.models.recognizer import Recognizer
@@ -32,16 +33,24 @@ _LOGGERS = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
 
 class ExportableRecognizer(nn.Module):
-    """Recognizer with norms folded that runs all bodies at once, whatever the machine."""
+    """Recognizer with norms folded that runs all bodies at once, whatever the machine.
 
-    def __init__(self, recognizer: Recognizer) -> None:
+    Args:
+        recognizer: The recognizer; it stays as it is.
+        encoder: Base of the classifier beside it, which takes the same clips; None if it has none.
+    """
+
+    def __init__(self, recognizer: Recognizer, encoder: BaseEncoder | None = None) -> None:
         super().__init__()
         self.fused = fuse_for_inference(recognizer, cpu_chunk_size=None)
+        self.encoder = encoder
+        if encoder is not None:
+            self.fused_encoder = fuse_for_inference(encoder.recognizer, cpu_chunk_size=None)
 
     def forward(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"]
     ) -> tuple[Float[Tensor, "n y"], Float[Tensor, "n d"]]:
-        """Return the logits and the features that they are computed from.
+        """Return the logits, and the features that they are computed from; then those of a base.
 
         Args:
             clips: Clips with room for M bodies.
@@ -49,22 +58,28 @@ class ExportableRecognizer(nn.Module):
         """
         features = self.fused.features(clips, bodies)
         logits: Tensor = self.fused.cls_head(features)
-        return logits, features
+        if self.encoder is None:
+            return logits, features
+        of_base = self.fused_encoder.features(self.encoder.as_in_base(clips), bodies)
+        return logits, torch.cat([features, of_base], dim=1)
 
 
 def export_program(
-    recognizer: Recognizer, clip_shape: tuple[int, int, int, int]
+    recognizer: Recognizer,
+    clip_shape: tuple[int, int, int, int],
+    encoder: BaseEncoder | None = None,
 ) -> torch.export.ExportedProgram:
     """Return a recognizer as a program of ``torch.export``, for any number of clips and bodies.
 
     Args:
         recognizer: The recognizer, on the CPU; it stays as it is.
         clip_shape: M, T, V and C of a clip.
+        encoder: Base whose features follow the recognizer's; None for no base.
 
     Raises:
         ExportError: If it cannot be traced.
     """
-    model = ExportableRecognizer(recognizer).eval()
+    model = ExportableRecognizer(recognizer, encoder).eval()
     clips = torch.randn(_TRACED, *clip_shape, generator=torch.Generator().manual_seed(0))
     bodies = torch.arange(_TRACED * clip_shape[0])
     any_number = {0: torch.export.Dim.DYNAMIC}

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Float32, Int64
 
 from skeletonagent.core.errors import ExportError, SkeletonAgentError
+from skeletonagent.experiments.base_encoder import BaseEncoder
 from skeletonagent.models.recognizer import Recognizer
 
 BATCHES = (1, 2, 17)
@@ -49,6 +50,7 @@ def check_parity(
     recognizer: Recognizer,
     clip_shape: tuple[int, int, int, int],
     tolerance: float = TOLERANCE,
+    encoder: BaseEncoder | None = None,
 ) -> float:
     """Return the largest difference of logits and features, as a share of the largest value.
 
@@ -57,6 +59,7 @@ def check_parity(
         recognizer: The recognizer in evaluation mode, on the CPU.
         clip_shape: M, T, V and C of a clip.
         tolerance: Largest difference that is accepted.
+        encoder: Base whose features follow the recognizer's; None for no base.
 
     Raises:
         ExportError: If a number of clips cannot be run, or differences are larger.
@@ -69,7 +72,7 @@ def check_parity(
         except SkeletonAgentError as error:
             raise ExportError(f"the exported file cannot run {count} clip(s): {error}") from error
         for name, values, wanted in zip(
-            ("logits", "features"), found, _outputs(recognizer, clips, bodies), strict=True
+            ("logits", "features"), found, _outputs(recognizer, clips, bodies, encoder), strict=True
         ):
             difference = relative_difference(values, wanted)
             if not difference <= tolerance:
@@ -95,6 +98,11 @@ def _outputs(
     recognizer: Recognizer,
     clips: Float32[np.ndarray, "n m t v c"],
     bodies: Int64[np.ndarray, " b"],
+    encoder: BaseEncoder | None,
 ) -> tuple[Float[np.ndarray, "n y"], Float[np.ndarray, "n d"]]:
-    features = recognizer.features(torch.from_numpy(clips), torch.from_numpy(bodies))
-    return recognizer.cls_head(features).numpy(), features.numpy()
+    given = torch.from_numpy(clips), torch.from_numpy(bodies)
+    features = recognizer.features(*given)
+    logits = recognizer.cls_head(features)
+    if encoder is not None:
+        features = torch.cat([features, encoder(*given)], dim=1)
+    return logits.numpy(), features.numpy()

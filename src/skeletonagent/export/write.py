@@ -17,6 +17,7 @@ import torch
 from skeletonagent.core.errors import ConfigError, ExportError
 from skeletonagent.core.files import write_atomically
 from skeletonagent.core.outside_files import problem_line
+from skeletonagent.experiments.base_encoder import BaseEncoder
 from skeletonagent.export.description import PROPERTY, ExportDescription, MeasuredAccuracy
 from skeletonagent.export.graph import MISSING, export_program, onnx_bytes
 from skeletonagent.export.parity import TOLERANCE, RunClips, check_parity
@@ -68,6 +69,7 @@ def export_recognizer(
     precision: ExportPrecision = ExportPrecision.FP32,
     properties: Mapping[str, str] = MappingProxyType({}),
     measure: Callable[[RunClips], MeasuredAccuracy] | None = None,
+    encoder: BaseEncoder | None = None,
 ) -> ExportedFile:
     """Write a recognizer for other software; nothing is left of one that computes something else.
 
@@ -79,6 +81,7 @@ def export_recognizer(
         precision: Number format.
         properties: Further texts that the file carries, by their names.
         measure: Function that returns the accuracy of the exported recognizer.
+        encoder: Base whose features follow the recognizer's; None for no base.
 
     Raises:
         ConfigError: If a package for it is missing, or the form has no such precision.
@@ -87,7 +90,7 @@ def export_recognizer(
     if form is ExportFormat.TORCH and precision is not ExportPrecision.FP32:
         raise ConfigError(f"{form} has fp32 alone; {precision} is there with --format onnx")
     shape = description.clip_shape
-    program = export_program(recognizer, shape)
+    program = export_program(recognizer, shape, encoder)
     tolerance = TOLERANCE if precision is ExportPrecision.FP32 else math.inf
     if form is ExportFormat.ONNX:
         content = with_precision(onnx_bytes(program), precision)
@@ -95,7 +98,7 @@ def export_recognizer(
     else:
         content = _program_bytes(program, {})
         run = _program_runner(content)
-    difference = check_parity(run, recognizer, shape, tolerance)
+    difference = check_parity(run, recognizer, shape, tolerance, encoder)
     described = replace(
         description, precision=precision.value, accuracy=None if measure is None else measure(run)
     )

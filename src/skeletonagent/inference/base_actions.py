@@ -19,20 +19,18 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.guidance import ClassGuidance
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.data.archive import read_archive
-from skeletonagent.data.common_body import common_joints
+from skeletonagent.data.common_body import FEWEST_COMMON_JOINTS, common_joints
 from skeletonagent.data.importing.joint_mapping import map_joints
 from skeletonagent.data.keypoints.reading import read_keypoints
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.data.settings import Orientation
 from skeletonagent.data.validation import is_archive
-from skeletonagent.experiments.base_sources import FEWEST_COMMON_JOINTS
-from skeletonagent.experiments.build import new_recognizer
+from skeletonagent.experiments.base_encoder import recognizer_in_layout
 from skeletonagent.experiments.config import Config
-from skeletonagent.experiments.fine_tuning import SourceRun, take_from_source
+from skeletonagent.experiments.fine_tuning import SourceRun
 from skeletonagent.inference.added_actions import AddedAction
 from skeletonagent.inference.stream_model import StreamModel
-from skeletonagent.models.recognizer import ClassHead, Recognizer
-from skeletonagent.training.initial_weights import HEADS
+from skeletonagent.models.recognizer import ClassHead
 
 SHARPNESS = 8.0
 """Difference of two logits of a clip at one mean and as far from the other as means are large.
@@ -95,12 +93,9 @@ def base_in_format(model: StreamModel, source: SourceRun, examples: InputFormat)
         training_clips=None,
         statistics=None,
     )
-    recognizer = new_recognizer(metadata)
-    taken = take_from_source(recognizer, metadata, source, model.recognizer).weights
-    _clear_matrices(recognizer, (*taken.in_part, *taken.fresh))
-    take_from_source(recognizer, metadata, source, model.recognizer)
+    recognizer = recognizer_in_layout(source, model.recognizer, metadata)
     guidance = replace(model.guidance, layout=store.layout, classes=())
-    return StreamModel(recognizer.eval().to(model.device), metadata, guidance, model.epoch)
+    return StreamModel(recognizer.to(model.device), metadata, guidance, model.epoch)
 
 
 def _config(config: Config, coordinates: int) -> Config:
@@ -119,15 +114,6 @@ def _any_store(examples: InputFormat) -> ClipStore:
     ).numpy()
     sequences = [SkeletonSequence(joints, 0, "any")]
     return ClipStore.from_sequences(sequences, examples.layout, ("",))
-
-
-@torch.no_grad()
-def _clear_matrices(recognizer: Recognizer, names: Sequence[str]) -> None:
-    """Set weights to zero, so that what a base does not know adds nothing to its features."""
-    state = recognizer.state_dict()
-    for name in names:
-        if state[name].ndim > 1 and not name.startswith(HEADS):
-            state[name].zero_()
 
 
 def mean_of_examples(name: str, features: Tensor) -> AddedAction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,9 +24,11 @@ class SessionRecognizer:
 
     Args:
         session: The graph in ONNX Runtime.
+        width: Number of features of a clip; those of a base follow.
     """
 
     session: OnnxSession
+    width: int
 
     def __call__(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
@@ -37,7 +40,13 @@ class SessionRecognizer:
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "n d"]:
         """Return the features that logits are computed from."""
-        return self._run(clips, bodies)[1]
+        return self._run(clips, bodies)[1][:, : self.width]
+
+    def features_of_base(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "n e"]:
+        """Return the features of the base that the file has."""
+        return self._run(clips, bodies)[1][:, self.width :]
 
     def _run(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
@@ -71,7 +80,15 @@ class SessionModel(StreamModel):
     @cached_property
     def fused(self) -> SessionRecognizer:  # type: ignore[override]  # called alike
         """The graph, called as a recognizer in PyTorch is."""
-        return SessionRecognizer(self.session)
+        base = self.kernel_ridge and self.kernel_ridge.base
+        of_base = base.features.shape[1] if base else 0
+        return SessionRecognizer(self.session, int(self.session.num_features) - of_base)
+
+    @property
+    def base_encoder(self) -> Callable[..., Tensor] | None:
+        """The graph, called for the features of a base; None if it has none."""
+        base = self.kernel_ridge and self.kernel_ridge.base
+        return self.fused.features_of_base if base else None
 
 
 def ridge_in_torch(content: bytes | None, path: Path) -> KernelRidge | None:

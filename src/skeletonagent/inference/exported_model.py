@@ -109,7 +109,8 @@ class ExportedModel:
     @property
     def feature_width(self) -> int:
         """Number of features of a clip."""
-        return int(self.session.num_features)
+        of_base = 0 if self.kernel_ridge is None else self.kernel_ridge.base_width
+        return int(self.session.num_features) - of_base
 
     @cached_property
     def kernel_ridge(self) -> FittedRidge | None:
@@ -122,9 +123,11 @@ class ExportedModel:
         """Check the classifier beside the network.
 
         Raises:
-            DataError: If it is damaged, or knows more classes than the recognizer.
+            DataError: If it is damaged, knows more classes than the recognizer, or lacks its base.
         """
         count = len(self.metadata.class_names)
+        if self.feature_width < 1:
+            raise DataError("has a base in its classifier and none in its graph", path=self.path)
         if self.kernel_ridge is not None and self.kernel_ridge.num_classes > count:
             raise DataError(
                 f"has a kernel ridge classifier of {self.kernel_ridge.num_classes} classes for "
@@ -163,11 +166,14 @@ class ExportedModel:
             DataError: If the size of a sample's image is needed and not known.
         """
         prepared = self.prepared(samples)
-        logits, _ = self._run(prepared, batch_size, num_clips)
+        logits, features = self._run(prepared, batch_size, num_clips)
         count = num_clips or self.config.clips.test_clips
         probs = class_probabilities(logits).reshape(len(samples), count, -1).mean(axis=1)
         if self.kernel_ridge is not None and self.config.kernel_ridge.weight:
-            probs = self.kernel_ridge.join(probs, prepared, self.config.kernel_ridge.weight)
+            all_features = features.reshape(len(samples), count, -1).mean(axis=1)
+            of_base = all_features[:, self.feature_width :]
+            weight = self.config.kernel_ridge.weight
+            probs = self.kernel_ridge.join(probs, prepared, weight, of_base)
         ids = tuple(str(number) for number in range(len(samples)))
         labels = np.array([sample.label for sample in samples], dtype=np.int64)
         return ClassProbabilities(ids, labels, probs)
@@ -181,6 +187,7 @@ class ExportedModel:
         """Return the features of samples, each a mean over its test clips; see above."""
         _, features = self._run(self.prepared(samples), batch_size, num_clips)
         count = num_clips or self.config.clips.test_clips
+        features = features[:, : self.feature_width]
         means: np.ndarray = features.reshape(len(samples), count, -1).mean(axis=1)
         return means
 

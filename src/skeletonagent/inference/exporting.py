@@ -66,6 +66,7 @@ def export_model(
         raise ConfigError("recognizers of several streams are exported each by itself")
     (model,) = models
     format_, precision_ = _member(ExportFormat, form), _member(ExportPrecision, precision)
+    base = None if model.kernel_ridge is None else model.kernel_ridge.base
     host = replace(model, recognizer=copy.deepcopy(model.recognizer).cpu().eval())
     threshold, source = choose_threshold(None, held_out)
     measures = data is not None or precision_ is not ExportPrecision.FP32
@@ -85,6 +86,7 @@ def export_model(
         precision=precision_,
         properties=_properties(model.kernel_ridge),
         measure=_measure(host, data, split) if measures else None,
+        encoder=None if base is None or base.encoder is None else base.encoder.on_host(),
     )
 
 
@@ -107,7 +109,7 @@ def _properties(beside: KernelRidge | None) -> dict[str, str]:
     """Return what a file carries of the classifier beside the network."""
     if beside is None:
         return {}
-    return {KERNEL_RIDGE: base64.b64encode(beside.to_bytes()).decode()}
+    return {KERNEL_RIDGE: base64.b64encode(beside.without_encoder().to_bytes()).decode()}
 
 
 def _measure(

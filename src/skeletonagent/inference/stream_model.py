@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +18,10 @@ from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.clip_sampler import ClipSampler
 from skeletonagent.data.imputation import PoseImputation
-from skeletonagent.data.loader import ClipLoader, iterate_batches
+from skeletonagent.data.loader import ClipLoader
 from skeletonagent.data.pose_distribution import PoseDistribution
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.evaluation.predict import predict
+from skeletonagent.evaluation.predict import predict, sample_features
 from skeletonagent.experiments.build import build_loader, load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides
 from skeletonagent.experiments.kernel_ridge import KernelRidge
@@ -195,7 +195,9 @@ class StreamModel:
         if not len(samples):
             return found
         if self.kernel_ridge is not None:
-            found = join_kernel_ridge(self.kernel_ridge, self.config, loader, found)
+            found = join_kernel_ridge(
+                self.kernel_ridge, self.config, loader, found, num_clips, self.base_encoder
+            )
         if self.descriptions:
             of_training = len(self.metadata.class_names) - len(self.descriptions)
             stores = whole_samples(loader, samples)
@@ -226,6 +228,12 @@ class StreamModel:
         return self.predict_loader(loader, loader.store.indices(sample_ids), batch_size)
 
     @property
+    def base_encoder(self) -> Callable[..., Tensor] | None:
+        """Function from clips and bodies to features of a base, if the classifier has one."""
+        base = self.kernel_ridge and self.kernel_ridge.base
+        return base.encoder if base else None
+
+    @property
     def feature_width(self) -> int:
         """Number of features of a clip."""
         return self.recognizer.backbone.out_channels
@@ -247,7 +255,6 @@ class StreamModel:
         """Clips in a batch: twice as many as in training, since no gradients are kept."""
         return 2 * self.config.training.batch_size
 
-    @torch.inference_mode()
     def features(
         self, loader: ClipLoader, samples: Int[Tensor, " n"], batch_size: int, num_clips: int | None
     ) -> Float[Tensor, "n d"]:
@@ -259,14 +266,9 @@ class StreamModel:
             batch_size: Clips in a batch.
             num_clips: Test clips of a sample; by default ``clips.test_clips``.
         """
-        count = num_clips or self.config.clips.test_clips
-        at_once = max(1, batch_size // count)
-        rows = []
-        for indexed in iterate_batches(loader, samples.split(at_once)):
-            for batch in indexed.sampler.test_batches(indexed.indices, at_once, count):
-                features = self.fused.features(batch.clips, batch.bodies)
-                rows.append(features.unflatten(0, (-1, count)).mean(dim=1))
-        return torch.cat(rows).cpu()
+        return sample_features(
+            self.fused.features, loader, samples, batch_size=batch_size, num_clips=num_clips
+        )
 
 
 def newest_checkpoint(path: Path) -> Checkpoint | None:

@@ -74,10 +74,14 @@ class KernelRidgeSettings:
             with more training samples than it is fitted to.
         claims: Claims about the classes that count beside what the samples say, with a weight
             that left-out samples decide: ``auto`` or ``none``.
+        base: Base whose features tell samples apart beside what the samples show: ``none``, the
+            run of a pre-training, or ``base`` for that of the package; ``auto`` takes the latter
+            where there are few samples of a class, in which one person is seen.
     """
 
     weight: Annotated[float, Ge(0)] = 0.0
     claims: ClaimSource = ClaimSource.AUTO
+    base: str = "none"
 
 
 @dataclass(frozen=True)

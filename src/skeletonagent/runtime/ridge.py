@@ -23,6 +23,13 @@ from skeletonagent.runtime.rocket import FixedRocket
 SERIES_FRAMES = 64
 """Frames that a sample is resampled to as a time series."""
 
+BASE_WEIGHT = 0.5
+"""Weight of the kernel of a base's features where those of MultiRocket and of motion have 1.
+
+Of 0, 1/4, 1/2 and 1, which held-out subjects of UTD-MHAD, NW-UCLA and JHMDB hardly told apart but
+from 0, see docs/results/base.md.
+"""
+
 OUTLIER = 8.0
 """Standard deviations beyond which a feature says no more."""
 
@@ -78,12 +85,23 @@ class FittedRidge:
         return cls(rocket, arrays, persons, claims)
 
     @property
+    def base_width(self) -> int:
+        """Number of features of a base that count; 0 if there is none."""
+        return len(self.arrays["base.mean"]) if "base.mean" in self.arrays else 0
+
+    @property
     def num_classes(self) -> int:
         """Number of classes that it knows; actions that were added follow them."""
         return len(self.arrays["intercept"])
 
-    def log_probabilities(self, sample: PreparedSample) -> Float[np.ndarray, " y"]:
+    def log_probabilities(
+        self, sample: PreparedSample, of_base: Float[np.ndarray, " d"] | None = None
+    ) -> Float[np.ndarray, " y"]:
         """Return the logarithms of the class probabilities of a sample.
+
+        Args:
+            sample: The sample.
+            of_base: Its features as the base returns them, if there is one.
 
         Raises:
             DataError: If it has other joints or bodies than those of the training.
@@ -103,8 +121,11 @@ class FittedRidge:
         series = series + ((1 - seen) * arrays["channel_means"])[:, None]
         features = self._standard(self.rocket.transform(series), "of_rocket")
         motion = self._standard(values, "of_motion")
-        away = arrays["motion"].astype(np.float64) - motion.astype(np.float64)
-        similar = np.exp(-np.square(away).sum(axis=1) / float(arrays["reach"])).astype(np.float32)
+        similar = _gaussian(arrays["motion"], motion, float(arrays["reach"]))
+        if of_base is not None and self.base_width:
+            reach, own = float(arrays["base.reach"]), self._standard(of_base, "base")
+            similar += BASE_WEIGHT * _gaussian(arrays["base.features"], own, reach)
+        similar = similar.astype(np.float32)
         decisions = features @ arrays["weights"] + similar @ arrays["dual"] + arrays["intercept"]
         scaled = np.float32(arrays["sharpness"]) * decisions
         logs = _log_shares(scaled)
@@ -124,6 +145,7 @@ class FittedRidge:
         probs: Float[np.ndarray, "n y"],
         samples: Sequence[PreparedSample],
         weight: float,
+        of_base: Float[np.ndarray, "n d"] | None = None,
     ) -> Float[np.ndarray, "n y"]:
         """Return the weighted geometric mean of a network's probabilities and those of this.
 
@@ -134,12 +156,15 @@ class FittedRidge:
             probs: Probabilities of the network.
             samples: The same samples in the same order.
             weight: Weight of this where the network's is 1.
+            of_base: Features of the samples as the base returns them, if there is one.
         """
         known, joined = self.num_classes, probs.copy()
         mass = probs[:, :known].sum(axis=1, keepdims=True)
         best = np.maximum(probs[:, :known].max(axis=1, keepdims=True), 1e-12)
         logs = np.log(np.maximum(probs[:, :known] / np.maximum(mass, 1e-12), 1e-6))
-        own = np.stack([self.log_probabilities(sample) for sample in samples]).astype(logs.dtype)
+        base_rows = [None] * len(samples) if of_base is None else of_base
+        rows = [self.log_probabilities(*pair) for pair in zip(samples, base_rows, strict=True)]
+        own = np.stack(rows).astype(logs.dtype)
         both = (logs + weight * own) / (1 + weight)
         shares = np.exp(both - both.max(axis=1, keepdims=True))
         joined[:, :known] = mass * shares / shares.sum(axis=1, keepdims=True)
@@ -165,6 +190,9 @@ def require_ridge_shapes(arrays: Mapping[str, Any], features: int) -> None:
         "of_motion.mean": (motion,),
         "of_motion.scale": (motion,),
     }
+    if "base.features" in arrays:
+        width = arrays["base.features"].shape[-1]
+        wanted |= {"base.features": (samples, width), "base.mean": (width,), "base.scale": (width,)}
     for name, shape in wanted.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} of shape {tuple(arrays[name].shape)}, {shape} wanted")
@@ -218,6 +246,15 @@ def _means_of_bodies(bodies: Sequence[_Features]) -> _Features:
     return (share * values).sum(axis=0), np.any(known, axis=0)
 
 
+def _gaussian(
+    ones: Float[np.ndarray, "n d"], other: Float[np.ndarray, " d"], reach: float
+) -> Float[np.ndarray, " n"]:
+    """Return the Gaussian kernel of rows and one more in double precision."""
+    away = ones.astype(np.float64) - other.astype(np.float64)
+    similar: np.ndarray = np.exp(-np.square(away).sum(axis=1) / reach)
+    return similar
+
+
 def _log_shares(decisions: Float[np.ndarray, " y"]) -> Float[np.ndarray, " y"]:
     """Return the logarithm of the softmax."""
     shifted = decisions - decisions.max()
@@ -228,7 +265,7 @@ def _log_shares(decisions: Float[np.ndarray, " y"]) -> Float[np.ndarray, " y"]:
 _NAMES = {
     "channel_means", "weights", "motion", "reach", "dual", "intercept", "sharpness", "claim_weight",
 }  # fmt: skip
-_GROUPS = ("rocket.", "of_rocket.", "of_motion.", "claims.")
+_GROUPS = ("rocket.", "of_rocket.", "of_motion.", "claims.", "base.")
 
 
 def _require_known_names(arrays: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.data.random_bodies import SMALL_BODY
 from tests.runtime.both_ways import in_numpy
 from tests.runtime.test_preparation import COMPACT, samples
-from tests.runtime.test_ridge import CLASSES, fitted, with_claims
+from tests.runtime.test_ridge import BASE_FEATURES, CLASSES, fitted, with_base, with_claims
 
 from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.page.browser_model import claimed_classes
@@ -21,7 +21,7 @@ from skeletonagent.runtime.ridge import FittedRidge
 
 from .conftest import Engine
 
-__all__ = ["fitted", "with_claims"]
+__all__ = ["fitted", "with_base", "with_claims"]
 
 
 def bodies_of(sample: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def bodies_of(sample: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["fitted", "with_claims"])
+@pytest.mark.parametrize("name", ["fitted", "with_claims", "with_base"])
 def test_probabilities_are_those_of_numpy(
     engine: Engine, name: str, request: pytest.FixtureRequest
 ) -> None:
@@ -43,6 +43,7 @@ def test_probabilities_are_those_of_numpy(
     prepared = [in_numpy(sample, COMPACT, SMALL_BODY) for sample in samples(70)]
     raw = np.random.default_rng(0).random((len(prepared), CLASSES + 1)).astype(np.float32)
     probs = raw / raw.sum(axis=1, keepdims=True)
+    of_base = np.resize(BASE_FEATURES, (len(prepared), 5))
     found = engine(
         """
         const { BodyArrays } = await load("engine/body_arrays.js");
@@ -55,8 +56,9 @@ def test_probabilities_are_those_of_numpy(
             shape, 3, Float32Array.from(frames), Uint8Array.from(present));
           const sample = new PreparedSample(bodies, layout, true, false);
           return [
-            [...ridge.logProbabilities(sample)],
-            [...ridge.join(Float64Array.from(probs[n]), sample, 0.7)],
+            [...ridge.logProbabilities(sample, Float32Array.from(features[n]))],
+            [...ridge.join(
+              Float64Array.from(probs[n]), sample, 0.7, Float32Array.from(features[n]))],
           ];
         });
         """,
@@ -65,11 +67,13 @@ def test_probabilities_are_those_of_numpy(
         layout=layout_facts(SMALL_BODY),
         given=[bodies_of(sample) for sample in prepared],
         probs=probs.tolist(),
+        features=np.concatenate([np.ones((len(prepared), 2)), of_base], axis=1).tolist(),
     )
     logs, joined = (np.array(part) for part in zip(*found, strict=True))
-    wanted = np.stack([ours.log_probabilities(sample) for sample in prepared])
+    pairs = zip(prepared, of_base, strict=True)
+    wanted = np.stack([ours.log_probabilities(*pair) for pair in pairs])
     np.testing.assert_allclose(logs, wanted, atol=1e-4)
-    np.testing.assert_allclose(joined, ours.join(probs, prepared, 0.7), atol=2e-5)
+    np.testing.assert_allclose(joined, ours.join(probs, prepared, 0.7, of_base), atol=2e-5)
 
 
 def test_motion_features_are_those_of_numpy(engine: Engine) -> None:

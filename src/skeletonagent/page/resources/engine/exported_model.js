@@ -66,11 +66,13 @@ export class ExportedModel {
     const found = [];
     for (let first = 0; first < samples.length; first += atOnce) {
       const prepared = samples.slice(first, first + atOnce).map((sample) => this.prepared(sample));
-      const rows = await this.#run(prepared, count);
+      const clips = await this.#run(prepared, count);
       prepared.forEach((sample, place) => {
-        const probs = mean(rows.slice(place * count, (place + 1) * count));
+        const meanOf = (rows) => mean(rows.slice(place * count, (place + 1) * count));
+        const probs = meanOf(clips.probs);
         const weight = this.description.ridge_weight;
-        found.push(this.ridge && weight ? this.ridge.join(probs, sample, weight) : probs);
+        const joins = this.ridge && weight;
+        found.push(joins ? this.ridge.join(probs, sample, weight, meanOf(clips.features)) : probs);
       });
       await between?.(found.length / samples.length);
     }
@@ -113,7 +115,7 @@ export class ExportedModel {
     const rows = prepared.length * count;
     const { length: joints } = this.description.full_layout.joints;
     const channels = joined.length / (rows * persons * clips.frames * joints);
-    return this.network.probabilities(joined, [rows, persons, clips.frames, joints, channels], bodies);
+    return this.network.run(joined, [rows, persons, clips.frames, joints, channels], bodies);
   }
 }
 

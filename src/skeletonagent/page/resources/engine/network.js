@@ -3,7 +3,7 @@
  * @module
  */
 
-/** Network that returns the logits of clips. */
+/** Network that returns the class probabilities and the features of clips. */
 export class Network {
   #ort;
   #session;
@@ -25,21 +25,18 @@ export class Network {
   }
 
   /**
-   * Return the class probabilities of clips.
+   * Return the class probabilities of clips, and their features; those of a base come last.
    * @param {Float32Array} clips N, M, T, V, C.
    * @param {number[]} shape N, M, T, V and C.
    * @param {number[]} bodies Bodies that are present: body `m` of clip `n` as `n M + m`.
-   * @returns {Promise<Float64Array[]>}
+   * @returns {Promise<{probs: Float64Array[], features: Float32Array[]}>}
    */
-  async probabilities(clips, shape, bodies) {
-    const { logits } = await this.#session.run({
+  async run(clips, shape, bodies) {
+    const { logits, features } = await this.#session.run({
       clips: new this.#ort.Tensor("float32", clips, shape),
       bodies: new this.#ort.Tensor("int64", BigInt64Array.from(bodies, BigInt), [bodies.length]),
     });
-    const classes = logits.dims[1];
-    return Array.from({ length: shape[0] }, (_, clip) =>
-      softmax(logits.data.subarray(clip * classes, (clip + 1) * classes)),
-    );
+    return { probs: rows(logits).map(softmax), features: rows(features) };
   }
 }
 
@@ -56,6 +53,11 @@ export async function openSession(ort, graph, wasm) {
   ort.env.wasm.wasmBinary = wasm;
   ort.env.logLevel = "error";
   return ort.InferenceSession.create(graph, { executionProviders: ["wasm"] });
+}
+
+/** Return the rows of a matrix. */
+function rows({ data, dims: [count, width] }) {
+  return Array.from({ length: count }, (_, row) => data.subarray(row * width, (row + 1) * width));
 }
 
 /** Return the softmax of logits. */

@@ -14,6 +14,7 @@ import { readSafetensors } from "./safetensors.js";
 
 const SERIES_FRAMES = 64;
 const OUTLIER = 8;
+const BASE_WEIGHT = 0.5;
 
 /** Kernel ridge classifier that was fitted in training. */
 export class FittedRidge {
@@ -28,6 +29,7 @@ export class FittedRidge {
     this.persons = persons;
     this.claims = claims;
     this.numClasses = this.arrays.get("intercept").values.length;
+    this.baseWidth = this.arrays.get("base.mean")?.values.length ?? 0;
   }
 
   #values(name) {
@@ -37,9 +39,11 @@ export class FittedRidge {
   /**
    * Return the logarithms of the class probabilities of a sample.
    * @param {PreparedSample} sample
+   * @param {Float64Array|Float32Array} [networkFeatures] Features of the network, those of a base
+   *     last.
    * @returns {Float64Array}
    */
-  logProbabilities(sample) {
+  logProbabilities(sample, networkFeatures = new Float64Array()) {
     const bodies = sample.withoutDepth;
     const { series, seen } = wholeSeries(bodies, this.persons);
     const own = [];
@@ -59,7 +63,8 @@ export class FittedRidge {
       series.fill(means[channel], channel * SERIES_FRAMES, (channel + 1) * SERIES_FRAMES);
     });
     const features = this.#standard(this.rocket.transform(series, SERIES_FRAMES), "of_rocket");
-    const decisions = this.#decisions(features, this.#standard(values, "of_motion"));
+    const motion = this.#standard(values, "of_motion");
+    const decisions = this.#decisions(features, motion, this.#ofBase(networkFeatures));
     const sharpness = this.#values("sharpness")[0];
     const logs = logShares(decisions.map((value) => sharpness * value));
     if (this.claims === null) return logs;
@@ -77,7 +82,13 @@ export class FittedRidge {
     });
   }
 
-  #decisions(features, motion) {
+  /** Return the standardized features of a base, null where there is none. */
+  #ofBase(networkFeatures) {
+    if (!this.baseWidth || !networkFeatures.length) return null;
+    return this.#standard(networkFeatures.slice(-this.baseWidth), "base");
+  }
+
+  #decisions(features, motion, ofBase) {
     const count = this.numClasses;
     const decisions = Float64Array.from(this.#values("intercept"));
     const add = (share, rows, row) => {
@@ -85,16 +96,15 @@ export class FittedRidge {
         decisions[label] += share * rows[row * count + label];
       }
     };
-    const [weights, dual, samples] = ["weights", "dual", "motion"].map((name) => this.#values(name));
+    const [weights, dual] = [this.#values("weights"), this.#values("dual")];
     features.forEach((value, row) => add(value, weights, row));
-    const reach = Number(this.#values("reach")[0]);
-    for (let row = 0; row < samples.length / motion.length; row += 1) {
-      let square = 0;
-      for (let place = 0; place < motion.length; place += 1) {
-        square += (samples[row * motion.length + place] - motion[place]) ** 2;
-      }
-      add(Math.exp(-square / reach), dual, row);
-    }
+    const similar = gaussian(this.#values("motion"), motion, Number(this.#values("reach")[0]));
+    similar.forEach((share, row) => add(share, dual, row));
+    if (ofBase === null) return decisions;
+    const reach = Number(this.#values("base.reach")[0]);
+    gaussian(this.#values("base.features"), ofBase, reach).forEach((share, row) =>
+      add(BASE_WEIGHT * share, dual, row),
+    );
     return decisions;
   }
 
@@ -103,15 +113,16 @@ export class FittedRidge {
    * @param {Float64Array} probs Probabilities of the network for one sample.
    * @param {PreparedSample} sample The same sample.
    * @param {number} weight Weight of this where the network's is 1.
+   * @param {Float64Array|Float32Array} [features] Its features of the sample, those of a base last.
    * @returns {Float64Array}
    */
-  join(probs, sample, weight) {
+  join(probs, sample, weight, features) {
     const known = this.numClasses;
     const joined = probs.slice();
     const ofKnown = probs.subarray(0, known);
     const mass = ofKnown.reduce((sum, share) => sum + share, 0);
     const best = Math.max(ofKnown.reduce((a, b) => Math.max(a, b), 0), 1e-12);
-    const own = this.logProbabilities(sample);
+    const own = this.logProbabilities(sample, features);
     const both = ofKnown.map((share, label) => {
       const log = Math.log(Math.max(share / Math.max(mass, 1e-12), 1e-6));
       return (log + weight * own[label]) / (1 + weight);
@@ -126,6 +137,19 @@ export class FittedRidge {
     const whole = joined.reduce((sum, share) => sum + share, 0);
     return joined.map((share) => share / whole);
   }
+}
+
+/** Return the Gaussian kernel of the rows of a matrix and one more row. */
+function gaussian(rows, other, reach) {
+  const similar = new Float64Array(rows.length / other.length);
+  for (let row = 0; row < similar.length; row += 1) {
+    let square = 0;
+    for (let place = 0; place < other.length; place += 1) {
+      square += (rows[row * other.length + place] - other[place]) ** 2;
+    }
+    similar[row] = Math.exp(-square / reach);
+  }
+  return similar;
 }
 
 /** Return a sample as time series of one length, K, T, and which are of joints ever seen. */
