@@ -19,8 +19,6 @@ from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import CheckpointError
-from skeletonagent.core.joint_matching import match_joints
-from skeletonagent.data.common_body import FEWEST_COMMON_JOINTS
 from skeletonagent.data.orientation_statistics import describe_orientation
 from skeletonagent.experiments.build import load_recognizer, new_recognizer
 from skeletonagent.experiments.fine_tuning import SourceRun, take_from_source
@@ -45,19 +43,16 @@ class BaseEncoder:
     reverses_y: bool = False
 
     @classmethod
-    def of_base(cls, source: SourceRun, store: ClipStore) -> BaseEncoder | None:
-        """Return the encoder of a base for preprocessed samples; None if it knows too few joints.
+    def of_base(cls, source: SourceRun, store: ClipStore) -> BaseEncoder:
+        """Return the encoder of a base for preprocessed samples.
 
         Args:
             source: The base.
             store: Preprocessed samples of one body, by which it is found out where y points.
 
         Raises:
-            CheckpointError: If the base cannot be read.
+            CheckpointError: If the base cannot be read, or knows no joint of the samples.
         """
-        shared = match_joints(source.metadata.layout, store.layout)
-        if sum(joint is not None for joint in shared) < FEWEST_COMMON_JOINTS:
-            return None
         channels = store.clip_channels
         metadata = replace(
             source.metadata,

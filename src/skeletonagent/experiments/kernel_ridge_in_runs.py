@@ -17,6 +17,7 @@ from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.core.streams import Stream
+from skeletonagent.data.common_body import FEWEST_COMMON_JOINTS, common_joints
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.splits import choose_split
@@ -36,13 +37,23 @@ NO_BASE, AUTO_BASE = "none", "auto"
 FEW_SAMPLES = 10
 """Training samples of a class, on average, up to which the base of the package is used."""
 
+_ABOUT_BASE = (
+    "few clips of a class: the base of the package counts beside them; kernel_ridge.base=none "
+    "leaves it out"
+)
+
 
 def with_usable_kernel_ridge(config: Config, data: SkeletonData) -> tuple[Config, list[str]]:
-    """Return a configuration without the classifier where it cannot be fitted, and the reason."""
+    """Return a configuration without the classifier where it cannot be fitted, and the reason.
+
+    Where the classifier has the base of the package without having been asked, that is the remark.
+    """
     samples = _num_training_samples(config, data)
     on_disk = isinstance(data, OnDiskData)
-    if not config.kernel_ridge.weight or (samples <= MOST_KERNEL_SAMPLES and not on_disk):
+    if not config.kernel_ridge.weight:
         return config, []
+    if samples <= MOST_KERNEL_SAMPLES and not on_disk:
+        return config, [_ABOUT_BASE] if _takes_packaged_base(config, data.store, samples) else []
     alone = replace(config, kernel_ridge=replace(config.kernel_ridge, weight=0.0))
     reason = "frames stay on disk" if on_disk else f"{samples} training samples"
     remark = f"{reason}: the network recognizes alone, without the kernel ridge classifier"
@@ -98,20 +109,22 @@ def fit_base_kernel(
     if name == NO_BASE:
         return None
     problem = _why_no_base(config, store)
-    few = len(train) <= FEW_SAMPLES * len(store.labels[train.cpu()].unique())
     if name == AUTO_BASE:
-        if problem or not few:
+        if not _takes_packaged_base(config, store, len(train)):
             return None
         name = PACKAGED_BASE
-    encoder = None
-    if not problem:
-        problem = "it knows hardly a joint of these samples"
-        encoder = BaseEncoder.of_base(read_source(name), store.subset(train.cpu()))
-    if encoder is None:
+    if problem:
         warnings.warn(f"the base {name} is not used: {problem}", stacklevel=2)
         return None
+    encoder = BaseEncoder.of_base(read_source(name), store.subset(train.cpu()))
     kernel = BaseKernel.fit(encoder, loader, train, 2 * config.training.batch_size)
     return replace(kernel, name=name)
+
+
+def _takes_packaged_base(config: Config, store: ClipStore, samples: int) -> bool:
+    """Return whether the base of the package is used without having been named."""
+    few = samples <= FEW_SAMPLES * store.num_classes
+    return config.kernel_ridge.base == AUTO_BASE and few and not _why_no_base(config, store)
 
 
 def _why_no_base(config: Config, store: ClipStore) -> str:
@@ -122,6 +135,9 @@ def _why_no_base(config: Config, store: ClipStore) -> str:
         return "it takes one person, and samples show several"
     if store.has_confidence:
         return "it takes no confidence of joints"
+    joints, _ = common_joints(store.layout)
+    if sum(joint is not None for joint in joints) < FEWEST_COMMON_JOINTS:
+        return "it knows hardly a joint of these samples"
     return ""
 
 

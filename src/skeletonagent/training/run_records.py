@@ -92,6 +92,7 @@ class RunSummary(JsonRecord):
     top1: float | None = None
     network_top1: float | None = None
     claimed_classes: int | None = None
+    base: str | None = None
     validation_top1: float | None = None
     parameters: Count = 0
     data: str = ""
