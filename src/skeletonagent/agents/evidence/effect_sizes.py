@@ -49,8 +49,8 @@ STILLNESS = 0.5
 STILL = 0.5
 """A joint that moves less far than this share of the mean of all joints and classes keeps still."""
 
-
-_Names = tuple[str, ...]
+_Latest = tuple[tuple[str, ...], tuple[str, ...], tuple["EffectSizes", ...]]
+"""Rivals of a class together, those one by one, and the effects against them."""
 
 
 @dataclass(frozen=True)
@@ -267,9 +267,7 @@ class Evidence:
         return {name: label for name, label in first.items() if counts[label]}
 
     @cached_property
-    def _latest(
-        self,
-    ) -> dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[EffectSizes, ...]]]:
+    def _latest(self) -> dict[str, _Latest]:
         """The latest rivals of each class and the effects against them, asked for several times."""
         return {}
 
