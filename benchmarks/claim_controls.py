@@ -1,4 +1,4 @@
-"""Whether what is claimed of the classes matters: claims in finished runs, against controls.
+r"""Whether what is claimed of the classes matters: claims in finished runs, against controls.
 
 It trains no network. The runs are those of ``skeletonagent curve`` or ``train``, with the kernel
 ridge classifier beside the network or without it. For each of them the classifier is fitted again
@@ -9,7 +9,8 @@ accuracies in percent and cross-entropies over the runs, and the differences, pa
 95 % intervals.
 
 Example:
-  skeletonagent curve utd_mhad --preset utd-mhad --set agents.chat=none --out runs/curve
+  skeletonagent curve utd_mhad --preset utd-mhad --set agents.chat=none \
+      --set kernel_ridge.base=none --out runs/curve
   python -m benchmarks.claim_controls runs/curve
 """
 
@@ -91,7 +92,10 @@ def measure_run(run: RunDirectory) -> Iterator[tuple[int, str, Results]]:
     test = store.subset(store.indices(joined.sample_ids))
     weight, network = config.kernel_ridge.weight or 1.0, joined
     if run.kernel_ridge.exists():
-        network = without_classifier(joined, KernelRidge.load(run.kernel_ridge), test, weight)
+        beside = KernelRidge.load(run.kernel_ridge)
+        if beside.base is not None:
+            raise typer.BadParameter(f"{run.path} has a base; train with kernel_ridge.base=none")
+        network = without_classifier(joined, beside, test, weight)
     claims = claims_of_classes(store.class_names)
     methods = {"network": network}
     for method, own in {
