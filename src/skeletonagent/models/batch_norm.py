@@ -54,28 +54,6 @@ class SyncableBatchNorm2d(nn.BatchNorm2d):
         self.running_mean.copy_((mean + skipped_bias).detach())
         return normed
 
-    def transposed(
-        self, x: Float[Tensor, "b c t v"], sizes: tuple[int, int]
-    ) -> Float[Tensor, "b c t v"]:
-        """Return maps normalised whose channels are the norm's in another order.
-
-        Args:
-            x: Maps.
-            sizes: Rows and columns of the norm's channels; the maps' are those of the transposed
-                matrix. So maps need not be copied into the order of the parameters.
-        """
-
-        def turned(values: Float[Tensor, " c"]) -> Float[Tensor, " c"]:
-            columns: Tensor = values.unflatten(0, sizes).mT
-            return columns.flatten()
-
-        mean, variance = turned(self.running_mean), turned(self.running_var)
-        normed = self._normalise(x, mean, variance, turned(self.weight), turned(self.bias))
-        if self.training:
-            for kept, moved in ((self.running_mean, mean), (self.running_var, variance)):
-                kept.copy_(moved.unflatten(0, sizes[::-1]).mT.flatten())
-        return normed
-
     def _normalise(
         self,
         x: Float[Tensor, "b c t v"],
@@ -114,6 +92,37 @@ class SyncableBatchNorm2d(nn.BatchNorm2d):
         running_variance.lerp_(unbiased.detach(), self.momentum)
         scale = weight * (variance + self.eps).rsqrt()
         return torch.addcmul(bias[:, None, None], centred, scale[:, None, None]).to(x.dtype)
+
+
+class TransposedBatchNorm2d(SyncableBatchNorm2d):
+    """Batch normalisation of maps whose channels are those of the norm in another order.
+
+    So maps need not be copied into the order of the parameters.
+
+    Args:
+        rows: Rows of the norm's channels as a matrix.
+        columns: Its columns; channels of the maps are those of the transposed matrix.
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        super().__init__(rows * columns)
+        self.rows = rows
+
+    def forward(  # type: ignore[override]  # no bias is skipped before it
+        self, x: Float[Tensor, "b c t v"]
+    ) -> Float[Tensor, "b c t v"]:
+        """Return the maps, normalised."""
+        mean, variance = self._turned(self.running_mean), self._turned(self.running_var)
+        weight, bias = self._turned(self.weight), self._turned(self.bias)
+        normed = self._normalise(x, mean, variance, weight, bias)
+        if self.training:
+            for kept, moved in ((self.running_mean, mean), (self.running_var, variance)):
+                kept.copy_(moved.unflatten(0, (-1, self.rows)).mT.flatten())
+        return normed
+
+    def _turned(self, values: Float[Tensor, " c"]) -> Float[Tensor, " c"]:
+        turned: Tensor = values.unflatten(0, (self.rows, -1)).mT
+        return turned.flatten()
 
 
 class SlotStatistics(NamedTuple):

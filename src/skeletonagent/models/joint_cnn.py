@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skeletonagent.models.batch_norm import SyncableBatchNorm2d
+from skeletonagent.models.batch_norm import SyncableBatchNorm2d, TransposedBatchNorm2d
 from skeletonagent.models.blocks import frames_to_maps, present
 
 SLOPE = 0.2
@@ -28,7 +28,7 @@ class FeatureNormStem(nn.Module):
     def __init__(self, joints: int, channels: int) -> None:
         super().__init__()
         self.channels = channels
-        self.norm = SyncableBatchNorm2d(joints * channels)
+        self.norm = TransposedBatchNorm2d(channels, joints)
 
     def forward(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
@@ -38,7 +38,7 @@ class FeatureNormStem(nn.Module):
         joints = joints if bodies is None else joints[bodies]
         v, c = joints.shape[2:]
         values = frames_to_maps(joints.flatten(2))  # b (v c) t 1, the parameters are (c v)
-        normed = self.norm.transposed(values, (c, v)) * present(values)
+        normed = self.norm(values) * present(values)
         maps: Tensor = normed.squeeze(-1).unflatten(1, (v, c))
         return maps.permute(0, 2, 3, 1)
 
