@@ -15,18 +15,22 @@ _SETTINGS = (
     "agents.fallback=[]",
 )  # fmt: skip
 _FEWER_STREAMS = "joint,bone,joint_motion"
+_STEPS = re.compile(r"^training\.steps=\d+$")
 _OFFLINE = re.compile(r"^(?:analyst|bundled|none|recorded:.*)$")
 
 
 def small(words: Sequence[str]) -> list[str]:
     """Return a command that does the same with less.
 
-    Trainings have one epoch of few frames and little width, or a second where they have a time, and
-    not all six streams. Where a language model would be asked, the analyst answers, or of a
-    benchmark nobody; devices that may not be there are left out.
+    Trainings have one epoch of few frames and little width, two steps where they have a number of
+    them, or a second where they have a time, and not all six streams. Where a language model would
+    be asked, the analyst answers, or of a benchmark nobody; devices that may not be there are left
+    out.
     """
     make = _SMALLER.get(words[0]) or _SMALLER.get(" ".join(words[:2]))
-    return make(list(words)) if make else list(words)
+    if make is None:
+        return list(words)
+    return [_STEPS.sub("training.steps=2", word) for word in make(list(words))]
 
 
 def _train(words: list[str]) -> list[str]:
