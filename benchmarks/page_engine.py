@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -104,6 +105,22 @@ def chosen_clips(archive: Path, count: int, seed: int) -> list[SkeletonSequence]
     return [sequences[number] for number in chosen]
 
 
+def page_server(served: Mapping[str, bytes]) -> Callable[[Any], None]:
+    """Return a handler of a browser's requests: given contents by their paths, else the page's."""
+
+    def answer(route: Any) -> None:
+        path = route.request.url.removeprefix(ORIGIN)
+        if path in served:
+            kind = "text/javascript" if path.endswith(".mjs") else "application/octet-stream"
+            route.fulfill(body=served[path], content_type=kind)
+            return
+        name = str(PurePosixPath(path.removeprefix("/page/")))
+        content, media_type = page_files().get(name, (b"<!doctype html>", "text/html"))
+        route.fulfill(body=content, content_type=media_type)
+
+    return answer
+
+
 def in_browser(
     model: ExportedModel, samples: list[SkeletonSequence]
 ) -> tuple[float, list[dict[str, Any]]]:
@@ -117,16 +134,6 @@ def in_browser(
         "/model/runtime.mjs": runtime.module.read_bytes(),
     }
 
-    def answer(route: Any) -> None:
-        path = route.request.url.removeprefix(ORIGIN)
-        if path in served:
-            kind = "text/javascript" if path.endswith(".mjs") else "application/octet-stream"
-            route.fulfill(body=served[path], content_type=kind)
-            return
-        name = str(PurePosixPath(path.removeprefix("/page/")))
-        content, media_type = page_files().get(name, (b"<!doctype html>", "text/html"))
-        route.fulfill(body=content, content_type=media_type)
-
     bodies = [
         {"shape": list(sample.joints.shape), "joints": sample.joints.ravel().tolist()}
         for sample in samples
@@ -135,7 +142,7 @@ def in_browser(
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_page()
-        page.route(f"{ORIGIN}/**", answer)
+        page.route(f"{ORIGIN}/**", page_server(served))
         page.goto(f"{ORIGIN}/")
         start: float = page.evaluate(BEGIN)
         found: list[dict[str, Any]] = page.evaluate(PREDICT, bodies)

@@ -16,7 +16,7 @@ import io
 import shutil
 import time
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -26,18 +26,17 @@ from playwright.sync_api import sync_playwright
 from rich.table import Table
 
 from benchmarks.measuring import Spread
+from benchmarks.page_engine import ORIGIN, page_server
 from benchmarks.report_pictures import BROWSERS
 from skeletonagent.cli.console import output
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import MEDIAPIPE_33
 from skeletonagent.page.browser_pose import BrowserPose, pose_facts
 from skeletonagent.page.fetch import find_web_runtime
-from skeletonagent.page.files import page_files
 from skeletonagent.pose.estimate import PoseOptions, build_estimator
 from skeletonagent.server.stream_session import read_picture
 from skeletonagent.video.reading import read_frames
 
-ORIGIN = "http://pose.invalid"
 _TURN = 10
 """Pictures that one engine looks at before the other does."""
 _FPS = 15
@@ -116,22 +115,12 @@ def measured(images: list[bytes]) -> tuple[list[float], list[float], np.ndarray]
         "/runtime.mjs": runtime.module.read_bytes(),
     } | {f"/picture/{number}": image for number, image in enumerate(images)}
 
-    def answer(route: Any) -> None:
-        path = route.request.url.removeprefix(ORIGIN)
-        if path in served:
-            kind = "text/javascript" if path.endswith(".mjs") else "application/octet-stream"
-            route.fulfill(body=served[path], content_type=kind)
-            return
-        name = str(PurePosixPath(path.removeprefix("/page/")))
-        content, media_type = page_files().get(name, (b"<!doctype html>", "text/html"))
-        route.fulfill(body=content, content_type=media_type)
-
     browser_path: Any = next(filter(None, map(shutil.which, BROWSERS)), None)
     in_page, in_python, apart = [], [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page, session = browser.new_page(), browser.new_browser_cdp_session()
-        page.route(f"{ORIGIN}/**", answer)
+        page.route(f"{ORIGIN}/**", page_server(served))
         page.goto(f"{ORIGIN}/")
         page.evaluate(BEGIN, pose_facts())
         estimator = build_estimator(PoseOptions())

@@ -116,7 +116,7 @@ def fit_base_kernel(
     if problem:
         warnings.warn(f"the base {name} is not used: {problem}", stacklevel=2)
         return None
-    encoder = BaseEncoder.of_base(read_source(name), store.subset(train.cpu()))
+    encoder = BaseEncoder.of_base(read_source(name), next(whole_samples(loader, train)))
     kernel = BaseKernel.fit(encoder, loader, train, 2 * config.training.batch_size)
     return replace(kernel, name=name)
 
