@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-import torch
+import numpy as np
 import typer
 from rich.table import Table
 
@@ -136,7 +136,8 @@ def main(
 def nearest_rivals(evidence: Evidence, action: str) -> tuple[str, ...]:
     """Return the classes that a class differs least from, the nearest first."""
     others = [name for name in evidence.class_names if name != action]
-    distance = {name: float(evidence.against(action, (name,)).size.abs().mean()) for name in others}
+    sizes = {name: evidence.against(action, (name,)).size for name in others}
+    distance = {name: float(np.abs(size).mean()) for name, size in sizes.items()}
     return tuple(sorted(others, key=distance.__getitem__)[:RIVALS])
 
 
@@ -155,8 +156,8 @@ def joint_counts(evidence: Evidence) -> dict[str, tuple[int, int, int]]:
             effects = evidence.against(action, rivals)
             everything = replace(
                 effects,
-                beyond=torch.ones_like(effects.beyond),
-                moves=torch.ones_like(effects.moves),
+                beyond=np.ones_like(effects.beyond),
+                moves=np.ones_like(effects.moves),
             )
             proven, _ = effects.ranked.proven
             for count, by in zip(counts.values(), (effects, everything), strict=True):

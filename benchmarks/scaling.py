@@ -23,8 +23,10 @@ import typer
 
 from benchmarks.measuring import Work, print_rows, write_facts
 from skeletonagent.agents.evidence.analyst import Analyst
+from skeletonagent.agents.evidence.claim_test import ClaimTester
 from skeletonagent.agents.evidence.effect_sizes import Evidence, measure_evidence
-from skeletonagent.agents.evidence.feature_moments import FeatureMoments
+from skeletonagent.agents.evidence.measured_clips import MeasuredClips
+from skeletonagent.agents.evidence.motion_features import MotionFeatures
 from skeletonagent.agents.evidence.reviewer import Reviewer
 from skeletonagent.agents.evidence.verifier import Verifier
 from skeletonagent.agents.orchestrator import GuidanceOrchestrator
@@ -92,28 +94,27 @@ def step_of(persons: int = 1, frames: int = 32, joints: int = 16) -> Work:
     return lambda: recognizer(clips, salient).logits.sum().backward()
 
 
-def random_evidence(classes: int) -> Evidence:
-    """Return evidence in which every class differs from every other in something."""
+def random_clips(classes: int) -> MeasuredClips:
+    """Return measured clips of classes of which every one differs from every other in something."""
     generator = torch.Generator().manual_seed(0)
     shape = (classes, KINECT_25.num_joints, len(MotionFeature))
-
-    def moments() -> FeatureMoments:
-        mean = torch.randn(shape, generator=generator, dtype=torch.double)
-        variance = 0.1 + torch.rand(shape, generator=generator, dtype=torch.double)
-        return FeatureMoments(mean, variance, torch.full(shape, CLIPS_OF_A_CLASS))
-
+    mean, deviation = (draw(shape, generator=generator) for draw in (torch.randn, torch.rand))
+    labels = torch.arange(classes * CLIPS_OF_A_CLASS) % classes
+    values = torch.randn(len(labels), *shape[1:], generator=generator)
+    values = mean[labels] + (0.3 + deviation)[labels] * values
+    features = MotionFeatures(values, torch.ones_like(values, dtype=torch.bool))
     names = tuple(f"action {n}" for n in range(classes))
-    counts = torch.full((classes,), CLIPS_OF_A_CLASS)
-    return Evidence(KINECT_25, names, counts, moments(), moments())
+    return MeasuredClips(KINECT_25, names, labels, features)
 
 
 def orchestrator_of(classes: int) -> GuidanceOrchestrator:
     """Return agents that answer from evidence; what they compute once they have not computed."""
-    evidence = random_evidence(classes)
+    clips = random_clips(classes)
+    evidence = Evidence.of(clips)
     return GuidanceOrchestrator(
         Questioner(Analyst(evidence), KINECT_25),
         Selector(KINECT_25),
-        Reviewer(KINECT_25, Verifier(evidence)),
+        Reviewer(KINECT_25, Verifier(evidence), ClaimTester(clips)),
         evidence.class_names,
     )
 

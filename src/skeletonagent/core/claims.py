@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
 
 from skeletonagent.core.layout import SkeletonLayout
@@ -101,18 +101,10 @@ class Claim:
         Raises:
             ValueError: If it is no such line.
         """
-        words = " ".join(re.findall(r"[a-z]+", text.lower()))
-        rest, _, direction = words.rpartition(" ")
-        feature = next((f for f in _FEATURES if rest.endswith(f" {f}")), None)
-        if direction not in ("more", "less") or feature is None:
-            raise ValueError(
-                f"{text!r:.60} is no claim: write a body part, one of {', '.join(MotionFeature)}, "
-                "and 'more' or 'less'"
-            )
-        named = rest.removesuffix(f" {feature}").split()
-        side = named[0] if named[0] in (*_SIDES, "both") else ""
-        part = " ".join(named[1:] if side else named)
-        return cls(_SINGULARS.get(part, part), side, feature, direction == "more", rival)
+        claim = _parsed(text)
+        if not rival:
+            return claim
+        return cls(claim.part, claim.side, claim.feature, claim.more, rival)
 
     @property
     def subject(self) -> str:
@@ -128,6 +120,27 @@ class Claim:
     def __str__(self) -> str:
         """Return the line that :meth:`parse` reads; the rival is not in it."""
         return f"{self.subject} {self.feature} {'more' if self.more else 'less'}"
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Claim:
+    """Return the claim of a line, against all others.
+
+    Raises:
+        ValueError: If it is no such line.
+    """
+    words = " ".join(re.findall(r"[a-z]+", text.lower()))
+    rest, _, direction = words.rpartition(" ")
+    feature = next((f for f in _FEATURES if rest.endswith(f" {f}")), None)
+    if direction not in ("more", "less") or feature is None:
+        raise ValueError(
+            f"{text!r:.60} is no claim: write a body part, one of {', '.join(MotionFeature)}, "
+            "and 'more' or 'less'"
+        )
+    named = rest.removesuffix(f" {feature}").split()
+    side = named[0] if named[0] in (*_SIDES, "both") else ""
+    part = " ".join(named[1:] if side else named)
+    return Claim(_SINGULARS.get(part, part), side, feature, direction == "more")
 
 
 @dataclass(frozen=True)
@@ -149,21 +162,30 @@ class ClaimJoints:
         return tuple(sorted({joint for group in self.groups for joint in group}))
 
 
-@cache
 def claim_joints(claim: Claim, layout: SkeletonLayout) -> ClaimJoints | None:
     """Return the joints that show a claim; None if the layout lacks the part or its sides."""
-    if claim.part in _BODY_PARTS and claim.feature in _RANGES:
-        return ClaimJoints(((layout.center,),), highest=claim.more)
-    groups = _part_groups(claim.part, layout)
-    wanted = _SIDES if claim.side in ("", "both") else (claim.side,)
-    if claim.part in CENTRAL_PARTS:
+    ranges = claim.part in _BODY_PARTS and claim.feature in _RANGES
+    return _joints(claim.part, claim.side, ranges, claim.more, layout)
+
+
+@cache
+def _joints(
+    part: str, side: str, ranges: bool, more: bool, layout: SkeletonLayout
+) -> ClaimJoints | None:
+    """Return the joints of a claim about a part and side, whatever the rival."""
+    if ranges:
+        return ClaimJoints(((layout.center,),), highest=more)
+    groups = _part_groups(part, layout)
+    wanted = _SIDES if side in ("", "both") else (side,)
+    if part in CENTRAL_PARTS:
         wanted = ("",)
-    if not all(groups.get(side) for side in wanted):
+    if not all(groups.get(wanted_side) for wanted_side in wanted):
         return None
-    chosen = tuple(groups[side] for side in wanted)
-    return ClaimJoints(chosen, highest=claim.more != (claim.side == "both"))
+    chosen = tuple(groups[wanted_side] for wanted_side in wanted)
+    return ClaimJoints(chosen, highest=more != (side == "both"))
 
 
+@cache
 def _part_groups(part: str, layout: SkeletonLayout) -> Mapping[str, tuple[int, ...]]:
     """Return the joints of a part on each side, and of a central part under an empty side."""
     names = [layout.display_name(joint) for joint in range(layout.num_joints)]

@@ -201,9 +201,9 @@ def test_where_all_may_be_chance_nothing_is_said_of_any_joint() -> None:
 
 
 def test_joints_stop_where_the_effect_drops() -> None:
-    size = torch.zeros(17, len(MotionFeature), dtype=torch.double)
-    size[[3, 5, 7], 0] = torch.tensor([4.0, -2.1, 1.9], dtype=torch.double)
-    never, moves = torch.zeros_like(size, dtype=torch.bool), torch.ones(17, dtype=torch.bool)
+    size = np.zeros((17, len(MotionFeature)))
+    size[[3, 5, 7], 0] = [4.0, -2.1, 1.9]
+    never, moves = np.zeros_like(size, dtype=bool), np.ones(17, dtype=bool)
     effects = EffectSizes(size, never, size != 0, moves)
     assert decisive_joints(COCO_17, effects, 2, 6) == (3, 5)
     assert decisive_joints(COCO_17, effects, 1, 1) == (3,)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-import torch
 
 from skeletonagent.agents.evidence.effect_claims import effect_claims
 from skeletonagent.agents.evidence.effect_sizes import EffectSizes
@@ -17,11 +17,9 @@ def claimed(
     feature: MotionFeature, size: float, *names: str, either: bool = False, most: int = 8
 ) -> list[str]:
     joints = [NAMES.index(name) for name in names]
-    sizes = torch.zeros(25, len(MotionFeature), dtype=torch.double)
+    sizes = np.zeros((25, len(MotionFeature)))
     sizes[joints, list(MotionFeature).index(feature)] = size
-    effects = EffectSizes(
-        sizes, (sizes != 0) & either, sizes != 0, torch.ones(25, dtype=torch.bool)
-    )
+    effects = EffectSizes(sizes, (sizes != 0) & either, sizes != 0, np.ones(25, dtype=bool))
     return list(map(str, effect_claims(KINECT_25, effects, joints, "walk", most)))
 
 

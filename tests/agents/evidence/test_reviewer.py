@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -149,13 +150,13 @@ LEFT_ELBOW, RIGHT_ELBOW, LEFT_WRIST, RIGHT_WRIST = *ELBOWS, *WRISTS
 
 def effects(*either: int, layout: SkeletonLayout = COCO_17) -> EffectSizes:
     """Return effects whose largest, of each joint, is that of either side where so said."""
-    size = torch.full((layout.num_joints, len(MotionFeature)), 0.5)
+    size = np.full((layout.num_joints, len(MotionFeature)), 0.5)
     size[:, 2] = -2.0
-    marked = torch.zeros(size.shape, dtype=torch.bool)
+    marked = np.zeros(size.shape, dtype=bool)
     marked[:, 0] = True  # a smaller effect, which decides nothing
     marked[list(either), 2] = True
-    moves = torch.ones(layout.num_joints, dtype=torch.bool)
-    return EffectSizes(size, marked, torch.ones_like(marked), moves)
+    moves = np.ones(layout.num_joints, dtype=bool)
+    return EffectSizes(size, marked, np.ones_like(marked), moves)
 
 
 def test_without_evidence_a_pair_belongs_together() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
-import torch
 
 from skeletonagent.agents.evidence import verbalize
 from skeletonagent.agents.evidence.effect_sizes import EffectSizes
@@ -13,11 +13,11 @@ WRIST = KINECT_25.joints.index("right wrist")
 
 
 def effects(*cells: tuple[int, MotionFeature, float], either: bool = False) -> EffectSizes:
-    size = torch.zeros(25, len(MotionFeature), dtype=torch.double)
+    size = np.zeros((25, len(MotionFeature)))
     for joint, quantity, d in cells:
         size[joint, list(MotionFeature).index(quantity)] = d
-    moves = torch.ones(25, dtype=torch.bool)
-    return EffectSizes(size, (size != 0) & either, size.abs() > 0.2, moves)
+    moves = np.ones(25, dtype=bool)
+    return EffectSizes(size, (size != 0) & either, np.abs(size) > 0.2, moves)
 
 
 def test_a_larger_value_is_more_and_a_smaller_one_less() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import islice
 
 from skeletonagent.agents.evidence.effect_sizes import EffectSizes
 from skeletonagent.agents.evidence.verbalize import differences
@@ -32,12 +33,12 @@ def effect_claims(
         rival: Name of the rival; empty for all other classes.
         most: Largest number of claims.
     """
-    claims = [
+    claims = (
         Claim(part, side, feature, effects.sizes[feature][alike[0]] > 0, rival)
         for feature, alike in differences(layout, effects, joints)
         for part, side in _parts(layout, feature, alike, effects.eithers[feature][alike[0]])
-    ]
-    return tuple(claims[:most])
+    )
+    return tuple(islice(claims, most))
 
 
 def _parts(

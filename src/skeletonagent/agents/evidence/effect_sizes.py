@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from skeletonagent.agents.evidence.chance import SIGNIFICANCE, WelchTest, holm
+from skeletonagent.agents.evidence.chance import WelchTest
 from skeletonagent.agents.evidence.feature_moments import (
     Difference,
     FeatureMoments,
@@ -36,14 +37,14 @@ MOTIONS = (
     MotionFeature.SYMMETRY,
 )
 """Features of how much a joint moves."""
-_OF_MOTION = torch.tensor([feature in MOTIONS for feature in MotionFeature])
+_OF_MOTION = np.array([feature in MOTIONS for feature in MotionFeature])
 _RANGE_COLUMNS = [
     list(MotionFeature).index(feature)
     for feature in (MotionFeature.VERTICAL_RANGE, MotionFeature.HORIZONTAL_RANGE)
 ]
 """Columns of how far a joint moves; its speed is left out, since it is mostly sensor noise."""
-_MORE_COLUMNS = torch.tensor([*_RANGE_COLUMNS, list(MotionFeature).index(MotionFeature.SPEED)])
-_SINGLE_COLUMNS = torch.tensor([n for n, q in enumerate(MotionFeature) if q not in PAIR_FEATURES])
+_MORE_COLUMNS = [*_RANGE_COLUMNS, list(MotionFeature).index(MotionFeature.SPEED)]
+_SINGLE_COLUMNS = np.array([n for n, q in enumerate(MotionFeature) if q not in PAIR_FEATURES])
 STILLNESS = 0.5
 """Weight of what keeps still, since most joints keep still in most actions."""
 STILL = 0.5
@@ -66,30 +67,30 @@ class EffectSizes:
         moves: Whether a joint moves in the class, rather than keeps still.
     """
 
-    size: Float[Tensor, "v q"]
-    either: Bool[Tensor, "v q"]
-    beyond: Bool[Tensor, "v q"]
-    moves: Bool[Tensor, " v"]
+    size: Float[np.ndarray, "v q"]
+    either: Bool[np.ndarray, "v q"]
+    beyond: Bool[np.ndarray, "v q"]
+    moves: Bool[np.ndarray, " v"]
 
     @cached_property
     def sizes(self) -> Mapping[MotionFeature, Sequence[float]]:
         """Size of each feature, joint by joint."""
-        return dict(zip(MotionFeature, self.size.mT.tolist(), strict=True))
+        return dict(zip(MotionFeature, self.size.T.tolist(), strict=True))
 
     @cached_property
     def eithers(self) -> Mapping[MotionFeature, Sequence[bool]]:
         """Whether each feature's size is that of whichever side acts, joint by joint."""
-        return dict(zip(MotionFeature, self.either.mT.tolist(), strict=True))
+        return dict(zip(MotionFeature, self.either.T.tolist(), strict=True))
 
     @cached_property
     def largest(self) -> Sequence[float]:
         """Largest effect of each joint in any feature."""
-        return list(map(float, self.size.abs().amax(dim=1).tolist()))
+        return list(map(float, np.abs(self.size).max(axis=1).tolist()))
 
     @cached_property
     def beyonds(self) -> Mapping[MotionFeature, Sequence[bool]]:
         """Whether each feature's size is beyond chance, joint by joint."""
-        return dict(zip(MotionFeature, self.beyond.mT.tolist(), strict=True))
+        return dict(zip(MotionFeature, self.beyond.T.tolist(), strict=True))
 
     @cached_property
     def ranked(self) -> EffectSizes:
@@ -98,7 +99,8 @@ class EffectSizes:
         That is: moving less than others do, and all else about a joint that does not move.
         """
         still = ~self.moves[:, None] | ((self.size < 0) & _OF_MOTION)
-        return replace(self, size=torch.where(still, STILLNESS * self.size, self.size))
+        size = np.where(still, STILLNESS * self.size, self.size)
+        return EffectSizes(size, self.either, self.beyond, self.moves)
 
     @cached_property
     def decisive(self) -> tuple[list[float], list[bool]]:
@@ -110,11 +112,11 @@ class EffectSizes:
         """The same of the effects beyond chance alone; 0 for a joint without one."""
         return self._largest(self.size * self.beyond)
 
-    def _largest(self, size: Float[Tensor, "v q"]) -> tuple[list[float], list[bool]]:
-        best = size.index_select(1, _SINGLE_COLUMNS).abs().max(dim=1)
-        column = _SINGLE_COLUMNS[best.indices]
-        either = self.either.gather(1, column[:, None]).flatten()
-        return best.values.tolist(), either.tolist()
+    def _largest(self, size: Float[np.ndarray, "v q"]) -> tuple[list[float], list[bool]]:
+        single = np.abs(size[:, _SINGLE_COLUMNS])
+        best, joints = single.argmax(axis=1), np.arange(len(size))
+        either = self.either[joints, _SINGLE_COLUMNS[best]]
+        return single[joints, best].tolist(), either.tolist()
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,8 @@ class Evidence:
         if known is not None and known[:2] == (tuple(rivals), tuple(single)):
             return list(known[2])
         label = self._labels[action]
-        others = torch.tensor([self._labels[rival] for rival in rivals], dtype=torch.long)
-        weights = 1 / torch.arange(1.0, len(rivals) + 1, dtype=torch.double)
+        others = np.array([self._labels[rival] for rival in rivals], dtype=np.intp)
+        weights = 1 / np.arange(1.0, len(rivals) + 1)
         mixture = self._moments.against(label, others[others != label], weights[others != label])
         first = Difference(mixture.size[None], WelchTest(*(part[None] for part in mixture.test)))
         effects = self._effects(label, Difference.joined([first, self._from_each(action, single)]))
@@ -194,7 +196,7 @@ class Evidence:
         return effects
 
     def _from_each(self, action: str, rivals: Sequence[str]) -> Difference:
-        others = torch.tensor([self._labels[rival] for rival in rivals], dtype=torch.long)
+        others = np.array([self._labels[rival] for rival in rivals], dtype=np.intp)
         return self._moments.against_each(self._labels[action], others)
 
     def against_all(self, action: str) -> EffectSizes:
@@ -206,58 +208,72 @@ class Evidence:
         return self._against_all[self._labels[action]]
 
     def _of_clearer_sides(
-        self, kinds: Difference, ranging: Bool[Tensor, "*z v"]
-    ) -> tuple[Float[Tensor, "*y v q"], Float[Tensor, "*y v q"], Bool[Tensor, "*y v q"]]:
+        self, kinds: Difference, ranging: Bool[np.ndarray, "*z v"]
+    ) -> tuple[Difference, Bool[np.ndarray, "*y v q"]]:
         """Return plain differences, and those of the ordered sides where they are clearly larger.
 
-        Where only one side moves, that is the side meant. Where one of the two differences was
-        chosen, its p-value is doubled.
+        Where only one side moves, that is the side meant.
 
         Args:
             kinds: Plain differences, and beside them those of the ordered sides.
             ranging: Whether a joint moves far in the class.
 
         Returns:
-            Sizes, p-values, and whether they are of the ordered sides.
+            The differences, and whether they are of the ordered sides.
         """
-        size = kinds.size[..., 0, :, :].clone()
-        ratio, freedom = (part[..., 0, :, :].clone() for part in kinds.test)
-        either = torch.zeros_like(size, dtype=torch.bool)
+        size, ratio, freedom = (
+            part[..., 0, :, :].copy() for part in (kinds.size, kinds.test.ratio, kinds.test.freedom)
+        )
+        either = np.zeros(size.shape, dtype=bool)
         if not self.layout.pairs:
-            return size, WelchTest(ratio, freedom).p_values(), either
-        pairs = torch.tensor(self.layout.pairs)
-        of_sides, *tests = (part[..., 1, :, :][..., pairs, :] for part in (kinds.size, *kinds.test))
+            return Difference(size, WelchTest(ratio, freedom)), either
+        lefts, rights = self._pairs
+        larger, smaller = (kinds.size[..., 1, side, :] for side in (lefts, rights))
         # Of one side can be said that the larger value is larger, or the smaller smaller.
-        larger, smaller = of_sides.unbind(dim=-2)
-        sides = torch.stack([larger.clamp(min=0), smaller.clamp(max=0)], dim=-2)
-        stronger = sides.abs().argmax(dim=-2, keepdim=True)
-        sharpest = sides.gather(-2, stronger)
-        of_pairs = size[..., pairs, :]
-        clearer = sharpest.abs() > ONE_SIDED * of_pairs.abs().amax(dim=-2, keepdim=True)
-        left, right = ranging[..., pairs].unbind(dim=-1)
-        clearer &= (left == right)[..., None, None]
-        size[..., pairs, :] = torch.where(clearer, sharpest, of_pairs)
-        either[..., pairs, :] = clearer.expand_as(of_pairs)
-        for part, ordered in zip((ratio, freedom), tests, strict=True):
-            chosen = ordered.gather(-2, stronger)
-            part[..., pairs, :] = torch.where(clearer, chosen, part[..., pairs, :])
-        p = WelchTest(ratio, freedom).p_values()
-        p[..., pairs, :] *= 2
-        return size, p.clamp(max=1.0), either
+        larger, smaller = np.maximum(larger, 0.0), np.minimum(smaller, 0.0)
+        second = -smaller > larger
+        sharpest = np.where(second, smaller, larger)
+        of_pairs = np.maximum(np.abs(size[..., lefts, :]), np.abs(size[..., rights, :]))
+        alike = ranging[..., lefts] == ranging[..., rights]
+        clearer = (np.abs(sharpest) > ONE_SIDED * of_pairs) & alike[..., None]
+        for part, ordered in ((ratio, kinds.test.ratio), (freedom, kinds.test.freedom)):
+            chosen = np.where(second, ordered[..., 1, rights, :], ordered[..., 1, lefts, :])
+            for side in (lefts, rights):
+                part[..., side, :] = np.where(clearer, chosen, part[..., side, :])
+        for side in (lefts, rights):
+            size[..., side, :] = np.where(clearer, sharpest, size[..., side, :])
+            either[..., side, :] = clearer
+        return Difference(size, WelchTest(ratio, freedom)), either
 
     def _effects(self, labels: int | slice, kinds: Difference) -> list[EffectSizes]:
         """Return effects, those beyond chance and the joints that move marked.
+
+        The p-value of a joint of a pair is doubled, since one of two differences was chosen.
 
         Args:
             labels: Class of all differences, or the classes of each.
             kinds: Differences of the joints as they are, and with their sides ordered.
         """
         ranging = self.ranging[labels]
-        size, p, either = self._of_clearer_sides(kinds, ranging)
-        significant = holm(p.flatten(-2)).view_as(size) < SIGNIFICANCE
-        beyond = significant & (size.abs() > NEGLIGIBLE)
-        moves = ranging | (beyond & (size > 0)).index_select(-1, _MORE_COLUMNS).any(dim=-1)
+        differences, either = self._of_clearer_sides(kinds, ranging)
+        size, rows = differences.size, (-1, differences.size[0].size)
+        test = WelchTest(*(part.reshape(rows) for part in differences.test))
+        significant = test.significant(np.broadcast_to(self._doubled, test.ratio.shape))
+        beyond = significant.reshape(size.shape) & (np.abs(size) > NEGLIGIBLE)
+        moves = ranging | (beyond & (size > 0))[..., _MORE_COLUMNS].any(axis=-1)
         return [EffectSizes(*one) for one in zip(size, either, beyond, moves, strict=True)]
+
+    @cached_property
+    def _pairs(self) -> tuple[list[int], list[int]]:
+        """Left joints, and the right one of each."""
+        pairs = self.layout.pairs
+        return [left for left, _ in pairs], [right for _, right in pairs]
+
+    @cached_property
+    def _doubled(self) -> Bool[np.ndarray, " k"]:
+        """Whether a joint has two sides, for each joint and feature in one row."""
+        paired = [joint != other for joint, other in enumerate(self.layout.mirror)]
+        return np.repeat(paired, len(MotionFeature))
 
     @cached_property
     def _labels(self) -> Mapping[str, int]:
@@ -272,11 +288,13 @@ class Evidence:
         return {}
 
     @cached_property
-    def ranging(self) -> Bool[Tensor, "y v"]:
+    def ranging(self) -> Bool[np.ndarray, "y v"]:
         """Whether a joint moves far in a class, or is seen in none of its clips."""
-        mean, known = self.plain.mean[..., _RANGE_COLUMNS], self.plain.known[..., _RANGE_COLUMNS]
-        usual = mean.sum(dim=(0, 1)) / known.sum(dim=(0, 1)).clamp(min=1)
-        return (mean > STILL * usual).any(dim=2) | ~known.all(dim=2)
+        mean, known = (
+            part[..., _RANGE_COLUMNS].numpy() for part in (self.plain.mean, self.plain.known)
+        )
+        usual = mean.sum(axis=(0, 1)) / known.sum(axis=(0, 1)).clip(min=1)
+        return np.asarray((mean > STILL * usual).any(axis=2) | ~known.all(axis=2))
 
     @cached_property
     def _against_all(self) -> Sequence[EffectSizes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -46,14 +46,14 @@ class Difference:
         test: Welch's test of the two means; its ratio is 0 where it is not known.
     """
 
-    size: Float[Tensor, "*y v q"]
+    size: Float[np.ndarray, "*y v q"]
     test: WelchTest
 
     @classmethod
     def joined(cls, parts: Sequence[Difference]) -> Difference:
         """Return differences one after another."""
         fields = zip(*((part.size, *part.test) for part in parts), strict=True)
-        size, ratio, freedom = map(torch.cat, fields)
+        size, ratio, freedom = map(np.concatenate, fields)
         return cls(size, WelchTest(ratio, freedom))
 
 
@@ -67,67 +67,62 @@ class RegularizedMoments:
         floor: Variance added for every joint, see :data:`FLOOR`.
         known: Whether mean and variance were measured.
         uncertainty: Square of the standard error of the mean; 0 where it is not known.
-        freedom: Degrees of freedom of :attr:`uncertainty`.
+        squares: Square of :attr:`uncertainty` by its degrees of freedom.
     """
 
-    mean: Float[Tensor, "y k v q"]
-    variance: Float[Tensor, "y k v q"]
-    floor: Float[Tensor, "k 1 q"]
-    known: Bool[Tensor, "y k v q"]
-    uncertainty: Float[Tensor, "y k v q"]
-    freedom: Float[Tensor, "y k v q"]
+    mean: Float[np.ndarray, "y k v q"]
+    variance: Float[np.ndarray, "y k v q"]
+    floor: Float[np.ndarray, "k 1 q"]
+    known: Bool[np.ndarray, "y k v q"]
+    uncertainty: Float[np.ndarray, "y k v q"]
+    squares: Float[np.ndarray, "y k v q"]
 
     @classmethod
     def of(cls, *kinds: FeatureMoments) -> RegularizedMoments:
         """Return the regularized moments of one or more kinds that were measured."""
         mean, variance, clips, known = (
-            torch.stack([getattr(moments, name) for moments in kinds], dim=1)
+            np.stack([getattr(moments, name).numpy() for moments in kinds], axis=1)
             for name in ("mean", "variance", "clips", "known")
         )
-        clips, seen = clips.double(), known.any(dim=0)
+        clips, seen = clips.astype(np.double), known.any(axis=0)
         squares = clips * variance
-        typical = squares.sum(dim=0) / clips.sum(dim=0).clamp(min=1)
+        typical = squares.sum(axis=0) / clips.sum(axis=0).clip(min=1)
         variance = (squares + PRIOR_CLIPS * typical) / (clips + PRIOR_CLIPS)
-        joints = seen.sum(dim=1, keepdim=True).clamp(min=1)
-        floor = FLOOR * typical.sum(dim=1, keepdim=True) / joints + 1e-8
-        freedom = (clips - 1).clamp(min=0) + PRIOR_CLIPS
-        unbiased = squares.sum(dim=0) / (clips - 1).clamp(min=0).sum(dim=0).clamp(min=1)
-        uncertainty = (squares + PRIOR_CLIPS * unbiased) / freedom / clips.clamp(min=1)
-        return cls(mean, variance, floor, known, uncertainty * known, freedom)
+        joints = seen.sum(axis=1, keepdims=True).clip(min=1)
+        floor = FLOOR * typical.sum(axis=1, keepdims=True) / joints + 1e-8
+        freedom = (clips - 1).clip(min=0) + PRIOR_CLIPS
+        unbiased = squares.sum(axis=0) / (clips - 1).clip(min=0).sum(axis=0).clip(min=1)
+        uncertainty = (squares + PRIOR_CLIPS * unbiased) / freedom / clips.clip(min=1) * known
+        return cls(mean, variance, floor, known, uncertainty, uncertainty**2 / freedom)
 
     def against(
-        self, label: int, others: Int[Tensor, " r"], weights: Float[Tensor, " r"]
+        self, label: int, others: Int[np.ndarray, " r"], weights: Float[np.ndarray, " r"]
     ) -> Difference:
         """Return the difference of a class from the mixture of others."""
         if not len(others):
-            nothing = torch.zeros_like(self.mean[label])
-            return Difference(nothing, WelchTest(nothing, torch.ones_like(nothing)))
+            nothing = np.zeros_like(self.mean[label])
+            return Difference(nothing, WelchTest(nothing, np.ones_like(nothing)))
         known, share = self.known[others], (weights / weights.sum())[:, None, None, None]
-        if not bool(known.all()):
+        if not known.all():
             share = share * known
-            share = share / share.sum(dim=0).clamp(min=1e-12)
-        mean = (share * self.mean[others]).sum(dim=0)
-        spread = self.variance[others] + (self.mean[others] - mean).square()
-        pooled = (self.variance[label] + (share * spread).sum(dim=0)) / 2
-        both = self.known[label] & known.any(dim=0)
-        off = (self.mean[label] - mean) * both
-        parts = share.square() * self.uncertainty[others]
-        own = self.uncertainty[label]
-        squares = own.square() / self.freedom[label]
-        squares = squares + (parts.square() / self.freedom[others]).sum(dim=0)
-        return Difference(
-            off / (pooled + self.floor).sqrt(), WelchTest.of(off, own + parts.sum(dim=0), squares)
-        )
+            share = share / share.sum(axis=0).clip(min=1e-12)
+        of_others = self.mean[others]
+        mean = (share * of_others).sum(axis=0)
+        spread = self.variance[others] + (of_others - mean) ** 2
+        pooled = (self.variance[label] + (share * spread).sum(axis=0)) / 2
+        off = (self.mean[label] - mean) * (self.known[label] & known.any(axis=0))
+        twice = share * share
+        error = self.uncertainty[label] + (twice * self.uncertainty[others]).sum(axis=0)
+        squares = self.squares[label] + (twice * twice * self.squares[others]).sum(axis=0)
+        return Difference(off / np.sqrt(pooled + self.floor), WelchTest.of(off, error, squares))
 
-    def against_each(self, label: int, others: Int[Tensor, " r"]) -> Difference:
+    def against_each(self, label: int, others: Int[np.ndarray, " r"]) -> Difference:
         """Return the difference of a class from each of others, one by one."""
-        both = self.known[label] & self.known[others]
         pooled = (self.variance[label] + self.variance[others]) / 2
-        off = (self.mean[label] - self.mean[others]) * both
+        off = (self.mean[label] - self.mean[others]) * (self.known[label] & self.known[others])
         error = self.uncertainty[label] + self.uncertainty[others]
-        own = self.uncertainty[label].square() / self.freedom[label]
-        squares = own + self.uncertainty[others].square() / self.freedom[others]
-        return Difference(off / (pooled + self.floor).sqrt(), WelchTest.of(off, error, squares))
+        squares = self.squares[label] + self.squares[others]
+        return Difference(off / np.sqrt(pooled + self.floor), WelchTest.of(off, error, squares))
 
     def against_all(self) -> Difference:
         """Return the difference of each class from all others with equal weights.
@@ -136,24 +131,22 @@ class RegularizedMoments:
         the cost is linear in the number of classes. Means are taken from their middle, lest digits
         cancel.
         """
-        known = self.known.double()
-        middle = (known * self.mean).sum(dim=0) / known.sum(dim=0).clamp(min=1)
+        known = self.known.astype(np.double)
+        middle = (known * self.mean).sum(axis=0) / known.sum(axis=0).clip(min=1)
         mean = known * (self.mean - middle)
-        others = _sum_of_others(known).clamp(min=1)
+        others = _sum_of_others(known).clip(min=1)
         of_others = _sum_of_others(mean) / others
-        spread = _sum_of_others(known * self.variance + mean.square()) / others
-        pooled = (self.variance + (spread - of_others.square()).clamp(min=0)) / 2
-        both = self.known & (_sum_of_others(known) > 0)
-        off = (mean - of_others) * both
-        squares = self.uncertainty.square() / self.freedom
-        error = self.uncertainty + _sum_of_others(self.uncertainty) / others.square()
-        squares = squares + _sum_of_others(squares) / others.pow(4)
-        return Difference(off / (pooled + self.floor).sqrt(), WelchTest.of(off, error, squares))
+        spread = _sum_of_others(known * self.variance + mean**2) / others
+        pooled = (self.variance + (spread - of_others**2).clip(min=0)) / 2
+        off = (mean - of_others) * (self.known & (_sum_of_others(known) > 0))
+        error = self.uncertainty + _sum_of_others(self.uncertainty) / others**2
+        squares = self.squares + _sum_of_others(self.squares) / others**4
+        return Difference(off / np.sqrt(pooled + self.floor), WelchTest.of(off, error, squares))
 
 
-def _sum_of_others(values: Float[Tensor, "y k v q"]) -> Float[Tensor, "y k v q"]:
+def _sum_of_others(values: Float[np.ndarray, "y k v q"]) -> Float[np.ndarray, "y k v q"]:
     """Return the sum over all other classes of each."""
-    return values.sum(dim=0) - values
+    return np.asarray(values.sum(axis=0) - values)
 
 
 def measure_moments(

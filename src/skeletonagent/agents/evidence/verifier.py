@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+import numpy as np
 from jaxtyping import Bool
-from torch import Tensor
 
 from skeletonagent.agents.evidence import verbalize
 from skeletonagent.agents.evidence.decisive_joints import DISTINGUISHING, decisive_joints
@@ -200,7 +200,7 @@ class Verifier:
                 name = " ".join(filter(None, [side, part]))
                 yield Doubt(f"the {name}, said to move, keeps as still as in other actions")
 
-    def _still(self, action: str, rivals: Sequence[str]) -> Bool[Tensor, " v"]:
+    def _still(self, action: str, rivals: Sequence[str]) -> Bool[np.ndarray, " v"]:
         """Return which joints move neither far nor more than in a class they are compared with.
 
         Of a joint that is seen in no clip of the class it is not known.
@@ -209,9 +209,9 @@ class Verifier:
         for others in {(), tuple(rivals)}:
             effects, error = self.effects(action, others), self._error(action, others)
             if effects is not None and error is not None:
-                more = (effects.size[:, _MOTION] > self._chance(error)).any(dim=1)
-                moved = moved | more | (effects.size[:, _NET_RISE].abs() > self._chance(error))
-        return ~moved
+                more = (effects.size[:, _MOTION] > self._chance(error)).any(axis=1)
+                moved = moved | more | (np.abs(effects.size[:, _NET_RISE]) > self._chance(error))
+        return np.asarray(~moved)
 
     @cached_property
     def _clips(self) -> Mapping[str, int]:
