@@ -32,13 +32,12 @@ from skeletonagent.inference.base_actions import (
     mean_of_examples,
     recognizing_actions,
 )
-from skeletonagent.inference.predictor import load_predictor
 from skeletonagent.inference.stream_model import StreamModel
 
 
 def main(
     archive: Annotated[Path, typer.Argument(help="Skeleton archive.")],
-    base: Annotated[Path, typer.Option(help="Run of a pre-training.")] = Path("runs/base"),
+    base: Annotated[str, typer.Option(help="Run of a pre-training, or base.")] = "runs/base",
     clips: Annotated[str, typer.Option(help="Numbers of examples with commas.")] = "1,2,5",
     seeds: Annotated[int, typer.Option(min=1, help="Draws of the examples.")] = 10,
     split: Annotated[str | None, typer.Option(help="Split of the archive.")] = None,
@@ -49,8 +48,9 @@ def main(
     """Print a line of JSON for each number of examples."""
     data = open_dataset(archive)
     store = data.store
-    model = load_predictor(base, "cpu").models[0]
-    fitted = base_in_format(model, read_source(base), InputFormat(store.layout, store.channels))
+    source = read_source(base)
+    model = StreamModel.from_checkpoint(source.checkpoint, device="cpu")
+    fitted = base_in_format(model, source, InputFormat(store.layout, store.channels))
     sampler = fitted.sampler(fitted.preprocessor(store))
     everything = torch.arange(len(store))
     learned = fitted.features(sampler, everything, fitted.default_batch_size, None)

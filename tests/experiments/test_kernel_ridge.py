@@ -24,6 +24,7 @@ from skeletonagent.experiments.kernel_ridge_fit import solve_kernel_ridge
 from skeletonagent.experiments.kernel_ridge_in_runs import with_usable_kernel_ridge
 from skeletonagent.inference.predictor import load_predictor
 from skeletonagent.models.settings import KernelRidgeSettings
+from skeletonagent.training.settings import TrainSettings
 
 TRAIN, TEST = torch.arange(24), torch.arange(24, 36)
 
@@ -172,6 +173,8 @@ def test_too_many_samples_leave_the_network_alone(
     config = Config(kernel_ridge=KernelRidgeSettings(weight=1.0))
     assert with_usable_kernel_ridge(config, data) == (config, [])
     monkeypatch.setattr(kernel_ridge_in_runs, "MOST_KERNEL_SAMPLES", 5)
+    held_out = replace(config, training=TrainSettings(validation_share=0.5, validation_until=1))
+    assert with_usable_kernel_ridge(held_out, data)[0] == held_out  # those that are fitted to
     alone, (remark,) = with_usable_kernel_ridge(config, data)
     assert alone.kernel_ridge.weight == 0
     assert remark.startswith("6 training samples: the network recognizes alone")

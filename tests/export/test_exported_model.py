@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,6 +16,7 @@ import skeletonagent as sa
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.experiments.datasets import prepare_dataset
 from skeletonagent.export.description import KERNEL_RIDGE, PROPERTY
+from skeletonagent.export.session import OnnxSession
 from skeletonagent.inference.evaluate import evaluate_split
 from skeletonagent.inference.predictor import Predictor, load_predictor
 
@@ -57,7 +60,7 @@ def test_a_file_finds_the_segments_that_its_run_finds(
         assert one.score == pytest.approx(other.score, abs=1e-5)
         assert one.explanation.joints == other.explanation.joints
         assert one.explanation.sentences == other.explanation.sentences
-    assert exported.threshold == pytest.approx(predictor.threshold)
+    assert exported.entropy_limit == pytest.approx(predictor.entropy_limit)
     settings = {key: ours.engine[key] for key in ("threshold", "threshold_from", "window")}
     assert settings == {key: theirs.engine[key] for key in settings}
 
@@ -132,8 +135,13 @@ def test_models_of_others_are_refused(file: Path, tmp_path: Path) -> None:
         sa.load(tmp_path / "none.onnx")
 
 
-def test_a_file_has_the_base_of_its_classifier(tmp_path: Path) -> None:
-    """Features of the base follow those of the network, and probabilities are the run's."""
+def test_a_file_has_the_base_of_its_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features of the base follow those of the network, and probabilities are the run's.
+
+    Both come from one pass of the graph.
+    """
     single = [replace(one, joints=one.joints[:1]) for one in samples()]
     run = small_run(
         small_archive(tmp_path / "archive", single), tmp_path / "run", kernel_ridge__weight=1.0
@@ -147,5 +155,19 @@ def test_a_file_has_the_base_of_its_classifier(tmp_path: Path) -> None:
     ridge = ours.models[0].kernel_ridge
     assert ridge is not None and ridge.base_width > 0
     data = prepare_dataset(theirs.config.data)
-    found, wanted = (evaluate_split(model, data).probabilities.probs for model in (ours, theirs))
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    wanted = evaluate_split(theirs, data).probabilities
+    shown: list[int] = []
+    monkeypatch.setattr(OnnxSession, "run", counting(OnnxSession.run, shown))
+    found = evaluate_split(ours, data).probabilities
+    np.testing.assert_allclose(found.probs, wanted.probs, atol=1e-5)
+    assert sum(shown) == theirs.config.clips.test_clips * len(found.sample_ids)
+
+
+def counting(run: Callable[..., Any], shown: list[int]) -> Callable[..., Any]:
+    """Return a function that notes how many clips it is shown."""
+
+    def noted(session: OnnxSession, clips: np.ndarray, bodies: np.ndarray) -> Any:
+        shown.append(len(clips))
+        return run(session, clips, bodies)
+
+    return noted

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.small_run import CLASSES, samples, small_archive, swinging
+from tests.small_run import CLASSES, samples, small_archive, small_run, swinging
 from typer.testing import CliRunner
 
 from skeletonagent.cli.app import app
@@ -114,6 +114,30 @@ def test_examples_are_of_one_layout(base: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="is damaged: input_format"):
         knowing_actions(load_predictor(base, "cpu"))
+
+
+def test_a_copy_of_the_base_of_the_package_learns_actions(tmp_path: Path) -> None:
+    """The packaged one stays as it is; a copy is made once, and of nothing else."""
+    wave, known = recording(tmp_path / "wave.npz", 0, 0), tmp_path / "known"
+    with pytest.raises(ConfigError, match=r"stays as it is; .* --base base"):
+        add_action("base", "wave", [wave])
+    with pytest.raises(ConfigError, match="needs at least one example"):
+        add_action(known, "wave", base="base")
+    with pytest.raises(ConfigError, match="is a base and knows no action yet"):
+        knowing_actions(load_predictor(known, "cpu"))
+    for label, name in enumerate(CLASSES[:2]):
+        add_action(known, name, [recording(tmp_path / f"{name}.npz", label, 0)], base="base")
+    model = knowing_actions(load_predictor(known, "cpu"))
+    assert model.class_names == CLASSES[:2]
+    assert model.predict(swinging(1, 0, frames=30))[0].class_name == CLASSES[1]
+
+
+def test_a_base_is_copied_to_no_other_run(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds another run; leave out the base"):
+        add_action(base, "wave", base="base")
+    run = small_run(small_archive(tmp_path / "clips"), tmp_path / "run")
+    with pytest.raises(ConfigError, match="is no base; name a run that"):
+        add_action(tmp_path / "known", "wave", base=run.path)
 
 
 def test_the_commands(base: Path, tmp_path: Path) -> None:

@@ -43,6 +43,10 @@ def add(
     data: Annotated[
         Path | None, typer.Option(help="Archive of the training, if it is not where it was.")
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Base that a new run begins with: a run, or base for the package's."),
+    ] = None,
 ) -> None:
     """Teach a run an action from one to five examples, a description or both; 'predict' knows it.
 
@@ -55,6 +59,8 @@ def add(
       skeletonagent actions add runs/mine salute --describe "right hand head distance less"
 
       skeletonagent actions add runs/mine bowl --describe "bowling (right hand)"
+
+      skeletonagent actions add runs/known wave --examples wave.npy --base base
     """
     from skeletonagent.inference.action_examples import add_action
 
@@ -62,7 +68,9 @@ def add(
         raise ConfigError("--chat turns a description into claims; give one with --describe")
     with warnings_on_console():
         asked = None if chat is None else _language_model(chat)
-        action = add_action(run, name, examples or (), describe=describe, chat=asked, data=data)
+        action = add_action(
+            run, name, examples or (), describe=describe, chat=asked, data=data, base=base
+        )
     console.print(
         f"{run} knows {action.name!r} from {action.made_of}", markup=False, soft_wrap=True
     )

@@ -33,6 +33,7 @@ from skeletonagent.text.encoder import (
 )
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.distributed import init_distributed, pick_device
+from skeletonagent.training.initial_weights import CLASS_HEAD
 from skeletonagent.training.launch import LaunchInfo
 from skeletonagent.training.losses import SkeletonAgentLoss
 from skeletonagent.training.schedule import TrainingSchedule
@@ -214,6 +215,8 @@ def load_recognizer(
 ) -> Recognizer:
     """Return the recognizer of a checkpoint, on the host: the averaged weights, if it kept any.
 
+    Of a base that was exported the class head is zeros.
+
     Args:
         checkpoint: Weights and metadata.
         metadata: Metadata in place of the checkpoint's own.
@@ -223,10 +226,15 @@ def load_recognizer(
     """
     metadata = metadata or RecognizerMetadata.from_json(checkpoint.metadata)
     recognizer = new_recognizer(metadata)
+    tensors = checkpoint.tensors_under("ema") or checkpoint.tensors_under("recognizer")
+    if metadata.sources and not any(name.startswith(CLASS_HEAD) for name in tensors):
+        tensors |= {
+            name: torch.zeros_like(tensor)
+            for name, tensor in recognizer.state_dict().items()
+            if name.startswith(CLASS_HEAD)
+        }
     try:
-        recognizer.load_state_dict(
-            checkpoint.tensors_under("ema") or checkpoint.tensors_under("recognizer")
-        )
+        recognizer.load_state_dict(tensors)
     except RuntimeError as error:
         raise CheckpointError(
             f"the run's recognizer is another one than asked for (model.*): {error}"

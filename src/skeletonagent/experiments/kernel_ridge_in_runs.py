@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from skeletonagent.agents.evidence.claim_prior import ClassClaims
@@ -21,6 +21,7 @@ from skeletonagent.data.common_body import FEWEST_COMMON_JOINTS, common_joints
 from skeletonagent.data.loader import ClipLoader, iterate_batches
 from skeletonagent.data.placement import OnDiskData
 from skeletonagent.data.splits import choose_split
+from skeletonagent.data.training_draw import training_and_validation
 from skeletonagent.evaluation.predict import sample_features
 from skeletonagent.experiments.base_encoder import BaseEncoder
 from skeletonagent.experiments.base_kernel import BaseKernel
@@ -147,7 +148,7 @@ def join_kernel_ridge(
     loader: ClipLoader,
     network: ClassProbabilities,
     num_clips: int | None = None,
-    encoder: Callable[..., Tensor] | None = None,
+    of_base: Float[Tensor, "n d"] | None = None,
 ) -> ClassProbabilities:
     """Return the probabilities of network and classifier together, for samples of a loader.
 
@@ -157,12 +158,12 @@ def join_kernel_ridge(
         loader: Clips as the run's recognizer takes them.
         network: Probabilities of the network.
         num_clips: Test clips of a sample; by default those of the run.
-        encoder: Function from clips and bodies to the features of a base, in place of the
-            classifier's own.
+        of_base: Features of the samples as the base returns them, if they are known already;
+            otherwise the classifier's own encoder makes them.
     """
-    samples, of_base = loader.store.indices(network.sample_ids), None
-    if classifier.base is not None:
-        encode = encoder or classifier.base.encoder
+    samples = loader.store.indices(network.sample_ids)
+    if classifier.base is not None and of_base is None:
+        encode = classifier.base.encoder
         assert encode is not None, "the base is missing"
         size = 2 * config.training.batch_size
         of_base = sample_features(encode, loader, samples, batch_size=size, num_clips=num_clips)
@@ -179,8 +180,11 @@ def whole_samples(
 
 
 def _num_training_samples(config: Config, data: SkeletonData) -> int:
-    """Return the number of samples that a run learns, or a little more."""
+    """Return the number of samples that a run learns, as those are counted that it is fitted to."""
     _, split = choose_split(data, config.data.split)
-    drawn = config.data.clips_per_class
-    most = len(split.train)
-    return most if drawn is None else min(most, drawn * data.store.num_classes)
+    share = config.training.validation_share
+    train, validation = training_and_validation(
+        data.store, data.store.indices(split.train), config.data, share, config.seed
+    )
+    unseen = config.training.validation_until == 1
+    return len(train) + (0 if unseen else len(validation))

@@ -10,17 +10,19 @@ from typing import Any
 
 import torch
 
+from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.streams import Stream
 from skeletonagent.data.settings import Imputation, Orientation, Origin
 from skeletonagent.experiments.base_sources import base_dataset
 from skeletonagent.experiments.build_agents import NOBODY
 from skeletonagent.experiments.compact_recipe import CompactRecipe, compact_config
 from skeletonagent.experiments.config import Config, with_overrides, with_values
-from skeletonagent.experiments.fine_tuning import read_source
+from skeletonagent.experiments.fine_tuning import SourceRun, read_source
 from skeletonagent.experiments.run import CallbackFactory, run_experiment
 from skeletonagent.models.settings import KernelRidgeSettings
 from skeletonagent.training.callbacks import CallbackList
 from skeletonagent.training.checkpoint import Checkpoint
+from skeletonagent.training.initial_weights import CLASS_HEAD
 from skeletonagent.training.run_directory import RunDirectory
 
 STEPS = 1200
@@ -128,10 +130,7 @@ def pretrain(
 
 
 def export_base(run: Path, folder: Path) -> Path:
-    """Write the weights of a base alone, matrices in half precision, and return the checkpoint.
-
-    What belongs to its training and its machine is left out: the optimizer's state, guidance, and
-    folders of archives.
+    """Write :func:`exported_base` of a run, and return the checkpoint.
 
     Args:
         run: Run directory.
@@ -140,7 +139,15 @@ def export_base(run: Path, folder: Path) -> Path:
     Raises:
         CheckpointError: If there is no such run, or the folder cannot be written.
     """
-    source = read_source(run)
+    return RunDirectory(folder).checkpoints.save(exported_base(read_source(run)))
+
+
+def exported_base(source: SourceRun) -> Checkpoint:
+    """Return the weights of a base alone, matrices in half precision.
+
+    What belongs to its training and its machine is left out: the optimizer's state, what was asked,
+    folders of archives, and the class head, whose classes nobody asks for.
+    """
     tensors = source.checkpoint.tensors_under("ema") or source.checkpoint.tensors_under(
         "recognizer"
     )
@@ -148,15 +155,18 @@ def export_base(run: Path, folder: Path) -> Path:
         replace(s, archive=None if s.archive is None else Path(s.archive).name)
         for s in source.metadata.sources
     )
-    checkpoint = Checkpoint(
+    return Checkpoint(
         epoch=source.checkpoint.epoch,
         tensors={
             f"recognizer.{name}": tensor.half() if _is_matrix(tensor) else tensor
             for name, tensor in tensors.items()
+            if not name.startswith(CLASS_HEAD)
         },
-        metadata=replace(source.metadata, sources=sources).to_json(),
+        metadata={
+            **replace(source.metadata, sources=sources).to_json(),
+            "guidance": Guidance(layout=source.metadata.layout, classes=()).to_json(),
+        },
     )
-    return RunDirectory(folder).checkpoints.save(checkpoint)
 
 
 def _is_matrix(tensor: torch.Tensor) -> bool:

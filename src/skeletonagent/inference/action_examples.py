@@ -11,7 +11,8 @@ import torch
 
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.input_format import InputFormat
-from skeletonagent.experiments.fine_tuning import read_source
+from skeletonagent.experiments.fine_tuning import PACKAGED_BASE, read_source
+from skeletonagent.experiments.pretraining import exported_base
 from skeletonagent.inference.added_actions import (
     AddedAction,
     class_logits,
@@ -31,7 +32,7 @@ from skeletonagent.inference.class_descriptions import read_description
 from skeletonagent.inference.compared_clips import ComparedClips
 from skeletonagent.inference.predictor import Predictor, load_predictor
 from skeletonagent.inference.samples import holds_samples
-from skeletonagent.inference.stream_model import StreamModel
+from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
 from skeletonagent.llm.chat import Chat
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -44,6 +45,7 @@ def add_action(
     describe: str = "",
     chat: Chat | None = None,
     data: str | Path | None = None,
+    base: str | Path | None = None,
 ) -> AddedAction:
     """Teach a run an action from examples, a description or both, and return it.
 
@@ -58,13 +60,17 @@ def add_action(
             name of a class that is described in bundled notes, or free words.
         chat: Language model that turns free words into claims.
         data: Archive of the training, if it is not where it was.
+        base: Base that is copied to ``run`` if it is not there yet: a run, or ``base`` for that of
+            the package.
 
     Raises:
-        ConfigError: If the name is taken, there are neither examples nor claims, or the run is of
-            several streams.
+        ConfigError: If the name is taken, there are neither examples nor claims, the run is of
+            several streams, or a base is named and it is none, or ``run`` is another run.
         CheckpointError: If there is no such run.
         DataError: If a file cannot be read, or the archive is gone.
     """
+    if base is not None:
+        copy_base(base, Path(run).expanduser())
     predictor, directory = _single_run(run)
     model = predictor.torch_models[0]
     known = read_actions(directory, model)
@@ -97,6 +103,29 @@ def add_action(
         action = clips.described(action, description)
     write_actions(directory, model, [*known, action])
     return action
+
+
+def copy_base(base: str | Path, folder: Path) -> None:
+    """Write the weights of a base to a folder, where they are not there already.
+
+    Args:
+        base: Run of a pre-training, or ``base`` for that of the package.
+        folder: Folder, in which actions that are added are kept as well.
+
+    Raises:
+        ConfigError: If it is no base, or the folder holds another run.
+        CheckpointError: If the base cannot be read, or the folder cannot be written.
+    """
+    source = read_source(base)
+    if not source.is_base:
+        raise ConfigError(f"{base} is no base; name a run that 'skeletonagent pretrain' wrote")
+    there, wanted = newest_checkpoint(folder), exported_base(source)
+    if there is None:
+        RunDirectory(folder).checkpoints.save(wanted)
+    elif there.tensors.keys() != wanted.tensors.keys() or not all(
+        torch.equal(there.tensors[name], tensor) for name, tensor in wanted.tensors.items()
+    ):
+        raise ConfigError(f"{folder} holds another run; leave out the base to add to that one")
 
 
 def list_actions(run: str | Path) -> tuple[AddedAction, ...]:
@@ -133,6 +162,7 @@ def knowing_actions(predictor: Predictor) -> Predictor:
     A base to which some were added knows these alone.
 
     Raises:
+        ConfigError: If it is a base without classes, to which none was added.
         DataError: If their file is damaged.
         CheckpointError: If the run was trained on since.
     """
@@ -141,6 +171,11 @@ def knowing_actions(predictor: Predictor) -> Predictor:
     (model,) = predictor.torch_models
     directory = RunDirectory(predictor.runs[0])
     actions = read_actions(directory, model)
+    if not actions and _is_base(model) and not model.recognizer.cls_head.fc.weight.any():
+        raise ConfigError(
+            f"{directory.path} is a base and knows no action yet; teach it some with "
+            f"'skeletonagent actions add {directory.path} NAME --examples FILE'"
+        )
     examples_of = read_input_format(directory)
     if actions and examples_of is not None:
         (base,) = _in_format(predictor, examples_of).torch_models
@@ -187,6 +222,11 @@ def _in_format(base: Predictor, examples_of: InputFormat) -> Predictor:
 
 
 def _single_run(run: str | Path) -> tuple[Predictor, RunDirectory]:
+    if str(run) == PACKAGED_BASE and not Path(run).exists():
+        raise ConfigError(
+            "the base of the package stays as it is; name a folder of yours, and let it begin with "
+            "a copy: skeletonagent actions add runs/actions NAME --examples FILE --base base"
+        )
     predictor = load_predictor(run, "cpu")
     if len(predictor.models) > 1:
         raise ConfigError(f"{run} holds runs of several streams; actions are added to one of them")

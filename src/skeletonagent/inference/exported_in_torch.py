@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from skeletonagent.core.predictions import ClassProbabilities
+from skeletonagent.data.loader import ClipLoader
+from skeletonagent.evaluation.predict import sample_features
 from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.export.session import OnnxSession
 from skeletonagent.inference.stream_model import StreamModel
@@ -42,11 +44,12 @@ class SessionRecognizer:
         """Return the features that logits are computed from."""
         return self._run(clips, bodies)[1][:, : self.width]
 
-    def features_of_base(
+    def probabilities_and_base(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
-    ) -> Float[Tensor, "n e"]:
-        """Return the features of the base that the file has."""
-        return self._run(clips, bodies)[1][:, self.width :]
+    ) -> Float[Tensor, "n f"]:
+        """Return the class probabilities, and behind them the features of the file's base."""
+        logits, features = self._run(clips, bodies)
+        return torch.cat([logits.softmax(dim=1), features[:, self.width :]], dim=1)
 
     def _run(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
@@ -84,11 +87,23 @@ class SessionModel(StreamModel):
         of_base = base.features.shape[1] if base else 0
         return SessionRecognizer(self.session, int(self.session.num_features) - of_base)
 
-    @property
-    def base_encoder(self) -> Callable[..., Tensor] | None:
-        """The graph, called for the features of a base; None if it has none."""
-        base = self.kernel_ridge and self.kernel_ridge.base
-        return self.fused.features_of_base if base else None
+    def predict_network(
+        self,
+        loader: ClipLoader,
+        samples: Int[Tensor, " n"],
+        batch_size: int,
+        num_clips: int | None,
+    ) -> tuple[ClassProbabilities, Float[Tensor, "n e"] | None]:
+        """Return probabilities and features of a base, if the file has one: the graph runs once."""
+        if not len(samples) or self.kernel_ridge is None or self.kernel_ridge.base is None:
+            return super().predict_network(loader, samples, batch_size, num_clips)
+        encode = self.fused.probabilities_and_base
+        both = sample_features(encode, loader, samples, batch_size=batch_size, num_clips=num_clips)
+        probs, of_base = both.tensor_split([self.session.num_classes], dim=1)
+        store = loader.store
+        names = tuple(store.sample_ids[i] for i in samples.tolist())
+        labels = store.labels[samples].cpu().numpy()
+        return ClassProbabilities(names, labels, probs.numpy()), of_base
 
 
 def ridge_in_torch(content: bytes | None, path: Path) -> KernelRidge | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -191,12 +191,12 @@ class StreamModel:
             num_clips: Test clips of a sample; by default ``clips.test_clips``.
         """
         size = batch_size or self.default_batch_size
-        found = predict(self.fused, loader, samples, batch_size=size, num_clips=num_clips)
+        found, of_base = self.predict_network(loader, samples, size, num_clips)
         if not len(samples):
             return found
         if self.kernel_ridge is not None:
             found = join_kernel_ridge(
-                self.kernel_ridge, self.config, loader, found, num_clips, self.base_encoder
+                self.kernel_ridge, self.config, loader, found, num_clips, of_base
             )
         if self.descriptions:
             of_training = len(self.metadata.class_names) - len(self.descriptions)
@@ -227,11 +227,17 @@ class StreamModel:
         loader = self.loader(data)
         return self.predict_loader(loader, loader.store.indices(sample_ids), batch_size)
 
-    @property
-    def base_encoder(self) -> Callable[..., Tensor] | None:
-        """Function from clips and bodies to features of a base, if the classifier has one."""
-        base = self.kernel_ridge and self.kernel_ridge.base
-        return base.encoder if base else None
+    def predict_network(
+        self,
+        loader: ClipLoader,
+        samples: Int[Tensor, " n"],
+        batch_size: int,
+        num_clips: int | None,
+    ) -> tuple[ClassProbabilities, Float[Tensor, "n e"] | None]:
+        """Return the network's probabilities, and features of a base where it makes them, too."""
+        return predict(
+            self.fused, loader, samples, batch_size=batch_size, num_clips=num_clips
+        ), None
 
     @property
     def feature_width(self) -> int:

@@ -20,7 +20,10 @@ from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.models.weight_axes import AxisNames, WeightAxes, describe_weights
 from skeletonagent.training.settings import Freeze
 
-HEADS = ("cls_head.", "joint_head.", "text_head.")
+CLASS_HEAD = "cls_head."
+"""Start of the names of the class head's tensors."""
+
+HEADS = (CLASS_HEAD, "joint_head.", "text_head.")
 """Starts of the names of the heads' tensors; backbone and readout are all others."""
 
 MOST_NAMES = 6
