@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from skeletonagent.core.layout import SkeletonLayout
@@ -94,6 +95,7 @@ def split_joints(line: str, layout: SkeletonLayout) -> list[str]:
     return [line, *reversed(pieces)]
 
 
+@lru_cache(maxsize=4096)
 def _words(name: str) -> frozenset[str]:
     words = {word.removesuffix("s") for word in _WORD.findall(name.lower())}
     return frozenset("mid" if word == "middle" else word for word in words - {"of", "the"})

@@ -49,7 +49,7 @@ class WelchTest(NamedTuple):
         """Return the two-sided p-values; 1 where nothing varies."""
         return np.asarray(2 * stdtr(self.freedom, -self.ratio))
 
-    def significant(self, doubled: Bool[np.ndarray, "*a"]) -> Bool[np.ndarray, "*a"]:
+    def significant(self, doubled: Bool[np.ndarray, "y k"]) -> Bool[np.ndarray, "y k"]:
         """Return which differences are beyond chance by Holm's correction, each row by itself.
 
         It is ``holm(p) < SIGNIFICANCE``. Most p-values are so small that no number of tests
@@ -68,9 +68,9 @@ class WelchTest(NamedTuple):
         # Holm's method rejects all that is smaller than the first p-value that fails.
         ascending = np.sort(p, axis=-1)
         fails = ascending * np.arange(tests, 0, -1) >= SIGNIFICANCE
-        first = ascending[(*np.indices(fails.shape[:-1], sparse=True), fails.argmax(axis=-1))]
-        limit = np.where(fails.any(axis=-1), first, np.inf)
-        return np.asarray(p < limit[..., None])
+        rows, first = np.arange(len(p)), fails.argmax(axis=-1)
+        limit = np.where(fails[rows, first], ascending[rows, first], np.inf)
+        return np.asarray(p < limit[:, None])
 
 
 @lru_cache(maxsize=8)

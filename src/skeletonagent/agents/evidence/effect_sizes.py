@@ -37,6 +37,7 @@ MOTIONS = (
     MotionFeature.SYMMETRY,
 )
 """Features of how much a joint moves."""
+_FEATURES = tuple(MotionFeature)
 _OF_MOTION = np.array([feature in MOTIONS for feature in MotionFeature])
 _RANGE_COLUMNS = [
     list(MotionFeature).index(feature)
@@ -75,12 +76,12 @@ class EffectSizes:
     @cached_property
     def sizes(self) -> Mapping[MotionFeature, Sequence[float]]:
         """Size of each feature, joint by joint."""
-        return dict(zip(MotionFeature, self.size.T.tolist(), strict=True))
+        return dict(zip(_FEATURES, self.size.T.tolist(), strict=True))
 
     @cached_property
     def eithers(self) -> Mapping[MotionFeature, Sequence[bool]]:
         """Whether each feature's size is that of whichever side acts, joint by joint."""
-        return dict(zip(MotionFeature, self.either.T.tolist(), strict=True))
+        return dict(zip(_FEATURES, self.either.T.tolist(), strict=True))
 
     @cached_property
     def largest(self) -> Sequence[float]:
@@ -90,7 +91,7 @@ class EffectSizes:
     @cached_property
     def beyonds(self) -> Mapping[MotionFeature, Sequence[bool]]:
         """Whether each feature's size is beyond chance, joint by joint."""
-        return dict(zip(MotionFeature, self.beyond.T.tolist(), strict=True))
+        return dict(zip(_FEATURES, self.beyond.T.tolist(), strict=True))
 
     @cached_property
     def ranked(self) -> EffectSizes:

@@ -35,8 +35,8 @@ class Reviewer:
     def objection(self, chosen: ClassGuidance) -> str:
         """Return the reason for asking the language model again; empty if there is none."""
         reasons = []
-        doubts = self._doubts(chosen)
         if self.verifier and self.verifier.verify is VerifyMode.REPAIR:
+            doubts = self._doubts(chosen)
             if doubts:
                 reasons.append(self.verifier.objection(chosen.action, chosen.rivals, doubts))
             contradicted = _contradicted(self._tested(chosen))

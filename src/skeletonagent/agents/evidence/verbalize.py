@@ -95,16 +95,14 @@ def differences(
         them differ in the same direction, and beyond chance.
     """
     found = []
-    for feature, size in effects.sizes.items():
-        either, beyond = effects.eithers[feature], effects.beyonds[feature]
-        about = [
-            v
-            for v in joints
-            if beyond[v] and (feature not in PAIR_FEATURES or layout.mirror[v] in joints)
-        ]
-        top = max(about, key=lambda v: abs(size[v]), default=None)
-        if top is None:
+    for feature, beyond in effects.beyonds.items():
+        about = [v for v in joints if beyond[v]]
+        if feature in PAIR_FEATURES:
+            about = [v for v in about if layout.mirror[v] in joints]
+        if not about:
             continue
+        size, either = effects.sizes[feature], effects.eithers[feature]
+        top = max(about, key=lambda v: abs(size[v]))
         alike = [v for v in about if size[v] / size[top] >= SHARE and either[v] == either[top]]
         found.append((abs(size[top]), feature, sorted(alike, key=lambda v: -abs(size[v]))))
     largest = max((size for size, _, _ in found), default=0.0)
