@@ -58,6 +58,7 @@ REMEDIES = {
     "needs shared data": "set SKELETONAGENT_SHARED to the folder of real data and references",
     "needs pose models": "run 'skeletonagent pose fetch'",
     "needs ONNX Runtime Web": "run 'skeletonagent page fetch'",
+    "needs Triton": "install the package's extra triton, on Linux",
     "needs a browser": "install Chromium, for example 'apt-get install chromium'",
 }
 """Why a test may be skipped, as the beginning of the reason, and how to have it run."""

@@ -5,6 +5,7 @@ Inside a backbone every body is a sample of its own: ``b`` is N times M.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -141,6 +142,9 @@ class STBlock(nn.Module):
         residual: Residual connection around both, or None for a block without one.
     """
 
+    training_forward: Callable[[STBlock, Tensor], Tensor] | None = None
+    """Another way to the same features in training; None takes that of :meth:`forward`."""
+
     def __init__(self, graph: nn.Module, temporal: nn.Module, residual: nn.Module | None) -> None:
         super().__init__()
         self.graph = graph
@@ -149,5 +153,7 @@ class STBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c t v"]) -> Float[Tensor, "b d s v"]:
         """Return the block's features, rectified."""
+        if self.training and self.training_forward is not None:
+            return self.training_forward(self, x)
         y: Tensor = self.temporal(self.graph(x))
         return functional.relu(y if self.shortcut is None else y + self.shortcut(x))

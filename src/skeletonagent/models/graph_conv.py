@@ -5,6 +5,8 @@ Inside a backbone every body is a sample of its own: ``b`` is N times M.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,6 +20,19 @@ CTR_REDUCTION = 8
 
 CTR_MIN_CHANNELS = 8
 """Smallest number of channels in which CTR-GCN compares joints."""
+
+
+class Attention(NamedTuple):
+    """What the graphs of each sample and channel are made of."""
+
+    attended: Float[Tensor, "b e v"]
+    """Features of each joint as a source, then as a target, of all channels."""
+    source: Float[Tensor, "b k m v"]
+    """Features as a source, by graph."""
+    target: Float[Tensor, "b k m v"]
+    """Features as a target, by graph."""
+    graphs: Float[Tensor, "b k v v"]
+    """Graphs that the channels of a graph share."""
 
 
 class DGGraphConv(nn.Module):
@@ -62,14 +77,19 @@ class DGGraphConv(nn.Module):
 
     def adapted_graphs(self, pooled: Float[Tensor, "b c v"]) -> Float[Tensor, "b d v v"]:
         """Return the graph of each sample and output channel, from the mean over its frames."""
-        attended = self.attention(pooled[..., None]).squeeze(-1)
-        source, target = attended.unflatten(1, (2, len(self.graphs), -1)).unbind(1)  # b k m v
-        affinity = (source.mT @ target).softmax(dim=-2)  # over the source joints
+        _, source, target, graphs = self.attend(pooled)
         difference = torch.tanh(source[..., :, None] - target[..., None, :])
         # In the precision of the differences: under autocast all would be promoted.
-        shared = (self.graphs + self.beta * affinity).to(difference.dtype)
+        shared = graphs.to(difference.dtype)
         alpha = self.alpha.to(difference.dtype)
         return torch.addcmul(shared[:, :, None], alpha, difference).flatten(1, 2)
+
+    def attend(self, pooled: Float[Tensor, "b c v"]) -> Attention:
+        """Return what the adapted graphs are made of, from the mean over a sample's frames."""
+        attended = self.attention(pooled[..., None]).squeeze(-1)
+        source, target = attended.unflatten(1, (2, len(self.graphs), -1)).unbind(1)
+        affinity = (source.mT @ target).softmax(dim=-2)  # over the source joints
+        return Attention(attended, source, target, self.graphs + self.beta * affinity)
 
 
 class GraphProjection(nn.Conv2d):

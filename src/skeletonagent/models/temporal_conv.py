@@ -62,7 +62,17 @@ class TemporalBranches(nn.Module):
         assert self.enter.bias is not None
         normed, rest = slice(sum(self.widths)), slice(sum(self.widths), None)
         entered = self.norm(self.enter(x, normed, add_bias=False), self.enter.bias[normed]).relu_()
-        pointwise = self.enter(x[:, :, :: self.stride], rest)
+        return self.branch(entered, self.enter(x[:, :, :: self.stride], rest))
+
+    def branch(
+        self, entered: Float[Tensor, "b d t v"], pointwise: Float[Tensor, "b e s v"]
+    ) -> Float[Tensor, "b c s v"]:
+        """Return the branches' channels one after another.
+
+        Args:
+            entered: Input of the dilated branches and of the pooled one.
+            pointwise: Output of the 1x1 branch.
+        """
         *dilated, pooled = torch.split(entered, self.widths, dim=1)
         convolved = [conv(branch) for conv, branch in zip(self.convs, dilated, strict=True)]
         return torch.cat([*convolved, temporal_max_pool(pooled, self.stride), pointwise], dim=1)

@@ -33,6 +33,17 @@ class Freeze(StrEnum):
     BACKBONE = "backbone"
 
 
+class StepKernels(StrEnum):
+    """Kernels that compute the blocks of a training step.
+
+    ``torch``: those of PyTorch. ``triton``: fused ones of this package, which read and write fewer
+    maps; they need Triton, a GPU, and the backbone ``skeletonagent`` or ``dg-stgcn``.
+    """
+
+    TORCH = "torch"
+    TRITON = "triton"
+
+
 @dataclass(frozen=True)
 class TrainSettings:
     """Settings of the optimization.
@@ -67,6 +78,7 @@ class TrainSettings:
             early. It needs a validation set that is held out to the end.
         compile: Whether torch.compile fuses the step's operations; the first steps then take long.
         cuda_graphs: Whether a step's kernels are recorded and replayed, on a single GPU.
+        kernels: Kernels that compute a step's blocks: ``torch``, or on a single GPU ``triton``.
         feature_snapshots: Number of snapshots of the features that are kept for a report.
         init_from: Run, or folder of one checkpoint, whose weights the recognizer begins with, as
             far as they fit: joints and classes by name. Fresh weights if not set.
@@ -92,6 +104,7 @@ class TrainSettings:
     patience: Annotated[int, Ge(0)] = 0
     compile: bool = False
     cuda_graphs: bool = False
+    kernels: StepKernels = StepKernels.TORCH
     feature_snapshots: Annotated[int, Ge(0)] = 0
     init_from: str | None = None
     freeze: Freeze = Freeze.NONE
@@ -101,8 +114,14 @@ class TrainSettings:
         """Check that early stopping has something to measure, and that weights are taken.
 
         Raises:
-            ValueError: If it has not, or none are and some are to be treated differently.
+            ValueError: If it has not, or none are and some are to be treated differently, or norms
+                are frozen that kernels would measure anew.
         """
+        if self.kernels is StepKernels.TRITON and self.freeze is not Freeze.NONE:
+            raise ValueError(
+                "kernels triton take the norms' statistics of each batch, and freeze "
+                f"{self.freeze} keeps them; set kernels=torch, or freeze=none"
+            )
         if self.init_from is None and (
             self.freeze is not Freeze.NONE or self.taken_rate_factor != 1
         ):

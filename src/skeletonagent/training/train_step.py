@@ -22,6 +22,7 @@ from skeletonagent.models.recognizer import Prediction, Recognizer
 from skeletonagent.training.checkpoint import Checkpoint
 from skeletonagent.training.cuda_graph import CudaGraphStep
 from skeletonagent.training.distributed import DistributedContext, differentiable_sum
+from skeletonagent.training.fused_kernels import use_triton
 from skeletonagent.training.initial_weights import TakenWeights, freeze_weights
 from skeletonagent.training.losses import GuidanceTensors, SkeletonAgentLoss
 from skeletonagent.training.optimizer import (
@@ -31,7 +32,7 @@ from skeletonagent.training.optimizer import (
     set_learning_rate,
 )
 from skeletonagent.training.schedule import StepHyperparameters
-from skeletonagent.training.settings import BatchNormRule, TrainSettings
+from skeletonagent.training.settings import BatchNormRule, StepKernels, TrainSettings
 
 
 class StepOutput(NamedTuple):
@@ -149,6 +150,8 @@ class TrainState:
         self.optimizer = build_optimizer(
             self._parameters, settings, context.device, self.taken.whole
         )
+        if settings.kernels is StepKernels.TRITON:
+            use_triton(recognizer, context)
         if settings.compile:
             self.model_with_loss.compile()
         self.module = context.wrap(self.model_with_loss)
