@@ -2,13 +2,15 @@
 
 It is the base's recognizer without its heads, in the joints of the clips that it is to encode:
 weights are taken by the names of joints, and joints that the base does not know play no part.
+Bases know single bodies: of a pair each body is encoded by itself, and their features are added,
+so that it makes no difference who comes first.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,6 +22,7 @@ from torch import Tensor
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.data.orientation_statistics import describe_orientation
+from skeletonagent.experiments.bodies_alone import bodies_alone
 from skeletonagent.experiments.build import load_recognizer, new_recognizer
 from skeletonagent.experiments.fine_tuning import SourceRun, take_from_source
 from skeletonagent.experiments.metadata import RecognizerMetadata
@@ -30,17 +33,19 @@ from skeletonagent.training.initial_weights import HEADS
 
 @dataclass(frozen=True)
 class BaseEncoder:
-    """Encoder of the leading body of clips.
+    """Encoder of clips of one body or of two.
 
     Args:
         recognizer: Recognizer of one body that takes such clips; its heads play no part.
         metadata: Its joints, channels and settings.
         reverses_y: Whether y of the clips points down; in a base it points up.
+        pairs: Whether clips have room for two bodies.
     """
 
     recognizer: Recognizer
     metadata: RecognizerMetadata
     reverses_y: bool = False
+    pairs: bool = False
 
     @classmethod
     def of_base(cls, source: SourceRun, store: ClipStore) -> BaseEncoder:
@@ -48,7 +53,8 @@ class BaseEncoder:
 
         Args:
             source: The base.
-            store: Preprocessed samples of one body, by which it is found out where y points.
+            store: Preprocessed samples, by which it is found out where y points in pictures; of two
+                bodies in 3D alone.
 
         Raises:
             CheckpointError: If the base cannot be read, or knows no joint of the samples.
@@ -68,7 +74,8 @@ class BaseEncoder:
         trained = load_recognizer(source.checkpoint, source.metadata)
         in_plane = channels == 2
         points_down = in_plane and not describe_orientation(store, torch.arange(len(store))).y_is_up
-        return cls(recognizer_in_layout(source, trained, metadata), metadata, points_down)
+        recognizer = recognizer_in_layout(source, trained, metadata)
+        return cls(recognizer, metadata, points_down, store.max_persons > 1)
 
     @cached_property
     def fused(self) -> FusedRecognizer:
@@ -76,21 +83,44 @@ class BaseEncoder:
         return fuse_for_inference(self.recognizer)
 
     def __call__(
-        self, clips: Float[Tensor, "n 1 t v c"], bodies: Int[Tensor, " b"] | None = None
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "n d"]:
         """Return the features of clips, on their device.
 
         Args:
-            clips: Clips with room for one body.
-            bodies: Clips in which there is one; None for all.
+            clips: Clips with room for one body, or for two.
+            bodies: Bodies that are present: body ``m`` of clip ``n`` as ``n M + m``; None for all.
         """
-        return self.fused.to(clips.device).features(self.as_in_base(clips), bodies)
+        return self.encoded(self.fused.to(clips.device).features, clips, bodies)
+
+    def encoded(
+        self,
+        encode: Callable[..., Tensor],
+        clips: Float[Tensor, "n m t v c"],
+        bodies: Int[Tensor, " b"] | None,
+    ) -> Float[Tensor, "n d"]:
+        """Return the features of clips, those of the bodies of a pair added.
+
+        Args:
+            encode: Function from clips of one body, and which have one, to features.
+            clips: Clips with room for one body, or for two.
+            bodies: Bodies that are present, as above.
+        """
+        clips = self.as_in_base(clips)
+        if not self.pairs:
+            return encode(clips, bodies)
+        alone = bodies_alone(clips, self.metadata.layout.center)
+        features = encode(alone.flatten(0, 1)[:, None], None)
+        if bodies is not None:
+            there = torch.zeros_like(features[:, :1]).index_fill(0, bodies, 1.0)
+            features = features * there
+        return features.unflatten(0, (-1, 2)).sum(dim=1)
 
     def on_host(self) -> BaseEncoder:
         """Return the encoder on the CPU, as a copy."""
         return replace(self, recognizer=copy.deepcopy(self.recognizer).cpu().eval())
 
-    def as_in_base(self, clips: Float[Tensor, "n 1 t v c"]) -> Float[Tensor, "n 1 t v c"]:
+    def as_in_base(self, clips: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n m t v c"]:
         """Return clips whose y points up."""
         if not self.reverses_y:
             return clips
@@ -109,7 +139,8 @@ class BaseEncoder:
 
     def to_text(self) -> str:
         """Return what the weights alone do not say."""
-        return json.dumps({**self.metadata.to_json(), "reverses_y": self.reverses_y})
+        how = {"reverses_y": self.reverses_y, "pairs": self.pairs}
+        return json.dumps({**self.metadata.to_json(), **how})
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], text: str) -> BaseEncoder:
@@ -120,7 +151,7 @@ class BaseEncoder:
         """
         try:
             plain: Any = json.loads(text)
-            reverses_y = bool(plain.pop("reverses_y"))
+            reverses_y, pairs = bool(plain.pop("reverses_y")), bool(plain.pop("pairs", False))
         except (ValueError, AttributeError, KeyError) as error:
             raise CheckpointError(f"the encoder is not described: {error!r}") from error
         metadata = RecognizerMetadata.from_json(plain)
@@ -136,7 +167,7 @@ class BaseEncoder:
             raise CheckpointError(f"weights of the encoder do not fit: {error}") from error
         if missing.unexpected_keys or not all(n.startswith(HEADS) for n in missing.missing_keys):
             raise CheckpointError("weights of the encoder are missing, or too many")
-        return cls(recognizer.eval(), metadata, reverses_y)
+        return cls(recognizer.eval(), metadata, reverses_y, pairs)
 
 
 def described_encoder(content: bytes) -> str | None:

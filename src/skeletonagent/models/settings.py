@@ -76,7 +76,7 @@ class KernelRidgeSettings:
             that left-out samples decide: ``auto`` or ``none``.
         base: Base whose features tell samples apart beside what the samples show: ``none``, the
             run of a pre-training, or ``base`` for that of the package; ``auto`` takes the latter
-            where there are few samples of a class, in which one person is seen.
+            where there are few samples of a class, of one person or of two in 3D.
     """
 
     weight: Annotated[float, Ge(0)] = 0.0
