@@ -114,7 +114,8 @@ class BaseEncoder:
         if bodies is not None:
             there = torch.zeros_like(features[:, :1]).index_fill(0, bodies, 1.0)
             features = features * there
-        return features.unflatten(0, (-1, 2)).sum(dim=1)
+        both: Float[Tensor, "n d"] = features.unflatten(0, (-1, 2)).sum(dim=1)
+        return both
 
     def on_host(self) -> BaseEncoder:
         """Return the encoder on the CPU, as a copy."""
