@@ -3,7 +3,8 @@
 A recognizer is trained without some classes, drawn at random. Its test clips of the other classes
 are compared with the clips of the classes that were left out, and with the clips of other data sets
 with the same joints, by how little they are what it knows (``Predictions.novelty``). One line of
-JSON has the areas under the ROC curves and the shares that count as unknown.
+JSON has the areas under the ROC curves, also of the largest probability alone, and the shares that
+count as unknown.
 
 Example:
   python -m benchmarks.unknown_actions utd_mhad --preset utd-mhad --left-out 5 --other nw_ucla

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +144,24 @@ def test_arrays_that_are_no_predictions_are_named(
     np.savez(path, **{**arrays, **changes})
     with pytest.raises(DataError, match=f"holds no predictions: {problem}"):
         ClassProbabilities.load(path)
+
+
+def test_entropies_are_the_networks_where_something_stood_beside_it(tmp_path: Path) -> None:
+    probs = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.2, 0.3, 0.5]])
+    alone = ClassProbabilities(("a", "b", "c"), np.array([0, 1, 2]), probs)
+    wanted = [np.log(2), 0.0, -0.2 * np.log(0.2) - 0.3 * np.log(0.3) - 0.5 * np.log(0.5)]
+    assert alone.entropies.tolist() == pytest.approx(wanted)
+    joined = replace(alone, network_entropies=np.array([0.1, 0.2, 0.3]))
+    assert joined.entropies.tolist() == [0.1, 0.2, 0.3]
+    assert joined.recognized().sample_ids == ("a", "c")
+    assert joined.recognized().entropies.tolist() == [0.1, 0.3]
+    turns = ClassProbabilities.interleave([joined.subset({"a", "c"}), joined.subset({"b"})])
+    assert turns.sample_ids == ("a", "b", "c") and turns.entropies.tolist() == [0.1, 0.2, 0.3]
+    for number, written in enumerate((alone, joined)):
+        written.save(tmp_path / f"{number}.npz")
+        read = ClassProbabilities.load(tmp_path / f"{number}.npz")
+        assert (read.network_entropies is None) == (written is alone)
+        np.testing.assert_array_equal(read.entropies, written.entropies)
+    replace(joined, network_entropies=np.array([0.1, np.nan, 0.3])).save(tmp_path / "2.npz")
+    with pytest.raises(DataError, match="network_entropies has shape"):
+        ClassProbabilities.load(tmp_path / "2.npz")

@@ -75,6 +75,15 @@ def test_rows_stay_probabilities_on_any_scale_of_weights(scale: float, seed: int
     np.testing.assert_array_equal(fuse(several, [0, 3, 0]).probs, several[1].probs)
 
 
+def test_entropies_of_networks_are_averaged_like_their_probabilities() -> None:
+    one, other = make_predictions(4, 3, 0), make_predictions(4, 3, 1)
+    assert fuse([one, other], [1, 1]).network_entropies is None
+    beside = replace(other, network_entropies=np.array([0.1, 0.2, 0.3, 0.4]))
+    fused = fuse([one, shuffled(beside, 3)], [3, 1])
+    wanted = (3 * one.entropies + np.array([0.1, 0.2, 0.3, 0.4])) / 4
+    np.testing.assert_allclose(fused.entropies, wanted)
+
+
 def test_two_members_correct_different_errors() -> None:
     ids, labels = ("a", "b"), np.array([0, 1])
     one = ClassProbabilities(ids, labels, np.array([[0.9, 0.1], [0.6, 0.4]]))

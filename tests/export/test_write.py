@@ -18,6 +18,7 @@ from skeletonagent.export.description import EXPORT_SCHEMA, PROPERTY, ExportDesc
 from skeletonagent.export.session import OnnxSession
 from skeletonagent.inference.evaluate import evaluate_split
 from skeletonagent.inference.predictor import Predictor
+from skeletonagent.inference.segment_settings import choose_threshold
 
 
 def text_of(path: Path) -> str:
@@ -37,7 +38,10 @@ def test_a_file_says_all_that_prediction_needs(file: Path, predictor: Predictor)
     assert described.guidance.sentences == predictor.guidance.sentences
     joints = [guidance.joints for guidance in described.guidance.classes]
     assert joints == [guidance.joints for guidance in predictor.guidance.classes]
-    assert described.threshold == pytest.approx(predictor.threshold)
+    held_out = predictor.segmenter.held_out
+    assert held_out is not None
+    assert described.threshold == pytest.approx(choose_threshold(None, held_out)[0])
+    assert described.held_out_entropies == tuple(held_out.recognized().entropies.tolist())
     assert (described.precision, described.license) == ("fp32", "CC BY 4.0")
     session = OnnxSession.open(file)
     described.require_graph(session.clip_shape, session.num_classes, file)

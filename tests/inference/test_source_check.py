@@ -13,12 +13,14 @@ from tests.experiments.test_training_statistics import bodies, measured, turn
 
 from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.input_format import InputFormat
+from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.settings import DataSettings, Orientation, Scale
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.metadata import RecognizerMetadata
 from skeletonagent.experiments.training_clips import TrainingClips
 from skeletonagent.experiments.training_statistics import TrainingStatistics
 from skeletonagent.inference.predictor import load_predictor
+from skeletonagent.inference.segment_settings import entropy_limit
 from skeletonagent.inference.source_check import SourceCheck, check_clips, novelty
 
 
@@ -130,11 +132,27 @@ def test_rates_of_archives_and_of_callers_reach_the_check(run: Path) -> None:
 
 
 def test_novelty_is_in_units_of_the_limits() -> None:
-    probs = np.array([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0], [1.0, 0.0]])
-    found = novelty(probs, np.array([0.0, 0.0, 2.0, 0.5]), threshold=0.5)
-    assert found.tolist() == pytest.approx([1, np.log(0.75) / np.log(0.5), 2**8, 0.5**8])
-    worst = novelty(np.array([[np.nan, np.nan], [1, 0]]), np.array([0.0, 1e40]), threshold=0.5)
-    assert worst.tolist() == [1e6, 1e6]
+    entropies = np.array([0.5, 0.25, 0.0, 0.5])
+    found = novelty(entropies, np.array([0.0, 0.0, 2.0, 0.5]), limit=0.5)
+    assert found.tolist() == pytest.approx([1, 0.5, 0.3 * 2**4, 1 + 0.3 * 0.5**4])
+    worst = novelty(np.array([np.nan, 0.0]), np.array([0.0, 1e40]), limit=0.5)
+    assert worst.tolist() == pytest.approx([1e6, 0.3 * 3**4])
+
+
+def test_the_limit_is_what_most_clips_that_are_recognized_stay_below() -> None:
+    probs = np.array(
+        [[0.6, 0.4, 0.0]] * 19 + [[1 / 3 + 0.01, 1 / 3, 1 / 3 - 0.01], [0.0, 1.0, 0.0]]
+    )
+    held_out = ClassProbabilities(tuple(map(str, range(21))), np.zeros(21, dtype=np.int64), probs)
+    entropies = np.array(
+        [-0.6 * np.log(0.6) - 0.4 * np.log(0.4)] * 19 + [-(row := probs[19]) @ np.log(row)]
+    )
+    assert entropy_limit(held_out) == pytest.approx(np.quantile(entropies, 0.95))
+    of_network = replace(held_out, network_entropies=np.linspace(1, 3, 21))
+    assert entropy_limit(of_network) == pytest.approx(np.quantile(np.linspace(1, 2.9, 20), 0.95))
+    sure = replace(held_out, probs=np.array([[1.0, 0.0, 0.0]] * 21))
+    assert entropy_limit(sure) == pytest.approx(-0.9 * np.log(0.9) - 0.1 * np.log(0.1))
+    assert entropy_limit(None) == pytest.approx(np.log(2))
 
 
 def test_runs_keep_their_statistics_and_predictions_say_whether_they_know(run: Path) -> None:

@@ -17,6 +17,7 @@ from skeletonagent.core.layout import COCO_17, KINECT_25
 from skeletonagent.core.recording import KeypointRecording
 from skeletonagent.data.keypoints.recorded import write_keypoints
 from skeletonagent.inference.predictor import Predictor
+from skeletonagent.inference.segment_settings import choose_threshold
 
 
 def day(bodies: int = 1, seed: int = 3) -> np.ndarray:
@@ -178,7 +179,9 @@ def test_the_model_is_described(server: Served, model: Predictor) -> None:
     described = server.ask("/model").json
     assert described["class_names"] == list(model.class_names) and described["name"] == "mine"
     assert described["layout"]["joints"] == list(model.layout.joints)
-    assert described["threshold"] == pytest.approx(model.threshold, abs=1e-6)
+    assert described["threshold"] == pytest.approx(
+        choose_threshold(None, model.segmenter.held_out)[0], abs=1e-6
+    )
     assert described["engine"] == "onnx" and described["persons"] == 2
     assert described["video"] == (not described["why_no_video"])
     assert described["limits"]["max_frames"] == server.settings.max_frames

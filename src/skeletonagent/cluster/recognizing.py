@@ -25,7 +25,7 @@ from skeletonagent.inference.samples import (
 )
 from skeletonagent.inference.segments import RecordingPrediction
 from skeletonagent.inference.source_check import check_clips, novelty
-from skeletonagent.inference.stream_fusion import fused_probabilities
+from skeletonagent.inference.stream_fusion import fused_predictions
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ class ItemRecognizer:
         if not samples:
             return
         deviations = check_clips(samples, model.models[0].metadata)
-        probs = fused_probabilities(model.models, model.weights, samples, None, None)
-        new = novelty(probs, deviations, model.threshold)
-        for (item, sample), row, novel in zip(taken, probs, new, strict=True):
+        found = fused_predictions(model.models, model.weights, samples, None, None)
+        new = novelty(found.entropies, deviations, model.entropy_limit)
+        for (item, sample), row, novel in zip(taken, found.probs, new, strict=True):
             scores = row.astype(np.float32)
             best = int(row.argmax())
             frames = int(sample.joints.shape[1])

@@ -67,7 +67,8 @@ class Ensemble:
 def fuse(predictions: Sequence[ClassProbabilities], weights: Sequence[float]) -> ClassProbabilities:
     """Return the weighted mean of several recognizers' class probabilities.
 
-    It ranks the classes as the weighted sum does, and each row still sums to one.
+    It ranks the classes as the weighted sum does, and each row still sums to one. Entropies of
+    networks beside which something stood are averaged alike.
 
     Args:
         predictions: Predictions of each recognizer for the same samples, in any order.
@@ -86,8 +87,14 @@ def fuse(predictions: Sequence[ClassProbabilities], weights: Sequence[float]) ->
             f"got {', '.join(f'{weight:g}' for weight in weights) or 'none'}"
         )
     aligned = align_samples(predictions)
+    shares /= shares.sum()
     stacked = np.stack([member.probs.astype(np.float64) for member in aligned])
-    return replace(aligned[0], probs=np.tensordot(shares / shares.sum(), stacked, axes=1))
+    entropies = None
+    if any(member.network_entropies is not None for member in aligned):
+        entropies = np.tensordot(shares, np.stack([m.entropies for m in aligned]), axes=1)
+    return replace(
+        aligned[0], probs=np.tensordot(shares, stacked, axes=1), network_entropies=entropies
+    )
 
 
 def align_samples(predictions: Sequence[ClassProbabilities]) -> list[ClassProbabilities]:
@@ -124,7 +131,13 @@ def _in_order_of(first: ClassProbabilities, other: ClassProbabilities) -> ClassP
     ):
         if one != another:
             raise DataError(f"has label {one} in one run and {another} in another", sample=sample)
-    return ClassProbabilities(first.sample_ids, first.labels, other.probs[order])
+    entropies = other.network_entropies
+    return ClassProbabilities(
+        first.sample_ids,
+        first.labels,
+        other.probs[order],
+        None if entropies is None else entropies[order],
+    )
 
 
 def paper_weights(streams: Sequence[Stream]) -> tuple[float, ...]:

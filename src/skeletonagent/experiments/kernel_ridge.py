@@ -218,7 +218,7 @@ class KernelRidge:
         if probs.shape[1] > known:
             probs[:, known:] *= probs[:, :known].amax(dim=1, keepdim=True) / best
             probs /= probs.sum(dim=1, keepdim=True)
-        return ClassProbabilities(network.sample_ids, network.labels, probs.numpy())
+        return replace(network, probs=probs.numpy(), network_entropies=network.entropies)
 
     def _by_part(
         self, stores: Iterable[ClipStore], of_base: Float[Tensor, "n d"] | None

@@ -73,6 +73,8 @@ class ExportDescription:
         epoch: Number of epochs of the training.
         held_out: Probability of the class of each held-out clip that was recognized rightly, from
             which the threshold was chosen; none if it was not.
+        held_out_entropies: Entropy of each of these clips, from which the limit of what is known
+            follows; none in files of earlier versions.
         precision: Number format of the weights: ``fp32``, ``fp16`` or ``int8``.
         accuracy: Accuracy where it was measured.
         license: Licence of the training data, as told by who exported it; empty if unknown.
@@ -85,6 +87,7 @@ class ExportDescription:
     threshold_from: str
     epoch: int
     held_out: tuple[float, ...] = ()
+    held_out_entropies: tuple[float, ...] = ()
     precision: str = "fp32"
     accuracy: MeasuredAccuracy | None = None
     license: str = ""
@@ -127,6 +130,7 @@ class ExportDescription:
             "threshold_from": self.threshold_from,
             "epoch": self.epoch,
             "held_out": list(self.held_out),
+            "held_out_entropies": list(self.held_out_entropies),
             "precision": self.precision,
             "accuracy": self.accuracy and asdict(self.accuracy),
             "license": self.license,
@@ -167,6 +171,7 @@ class ExportDescription:
             threshold_from=value["threshold_from"],
             epoch=value["epoch"],
             held_out=tuple(value["held_out"]),
+            held_out_entropies=tuple(value["held_out_entropies"] or ()),
             precision=value["precision"],
             accuracy=accuracy
             and MeasuredAccuracy(
@@ -194,6 +199,10 @@ class ExportDescription:
         for share in (self.threshold, *self.held_out):
             if not 0 <= share <= 1:
                 return f"a probability of {share}"
+        if self.held_out_entropies and (
+            len(self.held_out_entropies) != len(self.held_out) or min(self.held_out_entropies) < 0
+        ):
+            return f"{len(self.held_out_entropies)} entropies of {len(self.held_out)} clips"
         if len(set(names)) != len(names) or not names:
             return "class names repeat, or there are none"
         return ""
@@ -242,6 +251,7 @@ class RecordedDescription(JsonRecord):
     threshold_from: str
     epoch: int
     held_out: list[float]
+    held_out_entropies: list[float] | None = None
     precision: str
     accuracy: RecordedAccuracy | None
     license: str

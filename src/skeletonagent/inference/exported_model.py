@@ -139,15 +139,17 @@ class ExportedModel:
     def held_out(self) -> ClassProbabilities | None:
         """Held-out clips that were recognized rightly, which give the same threshold as the run's.
 
-        Their class counts as the first, and other probabilities as zero.
+        Their class counts as the first, and what it lacks of one is spread over the others.
         """
-        shares = self.description.held_out
+        shares, entropies = self.description.held_out, self.description.held_out_entropies
         if not shares:
             return None
-        probs = np.zeros((len(shares), len(self.metadata.class_names)), dtype=np.float32)
-        probs[:, 0] = shares
+        classes, own = len(self.metadata.class_names), np.array(shares, dtype=np.float32)
+        probs = np.tile((1 - own[:, None]) / max(1, classes - 1), classes)
+        probs[:, 0] = own
         ids = tuple(map(str, range(len(shares))))
-        return ClassProbabilities(ids, np.zeros(len(shares), dtype=np.int64), probs)
+        labels = np.zeros(len(shares), dtype=np.int64)
+        return ClassProbabilities(ids, labels, probs, np.array(entropies) if entropies else None)
 
     def predict_samples(
         self,
@@ -169,14 +171,16 @@ class ExportedModel:
         logits, features = self._run(prepared, batch_size, num_clips)
         count = num_clips or self.config.clips.test_clips
         probs = class_probabilities(logits).reshape(len(samples), count, -1).mean(axis=1)
+        ids = tuple(str(number) for number in range(len(samples)))
+        labels = np.array([sample.label for sample in samples], dtype=np.int64)
+        found = ClassProbabilities(ids, labels, probs)
         if self.kernel_ridge is not None and self.config.kernel_ridge.weight:
             all_features = features.reshape(len(samples), count, -1).mean(axis=1)
             of_base = all_features[:, self.feature_width :]
             weight = self.config.kernel_ridge.weight
             probs = self.kernel_ridge.join(probs, prepared, weight, of_base)
-        ids = tuple(str(number) for number in range(len(samples)))
-        labels = np.array([sample.label for sample in samples], dtype=np.int64)
-        return ClassProbabilities(ids, labels, probs)
+            found = replace(found, probs=probs, network_entropies=found.entropies)
+        return found
 
     def sample_features(
         self,

@@ -69,6 +69,7 @@ def export_model(
     base = None if model.kernel_ridge is None else model.kernel_ridge.base
     host = replace(model, recognizer=copy.deepcopy(model.recognizer).cpu().eval())
     threshold, source = choose_threshold(None, held_out)
+    right = None if held_out is None else held_out.recognized()
     measures = data is not None or precision_ is not ExportPrecision.FP32
     return export_recognizer(
         host.recognizer,
@@ -78,7 +79,8 @@ def export_model(
             threshold=threshold,
             threshold_from=source,
             epoch=model.epoch,
-            held_out=_right_probabilities(held_out),
+            held_out=() if right is None else tuple(map(float, right.probs.max(axis=1))),
+            held_out_entropies=() if right is None else tuple(map(float, right.entropies)),
             license=printable_line(license),
         ),
         path,
@@ -95,14 +97,6 @@ def _member(kind: type[_Member], name: str) -> _Member:
         return kind(name)
     except ValueError as error:
         raise ConfigError(f"no {name!r} to export; there are {', '.join(kind)}") from error
-
-
-def _right_probabilities(held_out: ClassProbabilities | None) -> tuple[float, ...]:
-    """Return the probability of the class of each clip that is recognized rightly."""
-    if held_out is None:
-        return ()
-    right = held_out.probs.argmax(axis=1) == held_out.labels
-    return tuple(map(float, held_out.probs[right].max(axis=1)))
 
 
 def _properties(beside: KernelRidge | None) -> dict[str, str]:

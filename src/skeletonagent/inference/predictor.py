@@ -36,13 +36,13 @@ from skeletonagent.inference.samples import (
     names_lengths_and_rates,
     read_samples,
 )
-from skeletonagent.inference.segment_settings import SegmentOptions, choose_threshold
+from skeletonagent.inference.segment_settings import SegmentOptions, entropy_limit
 from skeletonagent.inference.segment_stream import SegmentStream
 from skeletonagent.inference.segments import RecordingPrediction
 from skeletonagent.inference.source_check import check_clips, novelty
 from skeletonagent.inference.stream_fusion import (
     fuse_streams,
-    fused_probabilities,
+    fused_predictions,
     joined_features,
     require_fusible,
 )
@@ -80,8 +80,6 @@ class Predictor:
         >>> name, share = out.top_k(1)[0][0]
         >>> name == out.class_names[0] == out[0].class_name
         True
-        >>> model.predict([joints, joints[:20]]).sample_ids
-        ('0', '1')
         >>> model.features(joints).shape
         (1, 384)
     """
@@ -199,10 +197,10 @@ class Predictor:
         """
         samples = self._samples(joints, image_size, fps)
         deviations = check_clips(samples, self.models[0].metadata)
-        probs = fused_probabilities(self.models, self.weights, samples, batch_size, num_clips)
-        new = novelty(probs, deviations, self.threshold)
+        found = fused_predictions(self.models, self.weights, samples, batch_size, num_clips)
+        new = novelty(found.entropies, deviations, self.entropy_limit)
         ids, frames, rates = names_lengths_and_rates(samples)
-        return Predictions(ids, probs, self.class_names, top_k, frames, new, rates)
+        return Predictions(ids, found.probs, self.class_names, top_k, frames, new, rates)
 
     def segment(
         self,
@@ -262,16 +260,18 @@ class Predictor:
         return self.segmenter.stream(options, top_k, fps, image_size, num_clips)
 
     @cached_property
-    def threshold(self) -> float:
-        """Probability below which an action is unknown, by predictions of held-out clips."""
-        return choose_threshold(None, self.segmenter.held_out)[0]
+    def entropy_limit(self) -> float:
+        """Entropy beyond which an action is unknown, by predictions of held-out clips."""
+        return entropy_limit(self.segmenter.held_out)
 
     @cached_property
     def segmenter(self) -> RecordingSegmenter:
         """Recognizer of the actions in untrimmed recordings."""
         return RecordingSegmenter(
-            classify=lambda clips, image_size, **sizes: fused_probabilities(
-                self.models, self.weights, self._samples(clips, image_size), **sizes
+            classify=lambda clips, image_size, **sizes: (
+                fused_predictions(
+                    self.models, self.weights, self._samples(clips, image_size), **sizes
+                ).probs
             ),
             metadata=self.models[0].metadata,
             guidance=self.guidance,

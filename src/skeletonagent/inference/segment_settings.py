@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -232,13 +233,31 @@ def choose_threshold(
     if wanted is not None:
         return float(wanted), "given"
     if held_out is not None and len(held_out.labels):
-        right = held_out.probs.argmax(axis=1) == held_out.labels
-        if right.any():
-            lowest = float(np.quantile(held_out.probs[right].max(axis=1), 1 - KEPT_SHARE))
+        right = held_out.recognized().probs
+        if len(right):
+            lowest = float(np.quantile(right.max(axis=1), 1 - KEPT_SHARE))
             if lowest > HIGHEST_THRESHOLD:
                 return HIGHEST_THRESHOLD, "the highest; held-out predictions are surer"
             return lowest, f"kept by {KEPT_SHARE:.0%} of the right held-out predictions"
     return DEFAULT_THRESHOLD, "default"
+
+
+def entropy_limit(held_out: ClassProbabilities | None) -> float:
+    """Return the entropy in nats beyond which an action counts as unknown.
+
+    :data:`KEPT_SHARE` of the rightly recognized held-out clips stay below it. It is at least that
+    of two classes of which one has :data:`HIGHEST_THRESHOLD`, and without held-out clips that of
+    two with :data:`DEFAULT_THRESHOLD`.
+    """
+    right = None if held_out is None else held_out.recognized()
+    if right is None or not len(right.labels):
+        return _entropy_of_two(DEFAULT_THRESHOLD)
+    usual = float(np.quantile(right.entropies, KEPT_SHARE))
+    return max(usual, _entropy_of_two(HIGHEST_THRESHOLD))
+
+
+def _entropy_of_two(share: float) -> float:
+    return -share * math.log(share) - (1 - share) * math.log(1 - share)
 
 
 def choose_rest(rest: str, class_names: Sequence[str]) -> tuple[str | None, bool]:

@@ -20,8 +20,8 @@ from skeletonagent.runtime.measuring import measures_of_samples
 
 UNTRIMMED_FACTOR = 3
 """Samples that are so many times as long as the longest training clips are not trimmed."""
-DEVIATION_POWER = 8
-"""Power of deviations in the novelty, so that those that are not far hardly count.
+DEVIATION_POWER, DEVIATION_WEIGHT, LARGEST_DEVIATION = 4, 0.3, 3.0
+"""Power and weight of deviations in the novelty, and the deviation beyond which more says no more.
 
 Settled on UTD-MHAD's training subjects without five classes, see ``benchmarks/unknown_actions.py``.
 """
@@ -286,22 +286,20 @@ def _common_rate(samples: Sequence[SkeletonSequence]) -> float | None:
 
 
 def novelty(
-    probs: Float[np.ndarray, "n y"], deviations: Float[np.ndarray, " n"], threshold: float
+    entropies: Float[np.ndarray, " n"], deviations: Float[np.ndarray, " n"], limit: float
 ) -> Float[np.ndarray, " n"]:
     """Return how little samples are what a recognizer knows; above 1, they count as unknown.
 
-    It is the larger of two: the ratio of the logarithm of the largest probability to that of the
-    threshold, and a power of the deviation from the training clips.
+    It is the sum of two: the entropy of the class probabilities, in units of its limit, and a power
+    of the deviation from the training clips.
 
     Args:
-        probs: Class probabilities of the samples.
+        entropies: Entropy of the network's class probabilities of each sample, in nats.
         deviations: Largest deviation of each from the training clips, in units of what is far.
-        threshold: Probability below which an action is unknown.
+        limit: Entropy beyond which an action is unknown.
     """
-    surprise = -np.log(np.clip(probs.max(axis=1), 1e-12, 1))
-    limit = -np.log(np.clip(threshold, 1e-6, 1 - 1e-6))
-    strange = np.minimum(deviations, MOST_NOVELTY) ** DEVIATION_POWER
-    found = np.nan_to_num(np.maximum(surprise / limit, strange), nan=MOST_NOVELTY)
+    strange = DEVIATION_WEIGHT * np.minimum(deviations, LARGEST_DEVIATION) ** DEVIATION_POWER
+    found = np.nan_to_num(entropies / limit + strange, nan=MOST_NOVELTY)
     bounded: np.ndarray = np.minimum(found, MOST_NOVELTY)
     return bounded
 

@@ -37,13 +37,13 @@ def fuse_streams(
     return parts[0] if len(parts) == 1 else fuse(parts, weights)
 
 
-def fused_probabilities(
+def fused_predictions(
     models: Sequence[StreamRecognizer],
     weights: Sequence[float],
     samples: Sequence[SkeletonSequence],
     batch_size: int | None,
     num_clips: int | None,
-) -> Float[np.ndarray, "n y"]:
+) -> ClassProbabilities:
     """Return the fused class probabilities of samples in memory; there may be none.
 
     Args:
@@ -54,9 +54,10 @@ def fused_probabilities(
         num_clips: Test clips of a sample; by default as many as in the run's configuration.
     """
     if not samples:
-        return np.zeros((0, len(models[0].metadata.class_names)), dtype=np.float32)
+        nothing = np.zeros((0, len(models[0].metadata.class_names)), dtype=np.float32)
+        return ClassProbabilities((), np.zeros(0, dtype=np.int64), nothing)
     parts = [model.predict_samples(samples, batch_size, num_clips) for model in models]
-    return fuse_streams(parts, weights).probs
+    return fuse_streams(parts, weights)
 
 
 def joined_features(
@@ -67,7 +68,7 @@ def joined_features(
 ) -> Float[np.ndarray, "n d"]:
     """Return the features of samples in memory, those of the streams side by side.
 
-    For the arguments see :func:`fused_probabilities`.
+    For the arguments see :func:`fused_predictions`.
     """
     if not samples:
         width = sum(model.feature_width for model in models)
