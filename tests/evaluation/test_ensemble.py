@@ -38,7 +38,13 @@ def make_predictions(n: int, y: int, seed: int, sharpness: float = 2.0) -> Class
 def shuffled(predictions: ClassProbabilities, seed: int) -> ClassProbabilities:
     order = np.random.default_rng(seed).permutation(len(predictions.sample_ids))
     ids = tuple(predictions.sample_ids[i] for i in order)
-    return ClassProbabilities(ids, predictions.labels[order], predictions.probs[order])
+    entropies = predictions.network_entropies
+    return ClassProbabilities(
+        ids,
+        predictions.labels[order],
+        predictions.probs[order],
+        None if entropies is None else entropies[order],
+    )
 
 
 def likelihood(weights: np.ndarray, several: list[ClassProbabilities]) -> float:
