@@ -95,7 +95,9 @@ class Measurement:
         self, bases: Mapping[str, Path | None], count: int | None
     ) -> Iterator[dict[str, Score]]:
         """Yield the scores of each draw; a base that is None is none."""
-        features = {name: run and self._features(run) for name, run in bases.items()}
+        features = {
+            name: None if run is None else self._features(run) for name, run in bases.items()
+        }
         for draw in range(len(self.folds) if count is None else self.draws):
             known, unseen = self.folds[draw % len(self.folds)]
             chosen = draw_training_clips(self.loader.store, known, count, draw)
