@@ -35,12 +35,15 @@ from skeletonagent.agents.selector import Selector
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.confusion import Confusions
 from skeletonagent.core.dialogue import Dialogue, Exchange, Question, Step
+from skeletonagent.core.guidance import ClassGuidance, Guidance
 from skeletonagent.core.layout import KINECT_25
 from skeletonagent.core.motion_feature import MotionFeature
 from skeletonagent.core.skeleton_layout import SkeletonLayout
 from skeletonagent.models.recognizer import build_recognizer
+from skeletonagent.training.callbacks import RunLogger
 from skeletonagent.training.checkpoint import Checkpoint, CheckpointFolder
 from skeletonagent.training.dialogue_log import DIALOGUE_LOG, DialogueLog
+from skeletonagent.training.run_directory import RunDirectory
 
 CLIPS_OF_A_CLASS = 20
 ROUND_CLASSES = 40
@@ -134,6 +137,26 @@ def round_of_agents(classes: int) -> Work:
     return lambda: orchestrator.refresh(Confusions(counts), guidance)
 
 
+def records_of_rounds(rounds: int) -> Work:
+    """Return what a run records of rounds of the agents: guidance and dialogues of all classes."""
+    asked = Question("", Step.DISTINGUISH, KINECT_25.joints, ("clap",), 40 * "What differs? ")
+
+    def record_all() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            logger, before = RunLogger(RunDirectory(Path(folder))), None
+            classes = tuple(ClassGuidance(f"action {n}", (8,), "") for n in range(ROUND_CLASSES))
+            for number in range(rounds):
+                exchange = Exchange(replace(asked, round=number), "Joints: 8-left hand")
+                classes = tuple(
+                    replace(one, dialogue=one.dialogue.with_exchange(exchange)) for one in classes
+                )
+                after = Guidance(KINECT_25, classes, number)
+                logger.on_guidance(before, after)
+                before = after
+
+    return record_all
+
+
 def checkpoints_of_rounds(rounds: int) -> Work:
     """Return the checkpoints of a training with a round of the agents in every epoch."""
     question = Question(
@@ -166,6 +189,7 @@ GROWTHS = (
     Growth("start of the agents", "classes", 125, start_of_agents),
     Growth("round of the agents", "classes", 125, round_of_agents),
     Growth("checkpoints", "rounds", 8, checkpoints_of_rounds),
+    Growth("records of a run", "rounds", 8, records_of_rounds),
 )
 
 

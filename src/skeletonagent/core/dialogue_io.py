@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skeletonagent.core.dialogue import Dialogue
+from skeletonagent.core.dialogue import Dialogue, Exchange
 from skeletonagent.core.errors import DataError
-from skeletonagent.core.files import write_text
+from skeletonagent.core.files import write_from, write_text
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.outside_text import printable_values
 
@@ -80,22 +81,58 @@ def write_metadata(folder: Path, layout: SkeletonLayout, class_names: Sequence[s
     write_text(folder / DIALOGUES_METADATA, json.dumps(about, indent=1))
 
 
-def write_dialogue(folder: Path, label: int, dialogue: Dialogue) -> None:
-    """Write the dialogue about one class."""
-    lines = (
-        json.dumps({"action": dialogue.action, **exchange.to_json()}, ensure_ascii=False)
-        for exchange in dialogue.exchanges
-    )
-    text = "".join(f"{line}\n" for line in lines)
-    write_text(folder / file_name(label, dialogue.action), text)
+def write_dialogue(
+    folder: Path, label: int, dialogue: Dialogue, written: Dialogue | None = None
+) -> None:
+    """Write the dialogue about one class.
+
+    Args:
+        folder: Folder of the dialogues.
+        label: Label of the class.
+        dialogue: The dialogue.
+        written: What the file holds. If the dialogue goes on from there, its new lines are all that
+            is written, so that a round costs the same however many were before it.
+    """
+    path = folder / file_name(label, dialogue.action)
+    known = () if written is None else written.exchanges
+    if known and dialogue.exchanges[: len(known)] == known and path.is_file():
+        new = _lines(dialogue.action, dialogue.exchanges[len(known) :])
+        write_from(path, path.stat().st_size, new.encode())
+    else:
+        write_text(path, _lines(dialogue.action, dialogue.exchanges))
+
+
+def _lines(action: str, exchanges: Sequence[Exchange]) -> str:
+    """Return the lines of exchanges about an action."""
+    values = ({"action": action, **exchange.to_json()} for exchange in exchanges)
+    return "".join(f"{json.dumps(value, ensure_ascii=False)}\n" for value in values)
 
 
 def _dialogue(path: Path, action: str, layout: SkeletonLayout) -> Dialogue:
-    lines = [_parsed(line, path) for line in _read(path).split("\n") if line.strip()]
+    *whole, last = _read(path).split("\n")
+    if _is_begun(last):
+        warnings.warn(
+            f"{path}: the last line is not complete and was left out; the run was ended while it "
+            "was written, and writes it anew when it is resumed",
+            stacklevel=2,
+        )
+        last = ""
+    lines = [_parsed(line, path) for line in (*whole, last) if line.strip()]
     try:
         return Dialogue.from_json({"action": action, "exchanges": lines}, layout.joints)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(f"does not hold a dialogue: {error}", path=path) from error
+
+
+def _is_begun(line: str) -> bool:
+    """Return whether a last line, after which the file ends, is that of an exchange cut short."""
+    if not line.startswith('{"action": '):
+        return False
+    try:
+        json.loads(line)
+    except ValueError:
+        return True
+    return False
 
 
 def _read(path: Path) -> str:

@@ -52,6 +52,28 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def write_from(path: Path, position: int, content: bytes) -> None:
+    """Write what follows a position of a file, perhaps missing, in place of all that does.
+
+    A kill may leave the file cut within the content; what is before it is untouched.
+
+    Raises:
+        OSError: If it cannot be written; the file ends at the position then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with os.fdopen(handle, "r+b") as file:
+            file.truncate(position)
+            file.seek(position)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        os.truncate(path, position)
+        raise
+
+
 def user_mode(mode: int) -> int:
     """Return the permissions that the user's umask leaves of some.
 

@@ -15,6 +15,7 @@ from skeletonagent.core.dialogue_io import write_dialogue, write_metadata
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.files import write_text
 from skeletonagent.core.guidance import Guidance
+from skeletonagent.training.round_log import RoundLog
 from skeletonagent.training.run_directory import RunDirectory
 
 
@@ -113,7 +114,8 @@ class RunLogger(Callback):
     def __init__(self, run: RunDirectory, first_epoch: int = 0) -> None:
         self.run = run
         self.records = [record for record in run.read_metrics() if record["epoch"] < first_epoch]
-        self.rounds = run.read_rounds() if first_epoch else []
+        earlier = run.read_rounds() if first_epoch else []
+        self._rounds = RoundLog(run.guidance, earlier, run.read_rounds)
 
     def on_epoch(self, record: EpochRecord) -> None:
         """Write the metrics, this epoch included."""
@@ -122,16 +124,15 @@ class RunLogger(Callback):
         write_text(self.run.metrics, "\n".join(lines) + "\n")
 
     def on_guidance(self, before: Guidance | None, after: Guidance) -> None:
-        """Write the rounds so far, and the dialogues of the classes that have new ones."""
-        self.rounds = [r for r in self.rounds if r["round"] < after.round]
-        self.rounds.append(after.to_json_without_dialogues())
-        write_text(self.run.guidance, json.dumps({"rounds": self.rounds}, indent=1))
+        """Write the round, and what is new in the dialogues."""
+        self._rounds.write(after.to_json_without_dialogues())
         if before is None:
             names = [guidance.action for guidance in after.classes]
             write_metadata(self.run.dialogues, after.layout, names)
         for index, guidance in enumerate(after.classes):
-            if before is None or before.classes[index].dialogue != guidance.dialogue:
-                write_dialogue(self.run.dialogues, index, guidance.dialogue)
+            written = None if before is None else before.classes[index].dialogue
+            if written is None or written != guidance.dialogue:
+                write_dialogue(self.run.dialogues, index, guidance.dialogue, written)
 
     def on_problem(self, problem: str) -> None:
         """Append the problem to ``problems.log``."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from skeletonagent.core.dialogue import Dialogue, Exchange
 from skeletonagent.core.errors import CorruptCheckpointError
+from skeletonagent.core.files import write_from
 
 DIALOGUE_LOG = "dialogues.jsonl"
 """Name of the file, in the folder of the checkpoints."""
@@ -149,7 +150,7 @@ class DialogueLog:
         }
         content = "".join(text).encode()
         if content:
-            _write_from(self.path, self._position.size, content)
+            write_from(self.path, self._position.size, content)
         self._sum.update(content)
         self._lines, self._chains = self._lines + len(text), chains
         self._position = DialoguePosition(
@@ -186,19 +187,3 @@ class DialogueLog:
 
 def _is_same(pair: tuple[Exchange, Exchange]) -> bool:
     return pair[0] is pair[1] or pair[0] == pair[1]
-
-
-def _write_from(path: Path, position: int, content: bytes) -> None:
-    """Write what follows a position of a file, perhaps missing, in place of all that does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        with os.fdopen(handle, "r+b") as file:
-            file.truncate(position)
-            file.seek(position)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        os.truncate(path, position)
-        raise

@@ -10,6 +10,7 @@ from skeletonagent.core.errors import DataError
 from skeletonagent.core.json_files import parse_json, read_json
 from skeletonagent.core.outside_files import read_outside_text
 from skeletonagent.training.checkpoint import CheckpointFolder
+from skeletonagent.training.round_log import whole_rounds
 from skeletonagent.training.run_records import (
     EpochMetrics,
     EvaluationParts,
@@ -148,8 +149,10 @@ class RunDirectory:
         Raises:
             DataError: If the file is damaged.
         """
-        recorded = _read(self.guidance, RecordedRounds)
-        rounds: list[dict[str, Any]] = [] if recorded is None else recorded["rounds"]
+        if not self.guidance.exists():
+            return []
+        text = whole_rounds(read_outside_text(self.guidance))
+        rounds: list[dict[str, Any]] = parse_json(text, RecordedRounds, self.guidance)["rounds"]
         numbers = {len(item["classes"]) for item in rounds} - {num_classes}
         if num_classes is not None and numbers:
             raise DataError(
