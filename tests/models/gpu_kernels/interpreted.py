@@ -26,8 +26,10 @@ from skeletonagent.models.gpu_kernels.block import MapBlock
 from skeletonagent.models.gpu_kernels.maps import MapOperations, NormedMap
 from skeletonagent.models.gpu_kernels.operations import TritonOperations
 from skeletonagent.models.gpu_kernels.plain import PlainOperations
+from skeletonagent.models.temporal_conv import DGTemporalConv
 
 Case = Callable[[MapOperations, list[Tensor], SyncableBatchNorm2d], list[Tensor]]
+DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
 PLAIN_DOT = InterpreterBuilder.create_dot
 
 
@@ -51,10 +53,6 @@ def first_product(
     y, read = ops.first_product(x, weight, norm, bias, pooled=True)
     assert read.pooled is not None
     return [*y, read.x, read.pooled]
-
-
-def measure(ops: MapOperations, leaves: list[Tensor], norm: SyncableBatchNorm2d) -> list[Tensor]:
-    return [*ops.measure(leaves[0], norm)]
 
 
 def join_normed(ops: MapOperations, leaves: list[Tensor], _: object) -> list[Tensor]:
@@ -136,7 +134,7 @@ def block_results(ops: MapOperations | None, dtype: torch.dtype) -> list[Tensor]
     for name, parameter in block.named_parameters():
         if name.endswith(("alpha", "beta", "share")):
             nn.init.normal_(parameter)
-    x = torch.randn(2, 8, 5, 5)
+    x = torch.randn(1, 8, 3, 5)
     block = copy.deepcopy(block).to(dtype)
     block.training_forward = None if ops is None else MapBlock(ops)
     x = x.to(dtype).requires_grad_()
@@ -147,6 +145,25 @@ def block_results(ops: MapOperations | None, dtype: torch.dtype) -> list[Tensor]
     return [z.detach().double() for z in (y, *gradients, *block.buffers())]
 
 
+def branch_results(ops: MapOperations, dtype: torch.dtype) -> list[Tensor]:
+    """Return branches of 13 channels, gradients and statistics; two frames are equal."""
+    plain = torch.float64 if dtype == torch.float64 else torch.float32
+    torch.manual_seed(5)
+    temporal = DGTemporalConv(13, 2, 5)
+    nn.init.normal_(temporal.share)
+    x, scale, shift = torch.randn(1, 13, 5, 6), torch.randn(11), torch.randn(11)
+    x[:, :, 2] = x[:, :, 1]
+    leaves = [x.bfloat16().to(dtype), scale.to(plain), shift.to(plain)]
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+    temporal = copy.deepcopy(temporal).to(plain)
+    outputs = ops.branches(NormedMap(*leaves), temporal)
+    loss = sum((y.double() * torch.arange(y.numel()).view(y.shape).sin()).sum() for y in outputs)
+    torch.autograd.backward(loss)
+    taken = (*leaves, *temporal.parameters())
+    gradients = [z.grad for z in taken if z.grad is not None and z.grad.any()]
+    return [z.detach().double() for z in (*outputs, *gradients, *temporal.mix[0].buffers())]
+
+
 def main() -> None:
     InterpreterBuilder.create_dot = dot
     torch.manual_seed(0)
@@ -154,17 +171,21 @@ def main() -> None:
     rows = map_leaves(bodies=2, frames=5, joints=25, channels=3, width=3)
     graphs = graph_leaves(bodies=2, frames=17, joints=25, channels=4)
     cases = {
-        product: maps, first_product: maps, measure: rows, join_normed: rows,
+        product: maps, first_product: maps, join_normed: rows,
         join_identity: rows, join_alone: rows, graph_product: graphs,
     }  # fmt: skip
     found = {}
     for case, leaves in cases.items():
         width = 36 if leaves is maps else 3
-        for name, dtype in (("32", torch.float32), ("bf16", torch.bfloat16)):
+        for name, dtype in DTYPES.items():
             lower = [x.to(dtype) if x.dim() == 4 and x.shape[1] != 2 else x for x in leaves]
             wanted = results(case, PlainOperations(), lower, width, torch.float64)
             got = results(case, TritonOperations(), lower, width, dtype)
             found[f"{case.__name__} {name}"] = list(errors(wanted, got))
+    for name, dtype in DTYPES.items():
+        got = branch_results(TritonOperations(), dtype)
+        wanted = branch_results(PlainOperations(), torch.float64)
+        found[f"branches {name}"] = list(errors(wanted, got))
     whole = block_results(TritonOperations(), torch.float32)
     found["block 32"] = list(errors(block_results(None, torch.float64), whole))
     json.dump(found, sys.stdout)

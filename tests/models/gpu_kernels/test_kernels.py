@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("triton", reason="needs Triton")
 ROOT = Path(__file__).resolve().parents[3]
 CASES = (
-    "product", "first_product", "measure", "join_normed", "join_identity", "join_alone",
-    "graph_product",
+    "product", "first_product", "join_normed", "join_identity", "join_alone",
+    "graph_product", "branches",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def found() -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("precision", "most"), [("32", 1e-6), ("bf16", 2e-2)])
+@pytest.mark.parametrize(("precision", "most"), [("32", 1e-6), ("bf16", 3e-2)])
 def test_results_and_gradients_are_those_of_double_precision(
     found: dict[str, list[float]], case: str, precision: str, most: float
 ) -> None:

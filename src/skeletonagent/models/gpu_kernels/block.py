@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -41,26 +40,14 @@ class MapBlock:
         gathered = maps.graph_product(entered, attention.graphs, attention.attended, graph.alpha)
         left = maps.product(gathered, *_weights(graph.leave))
         joints = maps.join(left, self._shortcut(graph.shortcut, read.x), with_mean=True)
-        mixed = self._branches(temporal, joints)
+        layers = temporal.branches
+        assert layers.enter.bias is not None
+        bias = layers.enter.bias[: layers.norm.num_features]
+        entered = maps.product(joints, layers.enter.weight.flatten(1), layers.norm, bias)
+        mixed = maps.branches(entered, temporal)
         fused = maps.product(mixed, *_weights(temporal.mix[2:]))
         beside = None if block.shortcut is None else self._shortcut(block.shortcut, read.x)
         return maps.join(fused, beside, with_mean=False)
-
-    def _branches(self, temporal: DGTemporalConv, joints: Float[Tensor, "b c t w"]) -> NormedMap:
-        """Return the branches of joints and their mean, added, with the norm of the result."""
-        branches = temporal.branches
-        enter, width = branches.enter, branches.norm.num_features
-        assert enter.bias is not None
-        first = enter.weight[:width].flatten(1), branches.norm, enter.bias[:width]
-        normed, read = self.operations.first_product(joints, *first, pooled=False)
-        entered = self.operations.join(normed, None, with_mean=False)
-        pointwise = enter(read.x[:, :, :: branches.stride], slice(width, None))
-        branched = branches.branch(entered, pointwise)
-        share = temporal.share.to(branched.dtype)
-        mixed = torch.addcmul(branched[..., :-1], branched[..., -1:], share)
-        norm = temporal.mix[0]
-        assert isinstance(norm, SyncableBatchNorm2d)
-        return self.operations.measure(mixed, norm)
 
     def _shortcut(
         self, shortcut: nn.Module, x: Float[Tensor, "b c t v"]

@@ -1,4 +1,4 @@
-"""Kernels of single elements: a norm's map with its shortcut, rectified; measures of a map.
+"""Kernels of single elements: a norm's map with its shortcut, rectified.
 
 A row is a channel of a body, of ROWS frames of COLUMNS joints; where no mean over the joints is
 asked for, it is taken as one frame, whose elements lie side by side.
@@ -97,35 +97,3 @@ def join_gradient_kernel(
     tl.store(body_sums + (C + c) * bodies + body, tl.sum(of_shift))
     if KIND == 2:
         tl.store(body_sums + (2 * C + c) * bodies + body, tl.sum(of_other))
-
-
-@triton.jit
-def measure_kernel(
-    x, tile_mean, tile_squares,
-    C: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr,
-):  # fmt: skip
-    """Write the mean of a row, and its squares around it."""
-    c, body = tl.program_id(0), tl.program_id(1)
-    column = tl.arange(0, BLOCK_C)
-    row = (body.to(tl.int64) * C + c) * COLUMNS
-    values = tl.load(x + row + column, column < COLUMNS, other=0.0).to(tl.float32)
-    mean = tl.sum(values) / COLUMNS
-    centred = tl.where(column < COLUMNS, values - mean, 0.0)
-    place = c * tl.num_programs(1) + body
-    tl.store(tile_mean + place, mean)
-    tl.store(tile_squares + place, tl.sum(centred * centred))
-
-
-@triton.jit
-def measure_gradient_kernel(
-    grad_y, x, constant, slope, grad_x,
-    C: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr,
-):  # fmt: skip
-    """Write a row's gradient with what it adds through mean and variance."""
-    c, body = tl.program_id(0), tl.program_id(1)
-    column = tl.arange(0, BLOCK_C)
-    row = (body.to(tl.int64) * C + c) * COLUMNS
-    grad = tl.load(grad_y + row + column, column < COLUMNS, other=0.0)
-    values = tl.load(x + row + column, column < COLUMNS, other=0.0).to(tl.float32)
-    total = grad.to(tl.float32) + tl.load(constant + c) + tl.load(slope + c) * values
-    tl.store(grad_x + row + column, total, column < COLUMNS)

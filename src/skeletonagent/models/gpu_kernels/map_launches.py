@@ -9,7 +9,6 @@ from skeletonagent.models.gpu_kernels import graph_product, joining
 from skeletonagent.models.gpu_kernels.launching import (
     dot_precision,
     launch,
-    map_sizes,
     new_vector,
     power_of_two,
     torch_operator,
@@ -171,28 +170,3 @@ def _rows(frames: int, joints: int, with_mean: bool) -> dict[str, int]:
     return {
         "ROWS": frames, "COLUMNS": joints, "BLOCK_R": rows, "BLOCK_C": columns, "warps": warps,
     }  # fmt: skip
-
-
-@torch_operator("measure", "(Tensor x) -> (Tensor, Tensor)")
-def row_measures(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and squares of each channel of each body."""
-    bodies, c, positions = map_sizes(x)
-    mean, squares = new_vector(x, c, bodies), new_vector(x, c, bodies)
-    launch(
-        joining.measure_kernel, (c, bodies), (x, mean, squares), outputs=(mean, squares),
-        C=c, COLUMNS=positions, BLOCK_C=power_of_two(positions), warps=8,
-    )  # fmt: skip
-    return mean, squares
-
-
-@torch_operator("measure_gradient", "(Tensor grad_y, Tensor x, Tensor gradients) -> Tensor")
-def measure_gradient(grad_y: Tensor, x: Tensor, gradients: Tensor) -> Tensor:
-    """Return the gradient of a map that was measured, from that of whoever read it."""
-    bodies, c, positions = map_sizes(x)
-    grad_x = torch.empty_like(x)
-    launch(
-        joining.measure_gradient_kernel, (c, bodies),
-        (grad_y, x, gradients[2], gradients[3], grad_x), outputs=(grad_x,),
-        C=c, COLUMNS=positions, BLOCK_C=power_of_two(positions), warps=8,
-    )  # fmt: skip
-    return grad_x

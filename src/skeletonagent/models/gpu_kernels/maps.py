@@ -8,16 +8,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
+from skeletonagent.models.temporal_conv import DGTemporalConv
 
 
 class NormedMap(NamedTuple):
-    """Map, and what a norm makes of it: ``scale x + shift`` for each channel."""
+    """Map, and what a norm makes of it: ``scale x + shift`` for each channel.
+
+    The norm may be of the first channels alone.
+    """
 
     x: Float[Tensor, "b c t v"]
     """The map as it is in memory."""
-    scale: Float[Tensor, " c"]
+    scale: Float[Tensor, " d"]
     """Factor of each channel."""
-    shift: Float[Tensor, " c"]
+    shift: Float[Tensor, " d"]
     """What is added after it."""
 
 
@@ -57,9 +61,9 @@ class MapOperations(Protocol):
         x: Float[Tensor, "b c t v"] | NormedMap,
         weight: Float[Tensor, "d c"],
         norm: SyncableBatchNorm2d,
-        skipped_bias: Float[Tensor, " d"] | None,
+        skipped_bias: Float[Tensor, " e"] | None,
     ) -> NormedMap:
-        """Return ``weight @ x`` with its norm."""
+        """Return ``weight @ x`` with its norm, which may be of the first channels alone."""
         ...
 
     def graph_product(
@@ -78,6 +82,12 @@ class MapOperations(Protocol):
         """Return the rectified sum of two maps, and the joints' mean as one more joint."""
         ...
 
-    def measure(self, x: Float[Tensor, "b c t v"], norm: SyncableBatchNorm2d) -> NormedMap:
-        """Return a map with its norm."""
+    def branches(self, x: NormedMap, temporal: DGTemporalConv) -> NormedMap:
+        """Return the branches of joints and their mean, added, with the norm of the result.
+
+        Args:
+            x: Input of all branches; that of the 1x1 branch, which has the last channels, is
+                its product without the bias, and not normed.
+            temporal: Weights.
+        """
         ...

@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
-from skeletonagent.models.gpu_kernels import map_launches, product_launches
+from skeletonagent.models.gpu_kernels import branch_launches, map_launches, product_launches
 from skeletonagent.models.gpu_kernels.launching import require_contiguous
 from skeletonagent.models.gpu_kernels.maps import NormedMap, ReadMap
+from skeletonagent.models.temporal_conv import DGTemporalConv
 
 # Autograd gives and takes untyped tuples: gradients are in the order of forward's arguments.
 
@@ -120,27 +121,49 @@ class _Join(Function):
         return grad_x, sums[0], sums[1], None if other is None else grad_other, *beside, None
 
 
-class _Measure(Function):
-    """Map as it is, with its norm."""
+class _Branches(Function):
+    """Branches of a temporal convolution, the mean's share added, with the norm of the result."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, norm_weight: Tensor, norm_bias: Tensor, norm: SyncableBatchNorm2d
+        ctx: Any,
+        x: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        pointwise_bias: Tensor,
+        weights: Tensor,
+        biases: Tensor,
+        share: Tensor,
+        norm_weight: Tensor,
+        norm_bias: Tensor,
+        norm: SyncableBatchNorm2d,
+        sizes: tuple[int, int, int],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        mean, squares = map_launches.row_measures(x)
-        tile = x[0, 0].numel()
-        vectors = _vectors(x, mean, squares, norm_weight, norm_bias, None, norm, tile)
-        ctx.save_for_backward(x, vectors)
-        return x.view_as(x), vectors[0], vectors[1]
+        y, means, mean, squares = branch_launches.branches_and_measures(
+            x, scale, shift, pointwise_bias, weights, biases, share, *sizes
+        )
+        tile = branch_launches.branch_tile(x, *sizes[:2]) * y.shape[-1]
+        vectors = _vectors(y, mean, squares, norm_weight, norm_bias, None, norm, tile)
+        ctx.save_for_backward(share, weights, x, scale, shift, y, means, vectors)
+        ctx.sizes = sizes
+        return y, vectors[0], vectors[1]
 
     @staticmethod
     def backward(
-        ctx: Any, grad_x: Tensor, grad_scale: Tensor, grad_shift: Tensor
+        ctx: Any, grad_y: Tensor, grad_scale: Tensor, grad_shift: Tensor
     ) -> tuple[Tensor | None, ...]:
-        x, vectors = ctx.saved_tensors
-        gradients = _norm_gradient(x, grad_scale, grad_shift, vectors)
-        grad = map_launches.measure_gradient(grad_x.contiguous(), x, gradients)
-        return grad, gradients[0], gradients[1], None
+        *read, y, means, vectors = ctx.saved_tensors
+        gradients = _norm_gradient(y, grad_scale, grad_shift, vectors)
+        given = grad_y.contiguous(), y, gradients, *read
+        grad_x, sums = branch_launches.branches_gradient(*given, *ctx.sizes)
+        of_weights, of_biases, of_share = branch_launches.branch_weights_gradient(
+            *given, means, *ctx.sizes
+        )
+        normed, dilated = len(read[3]), len(read[3]) - ctx.sizes[0]
+        return (
+            grad_x, sums[0, :normed], sums[1, :normed], sums[1, normed:], of_weights,
+            of_biases[:dilated], of_share, gradients[0], gradients[1], None, None,
+        )  # fmt: skip
 
 
 def _vectors(
@@ -193,7 +216,7 @@ class TritonOperations:
         x: Float[Tensor, "b c t v"] | NormedMap,
         weight: Float[Tensor, "d c"],
         norm: SyncableBatchNorm2d,
-        skipped_bias: Float[Tensor, " d"] | None,
+        skipped_bias: Float[Tensor, " e"] | None,
     ) -> NormedMap:
         """Return ``weight @ x`` with its norm."""
         read = x if isinstance(x, NormedMap) else (x, None, None)
@@ -224,8 +247,18 @@ class TritonOperations:
         y: Tensor = _Join.apply(*x, *beside, with_mean)  # type: ignore[no-untyped-call]
         return y
 
-    def measure(self, x: Float[Tensor, "b c t v"], norm: SyncableBatchNorm2d) -> NormedMap:
-        """Return a map with its norm."""
-        require_contiguous(x)
-        measured = _Measure.apply(x, norm.weight, norm.bias, norm)  # type: ignore[no-untyped-call]
-        return NormedMap(*measured)
+    def branches(self, x: NormedMap, temporal: DGTemporalConv) -> NormedMap:
+        """Return the branches of joints and their mean, added, with the norm of the result."""
+        layers, norm = temporal.branches, temporal.mix[0]
+        assert layers.enter.bias is not None
+        assert isinstance(norm, SyncableBatchNorm2d)
+        convs = [conv for conv in layers.convs if isinstance(conv, nn.Conv2d)]
+        weights = torch.cat([conv.weight.flatten() for conv in convs])
+        biases = torch.cat([conv.bias for conv in convs if conv.bias is not None])
+        narrow = x.x.shape[1] - len(x.scale)
+        sizes = narrow, len(layers.convs), layers.stride
+        branched = _Branches.apply(  # type: ignore[no-untyped-call]
+            *x, layers.enter.bias[len(x.scale) :], weights, biases, temporal.share,
+            norm.weight, norm.bias, norm, sizes,
+        )  # fmt: skip
+        return NormedMap(*branched)

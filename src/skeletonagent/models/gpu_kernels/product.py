@@ -67,7 +67,7 @@ def product_kernel(
 def product_gradient_kernel(
     grad_y, y, constant, slope, weight, x, scale, shift, kept_grad, pooled_grad, grad_x, tile_sums,
     C: tl.constexpr, D: tl.constexpr, P: tl.constexpr, V: tl.constexpr, NORMED: tl.constexpr,
-    KEPT: tl.constexpr, POOLED: tl.constexpr,
+    MEASURED: tl.constexpr, KEPT: tl.constexpr, POOLED: tl.constexpr,
     BLOCK_C: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_P: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -83,9 +83,9 @@ def product_gradient_kernel(
         where = outputs + d[:, None] * P + p[None, :]
         inside = (d[:, None] < D) & (p[None, :] < P)
         grad = tl.load(grad_y + where, inside, other=0.0)
-        grad = grad.to(tl.float32) + tl.load(constant + d, d < D, other=0.0)[:, None]
+        grad = grad.to(tl.float32) + tl.load(constant + d, d < MEASURED, other=0.0)[:, None]
         measured = tl.load(y + where, inside, other=0.0).to(tl.float32)
-        grad += tl.load(slope + d, d < D, other=0.0)[:, None] * measured
+        grad += tl.load(slope + d, d < MEASURED, other=0.0)[:, None] * measured
         columns = tl.load(
             weight + d[None, :] * C + c[:, None], (d[None, :] < D) & (c[:, None] < C), other=0.0
         )
@@ -114,6 +114,7 @@ def product_gradient_kernel(
 def weight_gradient_kernel(
     grad_y, y, constant, slope, x, scale, shift, grad_weight, bodies,
     C: tl.constexpr, D: tl.constexpr, P: tl.constexpr, NORMED: tl.constexpr,
+    MEASURED: tl.constexpr,
     BLOCK_C: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_P: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -122,8 +123,8 @@ def weight_gradient_kernel(
     part = tl.program_id(2)
     d = tl.program_id(0) * BLOCK_D + tl.arange(0, BLOCK_D)
     c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
-    added = tl.load(constant + d, d < D, other=0.0)[:, None]
-    factor = tl.load(slope + d, d < D, other=0.0)[:, None]
+    added = tl.load(constant + d, d < MEASURED, other=0.0)[:, None]
+    factor = tl.load(slope + d, d < MEASURED, other=0.0)[:, None]
     total = tl.zeros((BLOCK_D, BLOCK_C), tl.float32)
     output_size, input_size = tl.full((), D * P, tl.int64), tl.full((), C * P, tl.int64)
     for body in range(part, bodies, tl.num_programs(2)):

@@ -91,7 +91,7 @@ def product_gradient(
         (grad_y, y, gradients[2], gradients[3], weight, x, scale, shift, kept_grad, pooled_grad,
          grad_x, sums), outputs=(grad_x, sums),
         C=c, D=d, P=positions, V=x.shape[-1], NORMED=scale is not None,
-        KEPT=kept_grad is not None, POOLED=pooled_grad is not None,
+        MEASURED=gradients.shape[1], KEPT=kept_grad is not None, POOLED=pooled_grad is not None,
         BLOCK_C=block, BLOCK_D=product.CHANNELS, BLOCK_P=tile, PRECISION=dot_precision(), warps=8,
     )  # fmt: skip
     return grad_x, sums.sum(dim=-1)
@@ -119,6 +119,7 @@ def weight_gradient(
         product.weight_gradient_kernel, (-(-d // block_d), -(-c // block_c), parts),
         (grad_y, y, gradients[2], gradients[3], x, scale, shift, sums, bodies), outputs=(sums,),
         C=c, D=d, P=positions, NORMED=scale is not None,
+        MEASURED=gradients.shape[1],
         BLOCK_C=block_c, BLOCK_D=block_d, BLOCK_P=tile, PRECISION=dot_precision(), warps=8,
     )  # fmt: skip
     return sums.sum(dim=0)
