@@ -1,8 +1,9 @@
 """Actions added to a base, from few examples and without a training: docs/results/base.md.
 
-The nearest mean of the base's features, which is what `actions add` and `predict` on a base do,
-against the nearest mean of the joints themselves: centred, scaled and turned as for the base, 32
-frames, by their cosine. `--held-out` tests on subjects of the training set.
+What `actions add` and `predict` on a base do, the nearest mean of the base's features beside the
+kernel ridge classifier of the examples, and that mean alone, against the nearest mean of the joints
+themselves: centred, scaled and turned as for the base, 32 frames, by their cosine. `--held-out`
+tests on subjects of the training set.
 
 Example:
   python -m benchmarks.base_actions skeletons/utd_mhad --base runs/base --seeds 10
@@ -10,6 +11,7 @@ Example:
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +26,9 @@ from skeletonagent.cli.console import print_json
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.data.splits import choose_split, leave_subjects_out
 from skeletonagent.data.training_draw import draw_training_clips
+from skeletonagent.evaluation.predict import sample_features
 from skeletonagent.evaluation.significance import mean_interval, paired_difference
+from skeletonagent.experiments.base_encoder import BaseEncoder
 from skeletonagent.experiments.datasets import open_dataset
 from skeletonagent.experiments.fine_tuning import read_source
 from skeletonagent.inference.base_actions import (
@@ -32,7 +36,11 @@ from skeletonagent.inference.base_actions import (
     mean_of_examples,
     recognizing_actions,
 )
+from skeletonagent.inference.base_examples import WEIGHT, classifier_of_examples
 from skeletonagent.inference.stream_model import StreamModel
+
+LEAST = math.log(1e-6)
+"""Least log probability of the nearest mean that counts, as in a recognizer."""
 
 
 def main(
@@ -61,18 +69,24 @@ def main(
             for batch in sampler.test_batches(part, 256, 1)
         ]
     )
+    encoder = BaseEncoder.of_base(source, sampler.store)
+    of_base = sample_features(encoder, sampler, everything)
     _, parts = choose_split(data, split)
     train, test = store.indices(parts.train), store.indices(parts.test)
     folds = list(leave_subjects_out(store, train, FOLDS, seed=0)) if held_out else []
     for count in map(int, clips.split(",")):
-        top1: dict[str, list[float]] = {"joints": [], "base": []}
+        top1: dict[str, list[float]] = {"joints": [], "means": [], "base": []}
         for seed in range(seeds):
             known, unseen = folds[seed % FOLDS] if folds else (train, test)
             examples = draw_training_clips(store, known, count, seed)
             labels = store.labels[examples]
+            means = _added(fitted, learned[examples], labels, learned[unseen])
+            classifier = classifier_of_examples(fitted, source, store.subset(examples))
+            own = classifier.log_probabilities(sampler.store.subset(unseen), of_base[unseen])
             scored = {
                 "joints": _nearest_mean(raw[examples], labels, raw[unseen]),
-                "base": _added(fitted, learned[examples], labels, learned[unseen]),
+                "means": means,
+                "base": means.log_softmax(dim=1).clamp(min=LEAST) + WEIGHT * own,
             }
             for name, scores in scored.items():
                 right = scores.argmax(dim=1) == store.labels[unseen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,27 @@ from tests.small_run import CLASSES, samples, small_archive, small_run, swinging
 from typer.testing import CliRunner
 
 from skeletonagent.cli.app import app
+from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import COCO_17, KINECT_20
 from skeletonagent.core.recording import KeypointRecording
+from skeletonagent.data.archive import read_archive
 from skeletonagent.data.keypoints.recorded import write_keypoints
+from skeletonagent.evaluation.predict import sample_features
 from skeletonagent.experiments.fine_tuning import read_source
+from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.experiments.pretraining import pretrain
-from skeletonagent.inference.action_examples import add_action, knowing_actions, list_actions
+from skeletonagent.inference.action_examples import (
+    add_action,
+    knowing_actions,
+    list_actions,
+    remove_action,
+)
 from skeletonagent.inference.base_actions import base_in_format, format_of_examples
+from skeletonagent.inference.base_examples import WEIGHT, classifier_of_examples
 from skeletonagent.inference.predictor import load_predictor
+from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.training.run_directory import RunDirectory
 
 
@@ -39,7 +51,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def base(trained: Path) -> Iterator[Path]:
     yield trained
-    RunDirectory(trained).actions.unlink(missing_ok=True)
+    run = RunDirectory(trained)
+    for file in (run.actions, run.kernel_ridge, *trained.glob("examples.*")):
+        file.unlink(missing_ok=True)
 
 
 def recording(path: Path, label: int, seed: int) -> Path:
@@ -76,6 +90,55 @@ def test_logits_are_those_of_the_nearest_mean(base: Path, tmp_path: Path) -> Non
     assert logits[0] == pytest.approx(logits[1])
     distance = np.square(features - mean).sum() - np.square(features).sum()
     assert logits[0] == pytest.approx(-8 * distance / np.square(mean).sum(), rel=1e-3)
+
+
+def test_examples_are_kept_and_a_classifier_is_fitted_to_them(base: Path, tmp_path: Path) -> None:
+    files = [recording(tmp_path / f"{name}.npz", n, n) for n, name in enumerate(CLASSES)]
+    add_action(base, CLASSES[0], files[:1])
+    run = RunDirectory(base)
+    assert not run.kernel_ridge.exists()  # nothing to tell it from
+    for name, file in zip(CLASSES[1:], files[1:], strict=True):
+        add_action(base, name, [file])
+    examples = read_archive(base / "examples.npz").store
+    assert examples.class_names == CLASSES and examples.labels.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(examples.sequence(1).joints, swinging(1, 1, frames=30))
+    model = knowing_actions(load_predictor(base, "cpu")).models[0]
+    prepared = model.preprocessed([examples.sequence(n) for n in range(3)])
+    wanted = classifier_of_examples(model, read_source(base), examples)
+    (n, m), (of_n, of_m) = (one.features(prepared) for one in (model.kernel_ridge, wanted))
+    torch.testing.assert_close(n, of_n)
+    torch.testing.assert_close(m, of_m)
+    torch.testing.assert_close(model.kernel_ridge.dual, wanted.dual)
+    clip = examples.sequence(2)
+    joined = model.predict_samples([clip]).probs
+    means = replace(model, kernel_ridge=None).predict_samples([clip]).probs
+    own = wanted.log_probabilities(prepared.subset(torch.tensor([2])), model_features(model, clip))
+    both = (torch.from_numpy(means).log() + WEIGHT * own).div(1 + WEIGHT).softmax(dim=1)
+    np.testing.assert_allclose(joined, both, atol=1e-4)
+    remove_action(base, CLASSES[1])
+    assert KernelRidge.load(run.kernel_ridge).intercept.shape == (2,)
+    assert read_archive(base / "examples.npz").store.class_names == (CLASSES[0], CLASSES[2])
+    add_action(base, CLASSES[1], files[1:2])
+    (base / "examples.npz").unlink()
+    add_action(base, "other", files[:1])  # a folder of an earlier version: by means alone
+    known = knowing_actions(load_predictor(base, "cpu"))
+    assert known.models[0].kernel_ridge is None and len(known.class_names) == 4
+
+
+def model_features(model: StreamModel, clip: SkeletonSequence) -> torch.Tensor:
+    """Return the features of a clip as the base of the model's classifier returns them."""
+    sampler = model.sampler(model.preprocessed([clip]))
+    return sample_features(model.kernel_ridge.base.encoder, sampler, torch.arange(1))
+
+
+def test_a_classifier_of_other_actions_is_refused(base: Path, tmp_path: Path) -> None:
+    for name in ("one", "other", "third"):
+        add_action(base, name, [recording(tmp_path / f"{name}.npz", len(name) % 3, 0)])
+    before = RunDirectory(base).kernel_ridge.read_bytes()
+    remove_action(base, "third")
+    RunDirectory(base).kernel_ridge.write_bytes(before)
+    with pytest.raises(DataError, match=r"is of 3 actions, and .* has 2; remove it"):
+        knowing_actions(load_predictor(base, "cpu"))
 
 
 def test_joints_that_a_base_does_not_know_play_no_part(base: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from skeletonagent.inference.base_actions import (
     mean_of_examples,
     recognizing_actions,
 )
+from skeletonagent.inference.base_examples import beside_classifier, keep_examples, read_examples
 from skeletonagent.inference.class_descriptions import read_description
 from skeletonagent.inference.compared_clips import ComparedClips
 from skeletonagent.inference.predictor import Predictor, load_predictor
@@ -50,7 +51,7 @@ def add_action(
     """Teach a run an action from examples, a description or both, and return it.
 
     Nothing is trained. A base tells the actions that were added to it apart, and nothing else, by
-    the nearest mean of their examples; no archive is needed.
+    their examples, which are kept in its folder; no archive is needed.
 
     Args:
         run: Run directory.
@@ -84,9 +85,12 @@ def add_action(
             raise ConfigError("a base knows actions by examples alone; describe them to a run")
         examples_of = read_input_format(directory) or format_of_examples(files[0])
         taking = _in_format(predictor, examples_of)
-        features = torch.cat([_example_features(taking, file) for file in files])
-        action = mean_of_examples(clean, features)
+        (fitted,) = taking.torch_models
+        samples = [sample for file in files for sample in read_examples(taking, file)]
+        action = mean_of_examples(clean, torch.from_numpy(fitted.sample_features(samples)))
         write_actions(directory, model, [*known, action], examples_of)
+        names = [*(one.name for one in known), clean]
+        keep_examples(directory, fitted, read_source(directory.path), names, samples)
         return action
     description = (
         read_description(clean, describe, predictor.class_names, predictor.layout, chat)
@@ -153,7 +157,12 @@ def remove_action(run: str | Path, name: str) -> None:
     if len(kept) == len(known):
         added = ", ".join(action.name for action in known) or "none"
         raise ConfigError(f"no action {name!r} was added to {directory.path}; there are: {added}")
-    write_actions(directory, model, kept, read_input_format(directory))
+    examples_of = read_input_format(directory)
+    write_actions(directory, model, kept, examples_of)
+    if examples_of is not None:
+        (fitted,) = _in_format(predictor, examples_of).torch_models
+        names = [action.name for action in kept]
+        keep_examples(directory, fitted, read_source(directory.path), names, ())
 
 
 def knowing_actions(predictor: Predictor) -> Predictor:
@@ -180,7 +189,8 @@ def knowing_actions(predictor: Predictor) -> Predictor:
     if actions and examples_of is not None:
         (base,) = _in_format(predictor, examples_of).torch_models
         # Without runs: what the base held out was of other classes.
-        return replace(predictor, models=(recognizing_actions(base, actions),), runs=())
+        known = beside_classifier(recognizing_actions(base, actions), directory)
+        return replace(predictor, models=(known,), runs=())
     return replace(predictor, models=(with_added_actions(model, actions),))
 
 
