@@ -38,15 +38,18 @@ line() {
 }
 
 if [ -n "$dry" ]; then
+  export TRITON_INTERPRET=1 # kernels run on the CPU, slowly
   data="${data:-synthetic}" fast=graphs # which is left out there: compiling takes minutes
   at=(--device cpu --frames 4); tiny=(--small --classes 2); batch=(--clips-in-batch 4)
   few=(--steps 2 --literal-steps 1) short=(--steps 2) once=(--repeats 1) seeds=1
   whole=(--persons full) mixed=(--persons ntu) some=(--batch 4) bodies=(--bodies 2)
+  fused=(--device cpu --bodies 1 --frames 4 --width 8 --blocks 1)
   epochs=(--epochs 2 --sequences 12 --latency 0 --set clips.test_clips=1)
   replayed=(--steps 2 --classes 2) trained=(--steps 1 --set clips.frames=8 --set model.width=8 --set device=cpu
     --set clips.test_clips=1 --set model.backbone=stgcn++)
 else
   at=(--device cuda --precision bf16); tiny=(); batch=() fast=compiled,both
+  fused=("${at[@]}")
   few=(--steps 30 --literal-steps 5) short=(--steps 10) once=(--repeats 20) seeds=3
   whole=(--persons full) mixed=(--persons ntu) some=(--batch 256) bodies=(--bodies 128)
   epochs=(--epochs 3 --latency 2) replayed=(--steps 12)
@@ -54,17 +57,20 @@ else
 fi
 
 line versions 20 benchmarks.versions
-line step 110 benchmarks.throughput "${at[@]}" "${tiny[@]}" "${batch[@]}" "${few[@]}" "${whole[@]}" \
+line step 100 benchmarks.throughput "${at[@]}" "${tiny[@]}" "${batch[@]}" "${few[@]}" "${whole[@]}" \
   --variants eager,graphs
 line products 25 benchmarks.products "${at[@]}" "${bodies[@]}" "${once[@]}"
-line replay 40 benchmarks.replay "${at[@]}" "${batch[@]}" "${replayed[@]}" --variants graphs
-line compiled 120 benchmarks.throughput "${at[@]}" "${tiny[@]}" "${batch[@]}" "${few[@]}" \
+line replay 30 benchmarks.replay "${at[@]}" "${batch[@]}" "${replayed[@]}" --variants graphs
+line compiled 90 benchmarks.throughput "${at[@]}" "${tiny[@]}" "${batch[@]}" "${few[@]}" \
   "${whole[@]}" --variants "$fast"
-line inference 30 benchmarks.inference "${at[@]}" "${tiny[@]}" "${some[@]}" "${once[@]}"
-line kernels 30 benchmarks.kernels "${at[@]}" "${tiny[@]}" "${batch[@]}" "${short[@]}" "${whole[@]}"
-line mix 45 benchmarks.throughput "${at[@]}" "${tiny[@]}" "${batch[@]}" "${few[@]}" "${mixed[@]}" \
+line blocks 50 benchmarks.gpu_kernels "${fused[@]}" "${once[@]}"
+[ -n "$dry" ] || # the interpreter would take too long
+  line fused 60 benchmarks.throughput "${at[@]}" "${few[@]}" "${whole[@]}" --variants kernels
+line inference 25 benchmarks.inference "${at[@]}" "${tiny[@]}" "${some[@]}" "${once[@]}"
+line kernels 25 benchmarks.kernels "${at[@]}" "${tiny[@]}" "${batch[@]}" "${short[@]}" "${whole[@]}"
+line mix 35 benchmarks.throughput "${at[@]}" "${tiny[@]}" "${batch[@]}" "${few[@]}" "${mixed[@]}" \
   --variants graphs
-line epoch 60 benchmarks.epoch "${at[@]}" "${tiny[@]}" "${batch[@]}" "${epochs[@]}"
+line epoch 40 benchmarks.epoch "${at[@]}" "${tiny[@]}" "${batch[@]}" "${epochs[@]}"
 line pipeline 30 benchmarks.pipeline "${at[@]}" "${tiny[@]}" "${batch[@]}" "${short[@]}" "${once[@]}"
 if [ -n "$data" ]; then
   line accuracy 180 benchmarks.gpu_accuracy "$data" --seeds "$seeds" "${trained[@]}"

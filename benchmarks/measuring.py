@@ -27,6 +27,12 @@ WARM_UP = 3
 WIDTH = 140
 """Of tables that no terminal limits."""
 
+NO_TRAFFIC = frozenset({
+    "device", "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided",
+    "_unsafe_view",
+})  # fmt: skip
+"""Operators that neither read nor write elements."""
+
 Work = Callable[[], object]
 Mark = float | torch.cuda.Event
 
@@ -115,7 +121,7 @@ class Traffic(TorchDispatchMode):
     ) -> object:
         """Run an operator and count its operands and results."""
         result = func(*args, **(kwargs or {}))
-        if not func.is_view:
+        if not func.is_view and func.overloadpacket.__name__ not in NO_TRAFFIC:
             self.bytes += sum(map(_size, tree_leaves((args, kwargs, result))))
         return result
 

@@ -42,6 +42,7 @@ SWITCHES: Mapping[str, Sequence[str]] = {
     "compiled": ("training.compile=true", "training.cuda_graphs=false"),
     "graphs": ("training.compile=false", GRAPHS),
     "both": ("training.compile=true", GRAPHS),
+    "kernels": ("training.compile=false", GRAPHS, "training.kernels=triton"),
 }
 """Ways to run a step, by name: what of the configuration they set."""
 

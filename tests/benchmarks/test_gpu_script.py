@@ -12,8 +12,8 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.sh"
 LINES = [
-    "versions", "step", "products", "replay", "compiled", "inference", "kernels", "mix", "epoch",
-    "pipeline", "accuracy",
+    "versions", "step", "products", "replay", "compiled", "blocks", "inference", "kernels",
+    "mix", "epoch", "pipeline", "accuracy",
 ]  # fmt: skip
 
 
