@@ -48,6 +48,7 @@ def main(
 ) -> None:
     """Compile each kernel of a training step, and list what it takes of a multiprocessor."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    torch.set_float32_matmul_precision("high")  # as it is in a run on a GPU
     launches = [
         launch
         for launch in distinct(launches_of_step(bodies, frames, width, dtype, blocks))

@@ -35,6 +35,17 @@ def test_operations_on_maps_give_what_the_blocks_give(name: str, channels: int) 
         torch.testing.assert_close(got, wanted)
 
 
+def test_maps_have_the_precision_of_autocast() -> None:
+    block = BACKBONES["dg-stgcn"].build(COCO_17, 3, 2, 8).blocks[0]
+    x, found = torch.randn(2, 3, 5, 17), []
+    for forward in (None, MapBlock(PlainOperations())):
+        block.training_forward = forward
+        with torch.autocast("cpu", torch.bfloat16):
+            found.append(block(x))
+    assert found[0].dtype == found[1].dtype == torch.bfloat16
+    torch.testing.assert_close(found[1], found[0], rtol=0.1, atol=0.1)
+
+
 def test_evaluation_takes_the_blocks_own_forward_pass() -> None:
     block = BACKBONES["skeletonagent"].build(COCO_17, 3, 2, 8).blocks[0].eval()
     x = torch.randn(1, 8, 4, 17)

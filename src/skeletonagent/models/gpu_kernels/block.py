@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -33,7 +34,9 @@ class MapBlock:
         graph, temporal = block.graph, block.temporal
         assert isinstance(graph, DGGraphConv)
         assert isinstance(temporal, DGTemporalConv)
-        maps = self.operations
+        maps, device = self.operations, x.device.type
+        if torch.is_autocast_enabled(device):  # a stem may leave its map in single precision
+            x = x.to(torch.get_autocast_dtype(device))
         entered, read = maps.first_product(x, *_weights(graph.enter), pooled=True)
         assert read.pooled is not None
         attention = graph.attend(read.pooled)

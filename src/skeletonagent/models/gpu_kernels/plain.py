@@ -69,7 +69,8 @@ class PlainOperations:
         entered = _affine(NormedMap(x.x[:, :normed], x.scale, x.shift)).relu()
         pointwise = x.x[:, normed:, :: layers.stride] + layers.enter.bias[normed:, None, None]
         branched = layers.branch(entered, pointwise)
-        mixed = torch.addcmul(branched[..., :-1], branched[..., -1:], temporal.share)
+        share = temporal.share.to(branched.dtype)
+        mixed = torch.addcmul(branched[..., :-1], branched[..., -1:], share)
         norm = temporal.mix[0]
         assert isinstance(norm, SyncableBatchNorm2d)
         return _normed(mixed, norm, None)
