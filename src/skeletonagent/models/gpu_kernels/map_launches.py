@@ -75,7 +75,7 @@ def graph_product_gradient(
          grad_x, grad_shared, grad_attended, sums),
         outputs=(grad_x, grad_shared, grad_attended, sums),
         D=d, T=t, V=v, GRAPHS=shared.shape[1], BLOCK_T=_frames(t), BLOCK_V=power_of_two(v),
-        PRECISION=dot_precision(),
+        PRECISION=dot_precision(), warps=8 if x.dtype == torch.float32 else 4,
     )  # fmt: skip
     return grad_x, grad_shared, grad_attended, sums.sum(dim=-1)
 
