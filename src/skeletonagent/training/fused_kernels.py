@@ -7,7 +7,6 @@ import os
 from torch import nn
 
 from skeletonagent.core.errors import ConfigError
-from skeletonagent.models.backbones import BACKBONES
 from skeletonagent.models.blocks import STBlock
 from skeletonagent.models.graph_conv import DGGraphConv
 from skeletonagent.training.distributed import DistributedContext
@@ -30,8 +29,7 @@ def use_triton(recognizer: nn.Module, context: DistributedContext) -> None:
     if not blocks or not all(isinstance(block.graph, DGGraphConv) for block in blocks):
         raise ConfigError(
             "training.kernels triton has kernels for the backbones skeletonagent and dg-stgcn "
-            f"alone; choose one of them with model.backbone, of {', '.join(BACKBONES)}, or set "
-            "training.kernels=torch"
+            "alone; set model.backbone to one of them, or training.kernels=torch"
         )
     if context.world_size > 1:
         raise ConfigError(
