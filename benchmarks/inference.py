@@ -1,20 +1,22 @@
 """Speed of class scores: the recognizer made ready for inference beside the literal model.
 
-On the CPU what counts is processor time on one thread, which does not depend on what else the
-machine does. The literal model computes all heads and runs absent bodies, as the released does,
-so that with absent bodies the two give other scores.
+On the CPU what counts is processor time on one thread, which depends less than the clock on what
+else the machine does; all forms are timed in turn. The literal model computes all heads and runs
+absent bodies, as the released does, so that with absent bodies the two give other scores. Of
+another backbone than the paper's there is no literal model; its recognizer as it is trained is what
+the others are compared with.
 
 Example:
   python -m benchmarks.inference --device cuda --batch 256 --precision bf16 --json inference.json
-  python -m benchmarks.inference --device cpu --batch 4 --repeats 3
+  python -m benchmarks.inference --batch 4,8 --backbones skeletonagent,stgcn++ --all-forms
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +31,7 @@ from benchmarks.generated import Persons, generated, guidance_of
 from benchmarks.measuring import (
     Clock,
     Spread,
+    Work,
     flops_of,
     forget_peak,
     peak_megabytes,
@@ -38,40 +41,56 @@ from benchmarks.measuring import (
 from benchmarks.program import batch_of, classifiers_of, experiment_of, paper_config
 from skeletonagent.core.clips import Batch
 from skeletonagent.experiments.build import Experiment
-from skeletonagent.experiments.config import Config
+from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.export.accuracy import batch_arrays
+from skeletonagent.export.graph import export_program, onnx_bytes
+from skeletonagent.export.session import OnnxSession
+from skeletonagent.models.fused import fuse_for_inference
+from skeletonagent.models.recognizer import Recognizer
 from skeletonagent.training.distributed import describe_device, pick_device
+
+PAPER = "skeletonagent"
+"""Backbone of the paper's recognizer."""
 
 
 def main(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    batch: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 256,
+    batch: Annotated[str, typer.Option(help="Clips at once, several by commas.")] = "256",
     frames: Annotated[int, typer.Option(min=1, help="T.")] = 100,
     precision: Annotated[str, typer.Option(help="bf16 or 32.")] = "32",
     repeats: Annotated[int, typer.Option(min=1, help="Batches timed.")] = 20,
     classes: Annotated[int, typer.Option(min=2, max=60, help="Y.")] = 60,
     small: Annotated[bool, typer.Option(help="A narrow recognizer.")] = False,
+    backbones: Annotated[str, typer.Option(help="Backbones by commas.")] = PAPER,
+    all_forms: Annotated[
+        bool, typer.Option(help="On a CPU also the exported form, and fused in bfloat16.")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
 ) -> None:
     """Time class scores of clips of two bodies, and of one or two as in NTU RGB+D."""
     clock = Clock(pick_device(device))
-    config = paper_config(
-        device, precision, clips_in_batch=max(batch, 2), frames=frames, small=small
-    )
-    config = replace(config, training=replace(config.training, validation_share=0.0))
+    sizes = list(map(int, batch.split(",")))
+    rows: list[dict[str, Any]] = []
     with single_thread(clock.device):
-        rows = [
-            row
-            for persons in Persons
-            for row in _compared(config, persons, clock, batch, repeats, classes)
-        ]
+        for backbone in backbones.split(","):
+            for clips in sizes:
+                config = paper_config(
+                    device, precision, clips_in_batch=max(clips, 2), frames=frames, small=small
+                )
+                config = with_overrides(
+                    config, [f"model.backbone={backbone}", "training.validation_share=0.0"]
+                )
+                for persons in Persons:
+                    work = Comparison(config, persons, clips, classes, all_forms)
+                    rows += work.rows(clock, repeats)
     facts = {
         "device": describe_device(clock.device),
         "torch": torch.__version__,
         "precision": precision,
-        "batch": {"clips": batch, "frames": frames},
+        "batch": {"clips": sizes if len(sizes) > 1 else sizes[0], "frames": frames},
         "rows": rows,
     }
-    print_rows(f"inference, {facts['device']}, {precision}, {batch} clips at once", rows)
+    print_rows(f"inference, {facts['device']}, {precision}", rows)
     write_facts(facts, json)
 
 
@@ -86,46 +105,82 @@ def single_thread(device: torch.device) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@torch.inference_mode()
-def _compared(
-    config: Config, persons: Persons, clock: Clock, clips: int, repeats: int, classes: int
-) -> list[dict[str, Any]]:
-    """Return what the program and the literal model take for the same clips, with a ratio."""
-    experiment = _settled(
-        experiment_of(config, generated(max(3 * classes, 2 * clips), persons, classes))
-    )
-    drawn = batch_of(experiment, clips=clips)
-    model = (
-        literal_recognizer(experiment.state.recognizer, experiment.data.store)
-        .to(clock.device)
-        .eval()
-    )
-    k = dense_k(guidance_of(experiment.data).salient(experiment.config.clips.stream)).to(
-        clock.device
-    )
+@dataclass(frozen=True)
+class Comparison:
+    """Class scores of the same clips in several ways.
 
-    def literal(batch: Batch) -> Tensor:
-        with experiment.state.context.autocast():
-            scores: Tensor = model(batch.clips, k)[0]
-        return scores
+    Args:
+        config: Configuration of the recognizer.
+        persons: Bodies of the clips.
+        clips: Clips at once.
+        classes: Y.
+        all_forms: Whether the exported form and the one in bfloat16 are among the ways.
+    """
 
-    ways = {**classifiers_of(experiment), "literal": literal}
-    expected = literal(drawn).float()
-    # What all clips have in common says nothing of how scores agree.
-    spread = (expected - expected.mean(dim=0)).norm().clamp(min=1e-9)
-    rows = [
-        {
-            "bodies": persons.value,
-            "scores by": name,
-            "apart": float((classify(drawn).float() - expected).norm() / spread),
-            "gflops_per_clip": flops_of(partial(classify, drawn)) / clips / 1e9,
-            **_timed(partial(classify, drawn), clock, repeats, clips),
-        }
-        for name, classify in ways.items()
-    ]
-    for row in rows:
-        row["times_as_fast"] = rows[-1]["ms_per_clip"] / row["ms_per_clip"]
-    return rows
+    config: Config
+    persons: Persons
+    clips: int
+    classes: int
+    all_forms: bool
+
+    @torch.inference_mode()
+    def rows(self, clock: Clock, repeats: int) -> list[dict[str, Any]]:
+        """Return the time of each way, and how far its scores are from those of the last."""
+        data = generated(max(3 * self.classes, 2 * self.clips), self.persons, self.classes)
+        experiment = _settled(experiment_of(self.config, data))
+        drawn = batch_of(experiment, clips=self.clips)
+        ways = self._ways(experiment, drawn)
+        expected = list(ways.values())[-1](drawn).float()
+        # What all clips have in common says nothing of how scores agree.
+        spread = (expected - expected.mean(dim=0)).norm().clamp(min=1e-9)
+        works = {name: partial(classify, drawn) for name, classify in ways.items()}
+        times = _timed(works, clock, repeats, self.clips)
+        last = list(times.values())[-1]["ms_per_clip"]
+        return [
+            {
+                "backbone": self.config.model.backbone,
+                "clips": self.clips,
+                "bodies": self.persons.value,
+                "scores by": name,
+                "apart": float((work().float() - expected).norm() / spread),
+                "gflops_per_clip": flops_of(work) / self.clips / 1e9,
+                **times[name],
+                "times_as_fast": last / times[name]["ms_per_clip"],
+            }
+            for name, work in works.items()
+        ]
+
+    def _ways(self, experiment: Experiment, drawn: Batch) -> dict[str, Callable[[Batch], Tensor]]:
+        """Return the ways to scores; the last is what the others are compared with."""
+        ways = classifiers_of(experiment)
+        if self.all_forms:
+            ways = {**_further_forms(experiment.state.recognizer, drawn), **ways}
+        if self.config.model.backbone != PAPER:
+            return ways
+        device = experiment.state.context.device
+        model = literal_recognizer(experiment.state.recognizer, experiment.data.store)
+        model = model.to(device).eval()
+        k = dense_k(guidance_of(experiment.data).salient(self.config.clips.stream)).to(device)
+
+        def literal(batch: Batch) -> Tensor:
+            with experiment.state.context.autocast():
+                scores: Tensor = model(batch.clips, k)[0]
+            return scores
+
+        return {**ways, "literal": literal}
+
+
+def _further_forms(recognizer: Recognizer, drawn: Batch) -> dict[str, Callable[[Batch], Tensor]]:
+    """Return the exported recognizer in ONNX Runtime on one thread, and a fused one in bfloat16."""
+    joints, _ = batch_arrays(drawn)
+    with torch.inference_mode(mode=False):
+        program = export_program(recognizer, joints.shape[1:])
+        session = OnnxSession.of(onnx_bytes(program), threads=1)
+    lower = fuse_for_inference(recognizer, torch.bfloat16)
+    return {
+        "exported": lambda batch: torch.from_numpy(session.run(*batch_arrays(batch))[0]),
+        "fused, bf16": lambda batch: lower(batch.clips, batch.bodies),
+    }
 
 
 def _settled(experiment: Experiment) -> Experiment:
@@ -139,13 +194,21 @@ def _settled(experiment: Experiment) -> Experiment:
     return experiment
 
 
-def _timed(work: Callable[[], object], clock: Clock, repeats: int, clips: int) -> dict[str, Any]:
-    """Return the time a clip takes: on the CPU the processor's, on a GPU the clock's."""
-    forget_peak(clock.device)
-    if clock.device.type == "cuda":
-        spread = clock.durations(work, repeats)
-    else:
-        spread = processor_time(work, repeats)
+def _timed(
+    works: Mapping[str, Work], clock: Clock, repeats: int, clips: int
+) -> dict[str, dict[str, Any]]:
+    """Return the times of a clip: on the CPU the processor's, taken in turn, else the clock's."""
+    if clock.device.type != "cuda":
+        times = _in_turn(works, repeats)
+        return {name: _told(spread, clips, clock) for name, spread in times.items()}
+    found = {}
+    for name, work in works.items():
+        forget_peak(clock.device)
+        found[name] = _told(clock.durations(work, repeats), clips, clock)
+    return found
+
+
+def _told(spread: Spread, clips: int, clock: Clock) -> dict[str, Any]:
     return {
         "ms_per_clip": 1e3 * spread.median / clips,
         "lower": 1e3 * spread.lower / clips,
@@ -155,14 +218,20 @@ def _timed(work: Callable[[], object], clock: Clock, repeats: int, clips: int) -
     }
 
 
-def processor_time(work: Callable[[], object], repeats: int) -> Spread:
-    """Return the processor time of some work, warmed up."""
-    seconds = []
+def _in_turn(works: Mapping[str, Work], repeats: int) -> dict[str, Spread]:
+    """Return the processor time of works, each run once in every turn and once before."""
+    seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(1 + repeats):
-        began = time.process_time()
-        work()
-        seconds.append(time.process_time() - began)
-    return Spread.of(seconds[1:])
+        for name, work in works.items():
+            began = time.process_time()
+            work()
+            seconds[name].append(time.process_time() - began)
+    return {name: Spread.of(values[1:]) for name, values in seconds.items()}
+
+
+def processor_time(work: Work, repeats: int) -> Spread:
+    """Return the processor time of some work, warmed up."""
+    return _in_turn({"": work}, repeats)[""]
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import typer
+from benchmarks.generated import Persons
 from benchmarks.stand_in import StandIn
 from typer.testing import CliRunner
 
@@ -110,6 +113,29 @@ def test_inference(tmp_path: Path) -> None:
     assert all(row["apart"] < 1e-2 for row in full)
     assert max(row["gflops_per_clip"] for row in full[:2]) < full[2]["gflops_per_clip"]
     assert all(row["ms_per_clip"] > 0 for row in found["rows"])
+
+
+def test_inference_in_all_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exporting, which takes long and is tested elsewhere, is replaced by fused recognizers."""
+    monkeypatch.setattr(inference, "Persons", [Persons.FULL])
+    monkeypatch.setattr(inference, "export_program", lambda recognizer, _: recognizer)
+    monkeypatch.setattr(inference, "onnx_bytes", inference.fuse_for_inference)
+
+    def session_of(fused: Callable[..., torch.Tensor], threads: int) -> SimpleNamespace:
+        assert threads == 1
+        return SimpleNamespace(run=lambda *arrays: (fused(*map(torch.from_numpy, arrays)).numpy(),))
+
+    monkeypatch.setattr(inference, "OnnxSession", SimpleNamespace(of=session_of))
+    found = figures(
+        inference.main, tmp_path, "--batch", "2,3", "--repeats", "1", "--all-forms",
+        "--backbones", "stgcn++",
+    )  # fmt: skip
+    rows = found["rows"]
+    names = ["exported", "fused, bf16", "fused", "recognizer"]
+    assert [(row["clips"], row["scores by"]) for row in rows] == [
+        (clips, name) for clips in (2, 3) for name in names
+    ]
+    assert rows[0]["apart"] < 1e-3 and rows[3]["times_as_fast"] == 1
 
 
 def test_compact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
