@@ -12,7 +12,7 @@ from typing import Any
 
 from skeletonagent.core.files import write_from, write_text
 
-Round = dict[str, Any]
+_Round = dict[str, Any]
 """Guidance of a round as plain values."""
 _BEGIN, _BETWEEN, _END = '{"rounds": [\n', ",\n", "\n]}\n"
 
@@ -27,14 +27,14 @@ class RoundLog:
     """
 
     def __init__(
-        self, path: Path, earlier: Sequence[Round], reread: Callable[[], Sequence[Round]]
+        self, path: Path, earlier: Sequence[_Round], reread: Callable[[], Sequence[_Round]]
     ) -> None:
         self.path = path
         self._earlier, self._reread = earlier, reread
         self._position = 0
         """Where the line of the latest round ends; 0 before the first is written."""
 
-    def write(self, record: Round) -> None:
+    def write(self, record: _Round) -> None:
         """Write the guidance of a round.
 
         Args:
