@@ -81,7 +81,7 @@ def compared(archive: Path, backbone: str, count: int, frames: int, width: int) 
     joints, bodies = batch_arrays(batch)
     wanted = outputs(recognizer.eval(), joints, bodies)
     begin = time.process_time()
-    content = onnx_bytes(export_program(recognizer, joints.shape[1:]))
+    content = onnx_bytes(export_program(recognizer, joints.shape[1:], None, True))
     seconds = time.process_time() - begin
     found = OnnxSession.of(content, threads=1).run(joints, bodies)
     return {

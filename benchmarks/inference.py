@@ -174,7 +174,7 @@ def _further_forms(recognizer: Recognizer, drawn: Batch) -> dict[str, Callable[[
     """Return the exported recognizer in ONNX Runtime on one thread, and a fused one in bfloat16."""
     joints, _ = batch_arrays(drawn)
     with torch.inference_mode(mode=False):
-        program = export_program(recognizer, joints.shape[1:])
+        program = export_program(recognizer, joints.shape[1:], None, True)
         session = OnnxSession.of(onnx_bytes(program), threads=1)
     lower = fuse_for_inference(recognizer, torch.bfloat16)
     return {

@@ -118,7 +118,7 @@ def test_inference(tmp_path: Path) -> None:
 def test_inference_in_all_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exporting, which takes long and is tested elsewhere, is replaced by fused recognizers."""
     monkeypatch.setattr(inference, "Persons", [Persons.FULL])
-    monkeypatch.setattr(inference, "export_program", lambda recognizer, _: recognizer)
+    monkeypatch.setattr(inference, "export_program", lambda recognizer, *_: recognizer)
     monkeypatch.setattr(inference, "onnx_bytes", inference.fuse_for_inference)
 
     def session_of(fused: Callable[..., torch.Tensor], threads: int) -> SimpleNamespace:

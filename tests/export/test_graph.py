@@ -56,13 +56,17 @@ def shape(persons: int) -> tuple[int, int, int, int]:
 
 
 def exported(model: Recognizer, persons: int = 2) -> OnnxSession:
-    return OnnxSession.of(onnx_bytes(export_program(model, shape(persons))), threads=1)
+    program = export_program(model, shape(persons), None, True)
+    return OnnxSession.of(onnx_bytes(program), threads=1)
 
 
+@pytest.mark.parametrize("convolutions", [False, True])
 @pytest.mark.parametrize("backbone", BACKBONES)
-def test_programs_of_all_backbones_take_any_number_of_clips(backbone: str) -> None:
+def test_programs_of_all_backbones_take_any_number_of_clips(
+    backbone: str, convolutions: bool
+) -> None:
     model = recognizer(backbone, readout="joints")
-    program = export_program(model, shape(2)).module()
+    program = export_program(model, shape(2), None, convolutions).module()
     with torch.inference_mode():
         for count in BATCHES:
             clips, bodies = map(torch.from_numpy, parity_clips(count, shape(2)))

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -38,14 +39,21 @@ class ExportableRecognizer(nn.Module):
     Args:
         recognizer: The recognizer; it stays as it is.
         encoder: Base of the classifier beside it, which takes the same clips; None if it has none.
+        convolutions: Whether 1x1 convolutions stay such; else they are matrix products.
     """
 
-    def __init__(self, recognizer: Recognizer, encoder: BaseEncoder | None = None) -> None:
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        encoder: BaseEncoder | None = None,
+        convolutions: bool = False,
+    ) -> None:
         super().__init__()
-        self.fused = fuse_for_inference(recognizer, cpu_chunk_size=None)
+        fuse = partial(fuse_for_inference, cpu_chunk_size=None, convolutions=convolutions)
+        self.fused = fuse(recognizer)
         self.encoder = encoder
         if encoder is not None:
-            self.fused_encoder = fuse_for_inference(encoder.recognizer, cpu_chunk_size=None)
+            self.fused_encoder = fuse(encoder.recognizer)
 
     def forward(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"]
@@ -68,6 +76,7 @@ def export_program(
     recognizer: Recognizer,
     clip_shape: tuple[int, int, int, int],
     encoder: BaseEncoder | None = None,
+    convolutions: bool = False,
 ) -> torch.export.ExportedProgram:
     """Return a recognizer as a program of ``torch.export``, for any number of clips and bodies.
 
@@ -75,11 +84,13 @@ def export_program(
         recognizer: The recognizer, on the CPU; it stays as it is.
         clip_shape: M, T, V and C of a clip.
         encoder: Base whose features follow the recognizer's; None for no base.
+        convolutions: Whether 1x1 convolutions stay such, at which ONNX Runtime is faster; else
+            they are matrix products, whose weights can have 8 bits.
 
     Raises:
         ExportError: If it cannot be traced.
     """
-    model = ExportableRecognizer(recognizer, encoder).eval()
+    model = ExportableRecognizer(recognizer, encoder, convolutions).eval()
     clips = torch.randn(_TRACED, *clip_shape, generator=torch.Generator().manual_seed(0))
     bodies = torch.arange(_TRACED * clip_shape[0])
     any_number = {0: torch.export.Dim.DYNAMIC}

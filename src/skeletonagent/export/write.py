@@ -90,7 +90,8 @@ def export_recognizer(
     if form is ExportFormat.TORCH and precision is not ExportPrecision.FP32:
         raise ConfigError(f"{form} has fp32 alone; {precision} is there with --format onnx")
     shape = description.clip_shape
-    program = export_program(recognizer, shape, encoder)
+    convolutions = form is ExportFormat.ONNX and precision is not ExportPrecision.INT8
+    program = export_program(recognizer, shape, encoder, convolutions)
     tolerance = TOLERANCE if precision is ExportPrecision.FP32 else math.inf
     if form is ExportFormat.ONNX:
         content = with_precision(onnx_bytes(program), precision)

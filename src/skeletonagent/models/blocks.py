@@ -16,7 +16,25 @@ from torch.nn import functional
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
 
 
-class Conv1x1(nn.Conv2d):
+class PointwiseConv(nn.Conv2d):
+    """1x1 convolution that is computed as a product per body or, for other engines, as it is."""
+
+    as_convolution: bool = False
+    """Whether it is computed as a convolution, see :func:`use_convolutions`."""
+
+    def pointwise(
+        self,
+        weight: Float[Tensor, "d c 1 1"],
+        x: Float[Tensor, "b c t v"],
+        bias: Float[Tensor, " d"] | None = None,
+    ) -> Float[Tensor, "b d t v"]:
+        """Return the maps, convolved by some weights."""
+        if self.as_convolution:
+            return functional.conv2d(x, weight, bias)
+        return conv1x1(weight, x, bias)
+
+
+class Conv1x1(PointwiseConv):
     """1x1 convolution, computed as one matrix product per body.
 
     Parameters, their names and their initial values are those of ``nn.Conv2d``.
@@ -44,7 +62,7 @@ class Conv1x1(nn.Conv2d):
         weight, bias = self.weight, self.bias if add_bias else None
         if outputs is not None:
             weight, bias = weight[outputs], None if bias is None else bias[outputs]
-        return conv1x1(weight, x[:, :, :: self.stride[0]], bias)
+        return self.pointwise(weight, x[:, :, :: self.stride[0]], bias)
 
 
 class ConvBNSequence(nn.Sequential):
@@ -112,6 +130,16 @@ def conv1x1(
     if bias is not None:
         y += bias[:, None, None]  # in place, lest autocast's lower precision be promoted
     return y
+
+
+def use_convolutions(blocks: nn.Module) -> None:
+    """Let 1x1 convolutions be computed as such, in place, for engines that are faster at these.
+
+    ONNX Runtime packs their weights for the processor, and takes norms and rectifiers along.
+    """
+    for module in blocks.modules():
+        if isinstance(module, PointwiseConv):
+            module.as_convolution = True
 
 
 def frames_to_maps(values: Float[Tensor, "b t f"]) -> Float[Tensor, "b f t 1"]:

@@ -18,7 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from skeletonagent.models.backbones import Backbone
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
-from skeletonagent.models.blocks import ConvBNSequence, STBlock
+from skeletonagent.models.blocks import ConvBNSequence, STBlock, use_convolutions
 from skeletonagent.models.fused_readout import FusedFeatureNormStem, FusedTemporalReadout
 from skeletonagent.models.graph_conv import DGGraphConv
 from skeletonagent.models.joint_cnn import FeatureNormStem
@@ -39,7 +39,11 @@ class FusedRecognizer(nn.Module):
     """Recognizer for inference alone; made by :func:`fuse_for_inference`."""
 
     def __init__(
-        self, recognizer: Recognizer, dtype: torch.dtype, cpu_chunk_size: int | None
+        self,
+        recognizer: Recognizer,
+        dtype: torch.dtype,
+        cpu_chunk_size: int | None,
+        convolutions: bool,
     ) -> None:
         super().__init__()
         self.dtype = dtype
@@ -49,7 +53,7 @@ class FusedRecognizer(nn.Module):
         backbone = recognizer.backbone
         self.inputs = copy.deepcopy(recognizer.inputs)
         self.stem = _fuse_stem(backbone.stem)
-        self.blocks, self.channels_last = _fuse_blocks(backbone, dtype)
+        self.blocks, self.channels_last = _fuse_blocks(backbone, dtype, convolutions)
         self.readout = _fuse_readout(recognizer.readout)
         self.cls_head = copy.deepcopy(recognizer.cls_head)
 
@@ -203,6 +207,7 @@ def fuse_for_inference(
     dtype: torch.dtype = torch.float32,
     *,
     cpu_chunk_size: int | None = CPU_CHUNK_SIZE,
+    convolutions: bool = False,
 ) -> FusedRecognizer:
     """Return a copy of a recognizer for inference alone, with the same logits in evaluation.
 
@@ -211,8 +216,11 @@ def fuse_for_inference(
         dtype: Precision of the blocks; stem and classification head stay in float32.
         cpu_chunk_size: Frames x joints x channels that a CPU thread runs at once; None runs all
             bodies at once, in a graph that does not depend on their number or the machine.
+        convolutions: Whether 1x1 convolutions are computed as such, channels first, for engines
+            that are faster at these than at matrix products.
     """
-    return FusedRecognizer(recognizer, dtype, cpu_chunk_size).eval().requires_grad_(False)
+    fused = FusedRecognizer(recognizer, dtype, cpu_chunk_size, convolutions)
+    return fused.eval().requires_grad_(False)
 
 
 def _fuse_stem(stem: nn.Module) -> nn.Module:
@@ -220,10 +228,14 @@ def _fuse_stem(stem: nn.Module) -> nn.Module:
     return FusedFeatureNormStem(stem) if isinstance(stem, FeatureNormStem) else copy.deepcopy(stem)
 
 
-def _fuse_blocks(backbone: Backbone, dtype: torch.dtype) -> tuple[nn.Sequential, bool]:
+def _fuse_blocks(
+    backbone: Backbone, dtype: torch.dtype, convolutions: bool
+) -> tuple[nn.Sequential, bool]:
     """Return a backbone's blocks for inference, and whether they keep channels last."""
     blocks = copy.deepcopy(backbone.blocks).eval()
-    if all(
+    if convolutions:
+        use_convolutions(blocks)
+    elif all(
         isinstance(block, STBlock)
         and isinstance(block.graph, DGGraphConv)
         and isinstance(block.temporal, DGTemporalConv)

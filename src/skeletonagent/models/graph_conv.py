@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
-from skeletonagent.models.blocks import Conv1x1, ConvBNSequence, conv1x1, shortcut
+from skeletonagent.models.blocks import Conv1x1, ConvBNSequence, PointwiseConv, shortcut
 
 CTR_REDUCTION = 8
 """Factor by which CTR-GCN has fewer channels where it compares joints."""
@@ -92,7 +92,7 @@ class DGGraphConv(nn.Module):
         return Attention(attended, source, target, self.graphs + self.beta * affinity)
 
 
-class GraphProjection(nn.Conv2d):
+class GraphProjection(PointwiseConv):
     """1x1 convolution to one set of channels per graph, and the product with the graphs.
 
     The convolution comes before the graph product (ST-GCN++); the two commute but for the bias,
@@ -112,7 +112,7 @@ class GraphProjection(nn.Conv2d):
             return super().forward(x)
         gathered = torch.cat([x @ graph for graph in graphs], dim=1)  # b (k c) t v
         weight = torch.cat(self.weight.chunk(len(graphs)), dim=1)  # d (k c) 1 1
-        return conv1x1(weight, gathered) + self._gathered_bias(graphs)
+        return self.pointwise(weight, gathered) + self._gathered_bias(graphs)
 
     def _gathered_bias(self, graphs: Float[Tensor, "k v v"]) -> Float[Tensor, "d 1 v"]:
         """Return the bias after the graph product."""
