@@ -20,8 +20,8 @@ from skeletonagent.runtime.measuring import measures_of_samples
 
 UNTRIMMED_FACTOR = 3
 """Samples that are so many times as long as the longest training clips are not trimmed."""
-DEVIATION_POWER, DEVIATION_WEIGHT, LARGEST_DEVIATION = 4, 0.3, 3.0
-"""Power and weight of deviations in the novelty, and the deviation beyond which more says no more.
+DEVIATION_WEIGHT, LARGEST_DEVIATION = 8.0, 3.0
+"""Weight in the novelty of what is farther than far, and the deviation where more says no more.
 
 Settled on UTD-MHAD's training subjects without five classes, see ``benchmarks/unknown_actions.py``.
 """
@@ -290,15 +290,15 @@ def novelty(
 ) -> Float[np.ndarray, " n"]:
     """Return how little samples are what a recognizer knows; above 1, they count as unknown.
 
-    It is the sum of two: the entropy of the class probabilities, in units of its limit, and a power
-    of the deviation from the training clips.
+    It is the sum of two: the entropy of the class probabilities, in units of its limit, and what
+    the deviation from the training clips exceeds that of far ones by, times its weight.
 
     Args:
         entropies: Entropy of the network's class probabilities of each sample, in nats.
         deviations: Largest deviation of each from the training clips, in units of what is far.
         limit: Entropy beyond which an action is unknown.
     """
-    strange = DEVIATION_WEIGHT * np.minimum(deviations, LARGEST_DEVIATION) ** DEVIATION_POWER
+    strange = DEVIATION_WEIGHT * (np.clip(deviations, 1, LARGEST_DEVIATION) - 1)
     found = np.nan_to_num(entropies / limit + strange, nan=MOST_NOVELTY)
     bounded: np.ndarray = np.minimum(found, MOST_NOVELTY)
     return bounded
