@@ -21,7 +21,7 @@ import torch
 import typer
 
 from benchmarks.generated import LookupEncoder, Persons, generated
-from benchmarks.inference import single_thread
+from benchmarks.inference import cpu_threads
 from benchmarks.measuring import print_rows, write_facts
 from benchmarks.program import (
     LANGUAGE_MODEL,
@@ -51,7 +51,7 @@ def main(
 ) -> None:
     """Time a step and the scores, for clips of one body and of two."""
     rows = []
-    with single_thread(torch.device("cpu")):
+    with cpu_threads(torch.device("cpu"), 1):
         for bodies in (1, 2):
             experiment = compact_experiment(bodies)
             rows.append(

@@ -65,13 +65,14 @@ def main(
     all_forms: Annotated[
         bool, typer.Option(help="On a CPU also the exported form, and fused in bfloat16.")
     ] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Of a CPU; of several, wall time.")] = 1,
     json: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
 ) -> None:
     """Time class scores of clips of two bodies, and of one or two as in NTU RGB+D."""
     clock = Clock(pick_device(device))
     sizes = list(map(int, batch.split(",")))
     rows: list[dict[str, Any]] = []
-    with single_thread(clock.device):
+    with cpu_threads(clock.device, threads):
         for backbone in backbones.split(","):
             for clips in sizes:
                 config = paper_config(
@@ -95,10 +96,10 @@ def main(
 
 
 @contextmanager
-def single_thread(device: torch.device) -> Iterator[None]:
-    """Run the CPU's arithmetic on one thread, until the end of the block."""
+def cpu_threads(device: torch.device, threads: int) -> Iterator[None]:
+    """Run the CPU's arithmetic on so many threads, until the end of the block."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if device.type == "cpu" else before)
+    torch.set_num_threads(threads if device.type == "cpu" else before)
     try:
         yield
     finally:
@@ -171,11 +172,11 @@ class Comparison:
 
 
 def _further_forms(recognizer: Recognizer, drawn: Batch) -> dict[str, Callable[[Batch], Tensor]]:
-    """Return the exported recognizer in ONNX Runtime on one thread, and a fused one in bfloat16."""
+    """Return the exported recognizer in ONNX Runtime, and a fused one in bfloat16."""
     joints, _ = batch_arrays(drawn)
     with torch.inference_mode(mode=False):
         program = export_program(recognizer, joints.shape[1:], None, True)
-        session = OnnxSession.of(onnx_bytes(program), threads=1)
+        session = OnnxSession.of(onnx_bytes(program), threads=torch.get_num_threads())
     lower = fuse_for_inference(recognizer, torch.bfloat16)
     return {
         "exported": lambda batch: torch.from_numpy(session.run(*batch_arrays(batch))[0]),
@@ -219,13 +220,17 @@ def _told(spread: Spread, clips: int, clock: Clock) -> dict[str, Any]:
 
 
 def _in_turn(works: Mapping[str, Work], repeats: int) -> dict[str, Spread]:
-    """Return the processor time of works, each run once in every turn and once before."""
+    """Return the time of works, each run once in every turn and once before.
+
+    It is the processor's, and on several threads the clock's.
+    """
+    now = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(1 + repeats):
         for name, work in works.items():
-            began = time.process_time()
+            began = now()
             work()
-            seconds[name].append(time.process_time() - began)
+            seconds[name].append(now() - began)
     return {name: Spread.of(values[1:]) for name, values in seconds.items()}
 
 

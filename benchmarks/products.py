@@ -20,7 +20,7 @@ import typer
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.inference import processor_time, single_thread
+from benchmarks.inference import cpu_threads, processor_time
 from benchmarks.measuring import Clock, print_rows, write_facts
 from skeletonagent.training.distributed import describe_device, pick_device
 
@@ -41,7 +41,7 @@ def main(
 ) -> None:
     """Time each product in each layout, forward and for the gradient of its weight."""
     clock = Clock(pick_device(device))
-    with single_thread(clock.device):
+    with cpu_threads(clock.device, 1):
         rows = _rows(clock, bodies, frames, precision, repeats)
     print_rows(f"products, {describe_device(clock.device)}, {precision}", rows)
     facts = {"device": describe_device(clock.device), "torch": torch.__version__, "rows": rows}
