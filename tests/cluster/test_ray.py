@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import BuiltinFunctionType
 from typing import Any
 
 import pytest
@@ -81,6 +82,14 @@ def shared_session(session: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     for module in (ray_workers, ray_parts):
         monkeypatch.setattr(module, "ray_session", lambda *_: nullcontext(session))
     return session
+
+
+def test_print_stays_pythons_own(session: Any) -> None:
+    from ray.experimental import tqdm_ray
+
+    tqdm_ray.instance()  # what Ray makes when a worker reports progress
+
+    assert isinstance(print, BuiltinFunctionType)
 
 
 def test_a_killed_worker_costs_nothing_and_only_loopback_is_open(

@@ -26,6 +26,7 @@ _ENVIRONMENT = {
     "RAY_enable_metrics_collection": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_TQDM_PATCH_PRINT": "0",  # print stays Python's own in the process that connects
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # it says of every pool of workers that it may fail
 }
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
