@@ -2,8 +2,8 @@
 
 It is the base's recognizer without its heads, in the joints of the clips that it is to encode:
 weights are taken by the names of joints, and joints that the base does not know play no part.
-Bases know single bodies: of a pair each body is encoded by itself, and their features are added,
-so that it makes no difference who comes first.
+Bases know single bodies: of several each is encoded by itself, and their features are added, so
+that it makes no difference who comes first.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from skeletonagent.training.initial_weights import HEADS
 
 @dataclass(frozen=True)
 class BaseEncoder:
-    """Encoder of clips of one body or of two.
+    """Encoder of clips of one body or of several.
 
     Args:
         recognizer: Recognizer of one body that takes such clips; its heads play no part.
         metadata: Its joints, channels and settings.
         reverses_y: Whether y of the clips points down; in a base it points up.
-        pairs: Whether clips have room for two bodies.
+        max_persons: Bodies that clips have room for.
     """
 
     recognizer: Recognizer
     metadata: RecognizerMetadata
     reverses_y: bool = False
-    pairs: bool = False
+    max_persons: int = 1
 
     @classmethod
     def of_base(cls, source: SourceRun, store: ClipStore) -> BaseEncoder:
@@ -53,8 +53,7 @@ class BaseEncoder:
 
         Args:
             source: The base.
-            store: Preprocessed samples, by which it is found out where y points in pictures; of two
-                bodies in 3D alone.
+            store: Preprocessed samples, by which it is found out where y points in pictures.
 
         Raises:
             CheckpointError: If the base cannot be read, or knows no joint of the samples.
@@ -75,7 +74,7 @@ class BaseEncoder:
         in_plane = channels == 2
         points_down = in_plane and not describe_orientation(store, torch.arange(len(store))).y_is_up
         recognizer = recognizer_in_layout(source, trained, metadata)
-        return cls(recognizer, metadata, points_down, store.max_persons > 1)
+        return cls(recognizer, metadata, points_down, store.max_persons)
 
     @cached_property
     def fused(self) -> FusedRecognizer:
@@ -88,7 +87,7 @@ class BaseEncoder:
         """Return the features of clips, on their device.
 
         Args:
-            clips: Clips with room for one body, or for two.
+            clips: Clips with room for so many bodies.
             bodies: Bodies that are present: body ``m`` of clip ``n`` as ``n M + m``; None for all.
         """
         return self.encoded(self.fused.to(clips.device).features, clips, bodies)
@@ -99,23 +98,23 @@ class BaseEncoder:
         clips: Float[Tensor, "n m t v c"],
         bodies: Int[Tensor, " b"] | None,
     ) -> Float[Tensor, "n d"]:
-        """Return the features of clips, those of the bodies of a pair added.
+        """Return the features of clips, those of its bodies added.
 
         Args:
             encode: Function from clips of one body, and which have one, to features.
-            clips: Clips with room for one body, or for two.
+            clips: Clips with room for so many bodies.
             bodies: Bodies that are present, as above.
         """
         clips = self.as_in_base(clips)
-        if not self.pairs:
+        if self.max_persons == 1:
             return encode(clips, bodies)
         alone = bodies_alone(clips, self.metadata.layout.center)
         features = encode(alone.flatten(0, 1)[:, None], None)
         if bodies is not None:
             there = torch.zeros_like(features[:, :1]).index_fill(0, bodies, 1.0)
             features = features * there
-        both: Float[Tensor, "n d"] = features.unflatten(0, (-1, 2)).sum(dim=1)
-        return both
+        added: Float[Tensor, "n d"] = features.unflatten(0, (-1, self.max_persons)).sum(dim=1)
+        return added
 
     def on_host(self) -> BaseEncoder:
         """Return the encoder on the CPU, as a copy."""
@@ -140,7 +139,7 @@ class BaseEncoder:
 
     def to_text(self) -> str:
         """Return what the weights alone do not say."""
-        how = {"reverses_y": self.reverses_y, "pairs": self.pairs}
+        how = {"reverses_y": self.reverses_y, "max_persons": self.max_persons}
         return json.dumps({**self.metadata.to_json(), **how})
 
     @classmethod
@@ -152,8 +151,10 @@ class BaseEncoder:
         """
         try:
             plain: Any = json.loads(text)
-            reverses_y, pairs = bool(plain.pop("reverses_y")), bool(plain.pop("pairs", False))
-        except (ValueError, AttributeError, KeyError) as error:
+            reverses_y = bool(plain.pop("reverses_y"))
+            pairs = bool(plain.pop("pairs", False))  # what former versions wrote
+            max_persons = int(plain.pop("max_persons", 2 if pairs else 1))
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise CheckpointError(f"the encoder is not described: {error!r}") from error
         metadata = RecognizerMetadata.from_json(plain)
         recognizer = new_recognizer(metadata)
@@ -168,7 +169,7 @@ class BaseEncoder:
             raise CheckpointError(f"weights of the encoder do not fit: {error}") from error
         if missing.unexpected_keys or not all(n.startswith(HEADS) for n in missing.missing_keys):
             raise CheckpointError("weights of the encoder are missing, or too many")
-        return cls(recognizer.eval(), metadata, reverses_y, pairs)
+        return cls(recognizer.eval(), metadata, reverses_y, max_persons)
 
 
 def described_encoder(content: bytes) -> str | None:

@@ -132,10 +132,6 @@ def _why_no_base(config: Config, store: ClipStore) -> str:
     """Return why no base can encode the clips of a run; nothing if one can."""
     if config.clips.stream is not Stream.JOINT:
         return f"it takes joints, and the stream is {config.clips.stream}"
-    if store.max_persons > 2:
-        return "it takes one person or two, and samples show more"
-    if store.max_persons == 2 and store.coordinates == 2:
-        return "it takes two persons in 3D alone"
     if store.has_confidence:
         return "it takes no confidence of joints"
     joints, _ = common_joints(store.layout)
