@@ -212,6 +212,11 @@ def test_a_damaged_newest_checkpoint_is_passed_over(run: Path, tmp_path: Path) -
         load_predictor(copy)
 
 
+def test_the_base_of_the_package_is_to_be_given_actions() -> None:
+    with pytest.raises(CheckpointError, match=r"actions add .* --base base"):
+        load_predictor("base")
+
+
 def test_settings_can_be_overridden(run: Path) -> None:
     joints = samples(1)[0].joints
     one = load_predictor(run, "cpu", overrides=["clips.test_clips=1"])

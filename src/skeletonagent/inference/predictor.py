@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from skeletonagent.core.errors import CheckpointError, ConfigError
+from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.input_format import InputFormat
 from skeletonagent.core.layout import SkeletonLayout
@@ -329,7 +329,7 @@ def load_predictor(
 
     For arguments and errors see :func:`~skeletonagent.inference.loading.open_predictor`.
     """
-    from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
+    from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint, no_run
 
     path = Path(run).expanduser()
     places = [path, *(path / stream.value for stream in Stream)]
@@ -337,9 +337,7 @@ def load_predictor(
         place: checkpoint for place in places if (checkpoint := newest_checkpoint(place))
     }
     if not checkpoints:
-        raise CheckpointError(
-            f"{path} holds no trained run; train one with 'skeletonagent train --out {path}'"
-        )
+        raise no_run(path)
     # A run has no runs within; several are those of the streams.
     models = [
         StreamModel.from_checkpoint(

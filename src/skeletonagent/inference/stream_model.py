@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from skeletonagent.core.clips import ClipStore, SkeletonData, SkeletonSequence
+from skeletonagent.core.errors import CheckpointError
 from skeletonagent.core.guidance import Guidance
 from skeletonagent.core.predictions import ClassProbabilities
 from skeletonagent.data.clip_sampler import ClipSampler
@@ -24,6 +25,7 @@ from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.evaluation.predict import predict, sample_features
 from skeletonagent.experiments.build import build_loader, load_recognizer
 from skeletonagent.experiments.config import Config, with_overrides
+from skeletonagent.experiments.fine_tuning import PACKAGED_BASE
 from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.experiments.kernel_ridge_in_runs import join_kernel_ridge, whole_samples
 from skeletonagent.experiments.metadata import RecognizerMetadata
@@ -285,3 +287,15 @@ def newest_checkpoint(path: Path) -> Checkpoint | None:
     for problem in latest.corrupt:
         warnings.warn(f"passed over: {problem}", stacklevel=3)
     return latest.checkpoint
+
+
+def no_run(path: Path) -> CheckpointError:
+    """Return the error of a path without a trained run, with what to do."""
+    if str(path) == PACKAGED_BASE:
+        return CheckpointError(
+            "the base of the package has no actions of its own; give a copy of it examples "
+            "of yours: skeletonagent actions add runs/actions NAME --examples FILE --base base"
+        )
+    return CheckpointError(
+        f"{path} holds no trained run; train one with 'skeletonagent train --out {path}'"
+    )
