@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from skeletonagent.agents.evidence.claim_values import measure_claims
+from skeletonagent.agents.evidence.claim_values import ClaimMoments, measure_claims
 from skeletonagent.agents.evidence.motion_features import MotionFeatures
 from skeletonagent.core.claims import Claim
 from skeletonagent.core.layout import SkeletonLayout
@@ -32,15 +32,13 @@ class ClaimPrior:
 
     Args:
         claims: Claims about each class against all others.
-        mean: Mean of each distinct claim's value over the training samples.
-        scale: Its standard deviation there.
+        moments: Moments of each distinct claim's value over the training samples.
         center: Mean score of each class over the training samples.
         spread: Mean over the classes of the scores' standard deviation there.
     """
 
     claims: ClassClaims
-    mean: Float[Tensor, " k"]
-    scale: Float[Tensor, " k"]
+    moments: ClaimMoments
     center: Float[Tensor, " y"]
     spread: float
 
@@ -55,16 +53,11 @@ class ClaimPrior:
             layout: The skeleton.
             features: Motion features of the training samples.
         """
-        measured = measure_claims(_distinct(claims), layout, features)
-        count = measured.known.sum(dim=0).clamp(min=1)
-        mean = measured.values.sum(dim=0) / count
-        deviations = (measured.values - mean) * measured.known
-        scale = (deviations.square().sum(dim=0) / count).sqrt()
-        scale = torch.where(scale > 1e-6, scale, 1.0)
-        raw = cls(claims, mean, scale, torch.zeros(len(claims)), 1.0).scores(layout, features)
+        moments = measure_claims(_distinct(claims), layout, features).moments()
+        raw = cls(claims, moments, torch.zeros(len(claims)), 1.0).scores(layout, features)
         known = [label for label, of_class in enumerate(claims) if of_class]
         spread = raw[:, known].std(dim=0, correction=0).mean() if known else torch.tensor(0.0)
-        return cls(claims, mean, scale, raw.mean(dim=0), max(float(spread), 1e-6))
+        return cls(claims, moments, raw.mean(dim=0), max(float(spread), 1e-6))
 
     def scores(self, layout: SkeletonLayout, features: MotionFeatures) -> Float[Tensor, "n y"]:
         """Return the scores of samples; 0 for a class without claims.
@@ -74,8 +67,7 @@ class ClaimPrior:
             features: Motion features of the samples; those that are not known play no part.
         """
         measured = measure_claims(_distinct(self.claims), layout, features)
-        deviations = (measured.values - self.mean) / self.scale * measured.known
-        sums = (deviations / PRIOR_SATURATION).tanh() @ self._signs.T
+        sums = (self.moments.units(measured) / PRIOR_SATURATION).tanh() @ self._signs.T
         return (sums - self.center) / self.spread
 
     @cached_property
@@ -93,8 +85,8 @@ class ClaimPrior:
         lines = json.dumps([list(map(str, of_class)) for of_class in self.claims])
         return {
             "claims.lines": torch.frombuffer(bytearray(lines.encode()), dtype=torch.uint8),
-            "claims.mean": self.mean,
-            "claims.scale": self.scale,
+            "claims.mean": self.moments.mean,
+            "claims.scale": self.moments.deviation,
             "claims.center": self.center,
             "claims.spread": torch.tensor(self.spread, dtype=torch.float64),
         }
@@ -114,7 +106,8 @@ class ClaimPrior:
         mean, scale, center = (
             torch.from_numpy(part).float() for part in (found.mean, found.scale, found.center)
         )
-        return cls(found.claims, mean, scale, center, found.spread)
+        moments = ClaimMoments(mean, scale, torch.ones_like(mean, dtype=torch.bool))
+        return cls(found.claims, moments, center, found.spread)
 
 
 def _distinct(claims: Sequence[Sequence[Claim]]) -> tuple[Claim, ...]:

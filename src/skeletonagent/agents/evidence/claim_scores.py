@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from skeletonagent.agents.evidence.claim_values import measure_claims
+from skeletonagent.agents.evidence.claim_values import ClaimMoments, measure_claims
 from skeletonagent.agents.evidence.motion_features import MotionFeatures
 from skeletonagent.core.claims import Claim, ClaimJoints, claim_joints
 from skeletonagent.core.errors import ConfigError
@@ -135,7 +135,7 @@ class ClaimScale:
         places, left_out = [], []
         for subject, claims in units.about.items():
             column = units.column[subject]
-            if not units.usable[column]:
+            if not units.moments.varies[column]:
                 left_out += [str(claim) for claim in claims]
                 continue
             total, weight = 0.0, PRIOR_WEIGHT
@@ -155,8 +155,8 @@ class ClaimScale:
         described = DescribedClass(
             name=description.name,
             subjects=tuple(units.subjects[column] for column in columns),
-            means=tuple(units.means[list(columns)].tolist()),
-            spreads=tuple(units.spreads[list(columns)].tolist()),
+            means=tuple(units.moments.mean[list(columns)].tolist()),
+            spreads=tuple(units.moments.deviation[list(columns)].tolist()),
             place=place,
         )
         agreement = described.score(self.layout, self.features)
@@ -185,7 +185,7 @@ class ClaimScale:
             units = self._units(claims)
             for subject, about in units.about.items():
                 column = units.column[subject]
-                if units.usable[column]:
+                if units.moments.varies[column]:
                     mean = self._mean_of(description.name, units.values[:, column])
                     held[about[0].feature] += [claim.sign * mean for claim in about]
         everything = [value for values in held.values() for value in values]
@@ -213,21 +213,14 @@ class ClaimScale:
                 about[claim.feature, replace(joints, highest=alone or joints.highest)].append(claim)
         subjects = [replace(claims[0], rival="") for claims in about.values()]
         measured = measure_claims(subjects, self.layout, self.features)
-        count = measured.known.sum(dim=0).clamp(min=1)
-        means = measured.values.sum(dim=0) / count
-        off = (measured.values - means) * measured.known
-        spreads = (off.square().sum(dim=0) / count).sqrt()
-        usable = spreads > 1e-6
-        spreads = torch.where(usable, spreads, 1.0)
+        moments = measured.moments()
         return _Units(
             about=about,
             column={subject: column for column, subject in enumerate(about)},
             subjects=subjects,
             lacking=lacking,
-            values=_saturated(off / spreads),
-            means=means,
-            spreads=spreads,
-            usable=usable,
+            values=_saturated(moments.units(measured)),
+            moments=moments,
         )
 
 
@@ -241,9 +234,7 @@ class _Units:
         subjects: Each subject as a claim.
         lacking: Claims about parts that the skeleton lacks.
         values: Saturated spreads from the mean, 0 where not known.
-        means: Mean of each value.
-        spreads: Standard deviation of each value.
-        usable: Whether a value varies at all.
+        moments: Moments of each measured value.
     """
 
     about: Mapping[tuple[MotionFeature, ClaimJoints], list[Claim]]
@@ -251,9 +242,7 @@ class _Units:
     subjects: Sequence[Claim]
     lacking: Sequence[Claim]
     values: Float[Tensor, "n k"]
-    means: Float[Tensor, " k"]
-    spreads: Float[Tensor, " k"]
-    usable: Bool[Tensor, " k"]
+    moments: ClaimMoments
 
 
 def _saturated(units: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -14,6 +14,9 @@ from skeletonagent.core.claims import Claim, claim_joints
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.motion_feature import MotionFeature
 
+_CONSTANT = 1e-6
+"""Standard deviation up to which a value counts as constant."""
+
 _COLUMNS = {feature: column for column, feature in enumerate(MotionFeature)}
 
 
@@ -29,6 +32,34 @@ class ClaimValues:
 
     values: Float[Tensor, "n k"]
     known: Bool[Tensor, "n k"]
+
+    def moments(self) -> ClaimMoments:
+        """Return mean and standard deviation of each claim's value where it is known."""
+        count = self.known.sum(dim=0).clamp(min=1)
+        mean = self.values.sum(dim=0) / count
+        deviations = (self.values - mean) * self.known
+        deviation = (deviations.square().sum(dim=0) / count).sqrt()
+        varies = deviation > _CONSTANT
+        return ClaimMoments(mean, torch.where(varies, deviation, 1.0), varies)
+
+
+@dataclass(frozen=True)
+class ClaimMoments:
+    """Mean and standard deviation of the values of claims over samples.
+
+    Args:
+        mean: Mean of each claim's value; 0 where it is known of no sample.
+        deviation: Its standard deviation, 1 where it does not vary.
+        varies: Whether it varies.
+    """
+
+    mean: Float[Tensor, " k"]
+    deviation: Float[Tensor, " k"]
+    varies: Bool[Tensor, " k"]
+
+    def units(self, measured: ClaimValues) -> Float[Tensor, "n k"]:
+        """Return values of samples in deviations from the mean, 0 where they are not known."""
+        return (measured.values - self.mean) / self.deviation * measured.known
 
 
 def measure_claims(
