@@ -50,14 +50,14 @@ def local(folder: Path, **options: Any) -> SubmititBackend:
     return SubmititBackend.open(LauncherKind.LOCAL, folder, options)
 
 
-def test_a_study_of_eight_runs_loses_nothing_with_a_killed_job(tmp_path: Path) -> None:
-    names = [*(f"run-{n}" for n in range(5)), "once", "refuse", "crash"]
+def test_a_study_loses_nothing_with_a_killed_job(tmp_path: Path) -> None:
+    names = ["run-0", "run-1", "once", "refuse", "crash"]
     last = launch(tmp_path, names, local(tmp_path), at_once=2, threads=1)
-    assert [last[name].status for name in names] == [RunStatus.FINISHED] * 6 + [
+    assert [last[name].status for name in names] == [RunStatus.FINISHED] * 3 + [
         RunStatus.FAILED
     ] * 2
-    assert all((tmp_path / name / "done").exists() for name in names[:6])
-    assert [attempts(tmp_path / name) for name in names] == [1] * 5 + [2, 1, 1]
+    assert all((tmp_path / name / "done").exists() for name in names[:3])
+    assert [attempts(tmp_path / name) for name in names] == [1, 1, 2, 1, 1]
     assert "cannot be read" in last["refuse"].problem
     assert last["crash"].problem == "RuntimeError: out of something"
     assert (tmp_path / JOBS_FOLDER).is_dir()
@@ -122,11 +122,11 @@ def test_ray_trains_the_same_study(tmp_path: Path) -> None:
     from skeletonagent.experiments.launchers.ray_jobs import RayBackend
     from skeletonagent.experiments.launchers.ray_session import ray_session
 
-    names = [*(f"run-{n}" for n in range(6)), "once", "refuse"]
+    names = ["run-0", "run-1", "once", "refuse"]
     with ray_session("local", 2) as ray:
         last = launch(tmp_path, names, RayBackend(ray, {}), threads=1)
         with pytest.raises(ConfigError, match="num_cpus, num_gpus"):
             RayBackend(ray, {"slurm_partition": "gpu"})
-    assert [last[name].status for name in names] == [RunStatus.FINISHED] * 7 + [RunStatus.FAILED]
+    assert [last[name].status for name in names] == [RunStatus.FINISHED] * 3 + [RunStatus.FAILED]
     assert "cannot be read" in last["refuse"].problem
-    assert [attempts(tmp_path / name) for name in names] == [1] * 6 + [2, 1]
+    assert [attempts(tmp_path / name) for name in names] == [1, 1, 2, 1]
