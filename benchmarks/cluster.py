@@ -91,12 +91,12 @@ def write_clips(base: Path, given: InputFormat, count: int) -> Path:
         keypoint[number * FRAMES : (number + 1) * FRAMES] = distinct[number % DISTINCT]
     if given.has_confidence:
         np.save(arrays / "keypoint_score.npy", np.ones(keypoint.shape[:2], np.float16))
-    small = {
+    small: dict[str, np.ndarray] = {
         "offset": np.arange(count + 1) * FRAMES,
         "num_person": np.ones(count, np.int16),
         "total_frames": np.full(count, FRAMES, np.int32),
         "frame_dir": np.array([f"clip{number:07d}" for number in range(count)]),
-        "image_size": np.tile(np.float32([640, 480]), (count, 1)),
+        "image_size": np.tile(np.array([640, 480], np.float32), (count, 1)),
     }
     for name, array in small.items():
         np.save(arrays / f"{name}.npy", array)
@@ -163,7 +163,7 @@ class Watch:
 
 def compare_workers(job: PredictionJob, folder: Path) -> list[dict[str, Any]]:
     """Return rates of one process and of workers, and the checksums of what they predicted."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, workers, kills in (
         ("one process", 0, False), ("Ray, 1 worker", 1, False), ("Ray, 2 workers", 2, False),
         ("Ray, 2 workers, one killed", 2, True),

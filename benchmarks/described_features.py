@@ -16,7 +16,7 @@ from skeletonagent.core.claims import Claim
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.data.splits import choose_split
-from skeletonagent.experiments.kernel_ridge import Standardizer
+from skeletonagent.experiments.standardizer import Standardizer
 from skeletonagent.inference.class_descriptions import describe_by_notes
 from skeletonagent.llm.class_notes import ClassNotes, bundled_notes
 

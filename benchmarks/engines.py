@@ -85,7 +85,7 @@ def main(
 
 def real_clips(predictor: Predictor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return test clips of the archive of a run, repeated if there are fewer, and their bodies."""
-    model = predictor.models[0]
+    model = predictor.torch_models[0]
     loader = model.loader(prepare_dataset(predictor.config.data))
     samples = torch.arange(count) % len(loader.store)
     clips = []
@@ -93,7 +93,7 @@ def real_clips(predictor: Predictor, count: int) -> tuple[np.ndarray, np.ndarray
         batch = next(model.sampler(loader.store).test_batches(sample, 1, 1))
         clips.append(batch_arrays(batch)[0])
     joined = np.concatenate(clips)
-    seen = joined.any(axis=(2, 3, 4))
+    seen = np.asarray(joined.any(axis=(2, 3, 4)))
     seen[:, 0] = True
     return joined, np.flatnonzero(seen)
 
@@ -109,7 +109,7 @@ def engines_of(
     torch.set_num_threads(threads)
     joints = clips[0][:batch]
     bodies = clips[1][clips[1] < batch * joints.shape[1]]
-    fused = predictor.models[0].fused
+    fused = predictor.torch_models[0].fused
     tensors = torch.from_numpy(joints), torch.from_numpy(bodies)
 
     @torch.inference_mode()

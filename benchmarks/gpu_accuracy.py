@@ -39,6 +39,7 @@ def main(
                     out=Path(folder, f"{seed}-{len(rows)}"),
                     overrides={"training.steps": steps, "seed": seed, **own, **changes},
                 )
+                assert run.summary is not None, "the training ended"
                 rows.append({"seed": seed, "recipe": kind, "top1": run.summary["top1"]})
     print_rows(f"accuracy, {archive.name}, {steps} steps", rows)
     write_facts({"archive": archive.name, "steps": steps, "rows": rows}, json)

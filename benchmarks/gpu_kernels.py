@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,7 +70,13 @@ def _rows(
         assert isinstance(block, STBlock)
         if index in kinds:
             yield _row(clock, block, bodies, frames, precision, repeats)
-        frames = -(-frames // block.temporal.branches.stride)
+        frames = -(-frames // sizes_of(block)[2])
+
+
+def sizes_of(block: Any) -> tuple[int, int, int]:
+    """Return the channels that a block takes and returns, and its stride."""
+    graph = block.graph
+    return graph.attention.in_channels, graph.leave[0].out_channels, block.temporal.branches.stride
 
 
 def _row(
@@ -82,12 +89,12 @@ def _row(
     fused = copy.deepcopy(block)
     fused.training_forward = MapBlock(TritonOperations())
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    inputs, outputs = block.graph.attention.in_channels, block.graph.leave[0].out_channels
+    inputs, outputs, _ = sizes_of(block)
     x = torch.randn(bodies, inputs, frames, KINECT_25.num_joints, device=clock.device, dtype=dtype)
     pairs = zip(_gradients(block, x), _gradients(fused, x), strict=True)
     apart = [float((a - b).norm() / a.norm().clamp(min=1e-6)) for a, b in pairs]
     times = {
-        name: clock.durations(lambda module=module: _gradients(module, x), repeats)
+        name: clock.durations(partial(_gradients, module, x), repeats)
         for name, module in (("torch", block), ("kernels", fused))
     }
     return {

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-import triton
+import triton  # type: ignore[import-untyped]
 import typer
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from triton import knobs
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
+from triton.backends.compiler import GPUTarget  # type: ignore[import-untyped]
+from triton.compiler import ASTSource  # type: ignore[import-untyped]
 
 from benchmarks.measuring import print_rows, write_facts
 from skeletonagent.core.layout import KINECT_25
@@ -68,7 +68,7 @@ def launches_of_step(
     forward = MapBlock(TritonOperations())
     with FakeTensorMode(), recorded_launches() as launches:
         stack = BACKBONES["skeletonagent"].build(KINECT_25, 3, 2, width).blocks[:blocks].train()
-        for block in stack:
+        for block in stack.children():
             assert isinstance(block, STBlock)
             block.training_forward = forward
         x = torch.empty(bodies, width, frames, 25, dtype=dtype, requires_grad=True)
@@ -110,7 +110,7 @@ def resources(launch: KernelLaunch, architecture: int) -> dict[str, Any]:
     types = _types(launch)
     given = dict(zip(names, types, strict=False))
     signature = {name: given.get(name, "constexpr") for name in names}
-    constants = {
+    constants: dict[tuple[int], Any] = {
         (names.index(name),): value for name, value in launch.constants.items() if name in names
     }
     constants |= {(place,): None for place, kind in enumerate(types) if kind == "constexpr"}

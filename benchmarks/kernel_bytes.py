@@ -10,7 +10,7 @@ Example:
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ import torch
 import typer
 from torch import Tensor, nn
 from torch._dynamo.backends.common import aot_autograd
-from torch._functorch.aot_autograd import make_boxed_func
+from torch._functorch._aot_autograd.utils import make_boxed_func
 from torch._functorch.partitioners import min_cut_rematerialization_partition
 from torch._inductor.debug import DebugContext
 from torch._inductor.decomposition import select_decomp_table
@@ -29,6 +29,7 @@ from torch._inductor.graph import GraphLowering
 from torch._inductor.virtualized import V
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from benchmarks.gpu_kernels import sizes_of
 from benchmarks.measuring import Traffic, print_rows, write_facts
 from skeletonagent.core.layout import KINECT_25
 from skeletonagent.models.backbones import BACKBONES, Backbone
@@ -77,7 +78,8 @@ def main(
     ways: dict[str, Callable[[Kind], Bytes]] = {"eager": eager, "kernels": fused}
     if compiled:
         ways["compiled"] = lowered
-    rows, totals = [], {name: Counter[str]() for name in ways}
+    rows: list[dict[str, Any]] = []
+    totals: dict[str, Bytes] = {name: defaultdict(float) for name in ways}
     for kind in kinds_of(width, frames):
         for name, way in ways.items():
             found = way(kind)
@@ -114,9 +116,7 @@ def kinds_of(width: int, frames: int) -> list[Kind]:
     """Return the kinds of blocks of the paper's backbone."""
     kinds: dict[tuple[int, int, int], Kind] = {}
     for index, block in enumerate(backbone(width).blocks):
-        stride = block.temporal.branches.stride
-        inputs, outputs = block.graph.attention.in_channels, block.graph.leave[0].out_channels
-        key = inputs, outputs, stride
+        key = inputs, outputs, stride = sizes_of(block)
         found = kinds.get(key, Kind(index, width, frames, inputs, outputs, 0))
         kinds[key] = replace(found, times=found.times + 1)
         frames = -(-frames // stride)
@@ -199,7 +199,8 @@ def compiled_traffic(kind: Kind, bodies: int) -> Bytes:
     )
     torch._dynamo.reset()
     block, x = prepared(kind, bodies, kernels=False)
-    y = step(torch.compile(block, backend=backend, fullgraph=True, dynamic=False), x)
+    compiled: Any = torch.compile(block, backend=backend, fullgraph=True, dynamic=False)
+    y = step(compiled, x)
     torch.autograd.backward(y, torch.ones_like(y))
     return found
 

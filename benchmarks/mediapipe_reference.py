@@ -13,8 +13,8 @@ import numpy as np
 
 def main(video: str, out: str, step: int = 10) -> None:
     """Write the landmarks of every tenth frame, each taken as a picture of its own."""
-    import cv2
-    import mediapipe
+    import cv2  # type: ignore[import-not-found]
+    import mediapipe  # type: ignore[import-not-found]
 
     capture, frames, landmarks = cv2.VideoCapture(video), [], []
     pose = mediapipe.solutions.pose.Pose(static_image_mode=True, model_complexity=1)
@@ -32,4 +32,4 @@ def main(video: str, out: str, step: int = 10) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], sys.argv[2])

@@ -186,7 +186,8 @@ def losses_of(
 ) -> Losses:
     """Return the losses of a prediction."""
     with experiment.state.context.autocast():
-        return experiment.state.loss(prediction, batch.labels, guidance)
+        losses: Losses = experiment.state.loss(prediction, batch.labels, guidance)
+    return losses
 
 
 def backward(loss: Tensor) -> None:

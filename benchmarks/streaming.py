@@ -50,7 +50,7 @@ def main(
     print_json(
         {
             "backbone": model.config.model.backbone,
-            "parameters": sum(p.numel() for p in model.models[0].recognizer.parameters()),
+            "parameters": sum(p.numel() for p in model.torch_models[0].recognizer.parameters()),
             "persons": persons,
             "frames": len(joints),
             "frame_milliseconds": 1e3 / fps,

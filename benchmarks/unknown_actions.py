@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from jaxtyping import Float
-from scipy.stats import rankdata
+from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from skeletonagent.api import train
 from skeletonagent.cli.console import print_json, warnings_on_console
