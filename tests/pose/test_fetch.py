@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from skeletonagent.core.errors import ConfigError, DataError
 from skeletonagent.pose import fetch
 from skeletonagent.pose.fetch import WHEEL, fetch_pose_models, find_pose_models, pose_model_folder
 
-CONTENT = {name: f"content of {name}".encode() for name in fetch._CONTENT}
+CONTENT = {name: f"content of {name}".encode() for name in fetch._PUBLISHED.content}
 
 
 def write_wheel(path: Path, content: Mapping[str, bytes] = CONTENT) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
-        for name, (member, _) in fetch._CONTENT.items():
+        for name, (member, _) in fetch._PUBLISHED.content.items():
             archive.writestr(member, content[name])
         info = "mediapipe-0.10.21.dist-info"
         archive.writestr(
@@ -36,10 +37,12 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = write_wheel(tmp_path / "index" / WHEEL)
     digests = {
         name: (member, sha256(CONTENT[name]).hexdigest())
-        for name, (member, _) in fetch._CONTENT.items()
+        for name, (member, _) in fetch._PUBLISHED.content.items()
     }
-    monkeypatch.setattr(fetch, "_CONTENT", digests)
-    monkeypatch.setattr(fetch, "_WHEEL_SHA256", sha256(path.read_bytes()).hexdigest())
+    published = replace(
+        fetch._PUBLISHED, content=digests, digest=sha256(path.read_bytes()).digest()
+    )
+    monkeypatch.setattr(fetch, "_PUBLISHED", published)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT"):
@@ -72,7 +75,7 @@ def test_a_wheel_at_hand_serves_and_stays(wheel: Path) -> None:
 
 def test_another_wheel_is_refused(wheel: Path, tmp_path: Path) -> None:
     other = write_wheel(tmp_path / "other.whl", {**CONTENT, "LICENSE": b"another"})
-    with pytest.raises(DataError, match="SHA-256"):
+    with pytest.raises(DataError, match="its sha256 is"):
         fetch_pose_models(wheel=other)
     with pytest.raises(DataError, match="no such file"):
         fetch_pose_models(wheel=tmp_path / "absent.whl")
@@ -86,6 +89,6 @@ def test_models_that_are_not_there_are_asked_for(wheel: Path) -> None:
 def test_a_damaged_model_is_named_and_replaced(wheel: Path) -> None:
     files = fetch_pose_models(wheel=wheel)
     files.detector.write_bytes(b"torn")
-    with pytest.raises(DataError, match="not the published model"):
+    with pytest.raises(DataError, match="not the published file"):
         find_pose_models()
     assert fetch_pose_models(wheel=wheel).detector.read_bytes() == CONTENT[files.detector.name]

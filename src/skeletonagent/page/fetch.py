@@ -9,21 +9,13 @@ from __future__ import annotations
 import base64
 import os
 import tarfile
-import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.files import write_atomically
-from skeletonagent.core.published_files import (
-    PublishedContent,
-    altered_file,
-    digest_of_file,
-    missing_file,
-    take_out,
-    user_cache_folder,
-)
+from skeletonagent.core.published_files import PublishedPackage, user_cache_folder
 from skeletonagent.data.downloads import download
 
 VERSION = "1.30.0"
@@ -40,20 +32,39 @@ _INTEGRITY = (
 )
 """SHA-512 of the package in base64, as the registry states it."""
 
-_CONTENT: PublishedContent = {
-    "ort.wasm.bundle.min.mjs": (
-        "package/dist/ort.wasm.bundle.min.mjs",
-        "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
-    ),
-    "ort-wasm-simd-threaded.wasm": (
-        "package/dist/ort-wasm-simd-threaded.wasm",
-        "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
-    ),
-}
-"""Place in the package and SHA-256 of each file in the cache."""
-
 FETCH_RUNTIME = "skeletonagent page fetch"
 """Command that fetches it."""
+
+
+@contextmanager
+def _opened(package: Path) -> Iterator[Callable[[str], bytes]]:
+    with tarfile.open(package, "r:gz") as archive:
+
+        def read(member: str) -> bytes:
+            part = archive.extractfile(member)
+            return b"" if part is None else part.read()
+
+        yield read
+
+
+_PUBLISHED = PublishedPackage(
+    what="ONNX Runtime Web",
+    file=PACKAGE,
+    algorithm="sha512",
+    digest=base64.b64decode(_INTEGRITY),
+    content={
+        "ort.wasm.bundle.min.mjs": (
+            "package/dist/ort.wasm.bundle.min.mjs",
+            "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
+        ),
+        "ort-wasm-simd-threaded.wasm": (
+            "package/dist/ort-wasm-simd-threaded.wasm",
+            "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+        ),
+    },
+    command=FETCH_RUNTIME,
+    opened=_opened,
+)
 
 
 @dataclass(frozen=True)
@@ -90,16 +101,7 @@ def find_web_runtime(folder: Path | None = None) -> WebRuntime:
         ConfigError: If they were not fetched yet.
         DataError: If a file is not the published one.
     """
-    folder = folder or web_runtime_folder()
-    if path := missing_file(folder, _CONTENT):
-        raise ConfigError(
-            f"ONNX Runtime Web is not there yet ({path}); fetch it with '{FETCH_RUNTIME}'"
-        )
-    if path := altered_file(folder, _CONTENT):
-        raise DataError(
-            f"is not the published file; delete it and run '{FETCH_RUNTIME}'", path=path
-        )
-    return WebRuntime(*(folder / name for name in _CONTENT))
+    return WebRuntime(*_PUBLISHED.find(folder or web_runtime_folder()))
 
 
 def fetch_web_runtime(folder: Path | None = None, package: Path | None = None) -> WebRuntime:
@@ -112,45 +114,10 @@ def fetch_web_runtime(folder: Path | None = None, package: Path | None = None) -
     Raises:
         DataError: If the package cannot be downloaded, or is not the published one.
     """
-    folder = folder or web_runtime_folder()
-    try:
-        return find_web_runtime(folder)
-    except (ConfigError, DataError):
-        pass  # absent or damaged: fetched below
-    try:
-        if package is not None:
-            _extract(package, folder)
-        else:
-            with tempfile.TemporaryDirectory() as downloads:
-                registry = os.environ.get("NPM_CONFIG_REGISTRY") or REGISTRY
-                address = f"{registry.rstrip('/')}/onnxruntime-web/-/{PACKAGE}"
-                _extract(download(address, Path(downloads) / PACKAGE), folder)
-    except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror}", path=folder) from error
-    return find_web_runtime(folder)
+    folder, licence = folder or web_runtime_folder(), web_runtime_licence().encode()
+    return WebRuntime(*_PUBLISHED.fetch(folder, package, _downloaded, licence))
 
 
-def _extract(package: Path, folder: Path) -> None:
-    """Write the files of a package, and their licence.
-
-    Raises:
-        DataError: If it is not the published one.
-    """
-    if not package.is_file():
-        raise DataError("there is no such file", path=package)
-    found = base64.b64encode(digest_of_file(package, "sha512")).decode()
-    if found != _INTEGRITY:
-        raise DataError(
-            f"is not {PACKAGE} as it was published: its SHA-512 is {found}, expected is "
-            f"{_INTEGRITY}",
-            path=package,
-        )
-    with tarfile.open(package, "r:gz") as archive:
-
-        def read(member: str) -> bytes:
-            part = archive.extractfile(member)
-            return b"" if part is None else part.read()
-
-        take_out(read, _CONTENT, folder, package)
-    with write_atomically(folder / "LICENSE") as target:
-        target.write(web_runtime_licence().encode())
+def _downloaded(folder: Path) -> Path:
+    registry = os.environ.get("NPM_CONFIG_REGISTRY") or REGISTRY
+    return download(f"{registry.rstrip('/')}/onnxruntime-web/-/{PACKAGE}", folder / PACKAGE)

@@ -8,51 +8,55 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.published_files import (
-    PublishedContent,
-    altered_file,
-    digest_of_file,
-    missing_file,
-    take_out,
-    user_cache_folder,
-)
+from skeletonagent.core.published_files import PublishedPackage, user_cache_folder
 
 WHEEL = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
 """Wheel with the models; they are the same on every system, so that one wheel serves all."""
 
-_WHEEL_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
 _DOWNLOAD = (
     "--no-deps", "--only-binary=:all:", "--python-version=3.11", "--implementation=cp",
     "--abi=cp311", "--platform=manylinux_2_28_x86_64", "--no-input", "--quiet",
     "mediapipe==0.10.21",
 )  # fmt: skip
 
-DETECTOR, LANDMARKS, LICENCE = "pose_detection.tflite", "pose_landmark_full.tflite", "LICENSE"
-"""Names of the files in the cache."""
-
-_CONTENT: PublishedContent = {
-    DETECTOR: (
-        "mediapipe/modules/pose_detection/pose_detection.tflite",
-        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
-    ),
-    LANDMARKS: (
-        "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
-        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
-    ),
-    LICENCE: (
-        "mediapipe-0.10.21.dist-info/LICENSE",
-        "8707eef0533987efc5b155d64761eeb6e20793f50b9bd1a68dad1cf4719d0ed8",
-    ),
-}
-"""Place in the wheel and SHA-256 of each file."""
-
 FETCH_COMMAND = "skeletonagent pose fetch"
+
+
+@contextmanager
+def _opened(wheel: Path) -> Iterator[Callable[[str], bytes]]:
+    with zipfile.ZipFile(wheel) as archive:
+        yield archive.read
+
+
+_PUBLISHED = PublishedPackage(
+    what="pose models",
+    file=WHEEL,
+    algorithm="sha256",
+    digest=bytes.fromhex("05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"),
+    content={
+        "pose_detection.tflite": (
+            "mediapipe/modules/pose_detection/pose_detection.tflite",
+            "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        ),
+        "pose_landmark_full.tflite": (
+            "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+            "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        ),
+        "LICENSE": (
+            "mediapipe-0.10.21.dist-info/LICENSE",
+            "8707eef0533987efc5b155d64761eeb6e20793f50b9bd1a68dad1cf4719d0ed8",
+        ),
+    },
+    command=FETCH_COMMAND,
+    opened=_opened,
+)
 
 
 @dataclass(frozen=True)
@@ -85,16 +89,7 @@ def find_pose_models(folder: Path | None = None) -> PoseModelFiles:
         ConfigError: If they were not fetched yet.
         DataError: If a file is not the published one.
     """
-    folder = folder or pose_model_folder()
-    if path := missing_file(folder, _CONTENT):
-        raise ConfigError(
-            f"the pose models are not there yet ({path}); fetch them with '{FETCH_COMMAND}'"
-        )
-    if path := altered_file(folder, _CONTENT):
-        raise DataError(
-            f"is not the published model; delete it and run '{FETCH_COMMAND}'", path=path
-        )
-    return PoseModelFiles(folder / DETECTOR, folder / LANDMARKS, folder / LICENCE)
+    return PoseModelFiles(*_PUBLISHED.find(folder or pose_model_folder()))
 
 
 def fetch_pose_models(folder: Path | None = None, wheel: Path | None = None) -> PoseModelFiles:
@@ -112,19 +107,7 @@ def fetch_pose_models(folder: Path | None = None, wheel: Path | None = None) -> 
         DataError: If the wheel cannot be downloaded, or is not the published one.
     """
     folder = folder or pose_model_folder()
-    try:
-        return find_pose_models(folder)
-    except (ConfigError, DataError):
-        pass  # absent or damaged: fetched below
-    try:
-        if wheel is not None:
-            _extract(wheel, folder)
-        else:
-            with tempfile.TemporaryDirectory() as downloads:
-                _extract(_download_wheel(Path(downloads)), folder)
-    except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror}", path=folder) from error
-    return find_pose_models(folder)
+    return PoseModelFiles(*_PUBLISHED.fetch(folder, wheel, _download_wheel))
 
 
 def _download_wheel(folder: Path) -> Path:
@@ -143,16 +126,3 @@ def _download_wheel(folder: Path) -> Path:
             f"with '{FETCH_COMMAND} --wheel FILE'"
         )
     return folder / WHEEL
-
-
-def _extract(wheel: Path, folder: Path) -> None:
-    if not wheel.is_file():
-        raise DataError("there is no such file", path=wheel)
-    if (found := digest_of_file(wheel, "sha256").hex()) != _WHEEL_SHA256:
-        raise DataError(
-            f"is not {WHEEL} as it was published: its SHA-256 is {found}, expected is "
-            f"{_WHEEL_SHA256}",
-            path=wheel,
-        )
-    with zipfile.ZipFile(wheel) as archive:
-        take_out(archive.read, _CONTENT, folder, wheel)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import tarfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256, sha512
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -24,12 +24,12 @@ from skeletonagent.page.fetch import (
     web_runtime_licence,
 )
 
-CONTENT = {name: f"content of {name}".encode() for name in fetch._CONTENT}
+CONTENT = {name: f"content of {name}".encode() for name in fetch._PUBLISHED.content}
 
 
 def write_package(path: Path, content: Mapping[str, bytes] = CONTENT) -> Path:
     with tarfile.open(path, "w:gz") as archive:
-        for name, (member, _) in fetch._CONTENT.items():
+        for name, (member, _) in fetch._PUBLISHED.content.items():
             info = tarfile.TarInfo(member)
             info.size = len(content[name])
             archive.addfile(info, io.BytesIO(content[name]))
@@ -37,8 +37,8 @@ def write_package(path: Path, content: Mapping[str, bytes] = CONTENT) -> Path:
     return path
 
 
-def integrity(path: Path) -> str:
-    return base64.b64encode(sha512(path.read_bytes()).digest()).decode()
+def digest(path: Path) -> bytes:
+    return sha512(path.read_bytes()).digest()
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = write_package(folder / PACKAGE)
     digests = {
         name: (member, sha256(CONTENT[name]).hexdigest())
-        for name, (member, _) in fetch._CONTENT.items()
+        for name, (member, _) in fetch._PUBLISHED.content.items()
     }
-    monkeypatch.setattr(fetch, "_CONTENT", digests)
-    monkeypatch.setattr(fetch, "_INTEGRITY", integrity(path))
+    published = replace(fetch._PUBLISHED, content=digests, digest=digest(path))
+    monkeypatch.setattr(fetch, "_PUBLISHED", published)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return path
 
@@ -84,9 +84,10 @@ def test_another_package_is_refused(
 ) -> None:
     name = next(iter(CONTENT))
     other = write_package(tmp_path / "other.tgz", {**CONTENT, name: b"another"})
-    with pytest.raises(DataError, match="SHA-512"):
+    with pytest.raises(DataError, match="its sha512 is"):
         fetch_web_runtime(package=other)
-    monkeypatch.setattr(fetch, "_INTEGRITY", integrity(other))
+    published = replace(fetch._PUBLISHED, digest=digest(other))
+    monkeypatch.setattr(fetch, "_PUBLISHED", published)
     with pytest.raises(DataError, match=f"another {name}"):
         fetch_web_runtime(package=other)
     with pytest.raises(DataError, match="no such file"):
