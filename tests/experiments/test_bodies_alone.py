@@ -16,7 +16,7 @@ from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.experiments.base_encoder import BaseEncoder
-from skeletonagent.experiments.bodies_alone import bodies_alone
+from skeletonagent.experiments.bodies_alone import bodies_alone, samples_of_bodies_alone
 from skeletonagent.experiments.fine_tuning import PACKAGED_BASE, read_source
 from skeletonagent.inference.predictor import load_predictor
 
@@ -97,6 +97,25 @@ def test_a_body_alone_keeps_its_heading(clips: torch.Tensor, channels: int) -> N
     alone = bodies_alone(clips, CENTER)
     torch.testing.assert_close(alone[:, 0], clips[:, 0] - clips[:, 0, :1, CENTER : CENTER + 1])
     assert not alone[:, 1].any()
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_bodies_of_samples_are_those_of_clips(channels: int) -> None:
+    store = Preprocessor()(
+        ClipStore.from_sequences(samples(channels=channels), COCO_17, ("wave", "jump", "squat"))
+    )
+    alone = samples_of_bodies_alone(store)
+    several = 0
+    for sample in range(len(store)):
+        given, found = store.sequence(sample).joints, alone.sequence(sample).joints
+        wanted = torch.from_numpy(given)
+        if len(given) > 1:
+            several += 1
+            wanted = bodies_alone(wanted[None], store.layout.center)[0]
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert 0 < several < len(store)
+    single = ClipStore.from_sequences(samples(2, channels=channels), COCO_17, ("wave", "jump"))
+    assert samples_of_bodies_alone(single) is single
 
 
 def test_features_of_several_are_the_sum_of_their_bodies(encoder: BaseEncoder) -> None:

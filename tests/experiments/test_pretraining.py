@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.small_run import samples, small_archive
@@ -13,6 +14,7 @@ from skeletonagent.api import Run, train
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.core.skeleton_layout import SkeletonLayout
+from skeletonagent.data.common_body import COMMON_BODY
 from skeletonagent.experiments.base_sources import PERFORMANCES, base_dataset
 from skeletonagent.experiments.build import load_recognizer
 from skeletonagent.experiments.config import Config
@@ -59,6 +61,10 @@ def test_classes_are_named_after_their_source(archives: dict[str, Path]) -> None
         ("flat", 12, 3), ("deep", 12, 3), ("generated", 2 * PERFORMANCES, 2),
     ]  # fmt: skip
     assert data.store.max_persons == 2
+    pair = next(n for n, m in enumerate(data.store.persons.tolist()) if m > 1)
+    second = data.store.sequence(pair).joints[1]
+    center = second[0, COMMON_BODY.joints.index("middle of shoulders")]
+    np.testing.assert_allclose(center, 0, atol=1e-6)  # the second body too begins at the origin
     assert "flat: 12 clips of 3 classes" in remarks
     assert "flat: joints left out: left eye, right eye, left ear, right ear" in remarks
     labels = data.store.labels.bincount().tolist()

@@ -23,6 +23,7 @@ from skeletonagent.data.settings import Gaps, Orientation, Scale
 from skeletonagent.data.synthetic.motion_clips import motion_stores
 from skeletonagent.data.synthetic.random_motions import MotionPrograms
 from skeletonagent.experiments.auto_recipe import choose_by_statistics
+from skeletonagent.experiments.bodies_alone import samples_of_bodies_alone
 from skeletonagent.experiments.datasets import absolute_archive, open_dataset
 from skeletonagent.experiments.unlabelled_sources import unlabelled_stores
 
@@ -135,7 +136,7 @@ def _unlabelled_sources(path: Path) -> list[_Source]:
 
 
 def _prepared(store: ClipStore, record: JoinedSource) -> _Source:
-    """Return samples as the common body, preprocessed as they ask for."""
+    """Return samples as the common body, preprocessed as they ask for, each body by itself."""
     joints, left_out = common_joints(store.layout)
     shared = sum(joint is not None for joint in joints)
     if shared < FEWEST_COMMON_JOINTS:
@@ -154,7 +155,7 @@ def _prepared(store: ClipStore, record: JoinedSource) -> _Source:
         dims=2 if store.coordinates == 2 else "auto",
     )
     named = replace(
-        as_common_body(prepare(store)),
+        as_common_body(samples_of_bodies_alone(prepare(store))),
         sample_ids=tuple(f"{record.name}/{name}" for name in store.sample_ids),
     )
     return _Source(named, record, left_out)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
+
+from skeletonagent.core.clips import ClipStore
 
 
 def bodies_alone(clips: Float[Tensor, "n m t v c"], center: int) -> Float[Tensor, "n m t v c"]:
@@ -26,6 +30,24 @@ def bodies_alone(clips: Float[Tensor, "n m t v c"], center: int) -> Float[Tensor
     way = _way_to_the_others(path[..., ::2], known)
     turned = _turned_ahead(clips - start[:, :, :, None], way)
     return torch.where(seen[..., None], turned, 0.0)
+
+
+def samples_of_bodies_alone(store: ClipStore) -> ClipStore:
+    """Return samples whose bodies are as :func:`bodies_alone` returns them, if they have several.
+
+    Args:
+        store: Preprocessed samples.
+    """
+    if store.max_persons == 1:
+        return store
+    frames, channels = store.frames.clone(), store.coordinates
+    sizes = zip(store.starts.tolist(), store.lengths.tolist(), store.persons.tolist(), strict=True)
+    for start, length, persons in sizes:
+        if persons > 1:
+            own = frames[start : start + persons * length, :, :channels]
+            alone = bodies_alone(own.unflatten(0, (persons, length))[None], store.layout.center)
+            own.copy_(alone.flatten(0, 2))
+    return replace(store, frames=frames)
 
 
 def _way_to_the_others(
