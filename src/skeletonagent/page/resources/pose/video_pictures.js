@@ -14,6 +14,8 @@ const [PROBE_STEP, PROBE_SPAN] = [1 / 120, 1];
 const MEASURED = [10, 100];
 /** Part of a picture's time by which two times of one picture may differ. */
 const SAME = 0.1;
+/** Milliseconds that a browser may take to show a picture after it has said so, and between two looks. */
+const [LATEST, LOOK] = [200, 10];
 
 /** Pictures of a video file. */
 export class VideoPictures {
@@ -78,7 +80,9 @@ export class VideoPictures {
     let [image, shown, repeated] = [null, null, 0];
     for (let tick = 0; tick < count; tick += 1) {
       // Half a picture of the file later than its beginning, which may be rounded.
-      await this.#seek(this.#begin + tick / fps + this.#length / 2);
+      const wanted = this.#begin + tick / fps + this.#length / 2;
+      await this.#seek(wanted);
+      await this.#untilShown(wanted);
       const moment = this.#moment();
       const isSame = moment !== null && shown !== null && Math.abs(moment - shown) < SAME / fps;
       if (isSame) repeated += 1;
@@ -165,6 +169,16 @@ export class VideoPictures {
     const happened = this.#until("seeked");
     this.#video.currentTime = time;
     await happened;
+  }
+
+  /** Wait while the picture that is shown has ended before a time, as on a busy machine; a longer one is waited for in vain. */
+  async #untilShown(time) {
+    const end = performance.now() + LATEST;
+    while (performance.now() < end) {
+      const moment = this.#moment();
+      if (moment === null || time - moment < this.#length) return;
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
+    }
   }
 
   /** Wait for an event of the video. */
