@@ -45,13 +45,13 @@ def main(
     clips: Annotated[str, typer.Option(help="Clips of a class, with commas.")] = "1,2,5,10",
     draws: Annotated[int, typer.Option(min=2, help="Draws of the clips.")] = 12,
     split: Annotated[str | None, typer.Option(help="Split of the archive.")] = None,
-    choices: Annotated[
+    set_: Annotated[
         list[str] | None, typer.Option("--set", help="Setting, such as data.dims=2.")
     ] = None,
     test: Annotated[bool, typer.Option("--test", help="Test on the test set.")] = False,
 ) -> None:
     """Print a line of JSON for each number of clips of a class."""
-    assignments = ["agents.chat=none", f"kernel_ridge.base={base}", *(choices or ())]
+    assignments = ["agents.chat=none", f"kernel_ridge.base={base}", *(set_ or ())]
     config = resolve_config(preset, PresetSize.SMALL, None, archive, assignments)
     data = preprocess_dataset(open_dataset(archive), Preprocessor.from_settings(config.data))
     loader = build_loader(config, data, torch.device("cpu"))

@@ -16,6 +16,8 @@ const MEASURED = [10, 100];
 const SAME = 0.1;
 /** Milliseconds that a browser may take to show a picture after it has said so, and between two looks. */
 const [LATEST, LOOK] = [200, 10];
+/** Waits in vain after which pictures that last are taken for those of a rate that varies. */
+const MOST_IN_VAIN = 10;
 
 /** Pictures of a video file. */
 export class VideoPictures {
@@ -23,6 +25,7 @@ export class VideoPictures {
   #canvas;
   #begin = 0;
   #length = 1 / FALLBACK_FPS;
+  #inVain = 0;
 
   /**
    * Open a video file.
@@ -82,8 +85,7 @@ export class VideoPictures {
       // Half a picture of the file later than its beginning, which may be rounded.
       const wanted = this.#begin + tick / fps + this.#length / 2;
       await this.#seek(wanted);
-      await this.#untilShown(wanted);
-      const moment = this.#moment();
+      const moment = await this.#shown(wanted);
       const isSame = moment !== null && shown !== null && Math.abs(moment - shown) < SAME / fps;
       if (isSame) repeated += 1;
       else image = this.#picture();
@@ -171,12 +173,17 @@ export class VideoPictures {
     await happened;
   }
 
-  /** Wait while the picture that is shown has ended before a time, as on a busy machine; a longer one is waited for in vain. */
-  async #untilShown(time) {
+  /** Return the moment of the picture of a time, for which a busy machine is waited; for one that lasts in vain. */
+  async #shown(time) {
     const end = performance.now() + LATEST;
-    while (performance.now() < end) {
+    for (;;) {
       const moment = this.#moment();
-      if (moment === null || time - moment < this.#length) return;
+      const isDue = moment === null || time - moment < this.#length;
+      if (isDue || this.#inVain >= MOST_IN_VAIN) return moment;
+      if (performance.now() >= end) {
+        this.#inVain += 1;
+        return moment;
+      }
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
   }
