@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import struct
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from socket import create_connection
 from typing import Any
 
 import numpy as np
@@ -152,6 +155,24 @@ def test_messages_that_are_too_large_end_the_stream(server: Served) -> None:
         socket.send(" " * 3_000_000)
         rest(socket)
         assert socket.close_code == 1009
+
+
+def test_a_client_that_goes_on_sending_reads_why_it_is_refused(server: Served) -> None:
+    upgrade = (
+        b"GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    with create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(upgrade)
+        assert client.recv(10_000).startswith(b"HTTP/1.1 101")
+        client.sendall(struct.pack(">BBQ4x", 0x81, 0xFF, 3_000_000))
+        time.sleep(0.3)
+        for _ in range(10):
+            client.sendall(bytes(300_000))
+            time.sleep(0.01)
+        closed, _, status = struct.unpack(">BBH", client.recv(10_000)[:4])
+        assert (closed, status) == (0x88, 1009)
+    assert server.ask("/health").status == 200
 
 
 def test_pictures_are_refused_where_no_joints_can_be_found(server: Served) -> None:

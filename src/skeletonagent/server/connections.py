@@ -1,4 +1,4 @@
-"""Connections of clients: heads of requests in time, and no more connections than there is room."""
+"""Connections of clients: heads in time, no more than there is room, and why one is refused."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from skeletonagent.server.settings import ServeSettings
 
@@ -104,6 +105,33 @@ class LimitedConnection(H11Protocol):
         self._timer = None
         if not self.transport.is_closing():
             self.transport.close()
+
+
+class StreamConnection(WebSocketsSansIOProtocol):
+    """WebSocket whose client reads why it is ended, even while it sends what is too large.
+
+    Closing a socket with unread bytes resets the connection, and the status can be lost on the way.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, unless the stream is refused already."""
+        if self.conn.parser_exc is None:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Say why the stream ends; what the client sends meanwhile is not looked at."""
+        refused = self.conn.close_sent
+        assert refused is not None
+        self.queue.put_nowait(
+            {"type": "websocket.disconnect", "code": refused.code, "reason": refused.reason}
+        )
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write_eof()
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
 
 def connection_class(settings: ServeSettings) -> type[LimitedConnection]:

@@ -19,7 +19,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.outside_files import read_outside_text
 from skeletonagent.inference.predictor import Predictor
 from skeletonagent.server.app import build_app
-from skeletonagent.server.connections import connection_class
+from skeletonagent.server.connections import StreamConnection, connection_class
 from skeletonagent.server.measurements import ServerMeasurements
 from skeletonagent.server.service import RecognitionService
 from skeletonagent.server.settings import ServeSettings
@@ -113,7 +113,7 @@ def build_server(
     config = uvicorn.Config(
         build_app(service, token, measurements),
         http=connection_class(settings),
-        ws="websockets-sansio",
+        ws=StreamConnection,
         ws_max_size=_LARGEST_MESSAGE,
         ws_per_message_deflate=False,  # small messages may grow without bound
         h11_max_incomplete_event_size=_LARGEST_HEAD,
