@@ -31,12 +31,17 @@ from skeletonagent.evaluation.significance import mean_interval, paired_differen
 from skeletonagent.experiments.base_encoder import BaseEncoder
 from skeletonagent.experiments.datasets import open_dataset
 from skeletonagent.experiments.fine_tuning import read_source
+from skeletonagent.inference.added_actions import ExampleFormat
 from skeletonagent.inference.base_actions import (
     base_in_format,
     mean_of_examples,
     recognizing_actions,
 )
-from skeletonagent.inference.base_examples import WEIGHT, classifier_of_examples
+from skeletonagent.inference.base_examples import (
+    MOST_PERSONS,
+    WEIGHT,
+    classifier_of_examples,
+)
 from skeletonagent.inference.stream_model import StreamModel
 
 LEAST = math.log(1e-6)
@@ -58,7 +63,9 @@ def main(
     store = data.store
     source = read_source(base)
     model = StreamModel.from_checkpoint(source.checkpoint, device="cpu")
-    fitted = base_in_format(model, source, InputFormat(store.layout, store.channels))
+    persons = min(store.max_persons, MOST_PERSONS)
+    given = ExampleFormat(InputFormat(store.layout, store.channels), persons)
+    fitted = base_in_format(model, source, given)
     sampler = fitted.sampler(fitted.preprocessor(store))
     everything = torch.arange(len(store))
     learned = fitted.features(sampler, everything, fitted.default_batch_size, None)

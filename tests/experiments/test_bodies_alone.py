@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,10 @@ from skeletonagent.core.clips import ClipStore, SkeletonSequence
 from skeletonagent.core.layout import COCO_17
 from skeletonagent.data.preprocessing import Preprocessor
 from skeletonagent.experiments.base_encoder import BaseEncoder
-from skeletonagent.experiments.bodies_alone import bodies_alone, samples_of_bodies_alone
+from skeletonagent.experiments.base_sources import samples_of_bodies_alone
 from skeletonagent.experiments.fine_tuning import PACKAGED_BASE, read_source
 from skeletonagent.inference.predictor import load_predictor
+from skeletonagent.models.bodies_alone import bodies_alone
 
 CENTER = 2
 
@@ -119,17 +120,20 @@ def test_bodies_of_samples_are_those_of_clips(channels: int) -> None:
 
 
 def test_features_of_several_are_the_sum_of_their_bodies(encoder: BaseEncoder) -> None:
-    persons, channels = encoder.max_persons, encoder.metadata.channels
+    persons, channels = encoder.metadata.persons, encoder.metadata.channels
     clips = torch.randn(3, persons, 16, encoder.metadata.layout.num_joints, channels)
     clips[2, 1:] = 0
     there = torch.arange(2 * persons + 1)
     found = encoder(clips, there)
     alone = bodies_alone(encoder.as_in_base(clips), encoder.metadata.layout.center)
-    single = replace(encoder, max_persons=1, reverses_y=False)
-    wanted = [single(alone[:, [body]]) for body in range(persons)]
+    single = copy.deepcopy(encoder.recognizer)
+    single.center_alone = None
+    wanted = [single.features(alone[:, [body]]).detach() for body in range(persons)]
     for body in wanted[1:]:
         body[2] = 0
     torch.testing.assert_close(found, sum(wanted), rtol=1e-4, atol=1e-4)
+    unfused = encoder.recognizer.features(encoder.as_in_base(clips), there)
+    torch.testing.assert_close(found, unfused.detach(), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(encoder(clips[:2].flip(1)), found[:2], rtol=1e-4, atol=1e-4)
     again = BaseEncoder.from_tensors(encoder.to_tensors(), encoder.to_text())
     torch.testing.assert_close(again(clips[:2]), found[:2], rtol=1e-2, atol=1e-2)
@@ -137,10 +141,12 @@ def test_features_of_several_are_the_sum_of_their_bodies(encoder: BaseEncoder) -
 
 def test_what_former_versions_wrote_of_pairs_is_read(encoder: BaseEncoder) -> None:
     written = json.loads(encoder.to_text())
-    del written["max_persons"]
-    for pairs, bodies in ((True, 2), (False, 1)):
-        text = json.dumps({**written, "pairs": pairs})
-        assert BaseEncoder.from_tensors(encoder.to_tensors(), text).max_persons == bodies
+    written["persons"] = 1
+    for former, bodies in (
+        ({"pairs": True}, 2), ({"pairs": False}, 1), ({"max_persons": 3}, 3),
+    ):  # fmt: skip
+        text = json.dumps({**written, **former})
+        assert BaseEncoder.from_tensors(encoder.to_tensors(), text).metadata.persons == bodies
 
 
 @pytest.mark.parametrize("channels", [2, 3])

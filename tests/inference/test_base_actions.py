@@ -12,6 +12,7 @@ import torch
 from tests.small_run import CLASSES, samples, small_archive, small_run, swinging
 from typer.testing import CliRunner
 
+import skeletonagent as sa
 from skeletonagent.cli.app import app
 from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import ConfigError, DataError
@@ -30,6 +31,7 @@ from skeletonagent.inference.action_examples import (
     list_actions,
     remove_action,
 )
+from skeletonagent.inference.added_actions import ExampleFormat
 from skeletonagent.inference.base_actions import base_in_format, format_of_examples
 from skeletonagent.inference.base_examples import WEIGHT, classifier_of_examples
 from skeletonagent.inference.predictor import load_predictor
@@ -143,7 +145,7 @@ def test_a_classifier_of_other_actions_is_refused(base: Path, tmp_path: Path) ->
 
 def test_joints_that_a_base_does_not_know_play_no_part(base: Path, tmp_path: Path) -> None:
     model = load_predictor(base, "cpu").models[0]
-    fitted = base_in_format(model, read_source(base), InputFormat(COCO_17, 2))
+    fitted = base_in_format(model, read_source(base), ExampleFormat(InputFormat(COCO_17, 2)))
     joints = fitted.metadata.layout.num_joints
     eyes = [COCO_17.joints.index(name) for name in ("left eye", "right eye", "left ear")]
     clips = torch.randn(3, 1, 8, joints, 2, generator=torch.Generator().manual_seed(0))
@@ -215,3 +217,50 @@ def test_the_commands(base: Path, tmp_path: Path) -> None:
     assert "wave" in call("predict", tmp_path / "wave.npz", "--run", base, "--clips", "--csv")
     call("actions", "remove", base, "wave")
     assert "wave" not in call("actions", "list", base)
+
+
+def pair(path: Path, label: int | None, seed: int) -> Path:
+    """Write a recording of two persons, of whom the second stands by if it has no label."""
+    one = swinging(0, seed, frames=30)
+    other = np.repeat(one[:, :1], 30, axis=1) if label is None else swinging(label, seed, frames=30)
+    joints = np.concatenate([one, other + np.array([3.0, 0.0])])
+    write_keypoints(path, KeypointRecording(path.stem, joints, layout=COCO_17))
+    return path
+
+
+def test_pairs_are_told_apart_by_their_second_bodies(base: Path, tmp_path: Path) -> None:
+    for name, label in (("both", 1), ("one", None)):
+        files = [pair(tmp_path / f"{name}{seed}.npz", label, seed) for seed in range(3)]
+        add_action(base, name, files)
+    model = knowing_actions(load_predictor(base, "cpu"))
+    assert model.persons == 2
+    for name, label in (("both", 1), ("one", None)):
+        found = model.segment(pair(tmp_path / f"new_{name}.npz", label, 9), window=30, rest="none")
+        assert {segment.label for segment in found.segments} == {name}
+    clips = model.models[0].metadata.training_clips
+    assert clips.pair_classes == ("both", "one") and clips.median == 30
+    examples = [read_archive(base / "examples.npz").store.sequence(n).joints for n in range(6)]
+    model.export(tmp_path / "pairs.onnx")
+    exported = sa.load(tmp_path / "pairs.onnx").predict(examples)
+    np.testing.assert_allclose(exported.probs, model.predict(examples).probs, atol=1e-4)
+
+
+def test_room_grows_with_the_first_example_of_a_pair(base: Path, tmp_path: Path) -> None:
+    for label, name in enumerate(CLASSES[:2]):
+        add_action(base, name, [recording(tmp_path / f"{name}.npz", label, 1)])
+    clip = swinging(1, 5, frames=30)
+    assert knowing_actions(load_predictor(base, "cpu")).persons == 1
+    means = [action.weight for action in list_actions(base)]
+    add_action(base, "pair", [pair(tmp_path / "pair.npz", None, 1)])
+    known = knowing_actions(load_predictor(base, "cpu"))
+    assert known.persons == 2 and known.models[0].kernel_ridge is not None
+    assert known.models[0].metadata.training_clips.pair_classes == ("pair",)
+    weight = list_actions(base)[1].weight
+    (features,) = known.features(swinging(1, 1, frames=30))
+    np.testing.assert_allclose(features, weight, atol=1e-5)  # means are computed anew
+    assert np.abs(np.array(means[1]) - weight).max() > 1e-4
+    assert known.predict(clip)[0].class_name == CLASSES[1]
+    three = np.concatenate([swinging(n, 1, frames=30) for n in range(3)])
+    write_keypoints(tmp_path / "three.npz", KeypointRecording("three", three, layout=COCO_17))
+    with pytest.warns(UserWarning, match="room for 2 of its 3 bodies"):
+        add_action(base, "three", [tmp_path / "three.npz"])

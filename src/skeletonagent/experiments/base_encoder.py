@@ -2,15 +2,15 @@
 
 It is the base's recognizer without its heads, in the joints of the clips that it is to encode:
 weights are taken by the names of joints, and joints that the base does not know play no part.
-Bases know single bodies: of several each is encoded by itself, and their features are added, so
-that it makes no difference who comes first.
+Bases know single bodies: of several each is encoded by itself, see
+:mod:`skeletonagent.models.bodies_alone`.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,6 @@ from torch import Tensor
 from skeletonagent.core.clips import ClipStore
 from skeletonagent.core.errors import CheckpointError
 from skeletonagent.data.orientation_statistics import describe_orientation
-from skeletonagent.experiments.bodies_alone import bodies_alone
 from skeletonagent.experiments.build import load_recognizer, new_recognizer
 from skeletonagent.experiments.fine_tuning import SourceRun, take_from_source
 from skeletonagent.experiments.metadata import RecognizerMetadata
@@ -36,16 +35,14 @@ class BaseEncoder:
     """Encoder of clips of one body or of several.
 
     Args:
-        recognizer: Recognizer of one body that takes such clips; its heads play no part.
-        metadata: Its joints, channels and settings.
+        recognizer: Recognizer that takes such clips; its heads play no part.
+        metadata: Its joints, channels, bodies and settings.
         reverses_y: Whether y of the clips points down; in a base it points up.
-        max_persons: Bodies that clips have room for.
     """
 
     recognizer: Recognizer
     metadata: RecognizerMetadata
     reverses_y: bool = False
-    max_persons: int = 1
 
     @classmethod
     def of_base(cls, source: SourceRun, store: ClipStore) -> BaseEncoder:
@@ -64,7 +61,7 @@ class BaseEncoder:
             class_names=("",),
             layout=store.layout,
             channels=channels,
-            persons=1,
+            persons=store.max_persons,
             text_dim=1,
             input_format=store.input_format,
             training_clips=None,
@@ -74,7 +71,7 @@ class BaseEncoder:
         in_plane = channels == 2
         points_down = in_plane and not describe_orientation(store, torch.arange(len(store))).y_is_up
         recognizer = recognizer_in_layout(source, trained, metadata)
-        return cls(recognizer, metadata, points_down, store.max_persons)
+        return cls(recognizer, metadata, points_down)
 
     @cached_property
     def fused(self) -> FusedRecognizer:
@@ -90,31 +87,7 @@ class BaseEncoder:
             clips: Clips with room for so many bodies.
             bodies: Bodies that are present: body ``m`` of clip ``n`` as ``n M + m``; None for all.
         """
-        return self.encoded(self.fused.to(clips.device).features, clips, bodies)
-
-    def encoded(
-        self,
-        encode: Callable[..., Tensor],
-        clips: Float[Tensor, "n m t v c"],
-        bodies: Int[Tensor, " b"] | None,
-    ) -> Float[Tensor, "n d"]:
-        """Return the features of clips, those of its bodies added.
-
-        Args:
-            encode: Function from clips of one body, and which have one, to features.
-            clips: Clips with room for so many bodies.
-            bodies: Bodies that are present, as above.
-        """
-        clips = self.as_in_base(clips)
-        if self.max_persons == 1:
-            return encode(clips, bodies)
-        alone = bodies_alone(clips, self.metadata.layout.center)
-        features = encode(alone.flatten(0, 1)[:, None], None)
-        if bodies is not None:
-            there = torch.zeros_like(features[:, :1]).index_fill(0, bodies, 1.0)
-            features = features * there
-        added: Float[Tensor, "n d"] = features.unflatten(0, (-1, self.max_persons)).sum(dim=1)
-        return added
+        return self.fused.to(clips.device).features(self.as_in_base(clips), bodies)
 
     def on_host(self) -> BaseEncoder:
         """Return the encoder on the CPU, as a copy."""
@@ -139,8 +112,7 @@ class BaseEncoder:
 
     def to_text(self) -> str:
         """Return what the weights alone do not say."""
-        how = {"reverses_y": self.reverses_y, "max_persons": self.max_persons}
-        return json.dumps({**self.metadata.to_json(), **how})
+        return json.dumps({**self.metadata.to_json(), "reverses_y": self.reverses_y})
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], text: str) -> BaseEncoder:
@@ -152,12 +124,13 @@ class BaseEncoder:
         try:
             plain: Any = json.loads(text)
             reverses_y = bool(plain.pop("reverses_y"))
-            pairs = bool(plain.pop("pairs", False))  # what former versions wrote
-            max_persons = int(plain.pop("max_persons", 2 if pairs else 1))
+            pairs = bool(plain.pop("pairs", False))
+            former = int(plain.pop("max_persons", 2 if pairs else 1))  # beside persons of 1
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise CheckpointError(f"the encoder is not described: {error!r}") from error
         metadata = RecognizerMetadata.from_json(plain)
-        recognizer = new_recognizer(metadata)
+        metadata = replace(metadata, persons=max(former, metadata.persons))
+        recognizer = _new_encoder(metadata)
         found = {
             name.removeprefix("encoder."): tensor.float() if tensor.is_floating_point() else tensor
             for name, tensor in tensors.items()
@@ -169,7 +142,7 @@ class BaseEncoder:
             raise CheckpointError(f"weights of the encoder do not fit: {error}") from error
         if missing.unexpected_keys or not all(n.startswith(HEADS) for n in missing.missing_keys):
             raise CheckpointError("weights of the encoder are missing, or too many")
-        return cls(recognizer.eval(), metadata, reverses_y, max_persons)
+        return cls(recognizer.eval(), metadata, reverses_y)
 
 
 def described_encoder(content: bytes) -> str | None:
@@ -191,16 +164,24 @@ def recognizer_in_layout(
     Args:
         source: The base.
         trained: Its recognizer.
-        metadata: Joints, channels and settings that are wanted.
+        metadata: Joints, channels, bodies and settings that are wanted.
 
     Raises:
         CheckpointError: If no weight fits.
     """
-    recognizer = new_recognizer(metadata)
+    recognizer, metadata = _new_encoder(metadata), replace(metadata, persons=1)
     taken = take_from_source(recognizer, metadata, source, trained).weights
     _clear_matrices(recognizer, (*taken.in_part, *taken.fresh))
     take_from_source(recognizer, metadata, source, trained)
     return recognizer.eval()
+
+
+def _new_encoder(metadata: RecognizerMetadata) -> Recognizer:
+    """Return a fresh recognizer of one body that encodes each body of several by itself."""
+    recognizer = new_recognizer(replace(metadata, persons=1))
+    if metadata.persons > 1:
+        recognizer.center_alone = metadata.layout.center
+    return recognizer
 
 
 @torch.no_grad()

@@ -23,9 +23,9 @@ from skeletonagent.data.settings import Gaps, Orientation, Scale
 from skeletonagent.data.synthetic.motion_clips import motion_stores
 from skeletonagent.data.synthetic.random_motions import MotionPrograms
 from skeletonagent.experiments.auto_recipe import choose_by_statistics
-from skeletonagent.experiments.bodies_alone import samples_of_bodies_alone
 from skeletonagent.experiments.datasets import absolute_archive, open_dataset
 from skeletonagent.experiments.unlabelled_sources import unlabelled_stores
+from skeletonagent.models.bodies_alone import bodies_alone
 
 GENERATED = "generated"
 """Name of the generated motions among the sources."""
@@ -159,6 +159,24 @@ def _prepared(store: ClipStore, record: JoinedSource) -> _Source:
         sample_ids=tuple(f"{record.name}/{name}" for name in store.sample_ids),
     )
     return _Source(named, record, left_out)
+
+
+def samples_of_bodies_alone(store: ClipStore) -> ClipStore:
+    """Return samples whose bodies are as :func:`bodies_alone` returns them, if they have several.
+
+    Args:
+        store: Preprocessed samples.
+    """
+    if store.max_persons == 1:
+        return store
+    frames, channels = store.frames.clone(), store.coordinates
+    sizes = zip(store.starts.tolist(), store.lengths.tolist(), store.persons.tolist(), strict=True)
+    for start, length, persons in sizes:
+        if persons > 1:
+            own = frames[start : start + persons * length, :, :channels]
+            alone = bodies_alone(own.unflatten(0, (persons, length))[None], store.layout.center)
+            own.copy_(alone.flatten(0, 2))
+    return replace(store, frames=frames)
 
 
 def _generated_sources(count: int, seed: int) -> Iterator[_Source]:

@@ -68,7 +68,7 @@ class ExportableRecognizer(nn.Module):
         logits: Tensor = self.fused.cls_head(features)
         if self.encoder is None:
             return logits, features
-        of_base = self.encoder.encoded(self.fused_encoder.features, clips, bodies)
+        of_base = self.fused_encoder.features(self.encoder.as_in_base(clips), bodies)
         return logits, torch.cat([features, of_base], dim=1)
 
 

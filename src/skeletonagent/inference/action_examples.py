@@ -9,15 +9,16 @@ from pathlib import Path
 
 import torch
 
+from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import ConfigError, DataError
-from skeletonagent.core.input_format import InputFormat
 from skeletonagent.experiments.fine_tuning import PACKAGED_BASE, read_source
 from skeletonagent.experiments.pretraining import exported_base
 from skeletonagent.inference.added_actions import (
     AddedAction,
+    ExampleFormat,
     class_logits,
     read_actions,
-    read_input_format,
+    read_example_format,
     require_new_name,
     with_added_actions,
     write_actions,
@@ -28,11 +29,18 @@ from skeletonagent.inference.base_actions import (
     mean_of_examples,
     recognizing_actions,
 )
-from skeletonagent.inference.base_examples import beside_classifier, keep_examples, read_examples
+from skeletonagent.inference.base_examples import (
+    beside_classifier,
+    clips_of_examples,
+    keep_examples,
+    read_examples,
+    room_for_bodies,
+    stored_examples,
+)
 from skeletonagent.inference.class_descriptions import read_description
 from skeletonagent.inference.compared_clips import ComparedClips
 from skeletonagent.inference.predictor import Predictor, load_predictor
-from skeletonagent.inference.samples import holds_samples
+from skeletonagent.inference.samples import holds_samples, most_seen_bodies
 from skeletonagent.inference.stream_model import StreamModel, newest_checkpoint
 from skeletonagent.llm.chat import Chat
 from skeletonagent.training.run_directory import RunDirectory
@@ -83,15 +91,7 @@ def add_action(
     if _is_base(model):
         if describe.strip():
             raise ConfigError("a base knows actions by examples alone; describe them to a run")
-        examples_of = read_input_format(directory) or format_of_examples(files[0])
-        taking = _in_format(predictor, examples_of)
-        (fitted,) = taking.torch_models
-        samples = [sample for file in files for sample in read_examples(taking, file)]
-        action = mean_of_examples(clean, torch.from_numpy(fitted.sample_features(samples)))
-        write_actions(directory, model, [*known, action], examples_of)
-        names = [*(one.name for one in known), clean]
-        keep_examples(directory, fitted, read_source(directory.path), names, samples)
-        return action
+        return _add_to_base(predictor, directory, clean, files)
     description = (
         read_description(clean, describe, predictor.class_names, predictor.layout, chat)
         if describe.strip()
@@ -107,6 +107,39 @@ def add_action(
         action = clips.described(action, description)
     write_actions(directory, model, [*known, action])
     return action
+
+
+def _add_to_base(
+    predictor: Predictor, directory: RunDirectory, name: str, files: Sequence[Path]
+) -> AddedAction:
+    """Teach a base an action from examples, and give all examples room for their most bodies."""
+    model = predictor.torch_models[0]
+    known = read_actions(directory, model)
+    before = read_example_format(directory) or ExampleFormat(format_of_examples(files[0]))
+    given, taking = before.input_format, _in_format(predictor, before)
+    read = [sample for file in files for sample in read_examples(taking, file)]
+    earlier: dict[str, list[SkeletonSequence]] = {action.name: [] for action in known}
+    for of, sample in stored_examples(directory, list(earlier)):
+        earlier[of].append(sample)
+    room = max(before.persons, room_for_bodies(read, given.coordinates))
+    if not all(earlier.values()):  # those that an earlier version did not keep
+        room = before.persons
+    samples = [most_seen_bodies(sample, given, room) for sample in read]
+    examples_of = ExampleFormat(given, room)
+    (fitted,) = _in_format(predictor, examples_of).torch_models
+    if room > before.persons:
+        known = tuple(_mean_of_examples(fitted, *one) for one in earlier.items())
+    action = _mean_of_examples(fitted, name, samples)
+    write_actions(directory, model, [*known, action], examples_of)
+    names = [*earlier, name]
+    keep_examples(directory, fitted, read_source(directory.path), names, samples)
+    return action
+
+
+def _mean_of_examples(
+    base: StreamModel, name: str, samples: Sequence[SkeletonSequence]
+) -> AddedAction:
+    return mean_of_examples(name, torch.from_numpy(base.sample_features(samples)))
 
 
 def copy_base(base: str | Path, folder: Path) -> None:
@@ -157,7 +190,7 @@ def remove_action(run: str | Path, name: str) -> None:
     if len(kept) == len(known):
         added = ", ".join(action.name for action in known) or "none"
         raise ConfigError(f"no action {name!r} was added to {directory.path}; there are: {added}")
-    examples_of = read_input_format(directory)
+    examples_of = read_example_format(directory)
     write_actions(directory, model, kept, examples_of)
     if examples_of is not None:
         (fitted,) = _in_format(predictor, examples_of).torch_models
@@ -185,9 +218,11 @@ def knowing_actions(predictor: Predictor) -> Predictor:
             f"{directory.path} is a base and knows no action yet; teach it some with "
             f"'skeletonagent actions add {directory.path} NAME --examples FILE'"
         )
-    examples_of = read_input_format(directory)
+    examples_of = read_example_format(directory)
     if actions and examples_of is not None:
         (base,) = _in_format(predictor, examples_of).torch_models
+        clips = clips_of_examples(directory)
+        base = replace(base, metadata=replace(base.metadata, training_clips=clips))
         # Without runs: what the base held out was of other classes.
         known = beside_classifier(recognizing_actions(base, actions), directory)
         return replace(predictor, models=(known,), runs=())
@@ -225,7 +260,7 @@ def _is_base(model: StreamModel) -> bool:
     return bool(model.metadata.sources)
 
 
-def _in_format(base: Predictor, examples_of: InputFormat) -> Predictor:
+def _in_format(base: Predictor, examples_of: ExampleFormat) -> Predictor:
     """Return a base that takes clips of another layout."""
     model = base_in_format(base.torch_models[0], read_source(base.runs[0]), examples_of)
     return replace(base, models=(model,))

@@ -51,6 +51,20 @@ class RecordedActions(JsonRecord):
     recognizer: str
     actions: list[RecordedAction]
     input_format: dict[str, Any] | None = None
+    persons: int = 1
+
+
+@dataclass(frozen=True)
+class ExampleFormat:
+    """Format of the examples that are added to a base.
+
+    Args:
+        input_format: Joints and channels.
+        persons: Bodies that an example has room for.
+    """
+
+    input_format: InputFormat
+    persons: int = 1
 
 
 @dataclass(frozen=True)
@@ -178,8 +192,8 @@ def _read_action(item: dict[str, Any]) -> AddedAction:
     return AddedAction(name, item["examples"], tuple(item["weight"]), item["bias"], description)
 
 
-def read_input_format(run: RunDirectory) -> InputFormat | None:
-    """Return joints and channels of the examples that were added to a base; None without any.
+def read_example_format(run: RunDirectory) -> ExampleFormat | None:
+    """Return the format of the examples that were added to a base; None without any.
 
     Raises:
         DataError: If the file is damaged.
@@ -187,7 +201,9 @@ def read_input_format(run: RunDirectory) -> InputFormat | None:
     value = read_json(run.actions, RecordedActions) if run.actions.exists() else {}
     plain = value.get("input_format")
     try:
-        return None if plain is None else InputFormat.from_json(plain)
+        if plain is None:
+            return None
+        return ExampleFormat(InputFormat.from_json(plain), max(1, value.get("persons", 1)))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"is damaged: input_format: {error!r}", path=run.actions) from error
 
@@ -196,7 +212,7 @@ def write_actions(
     run: RunDirectory,
     model: StreamModel,
     actions: Sequence[AddedAction],
-    input_format: InputFormat | None = None,
+    examples_of: ExampleFormat | None = None,
 ) -> None:
     """Write the actions that are added to a run; without any, remove the file.
 
@@ -204,7 +220,7 @@ def write_actions(
         run: The run.
         model: Its recognizer.
         actions: The actions.
-        input_format: Joints and channels of the examples, if the run is a base.
+        examples_of: Format of the examples, if the run is a base.
     """
     if not actions:
         run.actions.unlink(missing_ok=True)
@@ -213,8 +229,9 @@ def write_actions(
         "recognizer": weights_digest(model.recognizer),
         "actions": [action.to_json() for action in actions],
     }
-    if input_format is not None:
-        value["input_format"] = input_format.to_json()
+    if examples_of is not None:
+        value["input_format"] = examples_of.input_format.to_json()
+        value["persons"] = examples_of.persons
     write_text(run.actions, json.dumps(value, indent=1))
 
 

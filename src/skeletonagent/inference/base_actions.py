@@ -23,12 +23,12 @@ from skeletonagent.data.common_body import FEWEST_COMMON_JOINTS, common_joints
 from skeletonagent.data.importing.joint_mapping import map_joints
 from skeletonagent.data.keypoints.reading import read_keypoints
 from skeletonagent.data.preprocessing import Preprocessor
-from skeletonagent.data.settings import Orientation
+from skeletonagent.data.settings import Orientation, Origin
 from skeletonagent.data.validation import is_archive
 from skeletonagent.experiments.base_encoder import recognizer_in_layout
 from skeletonagent.experiments.config import Config
 from skeletonagent.experiments.fine_tuning import SourceRun
-from skeletonagent.inference.added_actions import AddedAction
+from skeletonagent.inference.added_actions import AddedAction, ExampleFormat
 from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.models.recognizer import ClassHead
 
@@ -73,23 +73,25 @@ def format_of_examples(file: Path) -> InputFormat:
     return InputFormat(layout, channels)
 
 
-def base_in_format(model: StreamModel, source: SourceRun, examples: InputFormat) -> StreamModel:
+def base_in_format(model: StreamModel, source: SourceRun, examples: ExampleFormat) -> StreamModel:
     """Return a base that takes clips of another layout, without classes of use.
 
     Args:
         model: Recognizer of the base.
         source: Checkpoint of the base.
-        examples: Joints and coordinates of the clips.
+        examples: Format of the clips.
     """
-    config = _config(model.config, examples.coordinates)
-    store = Preprocessor.from_settings(config.data)(_any_store(examples))
+    given = examples.input_format
+    config = _config(model.config, given.coordinates, examples.persons)
+    store = Preprocessor.from_settings(config.data)(_any_store(given))
     metadata = replace(
         model.metadata,
         config=config,
         class_names=("",),
         layout=store.layout,
         channels=store.clip_channels,
-        input_format=examples,
+        persons=examples.persons,
+        input_format=given,
         training_clips=None,
         statistics=None,
     )
@@ -98,8 +100,10 @@ def base_in_format(model: StreamModel, source: SourceRun, examples: InputFormat)
     return StreamModel(recognizer.to(model.device), metadata, guidance, model.epoch)
 
 
-def _config(config: Config, coordinates: int) -> Config:
-    """Return the settings of a base for clips with so many coordinates."""
+def _config(config: Config, coordinates: int, persons: int) -> Config:
+    """Return the settings of a base for clips with so many coordinates and bodies."""
+    if persons > 1:  # who stands where to whom is kept
+        config = replace(config, data=replace(config.data, origin=Origin.GROUP))
     if coordinates == 2:
         data = replace(config.data, dims=2, orientation=Orientation.CAMERA)
         config = replace(config, data=data)

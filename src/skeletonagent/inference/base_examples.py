@@ -22,8 +22,9 @@ from skeletonagent.experiments.base_kernel import BaseKernel
 from skeletonagent.experiments.datasets import write_dataset
 from skeletonagent.experiments.fine_tuning import SourceRun
 from skeletonagent.experiments.kernel_ridge import MOST_KERNEL_SAMPLES, KernelRidge
+from skeletonagent.experiments.training_clips import TrainingClips
 from skeletonagent.inference.predictor import Predictor
-from skeletonagent.inference.samples import holds_samples, most_seen_bodies, read_samples
+from skeletonagent.inference.samples import holds_samples, read_samples
 from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.training.run_directory import RunDirectory
 
@@ -34,9 +35,12 @@ With 1, clips of held-out training subjects of NW-UCLA were recognized three to 
 where means say little; without the means, those of UTD-MHAD with one example two points worse.
 """
 
+MOST_PERSONS = 2
+"""Most bodies of an example that are taken."""
+
 
 def read_examples(predictor: Predictor, file: Path) -> list[SkeletonSequence]:
-    """Return the clips of a file of examples, as stored for the recognizer.
+    """Return the clips of a file of examples with all their bodies.
 
     Args:
         predictor: Base that takes clips of the examples' layout.
@@ -50,7 +54,18 @@ def read_examples(predictor: Predictor, file: Path) -> list[SkeletonSequence]:
     samples = read_samples(source, given, None)
     if not samples:
         raise DataError("holds no example", path=file)
-    return [most_seen_bodies(sample, given, predictor.persons) for sample in samples]
+    return samples
+
+
+def room_for_bodies(samples: Sequence[SkeletonSequence], coordinates: int) -> int:
+    """Return the number of bodies that examples need room for.
+
+    Args:
+        samples: Examples with all their bodies.
+        coordinates: Channels that are coordinates.
+    """
+    seen = [int(one.joints[..., :coordinates].any(axis=(1, 2, 3)).sum()) for one in samples]
+    return min(MOST_PERSONS, max(1, *seen))
 
 
 def keep_examples(
@@ -74,7 +89,7 @@ def keep_examples(
     """
     run.kernel_ridge.unlink(missing_ok=True)
     archive = _archive(run)
-    kept = _stored(archive, names)
+    kept = stored_examples(run, names)
     kept += [(names[-1], sample) for sample in added]
     if not kept:
         for file in (archive, archive.with_suffix(".json")):
@@ -105,10 +120,8 @@ def classifier_of_examples(model: StreamModel, source: SourceRun, store: ClipSto
     """
     sampler = model.sampler(model.preprocessor(store))
     clips, samples = sampler.store, torch.arange(len(store))
-    base = None
-    if clips.max_persons == 1 or clips.coordinates == 3:
-        encoder = BaseEncoder.of_base(source, clips)
-        base = BaseKernel.fit(encoder, sampler, samples, model.default_batch_size)
+    encoder = BaseEncoder.of_base(source, clips)
+    base = BaseKernel.fit(encoder, sampler, samples, model.default_batch_size)
     return KernelRidge.fit(clips, samples, base=base)
 
 
@@ -138,16 +151,31 @@ def beside_classifier(model: StreamModel, run: RunDirectory) -> StreamModel:
     )
 
 
-def _archive(run: RunDirectory) -> Path:
-    """Return the archive of a base's examples."""
-    return run.path / "examples.npz"
+def clips_of_examples(run: RunDirectory) -> TrainingClips | None:
+    """Return lengths and persons of the examples of a base; None where there are none.
+
+    Raises:
+        DataError: If they cannot be read.
+    """
+    archive = _archive(run)
+    return TrainingClips.of(read_archive(archive).store, ()) if archive.exists() else None
 
 
-def _stored(archive: Path, names: Sequence[str]) -> list[tuple[str, SkeletonSequence]]:
-    """Return the examples that are stored of these actions, with their names."""
+def stored_examples(run: RunDirectory, names: Sequence[str]) -> list[tuple[str, SkeletonSequence]]:
+    """Return the examples that the folder of a base keeps of these actions, with their names.
+
+    Raises:
+        DataError: If they cannot be read.
+    """
+    archive = _archive(run)
     if not archive.exists():
         return []
     store = read_archive(archive).store
     samples = [store.sequence(number) for number in range(len(store))]
     named = [(store.class_names[sample.label], sample) for sample in samples]
     return [(name, sample) for name, sample in named if name in names]
+
+
+def _archive(run: RunDirectory) -> Path:
+    """Return the archive of a base's examples."""
+    return run.path / "examples.npz"

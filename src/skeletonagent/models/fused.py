@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from skeletonagent.models.backbones import Backbone
 from skeletonagent.models.batch_norm import SyncableBatchNorm2d
 from skeletonagent.models.blocks import ConvBNSequence, STBlock, use_convolutions
+from skeletonagent.models.bodies_alone import added_features
 from skeletonagent.models.fused_readout import FusedFeatureNormStem, FusedTemporalReadout
 from skeletonagent.models.graph_conv import DGGraphConv
 from skeletonagent.models.joint_cnn import FeatureNormStem
@@ -49,6 +50,7 @@ class FusedRecognizer(nn.Module):
         self.dtype = dtype
         self.cpu_chunk_size = cpu_chunk_size
         self.person_pooling = recognizer.person_pooling
+        self.center_alone = recognizer.center_alone
         self.out_channels = recognizer.backbone.out_channels
         backbone = recognizer.backbone
         self.inputs = copy.deepcopy(recognizer.inputs)
@@ -73,6 +75,15 @@ class FusedRecognizer(nn.Module):
             clips: Clips with room for M bodies.
             bodies: Bodies that are present; None runs all.
         """
+        if self.center_alone is None:
+            return self._pooled(clips, bodies)
+        return added_features(
+            lambda alone: self._pooled(alone, None), clips, bodies, self.center_alone
+        )
+
+    def _pooled(
+        self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None
+    ) -> Float[Tensor, "n d"]:
         bodies = bodies_to_run(self.person_pooling, bodies)
         inputs = [clips] if self.inputs is None else self.inputs(clips)
         joined = join_inputs(inputs)

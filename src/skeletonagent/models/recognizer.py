@@ -13,6 +13,7 @@ from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import SkeletonLayout
 from skeletonagent.core.suggestions import did_you_mean
 from skeletonagent.models.backbones import BACKBONES, Backbone
+from skeletonagent.models.bodies_alone import added_features
 from skeletonagent.models.inputs import InputFeatures
 from skeletonagent.models.person_pooling import bodies_to_run
 from skeletonagent.models.readouts import MeanReadout, Pooled, Readout, build_readout
@@ -117,6 +118,9 @@ class Recognizer(nn.Module):
         self.cls_head = ClassHead(channels, num_classes, dropout)
         self.joint_head = JointConstraintHead(backbone.out_channels)
         self.text_head = AlignmentHead(channels, text_dim)
+        self.center_alone: int | None = None
+        """Joint that stands for the place of a body, in a recognizer of one body that is given
+        clips of several and encodes each body by itself; None in others."""
 
     def forward(
         self,
@@ -148,7 +152,11 @@ class Recognizer(nn.Module):
             clips: Clips with room for M bodies.
             bodies: Bodies that are present, as :meth:`forward` takes them.
         """
-        return self._pool(clips, bodies).features
+        if self.center_alone is None:
+            return self._pool(clips, bodies).features
+        return added_features(
+            lambda alone: self._pool(alone, None).features, clips, bodies, self.center_alone
+        )
 
     def classify(
         self, clips: Float[Tensor, "n m t v c"], bodies: Int[Tensor, " b"] | None = None

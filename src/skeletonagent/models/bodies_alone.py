@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
-
-from skeletonagent.core.clips import ClipStore
 
 
 def bodies_alone(clips: Float[Tensor, "n m t v c"], center: int) -> Float[Tensor, "n m t v c"]:
@@ -32,22 +30,28 @@ def bodies_alone(clips: Float[Tensor, "n m t v c"], center: int) -> Float[Tensor
     return torch.where(seen[..., None], turned, 0.0)
 
 
-def samples_of_bodies_alone(store: ClipStore) -> ClipStore:
-    """Return samples whose bodies are as :func:`bodies_alone` returns them, if they have several.
+def added_features(
+    encode: Callable[[Float[Tensor, "b 1 t v c"]], Float[Tensor, "b d"]],
+    clips: Float[Tensor, "n m t v c"],
+    bodies: Int[Tensor, " b"] | None,
+    center: int,
+) -> Float[Tensor, "n d"]:
+    """Return the features of clips of several: those of each body alone, added.
+
+    So it makes no difference who comes first.
 
     Args:
-        store: Preprocessed samples.
+        encode: Function from clips of one body to features.
+        clips: Clips with room for several bodies.
+        bodies: Bodies that are present: body ``m`` of clip ``n`` as ``n M + m``; None for all.
+        center: The joint that stands for the place of a body.
     """
-    if store.max_persons == 1:
-        return store
-    frames, channels = store.frames.clone(), store.coordinates
-    sizes = zip(store.starts.tolist(), store.lengths.tolist(), store.persons.tolist(), strict=True)
-    for start, length, persons in sizes:
-        if persons > 1:
-            own = frames[start : start + persons * length, :, :channels]
-            alone = bodies_alone(own.unflatten(0, (persons, length))[None], store.layout.center)
-            own.copy_(alone.flatten(0, 2))
-    return replace(store, frames=frames)
+    features = encode(bodies_alone(clips, center).flatten(0, 1)[:, None])
+    if bodies is not None:
+        there = torch.zeros_like(features[:, :1]).index_fill(0, bodies, 1.0)
+        features = features * there
+    added: Float[Tensor, "n d"] = features.unflatten(0, (-1, clips.shape[1])).sum(dim=1)
+    return added
 
 
 def _way_to_the_others(
