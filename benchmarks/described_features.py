@@ -15,9 +15,15 @@ from skeletonagent.agents.evidence.motion_features import MotionFeatures, measur
 from skeletonagent.core.claims import Claim
 from skeletonagent.core.clips import ClipStore, SkeletonData
 from skeletonagent.core.errors import ConfigError
+from skeletonagent.core.input_format import InputFormat
 from skeletonagent.data.splits import choose_split
+from skeletonagent.experiments.fine_tuning import read_source
 from skeletonagent.experiments.standardizer import Standardizer
+from skeletonagent.inference.added_actions import ExampleFormat
+from skeletonagent.inference.base_actions import base_in_format
+from skeletonagent.inference.base_examples import MOST_PERSONS
 from skeletonagent.inference.class_descriptions import describe_by_notes
+from skeletonagent.inference.stream_model import StreamModel
 from skeletonagent.llm.class_notes import ClassNotes, bundled_notes
 
 WHITENING = 0.3
@@ -131,6 +137,34 @@ def description_scores(
     features = data.features(samples)
     described = [scale.describe(description) for description in descriptions]
     return torch.stack([one.score(data.store.layout, features) for one in described], dim=1)
+
+
+def features_of_base(base: str, store: ClipStore) -> Float[Tensor, "n d"]:
+    """Return the features of samples as a base encodes examples of actions.
+
+    Args:
+        base: Run of a pre-training, or ``base`` for that of the package.
+        store: The samples.
+
+    Raises:
+        ConfigError: If the base learned a class of the same name.
+    """
+    source = read_source(base)
+    names = [name.partition(": ")[2] or name for name in source.metadata.class_names]
+    known = sorted(set(map(_plain, names)) & set(map(_plain, store.class_names)))
+    if known:
+        raise ConfigError(f"{base} has learned {', '.join(known)}; leave out these sources")
+    given = ExampleFormat(
+        InputFormat(store.layout, store.channels), min(store.max_persons, MOST_PERSONS)
+    )
+    model = StreamModel.from_checkpoint(source.checkpoint, device="cpu")
+    model = base_in_format(model, source, given)
+    sampler = model.sampler(model.preprocessor(store))
+    return model.features(sampler, torch.arange(len(store)), model.default_batch_size, None)
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().replace("_", " ").split())
 
 
 @dataclass(frozen=True)

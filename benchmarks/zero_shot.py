@@ -6,6 +6,8 @@ test samples of the classes left out are told apart by the claims of the bundled
 the same form: the same descriptions under each other's names, and random claims. `--fits` also fits
 the kernel ridge classifier of the classes seen in the first draws, for the generalised setting,
 where test samples of all classes are told apart among all classes, and for MultiRocket's features.
+`--base` compares examples by the features of a base, too, alone and beside the motion features;
+classes of its sources that are called as those left out must not be in it, which is refused.
 
 Example:
   python -m benchmarks.zero_shot skeletons/utd_mhad --unseen 5
@@ -24,7 +26,12 @@ import typer
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from benchmarks.described_features import DescribedData, ExampleSpace, description_scores
+from benchmarks.described_features import (
+    DescribedData,
+    ExampleSpace,
+    description_scores,
+    features_of_base,
+)
 from skeletonagent.agents.evidence.claim_scores import ClaimScale
 from skeletonagent.cli.console import print_json
 from skeletonagent.data.splits import leave_subjects_out
@@ -32,6 +39,12 @@ from skeletonagent.evaluation.significance import mean_interval, paired_differen
 from skeletonagent.experiments.datasets import open_dataset
 from skeletonagent.experiments.kernel_ridge import KernelRidge
 from skeletonagent.inference.described_actions import CONFIDENCE_WEIGHT, DESCRIBED_SHARE
+
+DESCRIBED = ", and description"
+"""End of the name of an example beside which is a description."""
+
+BESIDE_BASE = " and features of a base"
+"""End of the name of motion features beside which are those of a base."""
 
 EXAMPLE_WEIGHT = 0.2
 """Weight of a description's score where that of the cosine with an example is 1."""
@@ -48,38 +61,46 @@ def main(
     fits: Annotated[
         int, typer.Option(min=0, help="Draws of classes for which a classifier is fitted.")
     ] = 0,
+    base: Annotated[str, typer.Option(help="Run of a pre-training, or base; none if empty.")] = "",
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Test on subjects of the training set.")
     ] = False,
 ) -> None:
     """Print a line of JSON: means over the draws in percent, with their intervals."""
     data = DescribedData.of(open_dataset(archive), split)
+    of_base = features_of_base(base, data.store) if base else None
     folds = list(leave_subjects_out(data.store, data.train, FOLDS, seed=0)) if held_out else []
     found: dict[str, list[float]] = defaultdict(list)
     for draw in range(splits):
         train, test = folds[draw % FOLDS] if folds else (data.train, data.test)
         part = replace(data, train=train, test=test)
-        for name, value in accuracies(part, unseen, draw, seeds, fitted=draw < fits):
+        for name, value in accuracies(part, unseen, draw, seeds, draw < fits, of_base):
             found[name].append(100 * value)
     record = {"archive": archive.name, "unseen": unseen, "splits": splits, "held_out": held_out}
-    print_json(record | summary(found))
+    print_json(record | ({"base": base} if base else {}) | summary(found))
 
 
 def summary(found: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Return means with intervals, and the gains of a description beside an example."""
+    """Return means with intervals, and the gains of a description and of a base's features."""
     rows: dict[str, Any] = {}
     for name, values in found.items():
         mean = mean_interval(values)
         rows[name] = [_rounded(mean.mean), _rounded(mean.low), _rounded(mean.high)]
-        alone = name.removesuffix(", and description")
-        if alone != name:
-            gain = paired_difference(values, found[alone])
-            rows[f"gain: {name}"] = [_rounded(x) for x in (gain.mean, gain.low, gain.high)]
+        for gain, more in (("gain", DESCRIBED), ("gain by a base", BESIDE_BASE)):
+            if more in name:
+                difference = paired_difference(values, found[name.replace(more, "")])
+                parts = (difference.mean, difference.low, difference.high)
+                rows[f"{gain}: {name}"] = [_rounded(part) for part in parts]
     return rows
 
 
 def accuracies(
-    data: DescribedData, count: int, draw: int, seeds: int, fitted: bool
+    data: DescribedData,
+    count: int,
+    draw: int,
+    seeds: int,
+    fitted: bool,
+    of_base: Float[Tensor, "s d"] | None = None,
 ) -> Iterator[tuple[str, float]]:
     """Yield the accuracies of one draw of classes, by name."""
     generator = torch.Generator().manual_seed(draw)
@@ -95,7 +116,7 @@ def accuracies(
     nonsense = [data.random_claims(one, seen, generator) for one in descriptions]
     drawn = description_scores(data, scale, nonsense, test)
     yield "random claims", _share(drawn.argmax(dim=1) == truth)
-    spaces = dict(_motion_spaces(data, known))
+    spaces = dict(_motion_spaces(data, known, of_base))
     if fitted:
         classifier = KernelRidge.fit(_of_seen(data, known, seen), torch.arange(len(known)), draw)
         yield from _generalised(data, scale, classifier, unseen, seen, known)
@@ -107,7 +128,7 @@ def accuracies(
             yield f"one example: {name}", _share(alone.argmax(dim=1) == truth)
             both = alone + EXAMPLE_WEIGHT * scores
             yield (
-                f"one example: {name}, and description",
+                f"one example: {name}{DESCRIBED}",
                 _share(both.argmax(dim=1) == truth),
             )
 
@@ -125,12 +146,20 @@ def _permuted(
 
 
 def _motion_spaces(
-    data: DescribedData, known: Int[Tensor, " n"]
+    data: DescribedData, known: Int[Tensor, " n"], of_base: Float[Tensor, "s d"] | None
 ) -> Iterator[tuple[str, tuple[ExampleSpace, Float[Tensor, "s f"]]]]:
-    """Yield spaces of the motion features, with the features of all samples."""
-    features, labels = data.motion.values.flatten(1), data.store.labels[known]
-    for name, whitened in (("motion features", False), ("whitened motion features", True)):
-        yield name, (ExampleSpace.fit(features[known], labels, whitened), features)
+    """Yield spaces of motion features and of a base's, with the features of all samples."""
+    motion, labels = data.motion.values.flatten(1), data.store.labels[known]
+    spaces = {"motion features": motion}
+    if of_base is not None:
+        spaces["features of a base"] = of_base
+        spaces[f"motion features{BESIDE_BASE}"] = torch.cat([motion, of_base], dim=1)
+    for name, features in spaces.items():
+        yield name, (ExampleSpace.fit(features[known], labels, whitened=False), features)
+        yield (
+            f"whitened {name}",
+            (ExampleSpace.fit(features[known], labels, whitened=True), features),
+        )
 
 
 def _rocket_space(

@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from benchmarks.described_features import features_of_base
 from typer.testing import CliRunner
 
 from benchmarks import zero_shot
 from skeletonagent.core.clips import SkeletonSequence
 from skeletonagent.core.errors import ConfigError
 from skeletonagent.core.layout import KINECT_20
+from skeletonagent.data.archive import read_archive
 from skeletonagent.experiments.datasets import write_dataset
+from skeletonagent.experiments.pretraining import pretrain
 
 CLASSES = ("walk around", "sit down", "stand up", "throw", "carry")
 HANDS = [joint for joint, name in enumerate(KINECT_20.joints) if "hand" in name]
@@ -75,6 +78,27 @@ def test_descriptions_beat_their_controls(tmp_path: Path) -> None:
             for beside in ("", ", and description")
         )
         assert gain == pytest.approx(both - alone, abs=0.11)
+
+
+def test_examples_are_compared_by_the_features_of_a_base_too(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(zero_shot.main)
+    options = ["--unseen", "2", "--splits", "3", "--seeds", "1", "--base", "base"]
+    result = CliRunner().invoke(app, [str(archive(tmp_path)), *options], catch_exceptions=False)
+    found = json.loads(result.output)
+    name = "one example: whitened motion features"
+    assert found["base"] == "base" and found["one example: features of a base"][0] > 60
+    gain = found[f"gain by a base: {name}{zero_shot.BESIDE_BASE}"][0]
+    beside = found[f"{name}{zero_shot.BESIDE_BASE}"][0]
+    assert gain == pytest.approx(beside - found[name][0], abs=0.11)
+
+
+def test_a_base_that_learned_a_class_is_refused(tmp_path: Path) -> None:
+    small = {"clips.frames": 8, "model.readout_width": 8, "model.width": 4, "device": "cpu"}
+    base = tmp_path / "base"
+    pretrain(archive(tmp_path), out=base, overrides={**small, "training.steps": 2})
+    with pytest.raises(ConfigError, match="has learned carry, sit down, stand up, throw, walk"):
+        features_of_base(str(base), read_archive(archive(tmp_path / "again")).store)
 
 
 def test_classes_without_notes_are_named(tmp_path: Path) -> None:
