@@ -13,7 +13,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -94,7 +94,7 @@ def main(
         list[str] | None, typer.Option("--set", help="A setting of the pre-trainings.")
     ] = None,
 ) -> None:
-    """Pre-train and measure what is not there yet, and print the table."""
+    """Pre-train and measure what is not there yet, and print the tables."""
     if target.resolve() in {one.resolve() for one in archives}:
         raise typer.BadParameter(f"{target.name} is target and source; name it once")
     planned = combinations(archives, generated)
@@ -105,12 +105,9 @@ def main(
     bases = {one.name: trained(one, settings, out / "bases") for one in wanted}
     measured = Measurement.open(target, preset, split, draws, test, out)
     counts = [None if text == "all" else int(text) for text in clips.split(",")]
-    typer.echo("| base | clips | top-1 | gain | to all sources | cross-entropy | gain |")
-    typer.echo("|---|---:|---:|---|---|---:|---|")
-    for count in counts:
-        scores = measured.scores(bases, count)
-        for line in table(scores, "all" if count is None else str(count)):
-            typer.echo(line)
+    scores = [measured.scores(bases, count) for count in counts]
+    for line in tables(scores, clips.split(",")):
+        typer.echo(line)
 
 
 def trained(sources: Sources, settings: Sequence[str], folder: Path) -> Path:
@@ -149,22 +146,56 @@ def with_share(data: SkeletonData, share: float) -> SkeletonData:
     return replace(data, splits={name: Split(tuple(kept), split.test)})
 
 
-def table(scores: dict[str, list[Score]], clips: str) -> Iterator[str]:
-    """Yield a row for each base in Markdown, with paired differences and 95 % intervals."""
-    without = scores[WITHOUT]
-    for name, own in scores.items():
-        parts = []
-        for place, digits in ((0, 1), (1, 3)):
-            values = [score[place] for score in own]
-            gains = paired_difference(values, [score[place] for score in without])
-            parts.append(f"{mean_interval(values).mean:.{digits}f}")
-            parts.append("" if name == WITHOUT else shown(gains, digits))
-        to_all = ""
-        if ALL in scores and name not in (ALL, WITHOUT):
-            whole = [score[0] for score in scores[ALL]]
-            to_all = shown(paired_difference([score[0] for score in own], whole), 1)
-        top1, gain, loss, loss_gain = parts
-        yield f"| {name} | {clips} | {top1} | {gain} | {to_all} | {loss} | {loss_gain} |"
+def tables(scores: Sequence[Mapping[str, list[Score]]], clips: Sequence[str]) -> Iterator[str]:
+    """Yield tables in Markdown: paired differences with their 95 % intervals.
+
+    Args:
+        scores: Scores of each base, without one and of all sources, for each number of clips.
+        clips: These numbers.
+    """
+    top1, loss = (_places(scores, place) for place in (0, 1))
+    others = [name for name in top1 if name != WITHOUT]
+    yield from table("top-1", clips, top1, WITHOUT, others, digits=1)
+    if ALL in top1 and len(others) > 1:
+        less = [name for name in others if name != ALL]
+        yield from table("top-1, from all sources", clips, top1, ALL, less, digits=1)
+    yield from table("cross-entropy", clips, loss, WITHOUT, others, digits=3)
+
+
+def table(
+    title: str,
+    clips: Sequence[str],
+    values: Mapping[str, list[list[float]]],
+    first: str,
+    others: Sequence[str],
+    digits: int,
+) -> Iterator[str]:
+    """Yield a table: means of the first row, differences from these in the others.
+
+    Args:
+        title: What it shows.
+        clips: Numbers of clips, a column each.
+        values: Values of the draws by row and column.
+        first: Row that the others are compared with.
+        others: The other rows.
+        digits: Digits behind the point.
+    """
+    yield ""
+    yield f"| {title} | {' | '.join(clips)} |"
+    yield f"|---|{'---:|' * len(clips)}"
+    means = (f"{mean_interval(column).mean:.{digits}f}" for column in values[first])
+    yield f"| {first} | {' | '.join(means)} |"
+    for name in others:
+        pairs = zip(values[name], values[first], strict=True)
+        gains = (shown(paired_difference(own, without), digits) for own, without in pairs)
+        yield f"| {name} | {' | '.join(gains)} |"
+
+
+def _places(
+    scores: Sequence[Mapping[str, list[Score]]], place: int
+) -> dict[str, list[list[float]]]:
+    """Return one part of the scores by row and column."""
+    return {name: [[one[place] for one in part[name]] for part in scores] for name in scores[0]}
 
 
 def shown(gain: Estimate, digits: int) -> str:

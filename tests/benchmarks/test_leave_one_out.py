@@ -9,7 +9,7 @@ import pytest
 import typer
 from benchmarks.base_kernel import compared
 from benchmarks.base_scores import Measurement
-from benchmarks.leave_one_out import combinations, with_share
+from benchmarks.leave_one_out import combinations, tables, with_share
 from tests.small_run import samples, small_archive
 from typer.testing import CliRunner
 
@@ -83,15 +83,31 @@ def test_what_is_finished_is_not_repeated(
     settings = ["clips.frames=8", "model.readout_width=4", "model.width=4", "training.batch_size=8"]
     one, two, target = map(str, archives)
     given = [
-        target, one, two, "--generated", "2", "--steps", "2", "--clips", "2", "--draws", "2",
+        target, one, two, "--generated", "2", "--steps", "2", "--clips", "2,3", "--draws", "2",
         "--out", str(tmp_path), "--rows", "all sources,without one.npz",
         *(f"--set={text}" for text in settings),
     ]  # fmt: skip
     first = CliRunner().invoke(app, given, catch_exceptions=False).stdout
-    rows = [line.split(" | ")[0] for line in first.splitlines()[2:]]
-    assert rows == ["| none", "| all sources", "| without one.npz"]
+    parts = [part.splitlines() for part in first.strip().split("\n\n")]
+    assert [[line.split(" | ")[0][2:] for line in part if "---" not in line] for part in parts] == [
+        ["top-1", "none", "all sources", "without one.npz"],
+        ["top-1, from all sources", "all sources", "without one.npz"],
+        ["cross-entropy", "none", "all sources", "without one.npz"],
+    ]
+    assert all(line.count("|") == 4 for part in parts for line in part)
     monkeypatch.setattr(leave_one_out, "run_experiment", None)
     monkeypatch.setattr(Measurement, "_measured", None)
     assert CliRunner().invoke(app, given, catch_exceptions=False).stdout == first
     refused = CliRunner().invoke(app, [one, *given[1:]])
     assert refused.exit_code == 2 and "is target and source" in refused.output
+
+
+def test_differences_are_those_of_the_same_draws() -> None:
+    scores = [
+        {"none": [(50.0, 1.0), (60.0, 2.0)], "all sources": [(52.0, 0.5), (63.0, 1.5)]},
+        {"none": [(70.0, 1.0), (70.0, 1.0)], "all sources": [(70.0, 1.0), (69.0, 1.25)]},
+    ]
+    lines = list(tables(scores, ("1", "all")))
+    assert lines[:4] == ["", "| top-1 | 1 | all |", "|---|---:|---:|", "| none | 55.0 | 70.0 |"]
+    assert lines[4].startswith("| all sources | +2.5 (") and " | -0.5 (" in lines[4]
+    assert lines[6] == "| cross-entropy | 1 | all |" and "| -0.500 (-0.500 to -0.500) |" in lines[9]
