@@ -30,6 +30,9 @@ from skeletonagent.experiments.pretraining import STEPS, base_config
 from skeletonagent.experiments.run import no_display, run_experiment
 from skeletonagent.training.run_directory import RunDirectory
 
+MEAN = "mean"
+"""Heading of the mean over the numbers of clips."""
+
 ALL = "all sources"
 """Name of the row that the others are compared with."""
 
@@ -149,11 +152,15 @@ def with_share(data: SkeletonData, share: float) -> SkeletonData:
 def tables(scores: Sequence[Mapping[str, list[Score]]], clips: Sequence[str]) -> Iterator[str]:
     """Yield tables in Markdown: paired differences with their 95 % intervals.
 
+    The last column is the mean over the numbers of clips, without that of all clips.
+
     Args:
         scores: Scores of each base, without one and of all sources, for each number of clips.
         clips: These numbers.
     """
-    top1, loss = (_places(scores, place) for place in (0, 1))
+    few = [number for number, text in enumerate(clips) if text != "all"]
+    top1, loss = (_columns(scores, place, few) for place in (0, 1))
+    clips = [*clips, MEAN]
     others = [name for name in top1 if name != WITHOUT]
     yield from table("top-1", clips, top1, WITHOUT, others, digits=1)
     if ALL in top1 and len(others) > 1:
@@ -191,11 +198,16 @@ def table(
         yield f"| {name} | {' | '.join(gains)} |"
 
 
-def _places(
-    scores: Sequence[Mapping[str, list[Score]]], place: int
+def _columns(
+    scores: Sequence[Mapping[str, list[Score]]], place: int, few: Sequence[int]
 ) -> dict[str, list[list[float]]]:
-    """Return one part of the scores by row and column."""
-    return {name: [[one[place] for one in part[name]] for part in scores] for name in scores[0]}
+    """Return one part of the scores by row and column, and the mean of each draw over some."""
+    found = {}
+    for name in scores[0]:
+        columns = [[one[place] for one in part[name]] for part in scores]
+        draws = zip(*(columns[number] for number in few), strict=True)
+        found[name] = [*columns, [sum(draw) / len(few) for draw in draws]]
+    return found
 
 
 def shown(gain: Estimate, digits: int) -> str:

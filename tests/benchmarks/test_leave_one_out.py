@@ -94,7 +94,7 @@ def test_what_is_finished_is_not_repeated(
         ["top-1, from all sources", "all sources", "without one.npz"],
         ["cross-entropy", "none", "all sources", "without one.npz"],
     ]
-    assert all(line.count("|") == 4 for part in parts for line in part)
+    assert all(line.count("|") == 5 for part in parts for line in part)
     monkeypatch.setattr(leave_one_out, "run_experiment", None)
     monkeypatch.setattr(Measurement, "_measured", None)
     assert CliRunner().invoke(app, given, catch_exceptions=False).stdout == first
@@ -108,6 +108,8 @@ def test_differences_are_those_of_the_same_draws() -> None:
         {"none": [(70.0, 1.0), (70.0, 1.0)], "all sources": [(70.0, 1.0), (69.0, 1.25)]},
     ]
     lines = list(tables(scores, ("1", "all")))
-    assert lines[:4] == ["", "| top-1 | 1 | all |", "|---|---:|---:|", "| none | 55.0 | 70.0 |"]
+    assert lines[:3] == ["", "| top-1 | 1 | all | mean |", "|---|---:|---:|---:|"]
+    assert lines[3] == "| none | 55.0 | 70.0 | 55.0 |"  # all clips play no part in the mean
     assert lines[4].startswith("| all sources | +2.5 (") and " | -0.5 (" in lines[4]
-    assert lines[6] == "| cross-entropy | 1 | all |" and "| -0.500 (-0.500 to -0.500) |" in lines[9]
+    assert "| -0.500 (-0.500 to -0.500) |" in lines[9]
+    assert list(tables(scores, ("1", "2")))[4].split(" | ")[-1].startswith("+1.0 (")
