@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 NOT_RUN: Mapping[str, str] = {
-    "skeletonagent curve * --split xview_v12_v3_nodup *": "it takes a split of that data set alone, "
-    "and a base that a benchmark makes; the guide of bases trains with one",
+    "skeletonagent curve * --split xview_v12_v3_nodup *": "it takes a split of that set alone, and "
+    "a base that a benchmark makes; the guide of bases trains with one",
     "skeletonagent data download *": "it fetches what publishers serve; a server of its own stands "
     "for them in tests/data/test_download.py",
     "skeletonagent convert-checkpoint *": "it takes a checkpoint of the authors, of hundreds of "
