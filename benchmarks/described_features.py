@@ -24,7 +24,7 @@ from skeletonagent.inference.base_actions import base_in_format
 from skeletonagent.inference.base_examples import MOST_PERSONS
 from skeletonagent.inference.class_descriptions import describe_by_notes
 from skeletonagent.inference.stream_model import StreamModel
-from skeletonagent.llm.class_notes import ClassNotes, bundled_notes
+from skeletonagent.llm.class_notes import ClassNotes, bundled_notes, normalized_name
 
 WHITENING = 0.3
 """Share of the mean variance that the variances within classes are shrunk towards."""
@@ -151,7 +151,7 @@ def features_of_base(base: str, store: ClipStore) -> Float[Tensor, "n d"]:
     """
     source = read_source(base)
     names = [name.partition(": ")[2] or name for name in source.metadata.class_names]
-    known = sorted(set(map(_plain, names)) & set(map(_plain, store.class_names)))
+    known = sorted(set(map(normalized_name, names)) & set(map(normalized_name, store.class_names)))
     if known:
         raise ConfigError(f"{base} has learned {', '.join(known)}; leave out these sources")
     given = ExampleFormat(
@@ -161,10 +161,6 @@ def features_of_base(base: str, store: ClipStore) -> Float[Tensor, "n d"]:
     model = base_in_format(model, source, given)
     sampler = model.sampler(model.preprocessor(store))
     return model.features(sampler, torch.arange(len(store)), model.default_batch_size, None)
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.lower().replace("_", " ").split())
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ test samples of the classes left out are told apart by the claims of the bundled
 the same form: the same descriptions under each other's names, and random claims. `--fits` also fits
 the kernel ridge classifier of the classes seen in the first draws, for the generalised setting,
 where test samples of all classes are told apart among all classes, and for MultiRocket's features.
-`--base` compares examples by the features of a base, too, alone and beside the motion features;
-classes of its sources that are called as those left out must not be in it, which is refused.
+`--base` compares examples by the features of a base, too, alone and beside the motion features; one
+that has learned a class of the same name is refused.
 
 Example:
   python -m benchmarks.zero_shot skeletons/utd_mhad --unseen 5

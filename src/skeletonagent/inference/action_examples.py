@@ -119,7 +119,8 @@ def _add_to_base(
     given, taking = before.input_format, _in_format(predictor, before)
     read = [sample for file in files for sample in read_examples(taking, file)]
     earlier: dict[str, list[SkeletonSequence]] = {action.name: [] for action in known}
-    for of, sample in stored_examples(directory, list(earlier)):
+    stored = stored_examples(directory, list(earlier))
+    for of, sample in stored:
         earlier[of].append(sample)
     room = max(before.persons, room_for_bodies(read, given.coordinates))
     if not all(earlier.values()):  # those that an earlier version did not keep
@@ -132,7 +133,8 @@ def _add_to_base(
     action = _mean_of_examples(fitted, name, samples)
     write_actions(directory, model, [*known, action], examples_of)
     names = [*earlier, name]
-    keep_examples(directory, fitted, read_source(directory.path), names, samples)
+    kept = [*stored, *((name, sample) for sample in samples)]
+    keep_examples(directory, fitted, read_source(directory.path), names, kept)
     return action
 
 
@@ -195,7 +197,8 @@ def remove_action(run: str | Path, name: str) -> None:
     if examples_of is not None:
         (fitted,) = _in_format(predictor, examples_of).torch_models
         names = [action.name for action in kept]
-        keep_examples(directory, fitted, read_source(directory.path), names, ())
+        stored = stored_examples(directory, names)
+        keep_examples(directory, fitted, read_source(directory.path), names, stored)
 
 
 def knowing_actions(predictor: Predictor) -> Predictor:

@@ -73,7 +73,7 @@ def keep_examples(
     model: StreamModel,
     source: SourceRun,
     names: Sequence[str],
-    added: Sequence[SkeletonSequence],
+    kept: Sequence[tuple[str, SkeletonSequence]],
 ) -> None:
     """Write the examples of all actions of a base, and the classifier that is fitted to them.
 
@@ -85,12 +85,10 @@ def keep_examples(
         model: The base in the layout of the examples.
         source: Its checkpoint.
         names: Names of the actions that it knows from now on.
-        added: Examples of the last of them; none if one was taken away.
+        kept: Their examples, each with the name of its action.
     """
     run.kernel_ridge.unlink(missing_ok=True)
     archive = _archive(run)
-    kept = stored_examples(run, names)
-    kept += [(names[-1], sample) for sample in added]
     if not kept:
         for file in (archive, archive.with_suffix(".json")):
             file.unlink(missing_ok=True)
